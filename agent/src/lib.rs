@@ -1,0 +1,1 @@
+//! The tool loop that lets a model call typed tools inside limits.

@@ -1,0 +1,1 @@
+//! The contract of Squall: traits, registries, results, undo journal, policy.

@@ -1,0 +1,1 @@
+//! Fakes and contract suites over every registered plug-in.

@@ -1,0 +1,1 @@
+//! A plug-in crate that lives outside the core.

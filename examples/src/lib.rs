@@ -1,0 +1,1 @@
+//! Task files and small programs that show Squall at work.

@@ -1,0 +1,1 @@
+//! In-process fail points that cost next to nothing when idle.

@@ -1,0 +1,1 @@
+//! Load engine with fortio's command line and result format.

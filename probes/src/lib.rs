@@ -1,0 +1,1 @@
+//! Probes: read-only questions about the system under test.

@@ -1,0 +1,1 @@
+//! The engine: runs entries, holds, reverts, recovers, reports.

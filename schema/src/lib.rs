@@ -1,0 +1,1 @@
+//! From an author's text to a checked task, and from the registry to a JSON Schema.

@@ -1,0 +1,1 @@
+//! Squall: typed, proven, undone chaos for one machine.

@@ -1,0 +1,1 @@
+//! Triggers: what a fault waits for.
