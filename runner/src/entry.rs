@@ -20,9 +20,9 @@ use crate::watch::Watchers;
 /// How long a fault may go on after it was cancelled, before its future is dropped.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long `inject` of a sustained fault may take.
-const INJECT_DEADLINE: Duration = Duration::from_secs(60);
+const INJECT_DEADLINE: Duration = Duration::from_mins(1);
 /// What a finite fault gets beyond its planned duration, for start and end.
-const FINITE_MARGIN: Duration = Duration::from_secs(60);
+const FINITE_MARGIN: Duration = Duration::from_mins(1);
 /// How long the engine waits for effects that are still being made before it gives up on undoing safely.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 /// How long one look may take.
@@ -141,7 +141,9 @@ impl Entry {
         match sighting.presence {
             Presence::Absent => Ok(()),
             Presence::Present => Err(format!("refused: already there before the fault: {}", sighting.evidence.summary)),
-            Presence::Unknown => Err(format!("refused: nobody can tell whether it is there already: {}", sighting.evidence.summary)),
+            Presence::Unknown => {
+                Err(format!("refused: nobody can tell whether it is there already: {}", sighting.evidence.summary))
+            }
         }
     }
 
@@ -234,7 +236,10 @@ impl Entry {
         if fits {
             return Ok(Some(injection));
         }
-        Err(format!("fault `{}` broke its contract: what it returned does not fit its span", self.spec.action.type_name()))
+        Err(format!(
+            "fault `{}` broke its contract: what it returned does not fit its span",
+            self.spec.action.type_name()
+        ))
     }
 
     /// A finite fault's own evidence decides whether it landed.
@@ -330,10 +335,10 @@ impl Entry {
                 failures.push(format!("after the undo: {}", sighting.evidence.summary));
             }
         }
-        self.reverted(failures, was_in_force || !steps.is_empty(), course)
+        self.reverted(&failures, was_in_force || !steps.is_empty(), course)
     }
 
-    fn reverted(&self, failures: Vec<String>, something: bool, course: &mut Course) -> Reverted {
+    fn reverted(&self, failures: &[String], something: bool, course: &mut Course) -> Reverted {
         if failures.is_empty() {
             return if something { Reverted::Reverted } else { Reverted::NothingToRevert };
         }

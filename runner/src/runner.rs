@@ -185,7 +185,9 @@ impl Runner {
             policy: Policy::default(),
             accept_policy: false,
             state: None,
-            env: std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect(),
+            env: std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
             workspace: PathBuf::from("."),
             seed: None,
             sham: false,

@@ -43,7 +43,12 @@ pub(crate) async fn ask<X>(probe: &chaos_core::Node<dyn chaos_core::DynProbe, X>
 }
 
 /// Asks probes one after the other and puts each answer on the event stream.
-pub(crate) async fn ask_all(probes: &[ProbeNode], role: ProbeRole, segment: &str, cx: &RunContext) -> Vec<Verification> {
+pub(crate) async fn ask_all(
+    probes: &[ProbeNode],
+    role: ProbeRole,
+    segment: &str,
+    cx: &RunContext,
+) -> Vec<Verification> {
     let mut answers = Vec::new();
     for (index, probe) in probes.iter().enumerate() {
         let cx = cx.child(&format!("{segment}/{index}"), None);
@@ -86,7 +91,9 @@ async fn run_check(check: &Check, cx: &RunContext) -> Observation {
     let probe = match &check.body {
         CheckBody::Probe(probe) => probe,
         CheckBody::Opaque { unknown_type, .. } => {
-            return Observation::unknown(format!("check type `{unknown_type}` belongs to the harness; it was not evaluated"));
+            return Observation::unknown(format!(
+                "check type `{unknown_type}` belongs to the harness; it was not evaluated"
+            ));
         }
     };
     let limit = check.timeout_seconds.unwrap_or_else(|| Seconds::from(CHECK_SECONDS)).get();

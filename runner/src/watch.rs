@@ -62,10 +62,10 @@ impl Watchers {
 
     /// Waits until the brake says so, with the reason; for ever when it never does.
     pub(crate) async fn aborted(&mut self) -> String {
-        if let Ok(reason) = self.abort.wait_for(Option::is_some).await {
-            if let Some(reason) = reason.as_ref() {
-                return reason.clone();
-            }
+        if let Ok(reason) = self.abort.wait_for(Option::is_some).await
+            && let Some(reason) = reason.as_ref()
+        {
+            return reason.clone();
         }
         // The brake is gone without a word: there was none, or it ended with the watchers.
         std::future::pending().await
@@ -112,11 +112,8 @@ async fn during(probe: &chaos_core::SampledProbe, cx: &RunContext, stop: &Cancel
         samples += 1;
         no += u64::from(seen.answer == Answer::No);
         unknown += u64::from(seen.answer == Answer::Unknown);
-        let worse = match &worst {
-            None => true,
-            Some(so_far) => so_far.answer != seen.answer && so_far.answer.and(seen.answer) == seen.answer,
-        };
-        if worse {
+        let lower = worst.as_ref().is_none_or(|w| w.answer != seen.answer && w.answer.and(seen.answer) == seen.answer);
+        if lower {
             worst = Some(seen);
         }
         if !pause(probe.extra().interval_seconds.get(), cx, stop).await {
