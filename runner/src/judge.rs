@@ -72,12 +72,14 @@ mod tests {
         Verification::of("p", seen)
     }
 
+    /// Landed, error, aborted, probes, reverted; then the verdict and `success`.
+    type Row = (bool, bool, bool, &'static [Answer], Reverted, Verdict, bool);
+
     #[test]
     fn the_table_of_the_design_holds() {
         use Answer::{No, Unknown, Yes};
         let ok = Reverted::Reverted;
-        // landed, error, aborted, probes, reverted, verdict, success
-        let rows: [(bool, bool, bool, &[Answer], Reverted, Verdict, bool); 11] = [
+        let rows: [Row; 11] = [
             (true, false, false, &[], ok, Verdict::Unchecked, true),
             (true, false, false, &[Yes, Yes], ok, Verdict::Held, true),
             (true, false, false, &[Yes, No], ok, Verdict::Deviated, true),

@@ -1,4 +1,5 @@
 //! Whole runs of fake faults under virtual time; what proves a fault is the file that it makes.
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ fn bench() -> Bench {
 }
 
 /// An entry that makes the file `f` of the bench, merged with what the test adds.
-fn touch(bench: &Bench, misbehave: &str, more: Value) -> Value {
+fn touch(bench: &Bench, misbehave: &str, more: &Value) -> Value {
     let mut entry = json!({
         "trigger": {"type": "test_now"},
         "action": {"type": "test_touch_file", "path": bench.path("f"), "misbehave": misbehave}
@@ -29,7 +30,7 @@ fn only(report: &Report) -> &chaos_core::ChaosResult {
 #[test]
 fn a_fault_lands_is_held_and_is_undone() {
     let bench = bench();
-    let report = bench.run(&touch(&bench, "no", json!({}))).unwrap();
+    let report = bench.run(&touch(&bench, "no", &json!({}))).unwrap();
     let entry = only(&report);
     assert_eq!((report.verdict, entry.success, entry.reverted), (Verdict::Unchecked, true, Reverted::Reverted));
     assert_eq!(entry.error, None);
@@ -67,7 +68,7 @@ fn whatever_the_fault_does_the_file_is_gone_and_the_verdict_is_no_pass() {
     ];
     for (misbehave, verdict, why) in rows {
         let bench = bench();
-        let report = bench.run(&touch(&bench, misbehave, json!({}))).unwrap();
+        let report = bench.run(&touch(&bench, misbehave, &json!({}))).unwrap();
         let entry = only(&report);
         let error = entry.error.clone().unwrap_or_default();
         assert_eq!((entry.verdict, entry.success), (verdict, false), "{misbehave}: {error}");
@@ -83,7 +84,7 @@ fn an_undo_that_fails_panics_or_lies_is_revert_failed_and_the_journal_stays() {
         [("undo_fails", "the undo failed"), ("undo_panics", "the undo panicked"), ("undo_lies", "exists: true")]
     {
         let bench = bench();
-        let report = bench.run(&touch(&bench, misbehave, json!({}))).unwrap();
+        let report = bench.run(&touch(&bench, misbehave, &json!({}))).unwrap();
         let entry = only(&report);
         assert_eq!((entry.verdict, report.exit_code()), (Verdict::RevertFailed, 3), "{misbehave}");
         assert!(entry.error.as_ref().unwrap().contains(why), "{misbehave}: {:?}", entry.error);
@@ -94,7 +95,7 @@ fn an_undo_that_fails_panics_or_lies_is_revert_failed_and_the_journal_stays() {
 #[test]
 fn a_late_effect_is_waited_for_before_the_undo() {
     let bench = bench();
-    let mut handle = bench.runner().build().unwrap().start(task(&touch(&bench, "late_effect", json!({})))).unwrap();
+    let mut handle = bench.runner().build().unwrap().start(task(&touch(&bench, "late_effect", &json!({})))).unwrap();
     let mut events = handle.take_events().unwrap();
     while let Some(event) = events.blocking_recv() {
         if matches!(event.kind, chaos_core::EventKind::Armed { .. }) {
@@ -122,10 +123,10 @@ fn probes_decide_the_verdict() {
         (json!({"during": [unknown]}), Verdict::Inconclusive),
         (json!({"abort_if": no}), Verdict::Unchecked),
     ];
-    for (more, verdict) in rows {
+    for (more, verdict) in &rows {
         let bench = bench();
-        let report = bench.run(&touch(&bench, "no", more.clone())).unwrap();
-        assert_eq!(report.verdict, verdict, "{more}");
+        let report = bench.run(&touch(&bench, "no", more)).unwrap();
+        assert_eq!(report.verdict, *verdict, "{more}");
         assert!(only(&report).success, "{more}");
     }
 }
@@ -137,9 +138,9 @@ fn a_probe_that_is_true_too_early_refuses_the_injection() {
         (json!({"abort_if": {"type": "test_answer"}}), "refused: abort_if"),
         (json!({"detect": {"type": "test_answer", "answer": true}}), "said yes before the fault"),
     ];
-    for (more, why) in rows {
+    for (more, why) in &rows {
         let bench = bench();
-        let report = bench.run(&touch(&bench, "no", more.clone())).unwrap();
+        let report = bench.run(&touch(&bench, "no", more)).unwrap();
         let entry = only(&report);
         assert_eq!((entry.verdict, entry.reverted), (Verdict::Inconclusive, Reverted::NothingToRevert), "{more}");
         assert!(entry.error.as_ref().unwrap().contains(why), "{more}: {:?}", entry.error);
@@ -151,16 +152,16 @@ fn a_probe_that_is_true_too_early_refuses_the_injection() {
 fn the_brake_undoes_at_once_and_detection_is_timed() {
     let bench = bench();
     let there = json!({"type": "test_file_exists", "path": bench.path("f")});
-    let report = bench.run(&touch(&bench, "no", json!({"abort_if": there, "duration_seconds": 500}))).unwrap();
+    let report = bench.run(&touch(&bench, "no", &json!({"abort_if": there, "duration_seconds": 500}))).unwrap();
     let entry = only(&report);
     assert_eq!((entry.verdict, entry.success), (Verdict::Deviated, false));
     assert!(entry.elapsed_time < 5.0, "{}", entry.elapsed_time);
     assert!(!bench.path("f").exists());
 
-    let report = bench.run(&touch(&bench, "no", json!({"detect": there}))).unwrap();
+    let report = bench.run(&touch(&bench, "no", &json!({"detect": there}))).unwrap();
     assert_eq!(report.verdict, Verdict::Held, "{:?}", only(&report).probes);
     let gone = json!({"type": "test_answer", "answer": false, "within_seconds": 3});
-    let report = bench.run(&touch(&bench, "no", json!({"detect": gone}))).unwrap();
+    let report = bench.run(&touch(&bench, "no", &json!({"detect": gone}))).unwrap();
     assert_eq!(report.verdict, Verdict::Deviated);
     assert!(only(&report).probes[0].detail.contains("not noticed within 3 s"));
 }
@@ -169,7 +170,7 @@ fn the_brake_undoes_at_once_and_detection_is_timed() {
 fn what_is_there_already_is_refused_and_left_alone() {
     let bench = bench();
     std::fs::write(bench.path("f"), "mine").unwrap();
-    let report = bench.run(&touch(&bench, "no", json!({}))).unwrap();
+    let report = bench.run(&touch(&bench, "no", &json!({}))).unwrap();
     assert!(only(&report).error.as_ref().unwrap().contains("already there"), "{:?}", only(&report).error);
     assert_eq!(std::fs::read_to_string(bench.path("f")).unwrap(), "mine");
 }
@@ -205,7 +206,7 @@ fn a_sham_run_never_passes() {
 #[test]
 fn a_trigger_that_never_fires_ends_in_its_own_verdict() {
     let bench = bench();
-    let mut entry = touch(&bench, "no", json!({}));
+    let mut entry = touch(&bench, "no", &json!({}));
     entry["trigger"] = json!({"type": "test_never"});
     let report = bench.run(&entry).unwrap();
     assert_eq!(report.verdict, Verdict::Inconclusive);
@@ -215,16 +216,17 @@ fn a_trigger_that_never_fires_ends_in_its_own_verdict() {
 #[test]
 fn two_entries_on_one_resource_are_a_refusal_and_after_a_failed_undo_the_rest_is_skipped() {
     let bench = bench();
-    let both = vec![touch(&bench, "no", json!({})), touch(&bench, "no", json!({}))];
+    let both = vec![touch(&bench, "no", &json!({})), touch(&bench, "no", &json!({}))];
     let report = bench.runner().build().unwrap().run(task_of(&both)).unwrap();
     let errors: Vec<_> = report.entries.iter().filter_map(|entry| entry.error.clone()).collect();
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].contains("in the hands of another fault of this run"), "{errors:?}");
 
-    let mut late = touch(&bench, "no", json!({}));
+    let mut late = touch(&bench, "no", &json!({}));
     late["trigger"] = json!({"type": "test_never", "after_seconds": 600});
     late["action"]["path"] = json!(bench.path("g"));
-    let report = bench.runner().build().unwrap().run(task_of(&[touch(&bench, "undo_fails", json!({})), late])).unwrap();
+    let report =
+        bench.runner().build().unwrap().run(task_of(&[touch(&bench, "undo_fails", &json!({})), late])).unwrap();
     assert_eq!(report.exit_code(), 3);
     assert!(report.entries[1].error.as_ref().unwrap().starts_with("skipped: an undo failed before"));
 }
@@ -237,7 +239,7 @@ fn task_of(entries: &[Value]) -> Task {
 fn without_its_steady_state_nothing_is_injected() {
     for (answer, verdict, injected) in [(true, Verdict::Held, true), (false, Verdict::Inconclusive, false)] {
         let bench = bench();
-        let mut task = task(&touch(&bench, "no", json!({})));
+        let mut task = task(&touch(&bench, "no", &json!({})));
         task.steady_state = vec![parse(&json!({"type": "test_answer", "answer": answer})).unwrap()];
         let report = bench.runner().build().unwrap().run(task).unwrap();
         assert_eq!(report.verdict, verdict);
@@ -264,7 +266,7 @@ impl Verifier for Mine {
 fn verify_asks_the_embedder_first_and_an_unknown_name_is_a_failed_verification() {
     for (name, verdict, success) in [("mine", Verdict::Held, true), ("srves", Verdict::Inconclusive, false)] {
         let bench = bench();
-        let mut task = task(&touch(&bench, "no", json!({"verify": name})));
+        let mut task = task(&touch(&bench, "no", &json!({"verify": name})));
         let check = json!({"type": "test_answer", "answer": true});
         let body = chaos_core::CheckBody::Probe(parse(&check).unwrap());
         let mode = chaos_core::CheckMode::Assert;
@@ -281,7 +283,7 @@ fn verify_asks_the_embedder_first_and_an_unknown_name_is_a_failed_verification()
 #[tokio::test]
 async fn a_harness_awaits_active_and_dropping_the_handle_undoes() {
     let bench = bench();
-    let entry = touch(&bench, "no", json!({"duration_seconds": 500}));
+    let entry = touch(&bench, "no", &json!({"duration_seconds": 500}));
     let runner = bench.runner().time(chaos_runner::TimeSource::default()).build().unwrap();
     let mut handle = runner.start(task(&entry)).unwrap();
     let mut events = handle.take_events().unwrap();
@@ -303,7 +305,7 @@ async fn a_harness_awaits_active_and_dropping_the_handle_undoes() {
 fn an_unwritable_state_directory_refuses_to_inject() {
     let bench = bench();
     std::fs::write(bench.path("state"), "a file").unwrap();
-    let error = bench.run(&touch(&bench, "no", json!({}))).unwrap_err();
+    let error = bench.run(&touch(&bench, "no", &json!({}))).unwrap_err();
     assert_eq!(error.to_string(), "nothing is injected without an undo journal");
     assert!(!bench.path("f").exists());
 }
