@@ -9,7 +9,7 @@
 //! | `tool_loop` | the loop, and how one call is run |
 //! | `tool`, `toolbox`, `arguments` | what a tool is, the checked set of a loop, what a model wrote as arguments |
 //! | `model`, `message` | what a model is, the shapes of chat messages |
-//! | `offline`, `replay` | the models: a fixed plan, a recorded run |
+//! | `offline`, `replay`, `openai` | the models: a fixed plan, a recorded run, an OpenAI-compatible server (feature `openai`) |
 //! | `limits`, `pace`, `cut` | budgets, time, bounded texts |
 //! | `transcript`, `redact` | the record of a loop, with secrets masked |
 //! | `outcome`, `error` | what comes out |
@@ -21,6 +21,8 @@ mod limits;
 mod message;
 mod model;
 mod offline;
+#[cfg(feature = "openai")]
+mod openai;
 mod outcome;
 mod pace;
 mod redact;
@@ -35,6 +37,8 @@ pub use error::AgentError;
 pub use limits::Limits;
 pub use model::{Model, ModelRequest, ModelTurn, TokenUsage};
 pub use offline::OfflinePlanner;
+#[cfg(feature = "openai")]
+pub use openai::{OpenAiConfig, OpenAiModel, RetryPolicy};
 pub use outcome::{CallRecord, CallStatus, EndReason, LoopOutcome, TimeLimit};
 pub use redact::Redactor;
 pub use replay::{Replayer, replay};

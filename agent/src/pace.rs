@@ -59,6 +59,18 @@ impl Pace {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Waits that long.
+    #[cfg(feature = "openai")]
+    pub(crate) async fn sleep(time: Duration) {
+        tokio::time::sleep(time.min(NEVER)).await;
+    }
+
+    /// Waits for `future` that long; `None` when it was not enough.
+    #[cfg(feature = "openai")]
+    pub(crate) async fn limit<T>(future: impl Future<Output = T>, time: Duration) -> Option<T> {
+        timeout(time, future).await.ok()
+    }
+
     /// Waits for `future` until the deadline or a cancellation; then it is dropped.
     pub(crate) async fn wait<T>(
         future: impl Future<Output = T>,
