@@ -116,21 +116,45 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// Finds `Authorization: value` and its kin, quoted or not; the value ends with its quote or its line.
+/// Finds `Authorization: value` and its kin.
+///
+/// After a quoted name, as in JSON text, only a quoted value is a credential: masking anything else would break the
+/// text's structure. A bare value ends with its line or with the quote around it all.
 fn header_value(rest: &str) -> Option<(usize, usize)> {
     let name = SECRET_KEYS
         .iter()
         .find(|name| starts_with_ignoring_case(rest, name))?;
-    let after = &rest[name.len()..];
-    let quotes = |c: char| c == '"' || c == '\'' || c == '\\' || c == ' ';
-    let separator = after.trim_start_matches(quotes);
-    let value = separator
-        .strip_prefix([':', '='])?
-        .trim_start_matches(quotes);
-    let length = value
-        .find(['"', '\'', '\\', '\r', '\n'])
-        .unwrap_or(value.len());
+    let (name_quote, after) = split_quote(&rest[name.len()..]);
+    let value = after.trim_start().strip_prefix([':', '='])?.trim_start();
+    let (quote, value) = split_quote(value);
+    let length = if quote.is_empty() {
+        if !name_quote.is_empty() {
+            return None;
+        }
+        value.find(['"', '\'', '\\', '\r', '\n'])
+    } else {
+        closing(value, quote)
+    };
+    let length = length.unwrap_or(value.len());
     (length > 0).then(|| (rest.len() - value.len(), length))
+}
+
+/// Splits off a quote with the backslashes that encode it.
+fn split_quote(text: &str) -> (&str, &str) {
+    let quote = text.trim_start_matches('\\');
+    if quote.starts_with(['"', '\'']) {
+        text.split_at(text.len() - quote.len() + 1)
+    } else {
+        ("", text)
+    }
+}
+
+/// Finds the quote that closes a value: the same as the opening one, and not escaped once more.
+fn closing(value: &str, quote: &str) -> Option<usize> {
+    value
+        .match_indices(quote)
+        .map(|(at, _)| at)
+        .find(|at| !value[..*at].ends_with('\\'))
 }
 
 /// Finds `Bearer token` and `Basic token`. In prose the next word has neither digit nor capital, so it stays.
@@ -225,6 +249,14 @@ mod tests {
                 "sent Bearer [redacted] and",
             ),
             ("Basic dXNlcjpwYXNz.", "Basic [redacted]"),
+            (
+                r#"{"cookie": "a=\"b\"; c", "x": 1}"#,
+                r#"{"cookie": "[redacted]", "x": 1}"#,
+            ),
+            (
+                r#"{\"api-key\":\"a\\\"b\",\"x\":1}"#,
+                r#"{\"api-key\":\"[redacted]\",\"x\":1}"#,
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(redactor.text(text), expected);
@@ -239,6 +271,7 @@ mod tests {
             "basic authentication failed",
             "authorization required",
             "Äuthorization 🦀 basi",
+            r#"{"authorization": null, "cookie": {"a": 1}, "api-key": 5}"#,
         ] {
             assert_eq!(redactor.text(text), text);
         }
