@@ -1,27 +1,17 @@
 //! From what a model wrote as arguments to an object that a tool can parse.
 
+use chaos_core::{MAX_DEPTH, value_depth};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::tool::ToolReply;
 
-/// Nesting beyond this is refused, as for task files: deep values can overflow the stack of a recursive parse.
-const MAX_DEPTH: usize = 24;
-
 /// Parses a tool's arguments into its own type.
 ///
 /// # Errors
 /// A reply that names the offending member and what was expected there, ready to be returned to the model.
-pub fn parse_arguments<T: DeserializeOwned>(args: Value) -> Result<T, ToolReply> {
-    serde_path_to_error::deserialize(args).map_err(|error| {
-        let path = error.path().to_string();
-        let at = if path == "." {
-            String::new()
-        } else {
-            format!(" at `{path}`")
-        };
-        ToolReply::Failed(format!("invalid arguments{at}: {}", error.into_inner()))
-    })
+pub fn parse_arguments<T: DeserializeOwned>(args: &Value) -> Result<T, ToolReply> {
+    chaos_core::parse(args).map_err(|error| ToolReply::failed(format!("invalid arguments: {error}")))
 }
 
 /// Why raw arguments are no use to a tool. The text is for the model.
@@ -42,7 +32,7 @@ pub(crate) enum BadArguments {
 /// Absent, empty and null arguments count as `{}`.
 pub(crate) fn decode(raw: &Value, schema: &Value) -> Result<Value, BadArguments> {
     let mut object = object_of(raw)?;
-    if object.values().any(|value| deeper_than(value, MAX_DEPTH)) {
+    if object.values().any(|value| value_depth(value) >= MAX_DEPTH) {
         return Err(BadArguments::TooDeep);
     }
     strip_nulls(&mut object);
@@ -95,28 +85,9 @@ fn check_required(object: &Map<String, Value>, schema: &Value) -> Result<(), Bad
         .and_then(Value::as_array)
         .map(|names| names.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
-    let missing: Vec<String> = required
-        .iter()
-        .filter(|name| !object.contains_key(**name))
-        .map(|name| format!("`{name}`"))
-        .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(BadArguments::Missing(missing.join(" and ")))
-    }
-}
-
-fn deeper_than(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(items) => {
-            levels == 0 || items.iter().any(|item| deeper_than(item, levels - 1))
-        }
-        Value::Object(object) => {
-            levels == 0 || object.values().any(|item| deeper_than(item, levels - 1))
-        }
-        _ => false,
-    }
+    let missing: Vec<String> =
+        required.iter().filter(|name| !object.contains_key(**name)).map(|name| format!("`{name}`")).collect();
+    if missing.is_empty() { Ok(()) } else { Err(BadArguments::Missing(missing.join(" and "))) }
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -157,23 +128,11 @@ mod tests {
     #[test]
     fn wrong_shapes_say_what_is_wrong() {
         let cases = [
-            (
-                json!("{\"qps\": "),
-                "arguments are not valid JSON: EOF while parsing a value at line 1 column 8",
-            ),
-            (
-                json!("[1]"),
-                "arguments must be a JSON object, not an array",
-            ),
+            (json!("{\"qps\": "), "arguments are not valid JSON: EOF while parsing a value at line 1 column 8"),
+            (json!("[1]"), "arguments must be a JSON object, not an array"),
             (json!("5"), "arguments must be a JSON object, not a number"),
-            (
-                json!("\"x\""),
-                "arguments must be a JSON object, not a string",
-            ),
-            (
-                json!(true),
-                "arguments must be a JSON object, not a boolean",
-            ),
+            (json!("\"x\""), "arguments must be a JSON object, not a string"),
+            (json!(true), "arguments must be a JSON object, not a boolean"),
         ];
         for (raw, message) in cases {
             let error = decode(&raw, &json!({"type": "object"})).expect_err(message);
@@ -187,10 +146,7 @@ mod tests {
         let cases = [
             (json!("{}"), "missing argument `url` and `qps`"),
             (json!(""), "missing argument `url` and `qps`"),
-            (
-                json!("{\"url\": \"http://x\", \"qps\": null}"),
-                "missing argument `qps`",
-            ),
+            (json!("{\"url\": \"http://x\", \"qps\": null}"), "missing argument `qps`"),
         ];
         for (raw, message) in cases {
             let error = decode(&raw, &schema).expect_err(message);
@@ -207,7 +163,7 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused() {
-        for (levels, refused) in [(MAX_DEPTH, false), (MAX_DEPTH + 1, true)] {
+        for (levels, refused) in [(MAX_DEPTH - 1, false), (MAX_DEPTH, true)] {
             let mut value = json!(1);
             for _ in 0..levels {
                 value = json!([value]);
@@ -229,17 +185,9 @@ mod tests {
             #[expect(dead_code, reason = "only its type matters")]
             qps: u32,
         }
-        let reply = parse_arguments::<Args>(json!({"qps": "many"})).expect_err("a string");
-        assert_eq!(
-            reply,
-            ToolReply::failed(
-                "invalid arguments at `qps`: invalid type: string \"many\", expected u32"
-            )
-        );
-        let reply = parse_arguments::<Args>(json!({"qps": 1, "host": "x"})).expect_err("unknown");
-        assert!(
-            matches!(&reply, ToolReply::Failed(text) if text.contains("unknown field `host`")),
-            "{reply:?}"
-        );
+        let reply = parse_arguments::<Args>(&json!({"qps": "many"})).expect_err("a string");
+        assert_eq!(reply, ToolReply::failed("invalid arguments: /qps: invalid type: string \"many\", expected u32"));
+        let reply = parse_arguments::<Args>(&json!({"qps": 1, "host": "x"})).expect_err("unknown");
+        assert!(matches!(&reply, ToolReply::Failed(text) if text.contains("unknown field `host`")), "{reply:?}");
     }
 }

@@ -39,15 +39,9 @@ mod tests {
         let text = format!("{}{}", "a".repeat(500), "z".repeat(500));
         let shown = cut(&text, 100);
         assert!(shown.len() <= 100, "{} bytes", shown.len());
-        assert!(
-            shown.starts_with("aaa") && shown.ends_with("zzz"),
-            "{shown}"
-        );
+        assert!(shown.starts_with("aaa") && shown.ends_with("zzz"), "{shown}");
         let kept = shown.matches(['a', 'z']).count();
-        assert!(
-            shown.contains(&format!("[… {} bytes cut …]", 1000 - kept)),
-            "{shown}"
-        );
+        assert!(shown.contains(&format!("[… {} bytes cut …]", 1000 - kept)), "{shown}");
     }
 
     #[test]

@@ -9,9 +9,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum AgentError {
     /// A tool's name is not one that a model can call.
-    #[error(
-        "tool name `{name}` is not usable; use 1 to 64 of the characters a-z, A-Z, 0-9, `_` and `-`"
-    )]
+    #[error("tool name `{name}` is not usable; use 1 to 64 of the characters a-z, A-Z, 0-9, `_` and `-`")]
     ToolName {
         /// The name as the tool gave it.
         name: String,
@@ -23,9 +21,7 @@ pub enum AgentError {
         name: String,
     },
     /// A tool's parameters are not described by a schema of an object.
-    #[error(
-        "parameters of tool `{name}` are not the JSON Schema of an object; start from `{{\"type\": \"object\"}}`"
-    )]
+    #[error("parameters of tool `{name}` are not the JSON Schema of an object; start from `{{\"type\": \"object\"}}`")]
     ToolParameters {
         /// The tool's name.
         name: String,

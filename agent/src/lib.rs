@@ -33,6 +33,7 @@ mod toolbox;
 mod transcript;
 
 pub use arguments::parse_arguments;
+pub use chaos_core::BoxFuture;
 pub use error::AgentError;
 pub use limits::Limits;
 pub use model::{Model, ModelRequest, ModelTurn, TokenUsage};
@@ -42,6 +43,6 @@ pub use openai::{OpenAiConfig, OpenAiModel, RetryPolicy};
 pub use outcome::{CallRecord, CallStatus, EndReason, LoopOutcome, TimeLimit};
 pub use redact::Redactor;
 pub use replay::{Replayer, replay};
-pub use tool::{BoxFuture, Tool, ToolReply, ToolSpec};
+pub use tool::{Tool, ToolReply, ToolSpec};
 pub use tool_loop::{LoopContext, run_tool_loop};
 pub use transcript::{Transcript, TranscriptWriter};

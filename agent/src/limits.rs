@@ -71,16 +71,11 @@ mod milliseconds {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
-        duration: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
     }
 }
@@ -115,9 +110,6 @@ mod tests {
         let limits = Limits::for_planned(Duration::from_millis(1500));
         let wire = serde_json::to_value(&limits).expect("plain data");
         assert_eq!(wire["call_time_ms"], json!(21_500));
-        assert_eq!(
-            serde_json::from_value::<Limits>(wire).expect("same shape"),
-            limits
-        );
+        assert_eq!(serde_json::from_value::<Limits>(wire).expect("same shape"), limits);
     }
 }

@@ -59,28 +59,20 @@ pub(crate) fn read_assistant(message: Value, turn: u32) -> Result<Assistant, Age
         Some(Value::Array(calls)) => read_calls(calls, turn),
         Some(_) => return Err(malformed("`tool_calls` is not a list")),
     };
-    Ok(Assistant {
-        message: Value::Object(message),
-        text,
-        calls,
-    })
+    Ok(Assistant { message: Value::Object(message), text, calls })
 }
 
 fn malformed(problem: &str) -> AgentError {
-    AgentError::ModelReply {
-        problem: problem.to_owned(),
-    }
+    AgentError::ModelReply { problem: problem.to_owned() }
 }
 
 /// Content is a string, or a list of parts of which those with text count; a refusal stands where content does not.
 fn text_of(message: &Map<String, Value>) -> String {
     let text = match message.get("content") {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .filter_map(|part| part.get("text").and_then(Value::as_str))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Some(Value::Array(parts)) => {
+            parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect::<Vec<_>>().join("\n")
+        }
         _ => String::new(),
     };
     match message.get("refusal").and_then(Value::as_str) {
@@ -120,11 +112,7 @@ fn read_call(call: &mut Value, turn: u32, index: usize, seen: &BTreeSet<String>)
     if !arguments::is_object(&arguments) {
         function.insert("arguments".into(), "{}".into());
     }
-    RawCall {
-        id,
-        tool,
-        arguments,
-    }
+    RawCall { id, tool, arguments }
 }
 
 /// Makes sure that a slot holds an object.
@@ -132,8 +120,7 @@ fn object_in(slot: &mut Value) -> &mut Map<String, Value> {
     if !slot.is_object() {
         *slot = Value::Object(Map::new());
     }
-    slot.as_object_mut()
-        .expect("the line above put an object there")
+    slot.as_object_mut().expect("the line above put an object there")
 }
 
 #[cfg(test)]
@@ -144,19 +131,10 @@ mod tests {
     fn the_loop_writes_these_shapes() {
         assert_eq!(
             opening("be brief", "make load"),
-            [
-                json!({"role": "system", "content": "be brief"}),
-                json!({"role": "user", "content": "make load"}),
-            ]
+            [json!({"role": "system", "content": "be brief"}), json!({"role": "user", "content": "make load"}),]
         );
-        assert_eq!(
-            opening("", "go"),
-            [json!({"role": "user", "content": "go"})]
-        );
-        assert_eq!(
-            tool_result("call_9", "done"),
-            json!({"role": "tool", "tool_call_id": "call_9", "content": "done"})
-        );
+        assert_eq!(opening("", "go"), [json!({"role": "user", "content": "go"})]);
+        assert_eq!(tool_result("call_9", "done"), json!({"role": "tool", "tool_call_id": "call_9", "content": "done"}));
     }
 
     #[test]
@@ -174,11 +152,7 @@ mod tests {
         let read = read_assistant(message.clone(), 1).expect("well formed");
         assert_eq!(read.message, message);
         assert_eq!(read.text, "");
-        let expected = RawCall {
-            id: "call_a".into(),
-            tool: "load".into(),
-            arguments: json!("{\"qps\": 3}"),
-        };
+        let expected = RawCall { id: "call_a".into(), tool: "load".into(), arguments: json!("{\"qps\": 3}") };
         assert_eq!(read.calls, [expected]);
     }
 
@@ -188,10 +162,7 @@ mod tests {
             (json!({"content": "plain"}), "plain"),
             (json!({"content": null}), ""),
             (json!({}), ""),
-            (
-                json!({"content": [{"type": "text", "text": "a"}, {"type": "image"}, {"text": "b"}]}),
-                "a\nb",
-            ),
+            (json!({"content": [{"type": "text", "text": "a"}, {"type": "image"}, {"text": "b"}]}), "a\nb"),
             (json!({"content": null, "refusal": "no"}), "no"),
             (json!({"content": 5}), ""),
         ];
@@ -232,16 +203,10 @@ mod tests {
     fn what_is_no_message_is_refused() {
         for (message, problem) in [
             (json!("text"), "the message is not an object"),
-            (
-                json!({"tool_calls": {"id": "x"}}),
-                "`tool_calls` is not a list",
-            ),
+            (json!({"tool_calls": {"id": "x"}}), "`tool_calls` is not a list"),
         ] {
             let error = read_assistant(message, 1).expect_err("malformed");
-            assert_eq!(
-                error.to_string(),
-                format!("model reply is not a chat completion: {problem}")
-            );
+            assert_eq!(error.to_string(), format!("model reply is not a chat completion: {problem}"));
         }
     }
 }

@@ -1,12 +1,10 @@
 //! What the loop asks of a model, whatever is behind it.
 
+use chaos_core::{BoxFuture, Clock, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    error::AgentError,
-    tool::{BoxFuture, ToolSpec},
-};
+use crate::{error::AgentError, tool::ToolSpec};
 
 /// Answers a conversation with the next assistant turn.
 ///
@@ -20,13 +18,10 @@ pub trait Model: Send + Sync {
     ///
     /// # Errors
     /// [`AgentError`] when no answer can be had; the loop then ends. Retries are the model's own business.
-    fn reply<'a>(
-        &'a self,
-        request: ModelRequest<'a>,
-    ) -> BoxFuture<'a, Result<ModelTurn, AgentError>>;
+    fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>>;
 
     /// Lists values that must not reach a transcript, for instance an API key.
-    fn secrets(&self) -> Vec<String> {
+    fn secrets(&self) -> Vec<Secret> {
         Vec::new()
     }
 }
@@ -39,12 +34,14 @@ pub struct ModelRequest<'a> {
     pub messages: &'a [Value],
     /// The tools that may be called.
     pub tools: &'a [ToolSpec],
+    /// Where waits take their time from. A model that does real I/O marks it with [`Clock::external`].
+    pub clock: &'a dyn Clock,
 }
 
 impl<'a> ModelRequest<'a> {
     /// Puts a request together.
-    pub fn new(messages: &'a [Value], tools: &'a [ToolSpec]) -> Self {
-        Self { messages, tools }
+    pub fn new(messages: &'a [Value], tools: &'a [ToolSpec], clock: &'a dyn Clock) -> Self {
+        Self { messages, tools, clock }
     }
 
     /// Counts the assistant turns so far.
@@ -71,12 +68,7 @@ pub struct ModelTurn {
 impl ModelTurn {
     /// Wraps an assistant message that took one request and no tokens.
     pub fn new(message: Value) -> Self {
-        Self {
-            message,
-            finish_reason: None,
-            usage: Some(TokenUsage::default()),
-            attempts: 1,
-        }
+        Self { message, finish_reason: None, usage: Some(TokenUsage::default()), attempts: 1 }
     }
 }
 
@@ -101,11 +93,7 @@ impl TokenUsage {
     /// Estimates from the lengths of the JSON texts, four bytes a token: OpenAI's rule of thumb for English text.
     pub(crate) fn estimate(messages: &[Value], reply: &Value) -> Self {
         let tokens = |value: &Value| (value.to_string().len() as u64).div_ceil(4);
-        Self {
-            prompt: messages.iter().map(tokens).sum(),
-            completion: tokens(reply),
-            estimated: true,
-        }
+        Self { prompt: messages.iter().map(tokens).sum(), completion: tokens(reply), estimated: true }
     }
 
     /// Adds the tokens of one more request.
@@ -126,26 +114,14 @@ mod tests {
     fn an_estimate_is_four_bytes_a_token_and_says_so() {
         let usage = TokenUsage::estimate(&[json!("abcdef"), json!("ab")], &json!("abc"));
         // With their quotes: 8 and 4 bytes read, 5 written.
-        let expected = TokenUsage {
-            prompt: 3,
-            completion: 2,
-            estimated: true,
-        };
+        let expected = TokenUsage { prompt: 3, completion: 2, estimated: true };
         assert_eq!(usage, expected);
     }
 
     #[test]
     fn a_sum_stays_estimated_and_does_not_overflow() {
-        let mut sum = TokenUsage {
-            prompt: u64::MAX,
-            completion: 1,
-            estimated: false,
-        };
-        sum.add(TokenUsage {
-            prompt: 1,
-            completion: 1,
-            estimated: true,
-        });
+        let mut sum = TokenUsage { prompt: u64::MAX, completion: 1, estimated: false };
+        sum.add(TokenUsage { prompt: 1, completion: 1, estimated: true });
         assert_eq!(sum.total(), u64::MAX);
         assert!(sum.estimated);
     }

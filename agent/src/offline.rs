@@ -1,11 +1,12 @@
 //! The model that is no model: makes the planned call and says so.
 
+use chaos_core::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::{
     error::AgentError,
     model::{Model, ModelRequest, ModelTurn},
-    tool::{BoxFuture, ERROR_PREFIX},
+    tool::ERROR_PREFIX,
 };
 
 /// Makes one planned call, then reports what came of it.
@@ -20,10 +21,7 @@ pub struct OfflinePlanner {
 impl OfflinePlanner {
     /// Plans a call of the named tool.
     pub fn new(tool: impl Into<String>, arguments: Value) -> Self {
-        Self {
-            tool: tool.into(),
-            arguments,
-        }
+        Self { tool: tool.into(), arguments }
     }
 
     fn planned_call(&self) -> Value {
@@ -47,10 +45,7 @@ impl OfflinePlanner {
             .unwrap_or_default();
         let outcome = match answer.strip_prefix(ERROR_PREFIX) {
             Some(problem) => format!("The planned call of `{}` failed: {problem}", self.tool),
-            None => format!(
-                "The planned call of `{}` was made once. It answered: {answer}",
-                self.tool
-            ),
+            None => format!("The planned call of `{}` was made once. It answered: {answer}", self.tool),
         };
         json!({
             "role": "assistant",
@@ -64,26 +59,22 @@ impl Model for OfflinePlanner {
         "offline planner"
     }
 
-    fn reply<'a>(
-        &'a self,
-        request: ModelRequest<'a>,
-    ) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
-        let message = if request.turns_so_far() == 0 {
-            self.planned_call()
-        } else {
-            self.report(request.messages)
-        };
+    fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
+        let message = if request.turns_so_far() == 0 { self.planned_call() } else { self.report(request.messages) };
         Box::pin(async move { Ok(ModelTurn::new(message)) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chaos_core::RealClock;
+
     use super::*;
     use crate::message;
 
     async fn turn(planner: &OfflinePlanner, messages: &[Value]) -> Value {
-        let turn = planner.reply(ModelRequest::new(messages, &[])).await;
+        let clock = RealClock::new();
+        let turn = planner.reply(ModelRequest::new(messages, &[], &clock)).await;
         turn.expect("never fails").message
     }
 

@@ -1,5 +1,7 @@
 //! What a finished loop hands back.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -71,9 +73,7 @@ impl EndReason {
     /// Gives the error behind the reason, where there is one.
     pub fn error(&self) -> Option<&AgentError> {
         match self {
-            Self::ModelError(error) | Self::Setup(error) | Self::TranscriptFailed(error) => {
-                Some(error)
-            }
+            Self::ModelError(error) | Self::Setup(error) | Self::TranscriptFailed(error) => Some(error),
             _ => None,
         }
     }
@@ -129,5 +129,21 @@ impl CallStatus {
             Self::Done | Self::Failed | Self::Panicked | Self::TimedOut | Self::Cancelled => true,
             Self::UnknownTool | Self::BadArguments | Self::TooMany | Self::NotRun => false,
         }
+    }
+}
+
+impl fmt::Display for CallStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Panicked => "panicked",
+            Self::TimedOut => "timed out",
+            Self::Cancelled => "cancelled",
+            Self::UnknownTool => "unknown tool",
+            Self::BadArguments => "bad arguments",
+            Self::TooMany => "one call too many",
+            Self::NotRun => "not run",
+        })
     }
 }

@@ -1,12 +1,9 @@
-//! The loop's only source of time: deadlines, waits and the elapsed time.
+//! The loop's view of the run's clock: deadlines, waits and the elapsed time.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout, timeout_at};
+use chaos_core::Clock;
 use tokio_util::sync::CancellationToken;
-
-/// Far enough to mean never, near enough not to overflow an instant.
-const NEVER: Duration = Duration::from_hours(24 * 365);
 
 /// How a wait ended.
 #[derive(Debug, PartialEq)]
@@ -20,81 +17,71 @@ pub(crate) enum Waited<T> {
 }
 
 /// Measures one loop from its start.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pace {
-    start: Instant,
+    clock: Arc<dyn Clock>,
+    start: Duration,
 }
 
-/// A moment that a wait does not pass.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(crate) struct Deadline(Instant);
-
-impl Deadline {
-    /// The earlier of two.
-    pub(crate) fn or_before(self, other: Self) -> Self {
-        if other.0 < self.0 { other } else { self }
-    }
-
-    /// Whether it is over.
-    pub(crate) fn passed(self) -> bool {
-        Instant::now() >= self.0
-    }
-}
+/// A moment on the run's clock that a wait does not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(Duration);
 
 impl Pace {
     /// Starts to measure.
-    pub(crate) fn start() -> Self {
-        Self {
-            start: Instant::now(),
-        }
+    pub(crate) fn start(clock: Arc<dyn Clock>) -> Self {
+        let start = clock.now();
+        Self { clock, start }
+    }
+
+    /// The clock itself.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
     }
 
     /// A deadline that much after now.
-    pub(crate) fn within(time: Duration) -> Deadline {
-        Deadline(Instant::now() + time.min(NEVER))
+    pub(crate) fn within(&self, time: Duration) -> Deadline {
+        Deadline(self.clock.now().saturating_add(time))
+    }
+
+    /// Whether a deadline is over.
+    pub(crate) fn passed(&self, deadline: Deadline) -> bool {
+        self.clock.now() >= deadline.0
     }
 
     /// Milliseconds since the start.
     pub(crate) fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Waits that long.
-    #[cfg(feature = "openai")]
-    pub(crate) async fn sleep(time: Duration) {
-        tokio::time::sleep(time.min(NEVER)).await;
-    }
-
-    /// Waits for `future` that long; `None` when it was not enough.
-    #[cfg(feature = "openai")]
-    pub(crate) async fn limit<T>(future: impl Future<Output = T>, time: Duration) -> Option<T> {
-        timeout(time, future).await.ok()
+        let elapsed = self.clock.now().saturating_sub(self.start);
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Waits for `future` until the deadline or a cancellation; then it is dropped.
     pub(crate) async fn wait<T>(
-        future: impl Future<Output = T>,
+        &self,
+        future: impl Future<Output = T> + Send,
         deadline: Deadline,
         cancel: &CancellationToken,
     ) -> Waited<T> {
-        Self::wait_with_grace(Box::pin(future), deadline, cancel, Duration::ZERO).await
+        self.wait_with_grace(Box::pin(future), deadline, cancel, Duration::ZERO).await
     }
 
     /// As [`Pace::wait`], but a future that is cancelled gets `grace` to end by itself.
-    pub(crate) async fn wait_with_grace<F: Future + ?Sized>(
+    pub(crate) async fn wait_with_grace<F: Future + Send + ?Sized>(
+        &self,
         mut future: Pin<Box<F>>,
         deadline: Deadline,
         cancel: &CancellationToken,
         grace: Duration,
     ) -> Waited<F::Output> {
+        let left = deadline.0.saturating_sub(self.clock.now());
         let running = cancel.run_until_cancelled(future.as_mut());
-        match timeout_at(deadline.0, running).await {
-            Ok(Some(done)) => Waited::Done(done),
-            Err(_late) => Waited::Late,
-            Ok(None) if grace.is_zero() => Waited::Cancelled,
-            Ok(None) => match timeout(grace, future).await {
-                Ok(done) => Waited::Done(done),
-                Err(_late) => Waited::Cancelled,
+        match self.clock.timeout(left, running).await {
+            Some(Some(done)) => Waited::Done(done),
+            None => Waited::Late,
+            Some(None) if grace.is_zero() => Waited::Cancelled,
+            Some(None) => match self.clock.timeout(grace, future).await {
+                Some(done) => Waited::Done(done),
+                None => Waited::Cancelled,
             },
         }
     }
@@ -104,10 +91,16 @@ impl Pace {
 mod tests {
     use std::future::{pending, ready};
 
+    use chaos_core::RealClock;
+
     use super::*;
 
     fn second() -> Duration {
         Duration::from_secs(1)
+    }
+
+    fn pace() -> Pace {
+        Pace::start(Arc::new(RealClock::new()))
     }
 
     #[tokio::test(start_paused = true)]
@@ -115,11 +108,14 @@ mod tests {
         let open = CancellationToken::new();
         let closed = CancellationToken::new();
         closed.cancel();
-        let by = Pace::within(second());
-        assert_eq!(Pace::wait(ready(1), by, &open).await, Waited::Done(1));
-        assert_eq!(Pace::wait(ready(1), by, &closed).await, Waited::Cancelled);
-        assert_eq!(Pace::wait(pending::<u8>(), by, &open).await, Waited::Late);
-        assert!(by.passed());
+        let pace = pace();
+        let by = pace.within(second());
+        assert_eq!(pace.wait(ready(1), by, &open).await, Waited::Done(1));
+        assert_eq!(pace.wait(ready(1), by, &closed).await, Waited::Cancelled);
+        assert_eq!(pace.wait(pending::<u8>(), by, &open).await, Waited::Late);
+        assert!(pace.passed(by));
+        // A timer may fire up to a millisecond late.
+        assert!((1000..=1001).contains(&pace.elapsed_ms()), "{}", pace.elapsed_ms());
     }
 
     #[tokio::test(start_paused = true)]
@@ -132,25 +128,19 @@ mod tests {
             "tidied up"
         });
         cancel.cancel();
-        let by = Pace::within(60 * second());
-        assert_eq!(
-            Pace::wait_with_grace(tidy, by, &cancel, 2 * second()).await,
-            Waited::Done("tidied up")
-        );
+        let pace = pace();
+        let by = pace.within(60 * second());
+        assert_eq!(pace.wait_with_grace(tidy, by, &cancel, 2 * second()).await, Waited::Done("tidied up"));
         let stubborn = Box::pin(pending::<u8>());
-        assert_eq!(
-            Pace::wait_with_grace(stubborn, by, &cancel, 2 * second()).await,
-            Waited::Cancelled
-        );
+        assert_eq!(pace.wait_with_grace(stubborn, by, &cancel, 2 * second()).await, Waited::Cancelled);
     }
 
     #[tokio::test(start_paused = true)]
     async fn endless_times_do_not_overflow() {
-        let never = Pace::within(Duration::MAX);
-        assert_eq!(
-            never.or_before(Pace::within(second())),
-            Pace::within(second())
-        );
-        assert!(!never.passed());
+        let pace = pace();
+        let never = pace.within(Duration::MAX);
+        assert!(!pace.passed(never));
+        let open = CancellationToken::new();
+        assert_eq!(pace.wait(ready(1), never, &open).await, Waited::Done(1));
     }
 }

@@ -2,20 +2,14 @@
 
 use std::fmt;
 
+use chaos_core::Secret;
 use serde_json::Value;
 
 /// Stands where a secret was.
-const MASK: &str = "[redacted]";
+const MASK: &str = "***";
 
 /// Members whose whole value is a credential, whatever it looks like. Compared in lower case, with `_` read as `-`.
-const SECRET_KEYS: [&str; 6] = [
-    "authorization",
-    "proxy-authorization",
-    "x-api-key",
-    "api-key",
-    "cookie",
-    "set-cookie",
-];
+const SECRET_KEYS: [&str; 6] = ["authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", "set-cookie"];
 
 /// Replaces known secrets, and what looks like a credential in an `Authorization` header.
 ///
@@ -29,7 +23,7 @@ pub struct Redactor {
 
 impl Redactor {
     /// Takes the secret values to mask; empty ones are ignored.
-    pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
+    pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         let mut redactor = Self::default();
         for secret in secrets {
             redactor.add(&secret);
@@ -38,7 +32,8 @@ impl Redactor {
     }
 
     /// Adds one more secret value.
-    pub fn add(&mut self, secret: &str) {
+    pub fn add(&mut self, secret: &Secret) {
+        let secret = secret.expose();
         if secret.is_empty() {
             return;
         }
@@ -49,8 +44,7 @@ impl Redactor {
                 self.needles.push(form);
             }
         }
-        self.needles
-            .sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
     }
 
     /// Masks one text. Doing it twice gives the same as once.
@@ -64,7 +58,7 @@ impl Redactor {
                 masked.push_str(&rest[..keep]);
                 masked.push_str(MASK);
                 rest = &rest[keep + hide..];
-                before = Some(']');
+                before = Some('*');
             } else {
                 masked.push(next);
                 rest = &rest[next.len_utf8()..];
@@ -79,10 +73,9 @@ impl Redactor {
         match value {
             Value::String(text) => Value::String(self.text(text)),
             Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
-            Value::Object(object) => object
-                .iter()
-                .map(|(key, value)| (self.text(key), self.member(key, value)))
-                .collect(),
+            Value::Object(object) => {
+                object.iter().map(|(key, value)| (self.text(key), self.member(key, value))).collect()
+            }
             other => other.clone(),
         }
     }
@@ -104,9 +97,7 @@ impl Redactor {
         if before.is_some_and(char::is_alphanumeric) {
             return (0, 0);
         }
-        header_value(rest)
-            .or_else(|| scheme_token(rest))
-            .unwrap_or((0, 0))
+        header_value(rest).or_else(|| scheme_token(rest)).unwrap_or((0, 0))
     }
 }
 
@@ -121,9 +112,7 @@ impl fmt::Debug for Redactor {
 /// After a quoted name, as in JSON text, only a quoted value is a credential: masking anything else would break the
 /// text's structure. A bare value ends with its line or with the quote around it all.
 fn header_value(rest: &str) -> Option<(usize, usize)> {
-    let name = SECRET_KEYS
-        .iter()
-        .find(|name| starts_with_ignoring_case(rest, name))?;
+    let name = SECRET_KEYS.iter().find(|name| starts_with_ignoring_case(rest, name))?;
     let (name_quote, after) = split_quote(&rest[name.len()..]);
     let value = after.trim_start().strip_prefix([':', '='])?.trim_start();
     let (quote, value) = split_quote(value);
@@ -142,37 +131,25 @@ fn header_value(rest: &str) -> Option<(usize, usize)> {
 /// Splits off a quote with the backslashes that encode it.
 fn split_quote(text: &str) -> (&str, &str) {
     let quote = text.trim_start_matches('\\');
-    if quote.starts_with(['"', '\'']) {
-        text.split_at(text.len() - quote.len() + 1)
-    } else {
-        ("", text)
-    }
+    if quote.starts_with(['"', '\'']) { text.split_at(text.len() - quote.len() + 1) } else { ("", text) }
 }
 
 /// Finds the quote that closes a value: the same as the opening one, and not escaped once more.
 fn closing(value: &str, quote: &str) -> Option<usize> {
-    value
-        .match_indices(quote)
-        .map(|(at, _)| at)
-        .find(|at| !value[..*at].ends_with('\\'))
+    value.match_indices(quote).map(|(at, _)| at).find(|at| !value[..*at].ends_with('\\'))
 }
 
 /// Finds `Bearer token` and `Basic token`. In prose the next word has neither digit nor capital, so it stays.
 fn scheme_token(rest: &str) -> Option<(usize, usize)> {
-    let scheme = ["bearer ", "basic "]
-        .into_iter()
-        .find(|scheme| starts_with_ignoring_case(rest, scheme))?;
+    let scheme = ["bearer ", "basic "].into_iter().find(|scheme| starts_with_ignoring_case(rest, scheme))?;
     let token = &rest[scheme.len()..];
-    let length = token
-        .find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/=".contains(c)))
-        .unwrap_or(token.len());
+    let length = token.find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/=".contains(c))).unwrap_or(token.len());
     let telling = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase() || byte == b'=';
     (length >= 6 && token.bytes().take(length).any(telling)).then_some((scheme.len(), length))
 }
 
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
-    text.get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 /// The text as it stands between the quotes of a JSON string.
@@ -201,16 +178,13 @@ mod tests {
 
     #[test]
     fn known_secrets_are_masked_in_every_encoding() {
-        let redactor = Redactor::new(["p\"a ss\\".to_owned(), "tok-123".to_owned()]);
+        let redactor = Redactor::new([Secret::new("p\"a ss\\"), Secret::new("tok-123")]);
         let cases = [
-            ("x p\"a ss\\ y", "x [redacted] y"),
-            (r#"{"k":"p\"a ss\\"}"#, r#"{"k":"[redacted]"}"#),
-            (
-                r#""{\"k\":\"p\\\"a ss\\\\\"}""#,
-                r#""{\"k\":\"[redacted]\"}""#,
-            ),
-            ("http://u:p%22a%20ss%5C@h/", "http://u:[redacted]@h/"),
-            ("tok-123tok-123", "[redacted][redacted]"),
+            ("x p\"a ss\\ y", "x *** y"),
+            (r#"{"k":"p\"a ss\\"}"#, r#"{"k":"***"}"#),
+            (r#""{\"k\":\"p\\\"a ss\\\\\"}""#, r#""{\"k\":\"***\"}""#),
+            ("http://u:p%22a%20ss%5C@h/", "http://u:***@h/"),
+            ("tok-123tok-123", "******"),
             ("tok-12", "tok-12"),
         ];
         for (text, expected) in cases {
@@ -220,43 +194,22 @@ mod tests {
 
     #[test]
     fn a_secret_inside_a_longer_one_leaves_no_rest() {
-        let redactor = Redactor::new(["abc".to_owned(), "abcdef".to_owned()]);
-        assert_eq!(redactor.text("abcdef abc"), "[redacted] [redacted]");
+        let redactor = Redactor::new([Secret::new("abc"), Secret::new("abcdef")]);
+        assert_eq!(redactor.text("abcdef abc"), "*** ***");
     }
 
     #[test]
     fn authorization_shapes_are_masked_without_knowing_the_secret() {
         let redactor = Redactor::default();
         let cases = [
-            (
-                "-H 'Authorization: Bearer abc' x",
-                "-H 'Authorization: [redacted]' x",
-            ),
-            (
-                "authorization=s3cr3t\nnext",
-                "authorization=[redacted]\nnext",
-            ),
-            (
-                r#"{"Authorization": "Basic dXNlcjpwYXNz"}"#,
-                r#"{"Authorization": "[redacted]"}"#,
-            ),
-            (
-                r#"{\"X-Api-Key\": \"k\"}"#,
-                r#"{\"X-Api-Key\": \"[redacted]\"}"#,
-            ),
-            (
-                "sent Bearer eyJhbGciOi.J9-_x= and",
-                "sent Bearer [redacted] and",
-            ),
-            ("Basic dXNlcjpwYXNz.", "Basic [redacted]"),
-            (
-                r#"{"cookie": "a=\"b\"; c", "x": 1}"#,
-                r#"{"cookie": "[redacted]", "x": 1}"#,
-            ),
-            (
-                r#"{\"api-key\":\"a\\\"b\",\"x\":1}"#,
-                r#"{\"api-key\":\"[redacted]\",\"x\":1}"#,
-            ),
+            ("-H 'Authorization: Bearer abc' x", "-H 'Authorization: ***' x"),
+            ("authorization=s3cr3t\nnext", "authorization=***\nnext"),
+            (r#"{"Authorization": "Basic dXNlcjpwYXNz"}"#, r#"{"Authorization": "***"}"#),
+            (r#"{\"X-Api-Key\": \"k\"}"#, r#"{\"X-Api-Key\": \"***\"}"#),
+            ("sent Bearer eyJhbGciOi.J9-_x= and", "sent Bearer *** and"),
+            ("Basic dXNlcjpwYXNz.", "Basic ***"),
+            (r#"{"cookie": "a=\"b\"; c", "x": 1}"#, r#"{"cookie": "***", "x": 1}"#),
+            (r#"{\"api-key\":\"a\\\"b\",\"x\":1}"#, r#"{\"api-key\":\"***\",\"x\":1}"#),
         ];
         for (text, expected) in cases {
             assert_eq!(redactor.text(text), expected);
@@ -279,7 +232,7 @@ mod tests {
 
     #[test]
     fn values_are_masked_by_name_and_by_content() {
-        let redactor = Redactor::new(["hunter2".to_owned()]);
+        let redactor = Redactor::new([Secret::new("hunter2")]);
         let value = json!({
             "headers": {"AUTHORIZATION": "whatever", "x_api_key": "k", "accept": "text"},
             "argv": ["-H", "Authorization: Bearer q"],
@@ -288,23 +241,23 @@ mod tests {
         assert_eq!(
             redactor.value(&value),
             json!({
-                "headers": {"AUTHORIZATION": "[redacted]", "x_api_key": "[redacted]", "accept": "text"},
-                "argv": ["-H", "Authorization: [redacted]"],
-                "[redacted]": ["[redacted]", 2, null, true],
+                "headers": {"AUTHORIZATION": "***", "x_api_key": "***", "accept": "text"},
+                "argv": ["-H", "Authorization: ***"],
+                "***": ["***", 2, null, true],
             })
         );
     }
 
     #[test]
     fn masking_twice_changes_nothing_more() {
-        let redactor = Redactor::new(["hunter2".to_owned()]);
+        let redactor = Redactor::new([Secret::new("hunter2")]);
         let once = redactor.text("hunter2 Authorization: Bearer hunter2, Bearer A1b2C3d4");
         assert_eq!(redactor.text(&once), once);
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let redactor = Redactor::new(["hunter2".to_owned()]);
+        let redactor = Redactor::new([Secret::new("hunter2")]);
         assert_eq!(format!("{redactor:?}"), "Redactor(1 forms)");
     }
 }

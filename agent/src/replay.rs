@@ -5,16 +5,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use chaos_core::{BoxFuture, RealClock};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     error::AgentError,
     limits::Limits,
     model::{Model, ModelRequest, ModelTurn},
     outcome::{CallRecord, LoopOutcome},
-    tool::{BoxFuture, ERROR_PREFIX, Tool, ToolReply, ToolSpec},
+    redact::Redactor,
+    tool::{ERROR_PREFIX, Tool, ToolReply, ToolSpec},
     tool_loop::{LoopContext, run_tool_loop},
-    transcript::Transcript,
+    transcript::{Transcript, TranscriptWriter},
 };
 
 /// A model that says again what was recorded.
@@ -65,10 +68,7 @@ impl Replayer {
 }
 
 fn shown(call: Option<&CallRecord>) -> String {
-    call.map_or_else(
-        || "nothing".to_owned(),
-        |call| format!("`{}` in turn {}", call.tool, call.turn),
-    )
+    call.map_or_else(|| "nothing".to_owned(), |call| format!("`{}` in turn {}", call.tool, call.turn))
 }
 
 impl Model for Replayer {
@@ -76,16 +76,9 @@ impl Model for Replayer {
         &self.name
     }
 
-    fn reply<'a>(
-        &'a self,
-        request: ModelRequest<'a>,
-    ) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
+    fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
         let turn = self.turns.get(request.turns_so_far()).cloned();
-        Box::pin(async move {
-            turn.ok_or(AgentError::ReplayExhausted {
-                recorded: self.turns.len(),
-            })
-        })
+        Box::pin(async move { turn.ok_or(AgentError::ReplayExhausted { recorded: self.turns.len() }) })
     }
 }
 
@@ -96,33 +89,18 @@ impl Model for Replayer {
 pub async fn replay(transcript: &Transcript) -> Result<LoopOutcome, AgentError> {
     let replayer = Replayer::new(transcript);
     let header = &transcript.header;
-    let answers: VecDeque<CallRecord> = transcript
-        .calls
-        .iter()
-        .filter(|call| call.status.ran())
-        .cloned()
-        .collect();
+    let answers: VecDeque<CallRecord> = transcript.calls.iter().filter(|call| call.status.ran()).cloned().collect();
     let answers = Arc::new(Mutex::new(answers));
-    let tools: Vec<RecordedTool> = header
-        .tools
-        .iter()
-        .map(|spec| RecordedTool {
-            spec: spec.clone(),
-            answers: Arc::clone(&answers),
-        })
-        .collect();
+    let tools: Vec<RecordedTool> =
+        header.tools.iter().map(|spec| RecordedTool { spec: spec.clone(), answers: Arc::clone(&answers) }).collect();
     let tools: Vec<&dyn Tool> = tools.iter().map(|tool| tool as &dyn Tool).collect();
     let limits: &Limits = &header.limits;
-    let mut cx = LoopContext::unrecorded();
-    let outcome = run_tool_loop(
-        &replayer,
-        &header.goal,
-        &tools,
-        &header.system,
-        limits,
-        &mut cx,
-    )
-    .await;
+    let mut cx = LoopContext::new(
+        Arc::new(RealClock::new()),
+        CancellationToken::new(),
+        TranscriptWriter::discard(Redactor::default()),
+    );
+    let outcome = run_tool_loop(&replayer, &header.goal, &tools, &header.system, limits, &mut cx).await;
     replayer.check(&outcome)?;
     Ok(outcome)
 }
@@ -147,18 +125,12 @@ impl Tool for RecordedTool {
     }
 
     fn call(&self, _args: Value) -> BoxFuture<'_, ToolReply> {
-        let next = self
-            .answers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
+        let next = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let reply = match next {
-            Some(call) if call.tool == self.spec.name => {
-                match call.reply.strip_prefix(ERROR_PREFIX) {
-                    Some(problem) => ToolReply::failed(problem),
-                    None => ToolReply::done(call.reply),
-                }
-            }
+            Some(call) if call.tool == self.spec.name => match call.reply.strip_prefix(ERROR_PREFIX) {
+                Some(problem) => ToolReply::failed(problem),
+                None => ToolReply::done(call.reply),
+            },
             _ => ToolReply::failed("the transcript has no answer to this call"),
         };
         Box::pin(async move { reply })

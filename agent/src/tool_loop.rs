@@ -3,33 +3,45 @@
 mod call;
 mod run;
 
+use std::{sync::Arc, time::Duration};
+
+use chaos_core::{Clock, RunContext};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    limits::Limits, model::Model, outcome::LoopOutcome, redact::Redactor, tool::Tool,
-    transcript::TranscriptWriter,
-};
+use crate::{limits::Limits, model::Model, outcome::LoopOutcome, tool::Tool, transcript::TranscriptWriter};
 
 /// What a loop needs from its surroundings.
 #[derive(Debug)]
-#[non_exhaustive]
 pub struct LoopContext {
-    /// Ends the loop when it is cancelled.
-    pub cancel: CancellationToken,
-    /// Takes the record, and knows the secrets.
-    pub transcript: TranscriptWriter,
+    clock: Arc<dyn Clock>,
+    cancel: CancellationToken,
+    time_left: Option<Duration>,
+    transcript: TranscriptWriter,
+    run: Option<RunContext>,
 }
 
 impl LoopContext {
-    /// Puts a context together.
-    pub fn new(cancel: CancellationToken, transcript: TranscriptWriter) -> Self {
-        Self { cancel, transcript }
+    /// Takes clock, cancellation and deadline from a node of a run, and tells the run's event stream about each call.
+    pub fn of(run: &RunContext, transcript: TranscriptWriter) -> Self {
+        Self {
+            clock: run.shared_clock(),
+            cancel: run.cancel_token().clone(),
+            time_left: run.time_left(),
+            transcript,
+            run: Some(run.clone()),
+        }
     }
 
-    /// Keeps no transcript and knows no secrets: for tests and experiments.
-    pub fn unrecorded() -> Self {
-        let transcript = TranscriptWriter::discard(Redactor::default());
-        Self::new(CancellationToken::new(), transcript)
+    /// Puts a context together outside any run.
+    pub fn new(clock: Arc<dyn Clock>, cancel: CancellationToken, transcript: TranscriptWriter) -> Self {
+        Self { clock, cancel, time_left: None, transcript, run: None }
+    }
+
+    /// Puts a sentence for people on the event stream, where there is one.
+    fn note(&self, text: &str) {
+        if let Some(run) = &self.run {
+            run.note(self.transcript.mask(text));
+        }
     }
 }
 
@@ -59,12 +71,13 @@ mod tests {
         time::Duration,
     };
 
+    use chaos_core::{BoxFuture, RealClock, Secret};
     use serde_json::{Value, json};
 
     use super::*;
     use crate::{
-        AgentError, BoxFuture, CallStatus, EndReason, ModelRequest, ModelTurn, OfflinePlanner,
-        Replayer, TimeLimit, TokenUsage, ToolReply, Transcript, replay,
+        AgentError, CallStatus, EndReason, ModelRequest, ModelTurn, OfflinePlanner, Redactor, Replayer, TimeLimit,
+        TokenUsage, ToolReply, Transcript, replay,
     };
 
     /// Says the scripted messages one after the other and keeps what it was asked.
@@ -78,11 +91,7 @@ mod tests {
 
     impl Script {
         fn of(replies: impl Into<Vec<Value>>) -> Self {
-            Self {
-                replies: replies.into(),
-                usage: Some(TokenUsage::default()),
-                ..Self::default()
-            }
+            Self { replies: replies.into(), usage: Some(TokenUsage::default()), ..Self::default() }
         }
 
         fn request(&self, index: usize) -> Vec<Value> {
@@ -95,19 +104,13 @@ mod tests {
             "script"
         }
 
-        fn reply<'a>(
-            &'a self,
-            request: ModelRequest<'a>,
-        ) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
+        fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
             let mut asked = self.asked.lock().expect("not poisoned");
             asked.push(request.messages.to_vec());
             let reply = self.replies.get(asked.len() - 1).cloned();
             Box::pin(async move {
                 tokio::time::sleep(self.delay).await;
-                let message = reply.ok_or(AgentError::ModelUnavailable {
-                    attempts: 1,
-                    last: "script over".into(),
-                })?;
+                let message = reply.ok_or(AgentError::ModelUnavailable { attempts: 1, last: "script over".into() })?;
                 assert_ne!(message, "panic", "scripted panic");
                 let mut turn = ModelTurn::new(message);
                 turn.usage = self.usage;
@@ -115,8 +118,8 @@ mod tests {
             })
         }
 
-        fn secrets(&self) -> Vec<String> {
-            vec!["sk-script-key".into()]
+        fn secrets(&self) -> Vec<Secret> {
+            vec![Secret::new("sk-script-key")]
         }
     }
 
@@ -189,13 +192,22 @@ mod tests {
         json!({"role": "assistant", "content": text})
     }
 
+    fn clock() -> Arc<dyn Clock> {
+        Arc::new(RealClock::new())
+    }
+
+    fn unrecorded() -> LoopContext {
+        let transcript = TranscriptWriter::discard(Redactor::default());
+        LoopContext::new(clock(), CancellationToken::new(), transcript)
+    }
+
     fn limits() -> Limits {
         Limits::for_planned(Duration::from_secs(30))
     }
 
     async fn go(model: &dyn Model, tool: &Act, limits: &Limits) -> LoopOutcome {
         let transcript = TranscriptWriter::discard(Redactor::default());
-        let mut cx = LoopContext::new(tool.cancel.clone(), transcript);
+        let mut cx = LoopContext::new(clock(), tool.cancel.clone(), transcript);
         run_tool_loop(model, "goal", &[tool], "system", limits, &mut cx).await
     }
 
@@ -214,9 +226,9 @@ mod tests {
 
     async fn recorded(model: &dyn Model, tool: &Act) -> (LoopOutcome, String) {
         let buffer = Buffer::default();
-        let redactor = Redactor::new(["hunter2".to_owned()]);
+        let redactor = Redactor::new([Secret::new("hunter2")]);
         let transcript = TranscriptWriter::to_writer(buffer.clone(), redactor);
-        let mut cx = LoopContext::new(tool.cancel.clone(), transcript);
+        let mut cx = LoopContext::new(clock(), tool.cancel.clone(), transcript);
         let outcome = run_tool_loop(model, "goal", &[tool], "", &limits(), &mut cx).await;
         let bytes = buffer.0.lock().expect("not poisoned").clone();
         (outcome, String::from_utf8(bytes).expect("text"))
@@ -253,61 +265,16 @@ mod tests {
                 BadArguments,
                 "Error: arguments are not valid JSON: EOF while parsing a value at line 1 column 8",
             ),
-            (
-                "act",
-                json!("{}"),
-                BadArguments,
-                "Error: missing argument `act`",
-            ),
-            (
-                "act",
-                json!(""),
-                BadArguments,
-                "Error: missing argument `act`",
-            ),
-            (
-                "act",
-                json!("{\"act\": null}"),
-                BadArguments,
-                "Error: missing argument `act`",
-            ),
-            (
-                "act",
-                json!(null),
-                BadArguments,
-                "Error: missing argument `act`",
-            ),
-            (
-                "act",
-                json!("[1]"),
-                BadArguments,
-                "Error: arguments must be a JSON object, not an array",
-            ),
-            (
-                "act",
-                json!(7),
-                BadArguments,
-                "Error: arguments must be a JSON object, not a number",
-            ),
-            (
-                "rm",
-                json!("{}"),
-                UnknownTool,
-                "Error: unknown tool `rm`; the tools are `act`",
-            ),
-            (
-                "",
-                json!("{}"),
-                UnknownTool,
-                "Error: unknown tool ``; the tools are `act`",
-            ),
+            ("act", json!("{}"), BadArguments, "Error: missing argument `act`"),
+            ("act", json!(""), BadArguments, "Error: missing argument `act`"),
+            ("act", json!("{\"act\": null}"), BadArguments, "Error: missing argument `act`"),
+            ("act", json!(null), BadArguments, "Error: missing argument `act`"),
+            ("act", json!("[1]"), BadArguments, "Error: arguments must be a JSON object, not an array"),
+            ("act", json!(7), BadArguments, "Error: arguments must be a JSON object, not a number"),
+            ("rm", json!("{}"), UnknownTool, "Error: unknown tool `rm`; the tools are `act`"),
+            ("", json!("{}"), UnknownTool, "Error: unknown tool ``; the tools are `act`"),
             ("act", json!({"act": "fail"}), Failed, "Error: no such host"),
-            (
-                "act",
-                json!({"act": "panic"}),
-                Panicked,
-                "Error: the tool panicked: scripted panic with [redacted]",
-            ),
+            ("act", json!({"act": "panic"}), Panicked, "Error: the tool panicked: scripted panic with ***"),
         ];
         for (name, arguments, status, text) in cases {
             let script = Script::of([calls([(name, arguments.clone())]), says("I see")]);
@@ -330,18 +297,12 @@ mod tests {
 
     #[tokio::test]
     async fn several_calls_run_in_order_and_text_beside_them_is_kept() {
-        let mut first = calls([
-            ("act", json!({"act": "a", "note": null})),
-            ("act", json!({"act": "b"})),
-        ]);
+        let mut first = calls([("act", json!({"act": "a", "note": null})), ("act", json!({"act": "b"}))]);
         first["content"] = json!("two at once");
         let tool = Act::default();
         let outcome = go(&Script::of([first, says("")]), &tool, &limits()).await;
         assert_eq!(outcome.text, "two at once");
-        assert_eq!(
-            *tool.seen.lock().expect("not poisoned"),
-            [json!({"act": "a"}), json!({"act": "b"})]
-        );
+        assert_eq!(*tool.seen.lock().expect("not poisoned"), [json!({"act": "a"}), json!({"act": "b"})]);
     }
 
     #[tokio::test]
@@ -351,10 +312,7 @@ mod tests {
         let outcome = go(&Script::of([many, says("ok")]), &tool, &limits()).await;
         assert_eq!(tool.seen.lock().expect("not poisoned").len(), 8);
         assert_eq!(outcome.calls[9].status, CallStatus::TooMany);
-        assert_eq!(
-            outcome.calls[9].reply,
-            "Error: too many tool calls in one turn; at most 8 are run"
-        );
+        assert_eq!(outcome.calls[9].reply, "Error: too many tool calls in one turn; at most 8 are run");
     }
 
     #[tokio::test]
@@ -366,11 +324,7 @@ mod tests {
         let mut limits = limits();
         limits.max_turns = 2;
         let outcome = go(&script, &tool, &limits).await;
-        assert!(
-            matches!(outcome.end, EndReason::TurnCap),
-            "{:?}",
-            outcome.end
-        );
+        assert!(matches!(outcome.end, EndReason::TurnCap), "{:?}", outcome.end);
         assert_eq!(outcome.text, "one more");
         assert_eq!(outcome.calls[1].status, CallStatus::NotRun);
         assert_eq!(tool.seen.lock().expect("not poisoned").len(), 1);
@@ -386,11 +340,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_token_budget_ends_the_loop_before_more_is_done() {
-        let used = TokenUsage {
-            prompt: 40_000,
-            completion: 11_000,
-            estimated: false,
-        };
+        let used = TokenUsage { prompt: 40_000, completion: 11_000, estimated: false };
         for (usage, estimated, turns) in [(Some(used), false, 2), (None, true, 3)] {
             let mut script = Script::of(vec![act("more"); 9]);
             script.usage = usage;
@@ -400,17 +350,10 @@ mod tests {
                 limits.max_tokens = 200;
             }
             let outcome = go(&script, &tool, &limits).await;
-            assert!(
-                matches!(outcome.end, EndReason::Tokens),
-                "{:?}",
-                outcome.end
-            );
+            assert!(matches!(outcome.end, EndReason::Tokens), "{:?}", outcome.end);
             assert_eq!(outcome.usage.estimated, estimated);
             assert_eq!(outcome.turns, turns, "{:?}", outcome.usage);
-            assert_eq!(
-                tool.seen.lock().expect("not poisoned").len(),
-                turns as usize - 1
-            );
+            assert_eq!(tool.seen.lock().expect("not poisoned").len(), turns as usize - 1);
         }
     }
 
@@ -420,10 +363,7 @@ mod tests {
         let outcome = go(&script, &Act::default(), &limits()).await;
         assert!(matches!(outcome.end, EndReason::Finished));
         assert_eq!(outcome.calls[0].status, CallStatus::TimedOut);
-        assert_eq!(
-            outcome.calls[0].reply,
-            "Error: the tool did not end in time and was stopped"
-        );
+        assert_eq!(outcome.calls[0].reply, "Error: the tool did not end in time and was stopped");
     }
 
     #[tokio::test(start_paused = true)]
@@ -439,28 +379,12 @@ mod tests {
         short_total.total_time = Duration::from_secs(25);
         let cases = [
             (slow(6), &short_turn, TimeLimit::Turn, 0, vec![]),
-            (
-                slow(1),
-                &short_turn,
-                TimeLimit::Turn,
-                1,
-                vec![CallStatus::TimedOut],
-            ),
-            (
-                slow(4),
-                &short_total,
-                TimeLimit::Total,
-                2,
-                vec![CallStatus::Done, CallStatus::TimedOut],
-            ),
+            (slow(1), &short_turn, TimeLimit::Turn, 1, vec![CallStatus::TimedOut]),
+            (slow(4), &short_total, TimeLimit::Total, 2, vec![CallStatus::Done, CallStatus::TimedOut]),
         ];
         for (script, limits, limit, turns, statuses) in cases {
             let outcome = go(&script, &Act::default(), limits).await;
-            assert!(
-                matches!(outcome.end, EndReason::Time(l) if l == limit),
-                "{:?}",
-                outcome.end
-            );
+            assert!(matches!(outcome.end, EndReason::Time(l) if l == limit), "{:?}", outcome.end);
             assert_eq!(outcome.turns, turns);
             let seen: Vec<CallStatus> = outcome.calls.iter().map(|call| call.status).collect();
             assert_eq!(seen, statuses);
@@ -469,20 +393,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_cancellation_ends_the_loop_and_gives_calls_a_grace() {
-        for (what, status) in [
-            ("cancel", CallStatus::Done),
-            ("cancel and hang", CallStatus::Cancelled),
-        ] {
-            let two = calls([
-                ("act", json!({"act": what})),
-                ("act", json!({"act": "more"})),
-            ]);
+        for (what, status) in [("cancel", CallStatus::Done), ("cancel and hang", CallStatus::Cancelled)] {
+            let two = calls([("act", json!({"act": what})), ("act", json!({"act": "more"}))]);
             let outcome = go(&Script::of([two, says("")]), &Act::default(), &limits()).await;
-            assert!(
-                matches!(outcome.end, EndReason::Cancelled),
-                "{:?}",
-                outcome.end
-            );
+            assert!(matches!(outcome.end, EndReason::Cancelled), "{:?}", outcome.end);
             assert_eq!(outcome.calls[0].status, status);
             assert_eq!(outcome.calls[1].status, CallStatus::NotRun);
         }
@@ -500,18 +414,12 @@ mod tests {
     #[tokio::test]
     async fn a_model_that_fails_panics_or_babbles_ends_the_loop_with_its_error() {
         let cases = [
-            (
-                vec![],
-                "model server did not answer after 1 attempts: script over",
-            ),
+            (vec![], "model server did not answer after 1 attempts: script over"),
             (
                 vec![json!("panic")],
                 "model client panicked: assertion `left != right` failed: scripted panic\n  left: String(\"panic\")\n right: \"panic\"",
             ),
-            (
-                vec![json!(5)],
-                "model reply is not a chat completion: the message is not an object",
-            ),
+            (vec![json!(5)], "model reply is not a chat completion: the message is not an object"),
         ];
         for (replies, message) in cases {
             let outcome = go(&Script::of(replies), &Act::default(), &limits()).await;
@@ -525,16 +433,9 @@ mod tests {
     #[tokio::test]
     async fn tools_that_cannot_be_offered_are_found_before_the_first_request() {
         let (script, tool) = (Script::of([says("hi")]), Act::default());
-        let mut cx = LoopContext::unrecorded();
+        let mut cx = unrecorded();
         let outcome = run_tool_loop(&script, "", &[&tool, &tool], "", &limits(), &mut cx).await;
-        assert!(
-            matches!(
-                outcome.end,
-                EndReason::Setup(AgentError::DuplicateTool { .. })
-            ),
-            "{:?}",
-            outcome.end
-        );
+        assert!(matches!(outcome.end, EndReason::Setup(AgentError::DuplicateTool { .. })), "{:?}", outcome.end);
         assert!(script.asked.lock().expect("not poisoned").is_empty());
     }
 
@@ -547,11 +448,8 @@ mod tests {
         let answer = script.request(1).pop().expect("the tool message");
         let text = answer["content"].as_str().expect("text");
         assert!(text.len() <= 100 && text.contains("bytes cut"), "{text}");
-        assert!(
-            text.starts_with("[redacted] ") && !text.contains("sk-"),
-            "{text}"
-        );
-        assert_eq!(outcome.text, "[redacted], I say");
+        assert!(text.starts_with("*** ") && !text.contains("sk-"), "{text}");
+        assert_eq!(outcome.text, "***, I say");
     }
 
     #[tokio::test]
@@ -562,11 +460,7 @@ mod tests {
         assert_eq!(outcome.calls.len(), 1);
         assert_eq!(outcome.calls[0].status, CallStatus::Done);
         assert!(outcome.text.contains("did the plan"), "{}", outcome.text);
-        assert!(
-            outcome.text.contains("No model was used"),
-            "{}",
-            outcome.text
-        );
+        assert!(outcome.text.contains("No model was used"), "{}", outcome.text);
     }
 
     #[tokio::test]
@@ -574,36 +468,19 @@ mod tests {
         let with_secret = calls([("act", json!({"act": "hunter2 sk-script-key"}))]);
         let script = Script::of([with_secret, says("bye hunter2")]);
         let (outcome, text) = recorded(&script, &Act::default()).await;
-        assert!(
-            !text.contains("hunter2") && !text.contains("sk-script-key"),
-            "{text}"
-        );
-        let lines: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"))
-            .collect();
-        let kinds: Vec<&str> = lines
-            .iter()
-            .filter_map(|line| line["kind"].as_str())
-            .collect();
-        assert_eq!(
-            kinds,
-            [
-                "header", "request", "reply", "call", "request", "reply", "end"
-            ]
-        );
+        assert!(!text.contains("hunter2") && !text.contains("sk-script-key"), "{text}");
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let kinds: Vec<&str> = lines.iter().filter_map(|line| line["kind"].as_str()).collect();
+        assert_eq!(kinds, ["header", "request", "reply", "call", "request", "reply", "end"]);
         assert_eq!(lines[0]["version"], 1);
         assert_eq!(lines[0]["model"], "script");
-        assert_eq!(
-            lines[3]["arguments"],
-            json!({"act": "[redacted] [redacted]"})
-        );
+        assert_eq!(lines[3]["arguments"], json!({"act": "*** ***"}));
         assert_eq!(lines[3]["status"], "done");
         // The second request holds only what is new.
         assert_eq!(lines[4]["messages"].as_array().map(Vec::len), Some(2));
         assert_eq!(lines[6]["reason"], "finished");
-        assert_eq!(lines[6]["text"], "bye [redacted]");
-        assert_eq!(outcome.text, "bye [redacted]");
+        assert_eq!(lines[6]["text"], "bye ***");
+        assert_eq!(outcome.text, "bye ***");
     }
 
     #[tokio::test]
@@ -638,10 +515,7 @@ mod tests {
         let forged = text.replacen("\"name\":\"act\"", "\"name\":\"rm\"", 2);
         let forged = Transcript::parse(forged.as_bytes()).expect("still a transcript");
         let error = replay(&forged).await.expect_err("another call");
-        assert_eq!(
-            error.to_string(),
-            "replay differs at call 1: recorded `act` in turn 1, replayed `rm` in turn 1"
-        );
+        assert_eq!(error.to_string(), "replay differs at call 1: recorded `act` in turn 1, replayed `rm` in turn 1");
     }
 
     #[tokio::test]
@@ -654,10 +528,7 @@ mod tests {
         let outcome = replay(&torn).await.expect("two turns and their calls");
         assert_eq!(outcome.calls.len(), 2);
         assert!(
-            matches!(
-                outcome.end,
-                EndReason::ModelError(AgentError::ReplayExhausted { recorded: 2 })
-            ),
+            matches!(outcome.end, EndReason::ModelError(AgentError::ReplayExhausted { recorded: 2 })),
             "{:?}",
             outcome.end
         );
@@ -671,27 +542,17 @@ mod tests {
         let (replayer, tool) = (Replayer::new(&transcript), Act::default());
         let outcome = go(&replayer, &tool, &limits()).await;
         replayer.check(&outcome).expect("the same calls");
-        assert_eq!(
-            *tool.seen.lock().expect("not poisoned"),
-            [json!({"act": "jump"})]
-        );
+        assert_eq!(*tool.seen.lock().expect("not poisoned"), [json!({"act": "jump"})]);
     }
 
     #[tokio::test]
     async fn nothing_is_done_once_the_transcript_cannot_be_written() {
-        let full = std::fs::File::options()
-            .write(true)
-            .open("/dev/full")
-            .expect("Linux has it");
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
         let transcript = TranscriptWriter::to_writer(full, Redactor::default());
-        let mut cx = LoopContext::new(CancellationToken::new(), transcript);
+        let mut cx = LoopContext::new(clock(), CancellationToken::new(), transcript);
         let (script, tool) = (Script::of([act("jump")]), Act::default());
         let outcome = run_tool_loop(&script, "", &[&tool], "", &limits(), &mut cx).await;
-        assert!(
-            matches!(outcome.end, EndReason::TranscriptFailed(_)),
-            "{:?}",
-            outcome.end
-        );
+        assert!(matches!(outcome.end, EndReason::TranscriptFailed(_)), "{:?}", outcome.end);
         assert!(tool.seen.lock().expect("not poisoned").is_empty());
     }
 
@@ -700,7 +561,7 @@ mod tests {
         fn is_send<T: Send>(_: &T) {}
         let (script, tool) = (Script::default(), Act::default());
         let tools: [&dyn Tool; 1] = [&tool];
-        let (limits, mut cx) = (limits(), LoopContext::unrecorded());
+        let (limits, mut cx) = (limits(), unrecorded());
         is_send(&run_tool_loop(&script, "", &tools, "", &limits, &mut cx));
     }
 }

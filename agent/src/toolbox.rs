@@ -43,11 +43,7 @@ impl<'a> Toolbox<'a> {
 
     /// The names, for an error that lists what would be right.
     pub(crate) fn names(&self) -> String {
-        let quoted: Vec<String> = self
-            .specs
-            .iter()
-            .map(|spec| format!("`{}`", spec.name))
-            .collect();
+        let quoted: Vec<String> = self.specs.iter().map(|spec| format!("`{}`", spec.name)).collect();
         quoted.join(", ")
     }
 }
@@ -55,17 +51,16 @@ impl<'a> Toolbox<'a> {
 /// OpenAI's rule for function names; other servers accept no less.
 fn usable(name: &str) -> bool {
     (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 #[cfg(test)]
 mod tests {
+    use chaos_core::BoxFuture;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::tool::{BoxFuture, ToolReply};
+    use crate::tool::ToolReply;
 
     struct Named(&'static str, Value);
 
@@ -103,10 +98,7 @@ mod tests {
     fn a_name_given_twice_is_refused() {
         let (a, b) = (Named("load", object()), Named("load", object()));
         let error = Toolbox::new(&[&a, &b]).err().expect("twice");
-        assert_eq!(
-            error.to_string(),
-            "two tools are named `load`; give each its own name"
-        );
+        assert_eq!(error.to_string(), "two tools are named `load`; give each its own name");
     }
 
     #[test]
@@ -114,10 +106,7 @@ mod tests {
         for schema in [json!({}), json!({"type": "array"}), json!(true)] {
             let tool = Named("load", schema);
             let error = Toolbox::new(&[&tool]).err().expect("schema");
-            assert!(
-                matches!(error, AgentError::ToolParameters { .. }),
-                "{error}"
-            );
+            assert!(matches!(error, AgentError::ToolParameters { .. }), "{error}");
         }
     }
 
@@ -126,10 +115,7 @@ mod tests {
         let (a, b) = (Named("load", object()), Named("run_command", object()));
         let tools: [&dyn Tool; 2] = [&a, &b];
         let toolbox = Toolbox::new(&tools).expect("distinct");
-        assert_eq!(
-            toolbox.get("run_command").map(|(tool, _)| tool.name()),
-            Some("run_command")
-        );
+        assert_eq!(toolbox.get("run_command").map(|(tool, _)| tool.name()), Some("run_command"));
         assert!(toolbox.get("Load").is_none());
         assert_eq!(toolbox.names(), "`load`, `run_command`");
     }

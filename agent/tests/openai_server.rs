@@ -5,13 +5,14 @@ mod aimock;
 #[path = "support/raw_server.rs"]
 mod raw_server;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aimock::{Aimock, Conversation};
 use chaos_agent::{
-    AgentError, BoxFuture, CallStatus, EndReason, Limits, LoopContext, LoopOutcome, OpenAiConfig,
-    OpenAiModel, Redactor, Tool, ToolReply, Transcript, TranscriptWriter, replay, run_tool_loop,
+    AgentError, BoxFuture, CallStatus, EndReason, Limits, LoopContext, LoopOutcome, OpenAiConfig, OpenAiModel,
+    Redactor, Tool, ToolReply, Transcript, TranscriptWriter, replay, run_tool_loop,
 };
+use chaos_core::RealClock;
 use raw_server::{RawServer, answer, completion};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -65,9 +66,7 @@ impl Run {
 }
 
 fn config(base_url: &str) -> OpenAiConfig {
-    let mut config = OpenAiConfig::new("any-model")
-        .with_base_url(base_url)
-        .expect("a usable address");
+    let mut config = OpenAiConfig::new("any-model").with_base_url(base_url).expect("a usable address");
     // Waits short enough for a test: what is capped, and at what, is a matter of the policy's own tests.
     config.retry.first_wait = Duration::from_millis(5);
     config.retry.max_retry_after = Duration::from_millis(5);
@@ -82,38 +81,25 @@ async fn go(config: OpenAiConfig) -> Run {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("loop.jsonl");
     let transcript = TranscriptWriter::create(path, Redactor::default()).expect("a new file");
-    let mut cx = LoopContext::new(CancellationToken::new(), transcript);
+    let mut cx = LoopContext::new(Arc::new(RealClock::new()), CancellationToken::new(), transcript);
     let model = OpenAiModel::new(config).expect("a usable client");
     let limits = Limits::for_planned(Duration::from_secs(1));
-    let outcome = run_tool_loop(
-        &model,
-        "Send load.",
-        &[&Load],
-        "Be brief.",
-        &limits,
-        &mut cx,
-    )
-    .await;
+    let outcome = run_tool_loop(&model, "Send load.", &[&Load], "Be brief.", &limits, &mut cx).await;
     Run { outcome, folder }
 }
 
 #[tokio::test]
 async fn a_tool_call_its_result_and_a_final_text_pass_through_aimock() {
-    let conversation = Conversation::default()
-        .asks(Some("here goes"), &[("load", "{\"qps\": 300}")])
-        .says("The load was sent.");
+    let conversation =
+        Conversation::default().asks(Some("here goes"), &[("load", "{\"qps\": 300}")]).says("The load was sent.");
     let Some(server) = Aimock::start(&conversation) else {
         return;
     };
     let run = go(with_key(&server.base_url())).await;
-    assert!(
-        matches!(run.outcome.end, EndReason::Finished),
-        "{:?}",
-        run.outcome.end
-    );
+    assert!(matches!(run.outcome.end, EndReason::Finished), "{:?}", run.outcome.end);
     assert_eq!(run.outcome.text, "The load was sent.");
     assert_eq!(run.outcome.calls[0].status, CallStatus::Done);
-    assert_eq!(run.outcome.calls[0].reply, "sent 300 qps with [redacted]");
+    assert_eq!(run.outcome.calls[0].reply, "sent 300 qps with ***");
     assert!(!run.outcome.usage.estimated && run.outcome.usage.total() > 0);
 
     let journal = server.journal();
@@ -124,20 +110,14 @@ async fn a_tool_call_its_result_and_a_final_text_pass_through_aimock() {
     let messages = second["messages"].as_array().expect("a list");
     let roles: Vec<&str> = messages.iter().filter_map(|m| m["role"].as_str()).collect();
     assert_eq!(roles, ["system", "user", "assistant", "tool"]);
-    assert_eq!(
-        messages[3]["tool_call_id"],
-        messages[2]["tool_calls"][0]["id"]
-    );
-    assert_eq!(messages[3]["content"], "sent 300 qps with [redacted]");
+    assert_eq!(messages[3]["tool_call_id"], messages[2]["tool_calls"][0]["id"]);
+    assert_eq!(messages[3]["content"], "sent 300 qps with ***");
 }
 
 #[tokio::test]
 async fn the_transcript_of_a_real_conversation_holds_no_key_and_replays() {
     let conversation = Conversation::default()
-        .asks(
-            None,
-            &[("load", "{\"qps\": 1}"), ("rm", "{}"), ("load", "[]")],
-        )
+        .asks(None, &[("load", "{\"qps\": 1}"), ("rm", "{}"), ("load", "[]")])
         .says(&format!("I know {KEY}"));
     let Some(server) = Aimock::start(&conversation) else {
         return;
@@ -150,14 +130,7 @@ async fn the_transcript_of_a_real_conversation_holds_no_key_and_replays() {
     let again = replay(&transcript).await.expect("the same calls");
     assert_eq!(again.calls, run.outcome.calls);
     let statuses: Vec<CallStatus> = again.calls.iter().map(|call| call.status).collect();
-    assert_eq!(
-        statuses,
-        [
-            CallStatus::Done,
-            CallStatus::UnknownTool,
-            CallStatus::BadArguments
-        ]
-    );
+    assert_eq!(statuses, [CallStatus::Done, CallStatus::UnknownTool, CallStatus::BadArguments]);
 }
 
 #[tokio::test]
@@ -172,11 +145,7 @@ async fn status_429_and_500_are_tried_again() {
         return;
     };
     let run = go(with_key(&server.base_url())).await;
-    assert!(
-        matches!(run.outcome.end, EndReason::Finished),
-        "{:?}",
-        run.outcome.end
-    );
+    assert!(matches!(run.outcome.end, EndReason::Finished), "{:?}", run.outcome.end);
     assert_eq!(server.statuses(), [429, 500, 200, 429, 200]);
     let replies = run.replies();
     let attempts: Vec<&Value> = replies.iter().map(|reply| &reply["attempts"]).collect();
@@ -185,9 +154,8 @@ async fn status_429_and_500_are_tried_again() {
 
 #[tokio::test]
 async fn a_server_that_never_recovers_is_given_up_after_four_attempts() {
-    let conversation = (0..9).fold(Conversation::default(), |conversation, _| {
-        conversation.fails(500, "out of order", None)
-    });
+    let conversation =
+        (0..9).fold(Conversation::default(), |conversation, _| conversation.fails(500, "out of order", None));
     let Some(server) = Aimock::start(&conversation) else {
         return;
     };
@@ -207,10 +175,7 @@ async fn a_refusal_is_not_tried_again_and_does_not_tell_the_key() {
         return;
     };
     let run = go(with_key(&server.base_url())).await;
-    assert_eq!(
-        run.ended_by_model_error().to_string(),
-        "model server refused with status 401: incorrect key [redacted]"
-    );
+    assert_eq!(run.ended_by_model_error().to_string(), "model server refused with status 401: incorrect key ***");
     assert_eq!(server.statuses(), [401]);
     assert!(!run.transcript_text().contains(KEY));
 }
@@ -230,18 +195,15 @@ async fn malformed_arguments_go_back_to_the_model_which_may_do_better() {
     assert_eq!(run.outcome.text, "done at last");
     let last = server.journal().pop().expect("five requests");
     let messages = last["body"]["messages"].as_array().expect("a list").clone();
-    let answers: Vec<&Value> = messages
-        .iter()
-        .filter(|message| message["role"] == "tool")
-        .map(|message| &message["content"])
-        .collect();
+    let answers: Vec<&Value> =
+        messages.iter().filter(|message| message["role"] == "tool").map(|message| &message["content"]).collect();
     assert_eq!(
         answers,
         [
             "Error: arguments are not valid JSON: EOF while parsing a value at line 1 column 8",
             "Error: missing argument `qps`",
             "Error: arguments must be a JSON object, not an array",
-            "sent 300 qps with [redacted]",
+            "sent 300 qps with ***",
         ]
     );
 }
@@ -260,13 +222,7 @@ async fn calls_without_arguments_id_or_type_are_read_too() {
     let run = go(with_key(&server.base_url())).await;
     assert_eq!(run.outcome.text, "ok");
     let replies: Vec<&str> = run.outcome.calls.iter().map(|c| c.reply.as_str()).collect();
-    assert_eq!(
-        replies,
-        [
-            "Error: missing argument `qps`",
-            "sent 4 qps with [redacted]"
-        ]
-    );
+    assert_eq!(replies, ["Error: missing argument `qps`", "sent 4 qps with ***"]);
     assert!(run.outcome.usage.estimated, "the server counted no tokens");
     let second = &server.bodies()[1]["messages"];
     assert_eq!(second[2]["tool_calls"][0]["id"], second[3]["tool_call_id"]);
@@ -280,14 +236,9 @@ async fn vendor_fields_survive_in_both_directions() {
         "tool_calls": [{"id": "c", "type": "function", "extra_content": {"signature": "s"},
             "function": {"name": "load", "arguments": "{\"qps\":1}"}}],
     });
-    let server = RawServer::start(vec![
-        completion(&message),
-        completion(&json!({"content": "ok"})),
-    ]);
+    let server = RawServer::start(vec![completion(&message), completion(&json!({"content": "ok"}))]);
     let mut config = with_key(&server.base_url());
-    config
-        .extra
-        .insert("chat_template_kwargs".into(), json!({"thinking": true}));
+    config.extra.insert("chat_template_kwargs".into(), json!({"thinking": true}));
     let run = go(config).await;
     assert!(matches!(run.outcome.end, EndReason::Finished));
     let bodies = server.bodies();
@@ -327,28 +278,15 @@ async fn answers_that_are_none_end_the_loop_with_their_cause() {
             answer("307 Temporary Redirect", elsewhere, ""),
             "model server refused with status 307: redirects are not followed",
         ),
-        (
-            answer("200 OK", "", "<html>"),
-            "model reply is not a chat completion: reply is not JSON",
-        ),
-        (
-            answer("200 OK", "", &huge),
-            "model reply is not a chat completion: reply is longer than 4194304 bytes",
-        ),
+        (answer("200 OK", "", "<html>"), "model reply is not a chat completion: reply is not JSON"),
+        (answer("200 OK", "", &huge), "model reply is not a chat completion: reply is longer than 4194304 bytes"),
         (
             answer("200 OK", "", "{\"choices\": []}"),
             "model reply is not a chat completion: `choices` is absent or empty",
         ),
+        (answer("429 Too Many Requests", "", quota), "model server refused with status 429: pay first"),
         (
-            answer("429 Too Many Requests", "", quota),
-            "model server refused with status 429: pay first",
-        ),
-        (
-            answer(
-                "200 OK",
-                "",
-                r#"{"error": {"message": "no such model", "code": 404}}"#,
-            ),
+            answer("200 OK", "", r#"{"error": {"message": "no such model", "code": 404}}"#),
             "model server refused with status 404: no such model",
         ),
     ];
@@ -366,10 +304,7 @@ async fn a_reply_that_breaks_off_is_not_asked_for_twice() {
     let server = RawServer::start(vec![broken]);
     let run = go(with_key(&server.base_url())).await;
     let message = run.ended_by_model_error().to_string();
-    assert!(
-        message.starts_with("model server did not answer after 1 attempts: connection broke: "),
-        "{message}"
-    );
+    assert!(message.starts_with("model server did not answer after 1 attempts: connection broke: "), "{message}");
 }
 
 #[tokio::test]
@@ -379,10 +314,7 @@ async fn a_refused_connection_is_tried_again_and_then_told_without_the_address()
     drop(listener);
     let run = go(with_key(&format!("http://{address}/v1"))).await;
     let message = run.ended_by_model_error().to_string();
-    assert!(
-        message.starts_with("model server did not answer after 4 attempts: no connection: "),
-        "{message}"
-    );
+    assert!(message.starts_with("model server did not answer after 4 attempts: no connection: "), "{message}");
     assert!(message.contains("refused"), "{message}");
     assert!(!message.contains(&address), "{message}");
 }

@@ -42,27 +42,18 @@ impl tower_service::Service<HttpRequestFactory> for Attempt {
             if !attempt.with_key {
                 request.headers_mut().remove(AUTHORIZATION);
             }
-            attempt
-                .send(request)
-                .await
-                .map_err(|failure| OpenAIError::Boxed(Box::new(failure)))
+            attempt.send(request).await.map_err(|failure| OpenAIError::Boxed(Box::new(failure)))
         })
     }
 }
 
 impl Attempt {
     async fn send(&self, request: reqwest::Request) -> Result<Response, Failure> {
-        let mut response = self
-            .http
-            .execute(request)
-            .await
-            .map_err(Failure::of_transport)?;
+        let mut response = self.http.execute(request).await.map_err(Failure::of_transport)?;
         let status = response.status();
         if !status.is_success() {
             // What was read before a break still tells more than the break.
-            let body = read(&mut response, MAX_ERROR_BYTES)
-                .await
-                .unwrap_or_default();
+            let body = read(&mut response, MAX_ERROR_BYTES).await.unwrap_or_default();
             return Err(Failure::of_status(status, response.headers(), &body));
         }
         let body = read(&mut response, MAX_REPLY_BYTES).await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError};
+use chaos_core::{BoxFuture, Clock, Secret};
 use reqwest::redirect;
 use serde_json::Value;
 
@@ -10,9 +11,7 @@ use super::{attempt::Attempt, completion, config::OpenAiConfig, failure::Failure
 use crate::{
     error::AgentError,
     model::{Model, ModelRequest, ModelTurn},
-    pace::Pace,
     redact::Redactor,
-    tool::BoxFuture,
 };
 
 /// A server that takes longer to accept a connection is as good as absent.
@@ -45,21 +44,18 @@ impl OpenAiModel {
             setting: "the HTTP client",
             problem: format!("cannot be set up: {}", error.without_url()),
         })?;
-        let attempt = Attempt {
-            http,
-            with_key: config.api_key().is_some(),
-        };
+        let attempt = Attempt { http, with_key: config.api_key().is_some() };
         Ok(Self {
             client: Client::with_config(config.for_client()).with_http_service(attempt),
-            redactor: Redactor::new(config.api_key().map(str::to_owned)),
+            redactor: Redactor::new(config.api_key().cloned()),
             config,
         })
     }
 
-    async fn ask(&self, body: &Value) -> Result<ModelTurn, AgentError> {
+    async fn ask(&self, body: &Value, clock: &dyn Clock) -> Result<ModelTurn, AgentError> {
         let mut asked = Asked::default();
-        let answer = self.ask_until_answered(body, &mut asked);
-        match Pace::limit(answer, self.config.total_time).await {
+        let answer = self.ask_until_answered(body, clock, &mut asked);
+        match clock.timeout(self.config.total_time, answer).await {
             Some(answer) => answer,
             None => Err(self.unavailable(&asked, "the time for one answer is over")),
         }
@@ -68,11 +64,12 @@ impl OpenAiModel {
     async fn ask_until_answered(
         &self,
         body: &Value,
+        clock: &dyn Clock,
         asked: &mut Asked,
     ) -> Result<ModelTurn, AgentError> {
         loop {
             asked.attempts += 1;
-            let failure = match self.attempt(body).await {
+            let failure = match self.attempt(body, clock).await {
                 Ok(reply) => return completion::turn(&reply, asked.attempts),
                 Err(failure) => failure,
             };
@@ -83,15 +80,13 @@ impl OpenAiModel {
             if asked.attempts > self.config.retry.retries {
                 return Err(self.unavailable(asked, &asked.last));
             }
-            let wait = self
-                .config
-                .retry
-                .wait(asked.attempts, failure.retry_after());
-            Pace::sleep(wait).await;
+            let wait = self.config.retry.wait(asked.attempts, failure.retry_after());
+            clock.sleep(wait).await;
         }
     }
 
-    async fn attempt(&self, body: &Value) -> Result<Value, Failure> {
+    async fn attempt(&self, body: &Value, clock: &dyn Clock) -> Result<Value, Failure> {
+        let _real = clock.external();
         let reply: Value = self.client.chat().create_byot(body).await.map_err(typed)?;
         match Failure::inside_success(&reply) {
             Some(failure) => Err(failure),
@@ -101,15 +96,10 @@ impl OpenAiModel {
 
     fn refusal(&self, failure: Failure, attempts: u32) -> AgentError {
         match failure {
-            Failure::Status {
-                status, message, ..
-            } => AgentError::ModelRefused {
-                status,
-                message: self.redactor.text(&message),
-            },
-            Failure::NotJson | Failure::TooLong(_) => AgentError::ModelReply {
-                problem: failure.to_string(),
-            },
+            Failure::Status { status, message, .. } => {
+                AgentError::ModelRefused { status, message: self.redactor.text(&message) }
+            }
+            Failure::NotJson | Failure::TooLong(_) => AgentError::ModelReply { problem: failure.to_string() },
             Failure::Connect(_) | Failure::Transport(_) => {
                 let last = failure.to_string();
                 AgentError::ModelUnavailable { attempts, last }
@@ -123,10 +113,7 @@ impl OpenAiModel {
         } else {
             format!("{why}; before that: {}", asked.last)
         };
-        AgentError::ModelUnavailable {
-            attempts: asked.attempts,
-            last: self.redactor.text(&last),
-        }
+        AgentError::ModelUnavailable { attempts: asked.attempts, last: self.redactor.text(&last) }
     }
 }
 
@@ -154,21 +141,15 @@ impl Model for OpenAiModel {
         &self.config.model
     }
 
-    fn reply<'a>(
-        &'a self,
-        request: ModelRequest<'a>,
-    ) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
+    fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
         Box::pin(async move {
+            let clock = request.clock;
             let body = completion::body(&self.config.model, &self.config.extra, request);
-            self.ask(&body).await
+            self.ask(&body, clock).await
         })
     }
 
-    fn secrets(&self) -> Vec<String> {
-        self.config
-            .api_key()
-            .map(str::to_owned)
-            .into_iter()
-            .collect()
+    fn secrets(&self) -> Vec<Secret> {
+        self.config.api_key().cloned().into_iter().collect()
     }
 }

@@ -56,6 +56,7 @@ fn malformed(problem: &str) -> AgentError {
 
 #[cfg(test)]
 mod tests {
+    use chaos_core::RealClock;
     use serde_json::json;
 
     use super::*;
@@ -71,14 +72,11 @@ mod tests {
             description: "Sends load.".into(),
             parameters: json!({"type": "object"}),
         }];
+        let clock = RealClock::new();
         let messages = [json!({"role": "user", "content": "go"})];
-        let request = ModelRequest::new(&messages, &tools);
+        let request = ModelRequest::new(&messages, &tools, &clock);
         assert_eq!(
-            body(
-                "m",
-                &extra(&json!({"temperature": 0, "chat_template_kwargs": {"a": 1}})),
-                request
-            ),
+            body("m", &extra(&json!({"temperature": 0, "chat_template_kwargs": {"a": 1}})), request),
             json!({
                 "model": "m",
                 "messages": [{"role": "user", "content": "go"}],
@@ -93,9 +91,10 @@ mod tests {
 
     #[test]
     fn extra_members_cannot_replace_what_the_loop_decides() {
+        let clock = RealClock::new();
         let sneaky = extra(&json!({"model": "x", "messages": [], "stream": true, "tools": [1]}));
         assert_eq!(
-            body("m", &sneaky, ModelRequest::new(&[json!(1)], &[])),
+            body("m", &sneaky, ModelRequest::new(&[json!(1)], &[], &clock)),
             json!({"model": "m", "messages": [1], "stream": false})
         );
     }
@@ -120,14 +119,8 @@ mod tests {
             (json!({}), "`choices` is absent or empty"),
             (json!({"choices": []}), "`choices` is absent or empty"),
             (json!([1]), "`choices` is absent or empty"),
-            (
-                json!({"choices": [{"text": "old"}]}),
-                "`choices[0].message` is absent",
-            ),
-            (
-                json!({"choices": [{"message": "x"}]}),
-                "`choices[0].message` is absent",
-            ),
+            (json!({"choices": [{"text": "old"}]}), "`choices[0].message` is absent"),
+            (json!({"choices": [{"message": "x"}]}), "`choices[0].message` is absent"),
         ];
         for (reply, problem) in cases {
             let error = turn(&reply, 1).expect_err(problem);

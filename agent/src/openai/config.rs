@@ -2,6 +2,7 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
+use chaos_core::Secret;
 use reqwest::{Url, header::HeaderValue};
 use serde_json::{Map, Value};
 
@@ -27,7 +28,7 @@ pub struct OpenAiConfig {
     base_url: String,
     /// Whether that is on this machine.
     local: bool,
-    api_key: Option<String>,
+    api_key: Option<Secret>,
     organization: Option<String>,
     project: Option<String>,
 }
@@ -65,10 +66,7 @@ impl RetryPolicy {
     pub(super) fn wait(&self, attempts: u32, retry_after: Option<Duration>) -> Duration {
         match retry_after {
             Some(asked) => asked.min(self.max_retry_after),
-            None => self
-                .first_wait
-                .saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)))
-                .min(self.max_wait),
+            None => self.first_wait.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1))).min(self.max_wait),
         }
     }
 }
@@ -94,14 +92,8 @@ impl OpenAiConfig {
     ///
     /// # Errors
     /// [`AgentError::Setting`] for a value that cannot be used, and for OpenAI's own address without a key.
-    pub fn from_lookup(
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, AgentError> {
-        let get = |name: &str| {
-            lookup(name)
-                .map(|value| value.trim().to_owned())
-                .filter(|value| !value.is_empty())
-        };
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, AgentError> {
+        let get = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let Some(model) = get("CHAOS_MODEL").or_else(|| get("AGENT_MODEL")) else {
             return Ok(None);
         };
@@ -132,8 +124,7 @@ impl OpenAiConfig {
             setting: "OPENAI_BASE_URL",
             problem: format!("{problem}; expected something like http://127.0.0.1:8000/v1"),
         };
-        let url =
-            Url::parse(base_url).map_err(|error| wrong(&format!("is no address: {error}")))?;
+        let url = Url::parse(base_url).map_err(|error| wrong(&format!("is no address: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("is neither http nor https"));
         }
@@ -144,9 +135,7 @@ impl OpenAiConfig {
             return Err(wrong("holds a query or a fragment"));
         }
         self.local = is_local(&url);
-        url.as_str()
-            .trim_end_matches('/')
-            .clone_into(&mut self.base_url);
+        url.as_str().trim_end_matches('/').clone_into(&mut self.base_url);
         Ok(self)
     }
 
@@ -155,7 +144,7 @@ impl OpenAiConfig {
     /// # Errors
     /// [`AgentError::Setting`] when it cannot stand in a header.
     pub fn with_api_key(mut self, key: &str) -> Result<Self, AgentError> {
-        self.api_key = header_value("OPENAI_API_KEY", Some(key.to_owned()))?;
+        self.api_key = header_value("OPENAI_API_KEY", Some(key.to_owned()))?.map(Secret::new);
         Ok(self)
     }
 
@@ -165,15 +154,15 @@ impl OpenAiConfig {
     }
 
     /// The key, if there is one.
-    pub(super) fn api_key(&self) -> Option<&str> {
-        self.api_key.as_deref()
+    pub(super) fn api_key(&self) -> Option<&Secret> {
+        self.api_key.as_ref()
     }
 
     /// The settings as the client takes them. Each is set, since it reads the process environment for the others.
     pub(super) fn for_client(&self) -> async_openai::config::OpenAIConfig {
         async_openai::config::OpenAIConfig::new()
             .with_api_base(&self.base_url)
-            .with_api_key(self.api_key.clone().unwrap_or_default())
+            .with_api_key(self.api_key().map_or("", Secret::expose))
             .with_org_id(self.organization.clone().unwrap_or_default())
             .with_project_id(self.project.clone().unwrap_or_default())
     }
@@ -182,22 +171,15 @@ impl OpenAiConfig {
 fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Checks what the client would otherwise panic on.
-fn header_value(
-    setting: &'static str,
-    value: Option<String>,
-) -> Result<Option<String>, AgentError> {
+fn header_value(setting: &'static str, value: Option<String>) -> Result<Option<String>, AgentError> {
     match &value {
-        Some(text) if HeaderValue::from_str(text).is_err() => Err(AgentError::Setting {
-            setting,
-            problem: "holds characters that no HTTP header may hold".into(),
-        }),
+        Some(text) if HeaderValue::from_str(text).is_err() => {
+            Err(AgentError::Setting { setting, problem: "holds characters that no HTTP header may hold".into() })
+        }
         _ => Ok(value),
     }
 }
@@ -207,7 +189,7 @@ impl fmt::Debug for OpenAiConfig {
         f.debug_struct("OpenAiConfig")
             .field("model", &self.model)
             .field("base_url", &self.base_url)
-            .field("api_key", &self.api_key.as_ref().map(|_| "[redacted]"))
+            .field("api_key", &self.api_key)
             .finish_non_exhaustive()
     }
 }
@@ -217,24 +199,16 @@ mod tests {
     use super::*;
 
     fn from(settings: &[(&str, &str)]) -> Result<Option<OpenAiConfig>, AgentError> {
-        let settings: Vec<(String, String)> = settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         OpenAiConfig::from_lookup(|name| {
-            settings
-                .iter()
-                .find(|(other, _)| other == name)
-                .map(|(_, value)| value.clone())
+            settings.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
         })
     }
 
     #[test]
     fn no_named_model_means_no_configuration() {
-        for settings in [
-            vec![("OPENAI_API_KEY", "k")],
-            vec![("CHAOS_MODEL", ""), ("AGENT_MODEL", "  ")],
-        ] {
+        for settings in [vec![("OPENAI_API_KEY", "k")], vec![("CHAOS_MODEL", ""), ("AGENT_MODEL", "  ")]] {
             assert!(from(&settings).expect("not an error").is_none());
         }
     }
@@ -255,10 +229,7 @@ mod tests {
 
     #[test]
     fn a_server_of_ones_own_needs_no_key() {
-        let settings = [
-            ("CHAOS_MODEL", "m"),
-            ("OPENAI_BASE_URL", "http://[::1]:8000/v1/"),
-        ];
+        let settings = [("CHAOS_MODEL", "m"), ("OPENAI_BASE_URL", "http://[::1]:8000/v1/")];
         let config = from(&settings).expect("usable").expect("named");
         assert_eq!(config.base_url, "http://[::1]:8000/v1");
         assert!(config.is_local());
@@ -268,10 +239,7 @@ mod tests {
     #[test]
     fn unusable_settings_say_what_would_be_right() {
         let cases: [(&[(&str, &str)], &str); 6] = [
-            (
-                &[],
-                "OPENAI_API_KEY is not set; set it, or name your own server with OPENAI_BASE_URL",
-            ),
+            (&[], "OPENAI_API_KEY is not set; set it, or name your own server with OPENAI_BASE_URL"),
             (
                 &[("OPENAI_BASE_URL", "127.0.0.1:80")],
                 "OPENAI_BASE_URL is no address: relative URL without a base; expected something like http://127.0.0.1:8000/v1",
@@ -288,10 +256,7 @@ mod tests {
                 &[("OPENAI_BASE_URL", "http://127.0.0.1/v1?key=secret")],
                 "OPENAI_BASE_URL holds a query or a fragment; expected something like http://127.0.0.1:8000/v1",
             ),
-            (
-                &[("OPENAI_API_KEY", "two\nlines")],
-                "OPENAI_API_KEY holds characters that no HTTP header may hold",
-            ),
+            (&[("OPENAI_API_KEY", "two\nlines")], "OPENAI_API_KEY holds characters that no HTTP header may hold"),
         ];
         for (settings, message) in cases {
             let mut settings = settings.to_vec();

@@ -14,12 +14,7 @@ const MAX_MESSAGE_BYTES: usize = 300;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("status {status}: {message}")]
-    Status {
-        status: u16,
-        message: String,
-        retry_after: Option<Duration>,
-        quota_used_up: bool,
-    },
+    Status { status: u16, message: String, retry_after: Option<Duration>, quota_used_up: bool },
     #[error("no connection: {0}")]
     Connect(String),
     #[error("connection broke: {0}")]
@@ -44,9 +39,7 @@ impl Failure {
             status: status.as_u16(),
             message: cut(&message, MAX_MESSAGE_BYTES),
             retry_after: retry_after(headers),
-            quota_used_up: ["type", "code"]
-                .iter()
-                .any(|key| error[key] == "insufficient_quota"),
+            quota_used_up: ["type", "code"].iter().any(|key| error[key] == "insufficient_quota"),
         }
     }
 
@@ -67,21 +60,13 @@ impl Failure {
     pub(super) fn of_transport(error: reqwest::Error) -> Self {
         let connect = error.is_connect();
         let text = chain(&error.without_url());
-        if connect {
-            Self::Connect(text)
-        } else {
-            Self::Transport(text)
-        }
+        if connect { Self::Connect(text) } else { Self::Transport(text) }
     }
 
     /// Whether the same request may meet a better answer.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Status {
-                status: 429,
-                quota_used_up,
-                ..
-            } => !quota_used_up,
+            Self::Status { status: 429, quota_used_up, .. } => !quota_used_up,
             Self::Status { status, .. } => (500..600).contains(status),
             Self::Connect(_) => true,
             Self::Transport(_) | Self::TooLong(_) | Self::NotJson => false,
@@ -99,13 +84,7 @@ impl Failure {
 
 /// Seconds, whole or not; a date is read as no wish at all, and our own wait is used.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: f64 = headers
-        .get(reqwest::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    let seconds: f64 = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
@@ -158,10 +137,7 @@ mod tests {
     #[test]
     fn the_servers_words_are_found_and_bounded() {
         let cases = [
-            (
-                r#"{"error": {"message": "no such model", "code": 5}}"#,
-                "status 404: no such model",
-            ),
+            (r#"{"error": {"message": "no such model", "code": 5}}"#, "status 404: no such model"),
             (r#"{"error": "plain"}"#, "status 404: plain"),
             ("not json\n", "status 404: not json"),
             ("", "status 404: "),
@@ -170,10 +146,7 @@ mod tests {
             assert_eq!(status(404, body).to_string(), message);
         }
         assert!(status(404, &"x".repeat(9999)).to_string().len() < 320);
-        assert_eq!(
-            status(307, "").to_string(),
-            "status 307: redirects are not followed"
-        );
+        assert_eq!(status(307, "").to_string(), "status 307: redirects are not followed");
     }
 
     #[test]
@@ -201,11 +174,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("retry-after", value.parse().expect("a header value"));
             let failure = Failure::of_status(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
-            assert_eq!(
-                failure.retry_after(),
-                milliseconds.map(Duration::from_millis),
-                "{value}"
-            );
+            assert_eq!(failure.retry_after(), milliseconds.map(Duration::from_millis), "{value}");
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) async fn answer(
     toolbox: &Toolbox<'_>,
     call: &RawCall,
     limits: &Limits,
+    pace: &Pace,
     turn: Deadline,
     cancel: &CancellationToken,
 ) -> Answer {
@@ -60,9 +61,9 @@ pub(super) async fn answer(
         Ok(args) => args,
         Err(problem) => return Answer::error(CallStatus::BadArguments, problem.to_string()),
     };
-    let deadline = Pace::within(limits.call_time).or_before(turn);
+    let deadline = pace.within(limits.call_time).min(turn);
     let work = Box::pin(catch_panic(started(tool, args)));
-    match Pace::wait_with_grace(work, deadline, cancel, limits.cancel_grace).await {
+    match pace.wait_with_grace(work, deadline, cancel, limits.cancel_grace).await {
         Waited::Done(Ok(reply)) => {
             let status = match &reply {
                 ToolReply::Done(_) => CallStatus::Done,
@@ -75,10 +76,7 @@ pub(super) async fn answer(
             let text = format!("the tool panicked: {message}");
             Answer::error(CallStatus::Panicked, text)
         }
-        Waited::Late => Answer::error(
-            CallStatus::TimedOut,
-            "the tool did not end in time and was stopped",
-        ),
+        Waited::Late => Answer::error(CallStatus::TimedOut, "the tool did not end in time and was stopped"),
         Waited::Cancelled => Answer::error(CallStatus::Cancelled, "the run was cancelled"),
     }
 }
@@ -98,15 +96,11 @@ pub(super) struct Panicked {
 /// What a panicking plug-in leaves behind is its own: nothing of the loop is shared with it.
 pub(super) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
-    poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(payload) => Poll::Ready(Err(Panicked {
-                message: message_of(payload.as_ref()),
-            })),
-        },
-    )
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(payload) => Poll::Ready(Err(Panicked { message: message_of(payload.as_ref()) })),
+    })
     .await
 }
 

@@ -1,5 +1,7 @@
 //! One run of the loop, turn by turn, with its record.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{
@@ -45,12 +47,14 @@ pub(super) async fn run(
         tools: toolbox.specs().to_vec(),
         limits: limits.clone(),
     };
+    let pace = Pace::start(Arc::clone(&cx.clock));
+    let total_time = cx.time_left.map_or(limits.total_time, |left| left.min(limits.total_time));
     let mut run = Run {
         model,
         toolbox,
         limits,
-        total: Pace::within(limits.total_time),
-        pace: Pace::start(),
+        total: pace.within(total_time),
+        pace,
         messages: message::opening(system, goal),
         recorded: 0,
         outcome: outcome(EndReason::Finished),
@@ -64,13 +68,7 @@ pub(super) async fn run(
 }
 
 fn outcome(end: EndReason) -> LoopOutcome {
-    LoopOutcome {
-        end,
-        text: String::new(),
-        turns: 0,
-        calls: Vec::new(),
-        usage: TokenUsage::default(),
-    }
+    LoopOutcome { end, text: String::new(), turns: 0, calls: Vec::new(), usage: TokenUsage::default() }
 }
 
 struct Run<'a> {
@@ -98,7 +96,7 @@ impl Run<'_> {
 
     /// Takes one turn; an `Err` ends the loop, with its reason.
     async fn turn(&mut self, turn: u32) -> Result<(), EndReason> {
-        let deadline = Pace::within(self.limits.turn_time).or_before(self.total);
+        let deadline = self.pace.within(self.limits.turn_time).min(self.total);
         let answer = self.ask(turn, deadline).await?;
         let asked = self.take_reply(turn, answer)?;
         if asked.is_empty() {
@@ -107,11 +105,7 @@ impl Run<'_> {
         let over_budget = self.outcome.usage.total() > self.limits.max_tokens;
         if over_budget || turn == self.limits.max_turns {
             self.leave(turn, asked)?;
-            return Err(if over_budget {
-                EndReason::Tokens
-            } else {
-                EndReason::TurnCap
-            });
+            return Err(if over_budget { EndReason::Tokens } else { EndReason::TurnCap });
         }
         let mut asked = asked.into_iter();
         let mut number = 0;
@@ -120,7 +114,7 @@ impl Run<'_> {
             let answer = if number > self.limits.max_calls_per_turn {
                 Answer::too_many(self.limits.max_calls_per_turn)
             } else {
-                call::answer(&self.toolbox, &call, self.limits, deadline, &self.cx.cancel).await
+                call::answer(&self.toolbox, &call, self.limits, &self.pace, deadline, &self.cx.cancel).await
             };
             self.take_answer(turn, call, &answer)?;
             if let Err(end) = self.may_go_on(deadline) {
@@ -133,16 +127,13 @@ impl Run<'_> {
 
     async fn ask(&mut self, turn: u32, deadline: Deadline) -> Result<ModelTurn, EndReason> {
         self.may_go_on(deadline)?;
-        let request = Request {
-            turn,
-            at_ms: self.pace.elapsed_ms(),
-            messages: self.messages[self.recorded..].to_vec(),
-        };
+        let request =
+            Request { turn, at_ms: self.pace.elapsed_ms(), messages: self.messages[self.recorded..].to_vec() };
         self.record(&Line::Request(request))?;
         self.recorded = self.messages.len();
-        let request = ModelRequest::new(&self.messages, self.toolbox.specs());
+        let request = ModelRequest::new(&self.messages, self.toolbox.specs(), self.pace.clock());
         let reply = call::catch_panic(async { self.model.reply(request).await });
-        match Pace::wait(reply, deadline, &self.cx.cancel).await {
+        match self.pace.wait(reply, deadline, &self.cx.cancel).await {
             Waited::Done(Ok(answer)) => answer.map_err(EndReason::ModelError),
             Waited::Done(Err(Panicked { message })) => {
                 Err(EndReason::ModelError(AgentError::ModelPanicked { message }))
@@ -154,9 +145,7 @@ impl Run<'_> {
 
     /// Records a reply, puts it into the conversation and gives the calls that it asks for.
     fn take_reply(&mut self, turn: u32, answer: ModelTurn) -> Result<Vec<RawCall>, EndReason> {
-        let usage = answer
-            .usage
-            .unwrap_or_else(|| TokenUsage::estimate(&self.messages, &answer.message));
+        let usage = answer.usage.unwrap_or_else(|| TokenUsage::estimate(&self.messages, &answer.message));
         self.outcome.usage.add(usage);
         self.outcome.turns = turn;
         self.record(&Line::Reply(Reply {
@@ -167,11 +156,8 @@ impl Run<'_> {
             usage,
             attempts: answer.attempts,
         }))?;
-        let Assistant {
-            message,
-            text,
-            calls,
-        } = message::read_assistant(answer.message, turn).map_err(EndReason::ModelError)?;
+        let Assistant { message, text, calls } =
+            message::read_assistant(answer.message, turn).map_err(EndReason::ModelError)?;
         if !text.trim().is_empty() {
             self.outcome.text = cut(&self.cx.transcript.mask(&text), MAX_TEXT_BYTES);
         }
@@ -181,36 +167,19 @@ impl Run<'_> {
 
     /// Masks and cuts an answer, records it and puts it into the conversation.
     fn take_answer(&mut self, turn: u32, call: RawCall, answer: &Answer) -> Result<(), EndReason> {
-        let text = cut(
-            &self.cx.transcript.mask(&answer.text),
-            self.limits.max_tool_output_bytes,
-        );
+        let text = cut(&self.cx.transcript.mask(&answer.text), self.limits.max_tool_output_bytes);
         self.messages.push(message::tool_result(&call.id, &text));
         self.keep(turn, call, answer.status, text)
     }
 
     /// Records calls that nobody will answer.
     fn leave(&mut self, turn: u32, calls: Vec<RawCall>) -> Result<(), EndReason> {
-        calls
-            .into_iter()
-            .try_for_each(|call| self.keep(turn, call, CallStatus::NotRun, String::new()))
+        calls.into_iter().try_for_each(|call| self.keep(turn, call, CallStatus::NotRun, String::new()))
     }
 
-    fn keep(
-        &mut self,
-        turn: u32,
-        call: RawCall,
-        status: CallStatus,
-        reply: String,
-    ) -> Result<(), EndReason> {
-        let call = CallRecord {
-            turn,
-            id: call.id,
-            tool: call.tool,
-            arguments: call.arguments,
-            status,
-            reply,
-        };
+    fn keep(&mut self, turn: u32, call: RawCall, status: CallStatus, reply: String) -> Result<(), EndReason> {
+        let call = CallRecord { turn, id: call.id, tool: call.tool, arguments: call.arguments, status, reply };
+        self.cx.note(&format!("tool call `{}` in turn {turn}: {}", call.tool, call.status));
         self.outcome.calls.push(call.clone());
         self.record(&Line::Call(call))
     }
@@ -218,7 +187,7 @@ impl Run<'_> {
     fn may_go_on(&self, deadline: Deadline) -> Result<(), EndReason> {
         if self.cx.cancel.is_cancelled() {
             Err(EndReason::Cancelled)
-        } else if deadline.passed() {
+        } else if self.pace.passed(deadline) {
             Err(self.late())
         } else {
             Ok(())
@@ -226,18 +195,11 @@ impl Run<'_> {
     }
 
     fn late(&self) -> EndReason {
-        EndReason::Time(if self.total.passed() {
-            TimeLimit::Total
-        } else {
-            TimeLimit::Turn
-        })
+        EndReason::Time(if self.pace.passed(self.total) { TimeLimit::Total } else { TimeLimit::Turn })
     }
 
     fn record(&mut self, line: &Line) -> Result<(), EndReason> {
-        self.cx
-            .transcript
-            .write(line)
-            .map_err(EndReason::TranscriptFailed)
+        self.cx.transcript.write(line).map_err(EndReason::TranscriptFailed)
     }
 
     fn finish(mut self, end: EndReason) -> LoopOutcome {

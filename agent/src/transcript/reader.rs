@@ -47,13 +47,7 @@ impl Transcript {
         let Some((_, Line::Header(header))) = lines.next() else {
             return Err(bad(1, "a transcript starts with a `header` line"));
         };
-        let mut transcript = Self {
-            header,
-            replies: Vec::new(),
-            calls: Vec::new(),
-            end: None,
-            torn,
-        };
+        let mut transcript = Self { header, replies: Vec::new(), calls: Vec::new(), end: None, torn };
         for (number, line) in lines {
             if transcript.end.is_some() {
                 return Err(bad(number, "the `end` line must be the last one"));
@@ -110,13 +104,9 @@ fn split(bytes: &[u8]) -> Result<(Vec<(usize, Line)>, bool), AgentError> {
 }
 
 fn parse_line(number: usize, bytes: &[u8]) -> Result<Line, AgentError> {
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| bad(number, &format!("not JSON: {error}")))?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| bad(number, &format!("not JSON: {error}")))?;
     if value["kind"] == "header" && value["version"] != VERSION {
-        let problem = format!(
-            "format version {} is unknown; this program reads {VERSION}",
-            value["version"]
-        );
+        let problem = format!("format version {} is unknown; this program reads {VERSION}", value["version"]);
         return Err(bad(number, &problem));
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
@@ -126,10 +116,7 @@ fn parse_line(number: usize, bytes: &[u8]) -> Result<Line, AgentError> {
 }
 
 fn bad(line: usize, problem: &str) -> AgentError {
-    AgentError::TranscriptLine {
-        line,
-        problem: problem.to_owned(),
-    }
+    AgentError::TranscriptLine { line, problem: problem.to_owned() }
 }
 
 #[cfg(test)]
@@ -191,34 +178,16 @@ mod tests {
     #[test]
     fn bad_lines_are_named() {
         let cases = [
-            (
-                String::new(),
-                "transcript line 1: a transcript starts with a `header` line",
-            ),
-            (
-                end(),
-                "transcript line 1: a transcript starts with a `header` line",
-            ),
+            (String::new(), "transcript line 1: a transcript starts with a `header` line"),
+            (end(), "transcript line 1: a transcript starts with a `header` line"),
             (
                 header().replace("\"version\":1", "\"version\":2"),
                 "transcript line 1: format version 2 is unknown; this program reads 1",
             ),
-            (
-                header() + &header(),
-                "transcript line 2: only the first line is a `header`",
-            ),
-            (
-                header() + &end() + &end(),
-                "transcript line 3: the `end` line must be the last one",
-            ),
-            (
-                header() + "\u{0}\u{0}\n" + &end(),
-                "transcript line 2: not JSON",
-            ),
-            (
-                header() + "{\"kind\":\"wish\"}\n",
-                "transcript line 2: at `kind`: unknown variant `wish`",
-            ),
+            (header() + &header(), "transcript line 2: only the first line is a `header`"),
+            (header() + &end() + &end(), "transcript line 3: the `end` line must be the last one"),
+            (header() + "\u{0}\u{0}\n" + &end(), "transcript line 2: not JSON"),
+            (header() + "{\"kind\":\"wish\"}\n", "transcript line 2: at `kind`: unknown variant `wish`"),
         ];
         for (text, message) in cases {
             let error = Transcript::parse(text.as_bytes()).expect_err(message);
@@ -229,9 +198,6 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_do_not_crash() {
         let error = Transcript::parse(b"\xff\xfe\n").expect_err("garbled");
-        assert!(
-            error.to_string().starts_with("transcript line 1: not JSON"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("transcript line 1: not JSON"), "{error}");
     }
 }

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chaos_core::Secret;
 use serde_json::Value;
 
 use crate::{error::AgentError, redact::Redactor, transcript::Line};
@@ -32,45 +33,25 @@ impl TranscriptWriter {
     /// [`AgentError::TranscriptFile`], also when the file exists: a record is never overwritten.
     pub fn create(path: impl AsRef<Path>, redactor: Redactor) -> Result<Self, AgentError> {
         let path = path.as_ref().to_path_buf();
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         match file {
-            Ok(file) => Ok(Self {
-                out: Some(Box::new(file)),
-                path,
-                redactor,
-            }),
-            Err(source) => Err(AgentError::TranscriptFile {
-                action: "create",
-                path,
-                source,
-            }),
+            Ok(file) => Ok(Self { out: Some(Box::new(file)), path, redactor }),
+            Err(source) => Err(AgentError::TranscriptFile { action: "create", path, source }),
         }
     }
 
     /// Writes to something that is no file, for instance a buffer in a test.
     pub fn to_writer(out: impl Write + Send + 'static, redactor: Redactor) -> Self {
-        Self {
-            out: Some(Box::new(out)),
-            path: PathBuf::from("-"),
-            redactor,
-        }
+        Self { out: Some(Box::new(out)), path: PathBuf::from("-"), redactor }
     }
 
     /// Keeps no record; secrets are still masked in what tools tell the model.
     pub fn discard(redactor: Redactor) -> Self {
-        Self {
-            out: None,
-            path: PathBuf::from("-"),
-            redactor,
-        }
+        Self { out: None, path: PathBuf::from("-"), redactor }
     }
 
     /// Adds secrets that are known only now, such as the model's key.
-    pub(crate) fn add_secrets(&mut self, secrets: Vec<String>) {
+    pub(crate) fn add_secrets(&mut self, secrets: Vec<Secret>) {
         for secret in secrets {
             self.redactor.add(&secret);
         }
@@ -86,19 +67,13 @@ impl TranscriptWriter {
         let Some(out) = &mut self.out else {
             return Ok(());
         };
-        let written = serde_json::to_value(line)
-            .map_err(io::Error::from)
-            .and_then(|line| {
-                let mut text = masked(&self.redactor, line).to_string();
-                text.push('\n');
-                out.write_all(text.as_bytes())?;
-                out.flush()
-            });
-        written.map_err(|source| AgentError::TranscriptFile {
-            action: "write",
-            path: self.path.clone(),
-            source,
-        })
+        let written = serde_json::to_value(line).map_err(io::Error::from).and_then(|line| {
+            let mut text = masked(&self.redactor, line).to_string();
+            text.push('\n');
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        });
+        written.map_err(|source| AgentError::TranscriptFile { action: "write", path: self.path.clone(), source })
     }
 }
 
@@ -116,11 +91,7 @@ fn masked(redactor: &Redactor, line: Value) -> Value {
         Value::Object(members) => members
             .into_iter()
             .map(|(key, value)| {
-                let value = if ENVELOPE.contains(&key.as_str()) {
-                    value
-                } else {
-                    redactor.value(&value)
-                };
+                let value = if ENVELOPE.contains(&key.as_str()) { value } else { redactor.value(&value) };
                 (key, value)
             })
             .collect(),
@@ -155,10 +126,7 @@ mod tests {
         let path = folder.path().join("loop.jsonl");
         let mut writer = TranscriptWriter::create(&path, Redactor::default()).expect("new file");
         writer.write(&end("bye")).expect("writable");
-        let mode = std::fs::metadata(&path)
-            .expect("exists")
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(&path).expect("exists").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let error = TranscriptWriter::create(&path, Redactor::default()).expect_err("exists");
         assert!(
@@ -175,11 +143,9 @@ mod tests {
     fn secrets_are_masked_and_the_envelope_is_not() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("loop.jsonl");
-        let redactor = Redactor::new(["finished".to_owned(), "hunter2".to_owned()]);
+        let redactor = Redactor::new([Secret::new("finished"), Secret::new("hunter2")]);
         let mut writer = TranscriptWriter::create(&path, redactor).expect("new file");
-        writer
-            .write(&end("finished with hunter2"))
-            .expect("writable");
+        writer.write(&end("finished with hunter2")).expect("writable");
         writer
             .write(&Line::Request(Request {
                 turn: 1,
@@ -189,27 +155,16 @@ mod tests {
             .expect("writable");
         let text = std::fs::read_to_string(&path).expect("readable");
         assert!(text.contains(r#""reason":"finished""#), "{text}");
-        assert!(text.contains("[redacted] with [redacted]"), "{text}");
-        assert!(
-            !text.contains("hunter2") && !text.contains("Bearer q"),
-            "{text}"
-        );
+        assert!(text.contains("*** with ***"), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("Bearer q"), "{text}");
     }
 
     #[test]
     fn a_full_disk_is_reported() {
         let mut writer =
-            TranscriptWriter::create("/dev/full-is-no-new-file/x", Redactor::default())
-                .expect_err("no such folder");
-        assert!(
-            writer
-                .to_string()
-                .starts_with("failed to create transcript")
-        );
-        let full = OpenOptions::new()
-            .write(true)
-            .open("/dev/full")
-            .expect("Linux has it");
+            TranscriptWriter::create("/dev/full-is-no-new-file/x", Redactor::default()).expect_err("no such folder");
+        assert!(writer.to_string().starts_with("failed to create transcript"));
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
         let mut full = TranscriptWriter::to_writer(full, Redactor::default());
         writer = full.write(&end("")).expect_err("no space");
         assert_eq!(writer.to_string(), "failed to write transcript `-`");

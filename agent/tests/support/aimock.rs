@@ -32,8 +32,7 @@ impl Conversation {
             response["retryAfter"] = seconds.into();
         }
         let order = json!({"turnIndex": self.turn, "sequenceIndex": self.failures});
-        self.fixtures
-            .push(json!({"match": order, "response": response}));
+        self.fixtures.push(json!({"match": order, "response": response}));
         self.failures += 1;
         self
     }
@@ -62,8 +61,7 @@ impl Conversation {
 
     fn answers(mut self, response: &Value) -> Self {
         let turn = json!({"turnIndex": self.turn});
-        self.fixtures
-            .push(json!({"match": turn, "response": response}));
+        self.fixtures.push(json!({"match": turn, "response": response}));
         self.turn += 1;
         self.failures = 0;
         self
@@ -105,11 +103,7 @@ impl Aimock {
             .expect("aimock prints where it listens");
         // A full pipe would stop the server.
         thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Some(Self {
-            server,
-            address,
-            _folder: folder,
-        })
+        Some(Self { server, address, _folder: folder })
     }
 
     /// The base address for an OpenAI client.
