@@ -34,10 +34,7 @@ impl Destination {
     /// Prepares the request of a plan for addresses that are known.
     pub(crate) fn new(load: &Load, addresses: Vec<SocketAddr>) -> Result<Self, LoadError> {
         if load.url.scheme() != "http" {
-            return Err(LoadError::MissingFeature {
-                what: "https",
-                feature: "tls",
-            });
+            return Err(LoadError::MissingFeature { what: "https", feature: "tls" });
         }
         Ok(Self {
             request: Request::of(load),

@@ -37,11 +37,7 @@ pub(crate) async fn run(
     schedule: OpenSchedule,
     clients: Vec<(usize, Client)>,
 ) -> Vec<ConnectionReport> {
-    let fresh = clients
-        .into_iter()
-        .rev()
-        .map(|(_, client)| client)
-        .collect();
+    let fresh = clients.into_iter().rev().map(|(_, client)| client).collect();
     let crew = Rc::new(Crew {
         floor: floor.clone(),
         schedule,
@@ -123,10 +119,7 @@ impl Crew {
             return None;
         }
         let due = self.schedule.due(floor.control.take_slot())?;
-        let last = self
-            .schedule
-            .end
-            .map(|end| end.saturating_add(nanos(floor.load.timeout)));
+        let last = self.schedule.end.map(|end| end.saturating_add(nanos(floor.load.timeout)));
         if last.is_some_and(|last| floor.clock.now() > last) {
             return None;
         }

@@ -95,9 +95,7 @@ impl Floor {
         let done = self.clock.now();
         let due = due.unwrap_or(sent);
         let phase = self.control.phase_at(due);
-        self.desk
-            .tally()
-            .record(Times { due, sent, done }, phase, &outcome);
+        self.desk.tally().record(Times { due, sent, done }, phase, &outcome);
         if outcome.is_answered() {
             self.control.note_answer(done);
         }
@@ -125,9 +123,7 @@ pub(crate) fn run(setup: Setup, gate: watch::Receiver<Gate>, reports: &Sender<Re
 
 fn prepare() -> Result<(LocalRuntime, OwnedFd), (&'static str, io::Error)> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder
-        .enable_all()
-        .build_local(tokio::runtime::LocalOptions::default());
+    let runtime = builder.enable_all().build_local(tokio::runtime::LocalOptions::default());
     let runtime = runtime.map_err(|error| ("an event loop", error))?;
     let timer = pacer::timer().map_err(|error| ("a timer", error))?;
     Ok((runtime, timer))
@@ -150,15 +146,9 @@ async fn work(
     let mut clients = setup.clients();
     let cold = warm_up(&setup.load, &mut clients).await;
     let _ = reports.send(Report::Warm(cold));
-    let told = gate
-        .wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort))
-        .await
-        .map(|gate| *gate);
+    let told = gate.wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort)).await.map(|gate| *gate);
     let Ok(Gate::Go(clock)) = told else {
-        return clients
-            .into_iter()
-            .map(|(_, client)| client.into_report())
-            .collect();
+        return clients.into_iter().map(|(_, client)| client.into_report()).collect();
     };
     let Ok(pacer) = Pacer::new(timer, clock, setup.slack()) else {
         return Vec::new();
@@ -212,17 +202,8 @@ async fn warm_up(load: &Load, clients: &mut Vec<(usize, Client)>) -> Option<Cold
         if let Some(failure) = &outcome.failure
             && !load.allow_initial_errors
         {
-            let cause = if outcome.is_answered() {
-                failure.kind.to_string()
-            } else {
-                failure.detail.clone()
-            };
-            cold = Some(ColdStart {
-                connection: index,
-                code: outcome.code,
-                size: outcome.size,
-                cause,
-            });
+            let cause = if outcome.is_answered() { failure.kind.to_string() } else { failure.detail.clone() };
+            cold = Some(ColdStart { connection: index, code: outcome.code, size: outcome.size, cause });
         }
         cold.is_some()
     };
