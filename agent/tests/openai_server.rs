@@ -5,14 +5,17 @@ mod aimock;
 #[path = "support/raw_server.rs"]
 mod raw_server;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aimock::{Aimock, Conversation};
 use chaos_agent::{
     AgentError, BoxFuture, CallStatus, EndReason, Limits, LoopContext, LoopOutcome, OpenAiConfig, OpenAiModel,
     Redactor, Tool, ToolReply, Transcript, TranscriptWriter, replay, run_tool_loop,
 };
-use chaos_core::RealClock;
+use chaos_core::{Clock, RealClock, VirtualClock};
 use raw_server::{RawServer, answer, completion};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -78,10 +81,14 @@ fn with_key(base_url: &str) -> OpenAiConfig {
 }
 
 async fn go(config: OpenAiConfig) -> Run {
+    go_by(Arc::new(RealClock::new()), config).await
+}
+
+async fn go_by(clock: Arc<dyn Clock>, config: OpenAiConfig) -> Run {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("loop.jsonl");
     let transcript = TranscriptWriter::create(path, Redactor::default()).expect("a new file");
-    let mut cx = LoopContext::new(Arc::new(RealClock::new()), CancellationToken::new(), transcript);
+    let mut cx = LoopContext::new(clock, CancellationToken::new(), transcript);
     let model = OpenAiModel::new(config).expect("a usable client");
     let limits = Limits::for_planned(Duration::from_secs(1));
     let outcome = run_tool_loop(&model, "Send load.", &[&Load], "Be brief.", &limits, &mut cx).await;
@@ -331,4 +338,19 @@ async fn the_time_for_one_answer_counts_all_attempts() {
         run.ended_by_model_error().to_string(),
         "model server did not answer after 1 attempts: the time for one answer is over; before that: status 503: busy"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn virtual_time_waits_for_a_real_answer_and_skips_the_waits_between() {
+    let busy = answer("503 Service Unavailable", "", "busy");
+    let server = RawServer::start(vec![busy, completion(&json!({"content": "ok"}))]);
+    let clock = Arc::new(VirtualClock::starting_at(SystemTime::UNIX_EPOCH));
+    let mut config = with_key(&server.base_url());
+    config.retry.first_wait = Duration::from_secs(50);
+    config.retry.max_wait = Duration::from_secs(50);
+    // A paused clock that knew nothing of the real answer would jump to this limit at the first byte not yet there.
+    config.total_time = Duration::from_secs(51);
+    let run = go_by(clock.clone(), config).await;
+    assert_eq!(run.outcome.text, "ok", "{:?}", run.outcome.end);
+    assert!(clock.now() >= Duration::from_secs(50), "{:?}", clock.now());
 }

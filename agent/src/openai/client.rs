@@ -36,6 +36,8 @@ impl OpenAiModel {
         let mut http = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIME)
+            // Minutes can lie between two turns; a kept connection would often be one that the server just closed.
+            .pool_max_idle_per_host(0)
             .user_agent(concat!("squall/", env!("CARGO_PKG_VERSION")));
         if config.is_local() {
             http = http.no_proxy();
