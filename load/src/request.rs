@@ -25,7 +25,8 @@ impl Request {
     /// it closes, then the other headers in alphabetical order, as fortio does.
     pub(crate) fn of(load: &Load) -> Self {
         let method = method(load);
-        let mut text = format!("{method} {} HTTP/1.1\r\n", path(&load.url));
+        let version = if load.transport.http10 { "1.0" } else { "1.1" };
+        let mut text = format!("{method} {} HTTP/{version}\r\n", path(&load.url));
         for (name, value) in headers(load, &method) {
             for part in [name.as_str(), ": ", value.as_str(), "\r\n"] {
                 text.push_str(part);
@@ -101,6 +102,9 @@ pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
         "Host".to_owned(),
         named("host").map_or_else(|| authority(&load.url), |(_, value)| value.clone()),
     )];
+    if load.transport.http10 {
+        first.clear();
+    }
     if !load.keep_alive {
         first.push(("Connection".to_owned(), "close".to_owned()));
     }

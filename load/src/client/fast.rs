@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::alarm::Alarm;
 use crate::call::{ConnectionReport, Outcome, is_ok};
-use crate::client::{Destination, since};
+use crate::client::{Destination, connect, since};
 use crate::failure::{Failure, FailureKind};
 use crate::framing::{Framing, Step};
 use crate::random::Random;
@@ -119,7 +119,10 @@ impl Line {
         let Some(wire) = self.wire.as_mut() else {
             return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
         };
-        let written = wire.write_all(request).await;
+        let mut written = wire.write_all(request).await;
+        if destination.half_close && written.is_ok() {
+            written = wire.finish().await;
+        }
         // A server may refuse a body half way: its answer counts, if there is one.
         match self.answer(destination.request.bodiless).await {
             Err(failure) if self.seen == 0 => Err(written.err().map_or(failure, Failure::from)),
@@ -192,27 +195,6 @@ impl Line {
             self.wire = None;
         }
     }
-}
-
-async fn connect(
-    destination: &Destination,
-    report: &mut ConnectionReport,
-) -> Result<Wire, Failure> {
-    let address = destination.address();
-    let start = Instant::now();
-    report.attempt(address);
-    let wire = match (&destination.unix_socket, address) {
-        (Some(path), _) => Wire::unix(path).await,
-        (None, Some(address)) => Wire::tcp(address).await,
-        (None, None) => {
-            return Err(Failure::new(
-                FailureKind::Unreachable,
-                "the target has no address",
-            ));
-        }
-    };
-    report.attempted(since(start));
-    Ok(wire?)
 }
 
 /// Turns a complete answer into an outcome. An error status costs the connection

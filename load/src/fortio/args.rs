@@ -470,7 +470,6 @@ impl Draft {
                 what: "udp://".to_owned(),
             });
         }
-        target.clone_into(&mut command.target);
         let url = if target.contains("://") {
             target.to_owned()
         } else {
@@ -480,6 +479,11 @@ impl Draft {
             format!("http://{target}")
         };
         let parsed = Load::to(&url).map_err(FortioArgError::Plan)?;
+        command.target = if parsed.user.is_some() {
+            without_user(target)
+        } else {
+            target.to_owned()
+        };
         let load = &mut command.load;
         load.url = parsed.url;
         load.user = load.user.take().or(parsed.user);
@@ -603,6 +607,20 @@ fn level(text: &str) -> Result<Option<LogLevel>, String> {
             ));
         }
     }))
+}
+
+/// A target without the credentials that stand before its host.
+fn without_user(target: &str) -> String {
+    let (scheme, rest) = target
+        .split_once("://")
+        .map_or(("", target), |(scheme, rest)| (scheme, rest));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
+    if scheme.is_empty() {
+        host.to_owned()
+    } else {
+        format!("{scheme}://{host}")
+    }
 }
 
 fn pin(text: &str, port: u16) -> Result<SocketAddr, FortioArgError> {
