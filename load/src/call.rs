@@ -47,6 +47,21 @@ impl Outcome {
         }
     }
 
+    /// A call that was answered well with `size` bytes.
+    pub(crate) fn answered(code: i32, size: u64) -> Self {
+        Self {
+            code,
+            failure: None,
+            size,
+            head: 0,
+            sent: 0,
+            interim: 0,
+            stray: 0,
+            reusable: true,
+            retried: false,
+        }
+    }
+
     /// Whether the target answered, in whatever way.
     pub(crate) fn is_answered(&self) -> bool {
         self.code != NO_ANSWER

@@ -10,6 +10,7 @@ use crate::call::ConnectionReport;
 use crate::clock::RunClock;
 use crate::control::{Control, Desk};
 use crate::latency::Latency;
+use crate::observer::{Event, Observer};
 use crate::plan::{Load, Rate, Warmup};
 use crate::program::Program;
 use crate::result::{LoadResult, Totals};
@@ -33,6 +34,7 @@ pub(crate) struct Coordinator {
     pub(crate) gate: watch::Sender<Gate>,
     pub(crate) reports: Receiver<Report>,
     pub(crate) snapshots: watch::Sender<Snapshot>,
+    pub(crate) observer: Observer,
 }
 
 /// The counts added up so far.
@@ -50,8 +52,21 @@ impl Coordinator {
         let clock = RunClock::starting_in(HEAD_START);
         self.control.set_clock(clock);
         let go = cold.is_none() && !stopped_early;
+<<<<<<< HEAD
         self.gate.send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
         let mut ledger = Ledger { totals: Tally::new(&self.load), spare: Tally::new(&self.load), last: Instant::now() };
+=======
+        if cold.is_none() {
+            self.observer.tell(|| Event::Begun);
+        }
+        self.gate
+            .send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
+        let mut ledger = Ledger {
+            totals: Tally::new(&self.load),
+            spare: Tally::new(&self.load),
+            last: Instant::now(),
+        };
+>>>>>>> load-m2
         let mut connections = self.follow(&clock, &mut ledger);
         connections.sort_by_key(|report| report.index);
         let interrupted = self.control.is_stopped();

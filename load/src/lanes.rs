@@ -1,10 +1,12 @@
 //! Runs connections that each follow a schedule of their own, as fortio's do.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::call::ConnectionReport;
 use crate::client::Client;
 use crate::clock::seconds;
+use crate::observer::Event;
 use crate::pacer::Wake;
 use crate::random::Random;
 use crate::schedule::{Lane, Split};
@@ -35,30 +37,39 @@ async fn follow(floor: Rc<Floor>, lane: Lane, index: usize, mut client: Client) 
     if floor.pacer.until(due).await == Wake::Stopped {
         return client.into_report();
     }
+    let mut planned = None;
     loop {
         if lane.is_over(call, floor.clock.now()) {
+            planned = lane.calls;
             break;
         }
-        floor.call(&mut client, lane.qps.map(|_| due)).await;
+        floor
+            .call(&mut client, index, call, lane.qps.map(|_| due))
+            .await;
         let now = floor.clock.now();
         let Some((next, at)) = lane.after(call, now) else {
+            call += 1;
             break;
         };
         (call, due) = (next, at);
-        if lane.qps.is_none() {
-            if floor.pacer.is_stopped() {
-                break;
+        if lane.qps.is_some() {
+            if lane.jitter {
+                due = jittered(&mut random, now, due);
             }
-            continue;
+            floor.desk.tally().sleeps.record(signed_seconds(due, now));
+            floor.pacer.until(due).await;
         }
-        if lane.jitter {
-            due = jittered(&mut random, now, due);
-        }
-        floor.desk.tally().sleeps.record(signed_seconds(due, now));
-        if floor.pacer.until(due).await == Wake::Stopped {
+        if floor.control.is_stopped() {
             break;
         }
     }
+    let after = Duration::from_nanos(floor.clock.now().saturating_sub(lane.offset));
+    floor.observer.tell(|| Event::Ended {
+        connection: index,
+        after,
+        calls: call,
+        planned,
+    });
     client.into_report()
 }
 

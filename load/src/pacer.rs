@@ -111,10 +111,6 @@ impl Pacer {
         }
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.get()
-    }
-
     /// Serves the timer; one task of the worker does this for the whole run.
     pub(crate) async fn drive(self: Rc<Self>) -> io::Result<()> {
         loop {

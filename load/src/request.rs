@@ -25,7 +25,8 @@ impl Request {
     /// it closes, then the other headers in alphabetical order, as fortio does.
     pub(crate) fn of(load: &Load) -> Self {
         let method = method(load);
-        let mut text = format!("{method} {} HTTP/1.1\r\n", path(&load.url));
+        let version = if load.transport.http10 { "1.0" } else { "1.1" };
+        let mut text = format!("{method} {} HTTP/{version}\r\n", path(&load.url));
         for (name, value) in headers(load, &method) {
             for part in [name.as_str(), ": ", value.as_str(), "\r\n"] {
                 text.push_str(part);
@@ -85,9 +86,25 @@ pub(crate) fn path(url: &Url) -> String {
 
 /// All headers of a plan in the order in which they are sent.
 pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
+<<<<<<< HEAD
     let named = |name: &str| load.headers.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name));
     let mut first =
         vec![("Host".to_owned(), named("host").map_or_else(|| authority(&load.url), |(_, value)| value.clone()))];
+=======
+    let named = |name: &str| {
+        load.headers
+            .iter()
+            .rev()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+    };
+    let mut first = vec![(
+        "Host".to_owned(),
+        named("host").map_or_else(|| authority(&load.url), |(_, value)| value.clone()),
+    )];
+    if load.transport.http10 {
+        first.clear();
+    }
+>>>>>>> load-m2
     if !load.keep_alive {
         first.push(("Connection".to_owned(), "close".to_owned()));
     }

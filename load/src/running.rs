@@ -13,6 +13,7 @@ use crate::client::Destination;
 use crate::control::{Control, Desk};
 use crate::coordinator::Coordinator;
 use crate::error::LoadError;
+use crate::observer::Observer;
 use crate::plan::{Load, Rate, Warmup};
 use crate::program::Program;
 use crate::result::LoadResult;
@@ -34,6 +35,11 @@ const QPS_PER_WORKER: f64 = 20_000.0;
 /// The plan is out of bounds, the host has no address, or the system refuses a
 /// thread. What goes wrong later is counted in the result.
 pub fn start(load: Load) -> Result<Running, LoadError> {
+    start_observed(load, &Observer::default())
+}
+
+/// Starts a run whose calls are told to somebody.
+pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running, LoadError> {
     load.check()?;
     let addresses = addresses(&load)?;
     let destination = Arc::new(Destination::new(&load, addresses)?);
@@ -59,19 +65,30 @@ pub fn start(load: Load) -> Result<Running, LoadError> {
             control: control.clone(),
             desk: desk.clone(),
             workers,
+            observer: observer.clone(),
         };
-        let (gate, report) = (gate.subscribe(), report.clone());
-        spawn(format!("load-{index}"), move || {
-            worker::run(setup, gate, &report);
-        })?;
+        spawn_worker(setup, gate.subscribe(), report.clone())?;
     }
     drop(report);
     await_ready(&reports, workers)?;
     let snapshots = watch::Sender::new(Snapshot::default());
     let watcher = snapshots.subscribe();
     let (result, outcome) = oneshot::channel();
+<<<<<<< HEAD
     let coordinator =
         Coordinator { load: load.clone(), program, control: control.clone(), desks, gate, reports, snapshots };
+=======
+    let coordinator = Coordinator {
+        load: load.clone(),
+        program,
+        control: control.clone(),
+        desks,
+        gate,
+        reports,
+        snapshots,
+        observer: observer.clone(),
+    };
+>>>>>>> load-m2
     spawn("load".to_owned(), move || coordinator.run(result))?;
     Ok(Running { load, control, snapshots: watcher, outcome: Some(outcome) })
 }
@@ -151,6 +168,16 @@ impl Canceller {
     pub fn cancel(&self) {
         self.0.stop();
     }
+}
+
+fn spawn_worker(
+    setup: Setup,
+    gate: watch::Receiver<Gate>,
+    report: mpsc::Sender<Report>,
+) -> Result<(), LoadError> {
+    spawn(format!("load-{}", setup.index), move || {
+        worker::run(setup, gate, &report);
+    })
 }
 
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<(), LoadError> {

@@ -201,7 +201,7 @@ impl OpenSchedule {
             return None;
         };
         let (total, end) = match load.stop {
-            Stop::After(time) => (Some(calls_within(qps, time)), Some(nanos(time))),
+            Stop::After(time) => (Some(calls_within(qps, time).max(1)), Some(nanos(time))),
             #[expect(clippy::cast_precision_loss, reason = "2^52 calls are enough")]
             Stop::Count(calls) => (Some(calls), Some(to_nanos(calls as f64 / qps))),
             Stop::Never => (None, None),
@@ -223,6 +223,7 @@ impl OpenSchedule {
     }
 }
 
+<<<<<<< HEAD
 /// `qps x time`, at least one; a product that is whole but for rounding counts as whole.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and cut on purpose")]
 fn calls_within(qps: f64, time: Duration) -> u64 {
@@ -230,6 +231,23 @@ fn calls_within(qps: f64, time: Duration) -> u64 {
     let whole = calls.round();
     let calls = if (calls - whole).abs() < 1e-9 * whole.max(1.0) { whole } else { calls.floor() };
     (calls as u64).max(1)
+=======
+/// `qps x time`; a product that is whole but for rounding counts as whole.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and cut on purpose"
+)]
+fn calls_within(qps: f64, time: Duration) -> u64 {
+    let calls = qps * time.as_secs_f64();
+    let whole = calls.round();
+    let calls = if (calls - whole).abs() < 1e-9 * whole.max(1.0) {
+        whole
+    } else {
+        calls.floor()
+    };
+    calls as u64
+>>>>>>> load-m2
 }
 
 #[expect(
@@ -239,4 +257,186 @@ fn calls_within(qps: f64, time: Duration) -> u64 {
 )]
 fn to_nanos(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroUsize;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn plan(qps: f64, connections: usize, stop: Stop) -> Load {
+        let mut load = Load::to("http://h/").unwrap();
+        load.rate = if qps > 0.0 { Rate::Qps(qps) } else { Rate::Max };
+        load.connections = NonZeroUsize::new(connections).unwrap();
+        load.stop = stop;
+        load.model = Model::Fortio {
+            uniform: false,
+            jitter: false,
+            nocatchup: false,
+        };
+        load
+    }
+
+    fn after(seconds: u64) -> Stop {
+        Stop::After(Duration::from_secs(seconds))
+    }
+
+    /// Calls of all connections on a virtual clock where each call takes `took`,
+    /// and the time at which the last one started.
+    fn simulate(load: &Load, took: u64) -> (u64, u64) {
+        let split = Split::of(load);
+        let (mut calls, mut last) = (0, 0);
+        for index in 0..split.threads {
+            let lane = Lane::of(load, &split, index);
+            let (mut call, mut now) = (0, lane.offset);
+            while !lane.is_over(call, now) {
+                calls += 1;
+                last = last.max(now);
+                now += took;
+                match lane.after(call, now) {
+                    Some((next, due)) => (call, now) = (next, now.max(due)),
+                    None => break,
+                }
+            }
+        }
+        (calls, last)
+    }
+
+    #[test]
+    fn a_run_is_split_as_fortio_splits_it() {
+        // qps, connections, stop, threads, calls of connection 0, of the others, in all
+        let cases = [
+            (300.0, 4, after(30), 4, 2250, 2250, 9000),
+            (10.0, 100, after(5), 25, 2, 2, 50),
+            (0.1, 4, after(5), 1, 2, 2, 2),
+            (10.0, 4, after(1), 4, 2, 2, 8),
+            (8.0, 4, Stop::Count(7), 3, 3, 2, 7),
+            (8.0, 4, Stop::Count(1), 1, 1, 2, 1),
+            (8.0, 4, Stop::Count(2), 1, 2, 2, 2),
+            (100.0, 4, Stop::Count(103), 4, 28, 25, 103),
+            (0.0, 4, Stop::Count(7), 4, 4, 1, 7),
+            (0.0, 4, Stop::Count(103), 4, 28, 25, 103),
+            (0.0, 4, Stop::Count(2), 2, 1, 1, 2),
+        ];
+        for (qps, connections, stop, threads, first, others, total) in cases {
+            let split = Split::of(&plan(qps, connections, stop));
+            let got = (split.threads, split.calls(0), split.calls(1), split.total());
+            assert_eq!(
+                got,
+                (threads, Some(first), Some(others), Some(total)),
+                "{qps} {connections} {stop:?}"
+            );
+        }
+        assert_eq!(Split::of(&plan(8.0, 4, Stop::Never)).total(), None);
+    }
+
+    #[test]
+    fn the_last_call_starts_at_the_end_of_the_period() {
+        let load = plan(8.0, 4, Stop::Count(100));
+        let lane = Lane::of(&load, &Split::of(&load), 1);
+        assert_eq!((lane.due(0), lane.due(24)), (0, 12_500_000_000));
+        let load = plan(20.0, 4, Stop::Never);
+        let lane = Lane::of(&load, &Split::of(&load), 0);
+        assert_eq!(
+            lane.due(15),
+            3 * SECOND,
+            "without an end calls are 1 / qps apart"
+        );
+    }
+
+    #[test]
+    fn a_slow_target_gets_the_calls_that_fortio_makes() {
+        let slow = |uniform, nocatchup| {
+            let mut load = plan(85.0, 2, after(2));
+            load.model = Model::Fortio {
+                uniform,
+                jitter: false,
+                nocatchup,
+            };
+            simulate(&load, SECOND / 10 + 1000).0
+        };
+        assert_eq!(slow(false, false), 40);
+        assert_eq!(slow(true, true), 34);
+        let mut least = plan(40.0, 1, after(1));
+        assert_eq!(simulate(&least, 8 * SECOND / 10).0, 2);
+        least.timeout = Duration::from_secs(3);
+        assert_eq!(
+            simulate(&least, 14 * SECOND / 10).0,
+            2,
+            "two calls are made however slow they are"
+        );
+    }
+
+    #[test]
+    fn skipped_calls_count_as_slots_of_an_exact_run() {
+        let mut load = plan(40.0, 4, Stop::Count(40));
+        load.model = Model::Fortio {
+            uniform: false,
+            jitter: false,
+            nocatchup: true,
+        };
+        assert_eq!(simulate(&load, 150_000_000).0, 20);
+    }
+
+    #[test]
+    fn connections_are_staggered_by_one_over_qps() {
+        let mut load = plan(40.0, 4, after(3));
+        load.model = Model::Fortio {
+            uniform: true,
+            jitter: false,
+            nocatchup: false,
+        };
+        let split = Split::of(&load);
+        let offsets: Vec<u64> = (0..4)
+            .map(|index| Lane::of(&load, &split, index).offset)
+            .collect();
+        assert_eq!(offsets, [0, 25_000_000, 50_000_000, 75_000_000]);
+        assert_eq!(simulate(&load, 0), (120, 3_075_000_000));
+    }
+
+    #[test]
+    fn an_open_schedule_is_exact_and_never_drifts() {
+        let mut load = plan(300.0, 4, after(5));
+        load.model = Model::Open;
+        let open = OpenSchedule::of(&load).unwrap();
+        assert_eq!(
+            (open.total, open.due(1499).is_some(), open.due(1500)),
+            (Some(1500), true, None)
+        );
+        assert_eq!(open.due(300), Some(SECOND));
+        assert_eq!(
+            (
+                open.due_by(0),
+                open.due_by(SECOND),
+                open.due_by(100 * SECOND)
+            ),
+            (1, 301, 1500)
+        );
+        for (qps, seconds, total) in [
+            (0.1, 5, 1),
+            (1.0 / 3.0, 9, 3),
+            (99.9, 10, 999),
+            (1e9, 1, 1_000_000_000),
+        ] {
+            load.rate = Rate::Qps(qps);
+            load.stop = after(seconds);
+            assert_eq!(OpenSchedule::of(&load).unwrap().total, Some(total), "{qps}");
+        }
+    }
+
+    #[test]
+    fn calls_due_by_a_moment_agree_with_the_due_times() {
+        let load = plan(37.0, 3, after(7));
+        let split = Split::of(&load);
+        for index in 0..3 {
+            let lane = Lane::of(&load, &split, index);
+            let calls = lane.calls.unwrap();
+            for now in (0..8 * SECOND).step_by(33_333_333) {
+                let counted = (0..calls).filter(|call| lane.due(*call) <= now).count() as u64;
+                assert_eq!(lane.due_by(now), Some(counted), "at {now}");
+            }
+        }
+    }
 }

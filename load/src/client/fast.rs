@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::alarm::Alarm;
 use crate::call::{ConnectionReport, Outcome, is_ok};
-use crate::client::{Destination, since};
+use crate::client::{Destination, connect, since};
 use crate::failure::{Failure, FailureKind};
 use crate::framing::{Framing, Step};
 use crate::random::Random;
@@ -104,7 +104,10 @@ impl Line {
         let Some(wire) = self.wire.as_mut() else {
             return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
         };
-        let written = wire.write_all(request).await;
+        let mut written = wire.write_all(request).await;
+        if destination.half_close && written.is_ok() {
+            written = wire.finish().await;
+        }
         // A server may refuse a body half way: its answer counts, if there is one.
         match self.answer(destination.request.bodiless).await {
             Err(failure) if self.seen == 0 => Err(written.err().map_or(failure, Failure::from)),
@@ -173,6 +176,7 @@ impl Line {
     }
 }
 
+<<<<<<< HEAD
 async fn connect(destination: &Destination, report: &mut ConnectionReport) -> Result<Wire, Failure> {
     let address = destination.address();
     let start = Instant::now();
@@ -188,6 +192,8 @@ async fn connect(destination: &Destination, report: &mut ConnectionReport) -> Re
     Ok(wire?)
 }
 
+=======
+>>>>>>> load-m2
 /// Turns a complete answer into an outcome. An error status costs the connection
 /// and its head is not measured, both as fortio has it.
 fn outcome(framing: &Framing, seen: u64, stray: u64) -> Outcome {

@@ -425,7 +425,6 @@ impl Draft {
         if target.starts_with("udp://") {
             return Err(FortioArgError::NotServed { what: "udp://".to_owned() });
         }
-        target.clone_into(&mut command.target);
         let url = if target.contains("://") {
             target.to_owned()
         } else {
@@ -433,6 +432,11 @@ impl Draft {
             format!("http://{target}")
         };
         let parsed = Load::to(&url).map_err(FortioArgError::Plan)?;
+        command.target = if parsed.user.is_some() {
+            without_user(target)
+        } else {
+            target.to_owned()
+        };
         let load = &mut command.load;
         load.url = parsed.url;
         load.user = load.user.take().or(parsed.user);
@@ -531,6 +535,20 @@ fn level(text: &str) -> Result<Option<LogLevel>, String> {
             return Err(format!("\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"));
         }
     }))
+}
+
+/// A target without the credentials that stand before its host.
+fn without_user(target: &str) -> String {
+    let (scheme, rest) = target
+        .split_once("://")
+        .map_or(("", target), |(scheme, rest)| (scheme, rest));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
+    if scheme.is_empty() {
+        host.to_owned()
+    } else {
+        format!("{scheme}://{host}")
+    }
 }
 
 fn pin(text: &str, port: u16) -> Result<SocketAddr, FortioArgError> {

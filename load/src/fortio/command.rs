@@ -2,20 +2,27 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::result::LoadResult;
-use crate::running::{Canceller, start};
+use crate::observer::{AccessLog, Observer};
+use crate::plan::Warmup;
+use crate::result::{LoadResult, WarmupFailure};
+use crate::running::{Canceller, start_observed};
 
 use super::args::{FortioArgError, FortioCommand, parse};
 use super::document::Document;
+use super::events;
 use super::log::{Level, Log};
 use super::text;
 
 /// Exit code of a process that SIGINT ended.
 const KILLED_BY_INTERRUPT: u8 = 130;
+
+/// Events that may wait to be written; more than that are counted and left out.
+const EVENTS: usize = 4096;
 
 /// Asks a command to stop, from another thread: once for a partial result, as
 /// SIGINT does for fortio; twice to give up.
@@ -123,29 +130,89 @@ fn execute(
     interrupt: &Interrupt,
 ) -> io::Result<u8> {
     text::before(log, command)?;
-    let running = match start(command.load.clone()) {
+    let (access, access_info) = match open_access_log(command) {
+        Ok(opened) => opened,
+        Err(error) => {
+            log.line(Level::Error, &error, &[])?;
+            return Ok(1);
+        }
+    };
+    let (events, told) = sync_channel(EVENTS);
+    let observer = Observer {
+        events: Some(events),
+        access: access.clone(),
+        ..Observer::default()
+    };
+    let lost = observer.lost.clone();
+    let running = match start_observed(command.load.clone(), &observer) {
         Ok(running) => running,
         Err(error) => {
             writeln!(log.out, "Aborting because of {error}")?;
             return Ok(1);
         }
     };
+    drop(observer);
     interrupt.attach(running.canceller());
+    for event in told {
+        if interrupt.0.asked.load(Ordering::SeqCst) > 1 {
+            return Ok(KILLED_BY_INTERRUPT);
+        }
+        events::tell(log, command, &access_info, &event)?;
+    }
     let Some(result) = wait(running) else {
         return Ok(1);
     };
-    if interrupt.0.asked.load(Ordering::SeqCst) > 1 {
-        return Ok(KILLED_BY_INTERRUPT);
+    if let Some(access) = access {
+        access.flush()?;
+    }
+    match lost.load(Ordering::Relaxed) {
+        0 => {}
+        lost => log.line(
+            Level::Warning,
+            &format!("{lost} log lines left out, as they would have slowed the run"),
+            &[],
+        )?,
     }
     if let Some(cold) = &result.warmup_failure {
+<<<<<<< HEAD
         writeln!(log.out, "Aborting because of error {} for {} ({} bytes)", cold.code, command.load.url, cold.size)?;
+=======
+        writeln!(log.out, "{}", abort_line(command, cold))?;
+>>>>>>> load-m2
         return Ok(1);
     }
-    text::starting(log, command, "")?;
-    let document = result.document("", Some(&command.target));
+    let document = result.document(&access_info, Some(&command.target));
     text::after(log, &result, &document)?;
     text::done(log.out, &result, command)?;
     save(command, &document, stdout, log)
+}
+
+fn open_access_log(command: &FortioCommand) -> Result<(Option<Arc<AccessLog>>, String), String> {
+    let Some(args) = &command.access_log else {
+        return Ok((None, String::new()));
+    };
+    let mode = if args.influx { "influx" } else { "json" };
+    match AccessLog::open(Path::new(&args.path), args.influx) {
+        Ok(log) => Ok((Some(Arc::new(log)), format!("mode {mode} to {}", args.path))),
+        Err(error) => Err(format!("Unable to open access log {}: {error}", args.path)),
+    }
+}
+
+fn abort_line(command: &FortioCommand, cold: &WarmupFailure) -> String {
+    let WarmupFailure {
+        connection,
+        code,
+        size,
+        ..
+    } = cold;
+    let url = &command.load.url;
+    if command.load.warmup == Warmup::Sequential {
+        format!(
+            "Aborting because of error {code} for {url} ({size} body bytes), thread# {connection}"
+        )
+    } else {
+        format!("Aborting because of error {code} for {url} ({size} bytes)")
+    }
 }
 
 /// Waits on a thread of its own, so that a caller inside an async runtime is no mistake.

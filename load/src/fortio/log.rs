@@ -1,7 +1,6 @@
 //! fortio's log lines: one JSON object each, where standard error is no terminal.
 
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -14,6 +13,7 @@ pub(super) enum Level {
     Verbose,
     Info,
     Warning,
+    Error,
     Fatal,
 }
 
@@ -23,6 +23,7 @@ impl Level {
             Self::Verbose => "trace",
             Self::Info => "info",
             Self::Warning => "warn",
+            Self::Error => "err",
             Self::Fatal => "fatal",
         }
     }
@@ -55,7 +56,11 @@ impl<'a> Log<'a> {
         if !self.shows(level) {
             return Ok(());
         }
+<<<<<<< HEAD
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+=======
+        let since = crate::observer::wall();
+>>>>>>> load-m2
         let (seconds, micros) = (since.as_secs(), since.subsec_micros());
         write!(
             self.out,

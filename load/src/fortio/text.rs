@@ -293,6 +293,7 @@ pub(super) fn shows(set: LogLevel, line: Level) -> bool {
         Level::Verbose => set <= LogLevel::Verbose,
         Level::Info => set <= LogLevel::Info,
         Level::Warning => set <= LogLevel::Warning,
+        Level::Error => set <= LogLevel::Error,
         Level::Fatal => true,
     }
 }
