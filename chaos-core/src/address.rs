@@ -43,8 +43,7 @@ const HOST: &str = concat!(
     r"|\[[0-9A-Fa-f:.]+\])",
 );
 /// A port from 1 to 65535; `port` accepts exactly the same.
-const PORT: &str =
-    "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+const PORT: &str = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 /// Path and query: printable ASCII without `"`, `#`, `<`, `>` and `\`; `is_path` accepts exactly the same.
 const PATH: &str = r"([/?][!$-;=?-\[\]-~]*)?";
 
@@ -196,9 +195,8 @@ fn is_host(text: &str) -> bool {
 }
 
 fn is_name(text: &str) -> bool {
-    let plain = |label: &str| {
-        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
+    let plain =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let last = text.rsplit('.').next().unwrap_or_default();
     text.split('.').all(plain) && last.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
@@ -220,7 +218,8 @@ mod tests {
 
     #[test]
     fn other_addresses_are_refused_with_what_would_be_right() {
-        let rows = ["", ":80", "host", "host:", "host:0", "host:65536", "host:08", "a b:1", "::1:80", "u@h:1", "1.2.3:4"];
+        let rows =
+            ["", ":80", "host", "host:", "host:0", "host:65536", "host:08", "a b:1", "::1:80", "u@h:1", "1.2.3:4"];
         for text in rows {
             let error = text.parse::<Address>().unwrap_err();
             assert!(error.to_string().ends_with("such as `127.0.0.1:5432` or `[::1]:80`"), "{text}");
@@ -245,9 +244,28 @@ mod tests {
     #[test]
     fn what_url_parsers_read_differently_is_refused() {
         let rows = [
-            "", "localhost", "ftp://h/", "HTTP://h/", "http://", "http:///p", "http://u:p@h/", "http://h:/", "http://h:0/",
-            "http://2130706433/", "http://0x7f.1/", "http://127.1/", "http://010.0.0.1/", "http://h\\@evil/", "http://h/ x",
-            "http://h/#f", "http://h/\u{fc}", "http://\u{fc}/", "http://a..b/", "http://[]/", "http://[::1]80/", "http://h/\n",
+            "",
+            "localhost",
+            "ftp://h/",
+            "HTTP://h/",
+            "http://",
+            "http:///p",
+            "http://u:p@h/",
+            "http://h:/",
+            "http://h:0/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://127.1/",
+            "http://010.0.0.1/",
+            "http://h\\@evil/",
+            "http://h/ x",
+            "http://h/#f",
+            "http://h/\u{fc}",
+            "http://\u{fc}/",
+            "http://a..b/",
+            "http://[]/",
+            "http://[::1]80/",
+            "http://h/\n",
         ];
         for text in rows {
             assert_eq!(text.parse::<HttpUrl>(), Err(HttpUrlError), "{text}");

@@ -52,9 +52,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::SystemTime;
 
-    use chaos_core::{
-        Clock, ContextParts, Events, Hosts, SystemResolver, TRIGGERS, TriggerNode, VirtualClock, parse,
-    };
+    use chaos_core::{Clock, ContextParts, Events, Hosts, SystemResolver, TRIGGERS, TriggerNode, VirtualClock, parse};
     use serde_json::json;
     use tokio_util::sync::CancellationToken;
 
