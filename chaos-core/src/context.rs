@@ -87,6 +87,13 @@ impl RunContext {
         self
     }
 
+    /// The same context without it: a sustained fault is active when the engine has seen it, not when it says so.
+    #[must_use]
+    pub fn without_active(mut self) -> Self {
+        self.active = None;
+        self
+    }
+
     /// Id of the run.
     pub fn run_id(&self) -> &str {
         &self.run.run_id
@@ -180,6 +187,11 @@ impl RunContext {
     /// An environment variable.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.run.env.get(name).map(String::as_str)
+    }
+
+    /// Every environment variable of the run, for a program that is started on its behalf.
+    pub fn environment(&self) -> &HashMap<String, String> {
+        &self.run.env
     }
 
     /// Folder for files that a plug-in leaves on purpose (transcripts, results).

@@ -193,10 +193,10 @@ pub struct Policy {
     pub allow_commands: Vec<String>,
     /// What a document has narrowed the hosts to, beside loopback.
     #[serde(skip)]
-    within_hosts: Option<Vec<HostPattern>>,
+    pub within_hosts: Option<Vec<HostPattern>>,
     /// What a document has narrowed the commands to.
     #[serde(skip)]
-    within_commands: Option<Vec<String>>,
+    pub within_commands: Option<Vec<String>>,
 }
 
 impl Default for Policy {
@@ -327,6 +327,16 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    /// Checks a name before it is looked up: it must be allowed by name, or be `localhost`. Addresses pass.
+    pub fn check_name(&self, host: &HostPort) -> Result<(), Refusal> {
+        let local = host.host == "localhost" || host.host.ends_with(".localhost");
+        if host.ip().is_some() || local || self.allow_hosts.iter().any(|pattern| pattern.allows_name(&host.host)) {
+            return Ok(());
+        }
+        let flag = Some(format!("--allow-host {}", host.host));
+        Err(Refusal::new(format!("host `{}` is not among the allowed ones", host.host), flag))
     }
 
     /// Checks a host and the addresses that it stands for: the name is allowed, or every address is.
