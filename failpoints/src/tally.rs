@@ -55,17 +55,8 @@ const OPEN: u64 = u64::MAX;
 
 impl Tally {
     pub(crate) fn new(gates: impl Iterator<Item = Gate>, seed: u64) -> Self {
-        let steps = gates.map(|gate| Step {
-            gate,
-            seen: AtomicU64::new(0),
-            fired: AtomicU64::new(0),
-        });
-        Self {
-            ticket: AtomicU64::new(0),
-            frozen: AtomicU64::new(OPEN),
-            seed,
-            steps: steps.collect(),
-        }
+        let steps = gates.map(|gate| Step { gate, seen: AtomicU64::new(0), fired: AtomicU64::new(0) });
+        Self { ticket: AtomicU64::new(0), frozen: AtomicU64::new(OPEN), seed, steps: steps.collect() }
     }
 
     /// Counts a hit and decides which step, if any, fires on it.
@@ -138,9 +129,7 @@ impl Step {
             return true;
         }
         self.fired
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |fired| {
-                (fired < self.gate.most).then(|| fired + 1)
-            })
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |fired| (fired < self.gate.most).then(|| fired + 1))
             .is_ok()
     }
 }
@@ -163,46 +152,22 @@ mod tests {
 
     #[test]
     fn a_sequence_moves_on_when_a_step_is_spent() {
-        let twice = Gate {
-            most: 2,
-            ..Gate::OPEN
-        };
-        let once = Gate {
-            most: 1,
-            ..Gate::OPEN
-        };
+        let twice = Gate { most: 2, ..Gate::OPEN };
+        let once = Gate { most: 1, ..Gate::OPEN };
         check(move || {
-            assert_eq!(
-                steps_taken(vec![twice, once], 5),
-                [Some(0), Some(0), Some(1), None, None]
-            );
+            assert_eq!(steps_taken(vec![twice, once], 5), [Some(0), Some(0), Some(1), None, None]);
         });
     }
 
     #[test]
     fn a_later_step_counts_only_what_reaches_it() {
-        let third = Gate {
-            every: 3,
-            ..Gate::OPEN
-        };
-        let second = Gate {
-            every: 2,
-            ..Gate::OPEN
-        };
+        let third = Gate { every: 3, ..Gate::OPEN };
+        let second = Gate { every: 2, ..Gate::OPEN };
         // Hits 1, 2, 4, 5, 7 fall through; the second step takes every other one of those.
         check(move || {
             assert_eq!(
                 steps_taken(vec![third, second], 8),
-                [
-                    Some(0),
-                    Some(1),
-                    None,
-                    Some(0),
-                    Some(1),
-                    None,
-                    Some(0),
-                    Some(1)
-                ]
+                [Some(0), Some(1), None, Some(0), Some(1), None, Some(0), Some(1)]
             );
         });
     }
