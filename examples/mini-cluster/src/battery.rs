@@ -86,19 +86,12 @@ impl Case {
 ///
 /// Under the paused clock one after the other; in real time, where a test mostly waits, all at once.
 pub fn run_all(pace: Pace, flaw: Option<Flaw>) -> Vec<(u8, Violation)> {
-    let judge = |case: &Case| {
-        case.run(pace, flaw)
-            .err()
-            .map(|violation| (case.number, violation))
-    };
+    let judge = |case: &Case| case.run(pace, flaw).err().map(|violation| (case.number, violation));
     if !pace.is_real() {
         return CASES.iter().filter_map(judge).collect();
     }
     std::thread::scope(|threads| {
-        let running: Vec<_> = CASES
-            .iter()
-            .map(|case| (case, threads.spawn(move || judge(case))))
-            .collect();
+        let running: Vec<_> = CASES.iter().map(|case| (case, threads.spawn(move || judge(case)))).collect();
         let ended = running.into_iter().map(|(case, thread)| {
             let crashed = |_| Some((case.number, Violation::new("the test crashed".to_owned())));
             thread.join().unwrap_or_else(crashed)

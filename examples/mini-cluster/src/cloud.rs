@@ -70,11 +70,8 @@ impl Cloud {
     /// Makes a cloud that keeps one machine of four processors alive for a controller.
     pub fn start(controller: &Arc<Controller>) -> Arc<Self> {
         controller.expect_machines();
-        let cloud = Arc::new(Self {
-            pace: controller.pace(),
-            controller: Arc::clone(controller),
-            state: Mutex::default(),
-        });
+        let cloud =
+            Arc::new(Self { pace: controller.pace(), controller: Arc::clone(controller), state: Mutex::default() });
         tokio::spawn(inherit(Arc::clone(&cloud).keep_one()));
         cloud
     }
@@ -92,19 +89,13 @@ impl Cloud {
     /// Takes every machine away that is up.
     pub fn preempt(&self) {
         let mut lost = Vec::new();
-        for machine in self
-            .state()
-            .machines
-            .values_mut()
-            .filter(|machine| machine.state == MachineState::Ready)
-        {
+        for machine in self.state().machines.values_mut().filter(|machine| machine.state == MachineState::Ready) {
             machine.state = MachineState::Terminated;
             lost.extend(machine.worker.take());
         }
         for worker in lost {
             worker.stop();
-            self.controller
-                .fail_worker(&worker.id, "its machine was preempted");
+            self.controller.fail_worker(&worker.id, "its machine was preempted");
         }
     }
 
@@ -115,28 +106,15 @@ impl Cloud {
 
     /// Returns the states of all machines, oldest first.
     pub fn machines(&self) -> Vec<MachineState> {
-        self.state()
-            .machines
-            .values()
-            .map(|machine| machine.state)
-            .collect()
+        self.state().machines.values().map(|machine| machine.state).collect()
     }
 
     async fn keep_one(self: Arc<Self>) {
         loop {
             self.come_up();
-            let alive = |machine: &Machine| {
-                matches!(
-                    machine.state,
-                    MachineState::Initializing | MachineState::Ready
-                )
-            };
+            let alive = |machine: &Machine| matches!(machine.state, MachineState::Initializing | MachineState::Ready);
             let lacking = !self.state().machines.values().any(alive);
-            let wait = if lacking && self.create().is_err() {
-                REFUSED
-            } else {
-                LOOK
-            };
+            let wait = if lacking && self.create().is_err() { REFUSED } else { LOOK };
             self.pace.sleep(wait).await;
         }
     }

@@ -17,13 +17,9 @@ impl Cluster {
     /// Starts a system with a worker for each number of processors.
     pub fn start(pace: Pace, flaw: Option<Flaw>, cpus: &[u32]) -> Self {
         let controller = Controller::start(pace, flaw);
-        let worker =
-            |(at, &cpus): (usize, &u32)| Worker::start(&format!("worker-{at}"), cpus, &controller);
+        let worker = |(at, &cpus): (usize, &u32)| Worker::start(&format!("worker-{at}"), cpus, &controller);
         let workers = cpus.iter().enumerate().map(worker).collect();
-        Self {
-            controller,
-            workers,
-        }
+        Self { controller, workers }
     }
 
     /// Returns how many containers all workers have ever created.

@@ -5,10 +5,7 @@ mod outcome;
 mod schedule;
 mod state;
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chaos_failpoints::inherit;
 use tokio::{sync::Notify, time::Instant};
@@ -32,13 +29,8 @@ pub struct Controller {
 impl Controller {
     /// Starts a controller.
     pub fn start(pace: Pace, flaw: Option<Flaw>) -> Arc<Self> {
-        let controller = Arc::new(Self {
-            pace,
-            flaw,
-            state: Mutex::default(),
-            wake: Notify::new(),
-            changed: Notify::new(),
-        });
+        let controller =
+            Arc::new(Self { pace, flaw, state: Mutex::default(), wake: Notify::new(), changed: Notify::new() });
         tokio::spawn(inherit(Arc::clone(&controller).schedule()));
         controller
     }
@@ -65,11 +57,7 @@ impl Controller {
 
     /// Takes a worker, or takes it back.
     pub fn register(&self, worker: &Arc<Worker>) {
-        let machine = Machine {
-            worker: Arc::clone(worker),
-            beaten: Instant::now(),
-            failed: None,
-        };
+        let machine = Machine { worker: Arc::clone(worker), beaten: Instant::now(), failed: None };
         self.state().machines.insert(worker.id.clone(), machine);
         self.touched();
     }
@@ -86,10 +74,7 @@ impl Controller {
     pub fn heartbeat(&self, worker: &str, beat: &Beat) -> Result<(), CallError> {
         {
             let mut state = self.state();
-            let machine = state
-                .machines
-                .get_mut(worker)
-                .filter(|machine| machine.failed.is_none());
+            let machine = state.machines.get_mut(worker).filter(|machine| machine.failed.is_none());
             let Some(machine) = machine else {
                 return Err(CallError::Unregistered(worker.to_owned()));
             };
@@ -122,11 +107,7 @@ impl Controller {
     /// Returns what is known of every worker, by name.
     pub fn workers(&self) -> Vec<WorkerView> {
         let state = self.state();
-        state
-            .machines
-            .keys()
-            .filter_map(|id| state.worker(id))
-            .collect()
+        state.machines.keys().filter_map(|id| state.worker(id)).collect()
     }
 
     /// Waits until a job is over.
@@ -140,20 +121,17 @@ impl Controller {
 
     /// Waits until so many workers are registered and live.
     pub async fn wait_for_workers(&self, count: usize) {
-        self.until(|state| (state.live().count() >= count).then_some(()))
-            .await;
+        self.until(|state| (state.live().count() >= count).then_some(())).await;
     }
 
-    fn until<T>(&self, look: impl Fn(&State) -> Option<T>) -> impl Future<Output = T> {
-        async move {
-            loop {
-                // Made before the look, so that a change after it is not missed.
-                let changed = self.changed.notified();
-                if let Some(seen) = look(&self.state()) {
-                    return seen;
-                }
-                changed.await;
+    async fn until<T>(&self, look: impl Fn(&State) -> Option<T>) -> T {
+        loop {
+            // Made before the look, so that a change after it is not missed.
+            let changed = self.changed.notified();
+            if let Some(seen) = look(&self.state()) {
+                return seen;
             }
+            changed.await;
         }
     }
 

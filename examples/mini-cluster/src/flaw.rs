@@ -13,11 +13,8 @@ pub enum Flaw {
 
 impl Flaw {
     /// All of them, with the letter that stands for each.
-    pub const ALL: [(char, Self); 3] = [
-        ('A', Self::UnboundedRedispatch),
-        ('B', Self::SilentHeartbeat),
-        ('C', Self::WrongErrorKind),
-    ];
+    pub const ALL: [(char, Self); 3] =
+        [('A', Self::UnboundedRedispatch), ('B', Self::SilentHeartbeat), ('C', Self::WrongErrorKind)];
 
     /// Returns the tests of the battery that must fail on it, and no others.
     pub fn breaks(self) -> &'static [u8] {

@@ -37,30 +37,18 @@ pub struct Work {
 impl Work {
     /// Runs for a time and succeeds.
     pub fn of(seconds: f64) -> Self {
-        Self {
-            seconds,
-            exits: vec![0],
-        }
+        Self { seconds, exits: vec![0] }
     }
 
     /// Runs for a time and exits with these codes, attempt by attempt.
     pub fn exiting(seconds: f64, exits: &[i32]) -> Self {
-        Self {
-            seconds,
-            exits: exits.to_vec(),
-        }
+        Self { seconds, exits: exits.to_vec() }
     }
 
     /// Returns the exit code of an attempt, from 1.
     pub fn exit(&self, attempt: u32) -> i32 {
-        let at = usize::try_from(attempt)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(1);
-        self.exits
-            .get(at)
-            .or(self.exits.last())
-            .copied()
-            .unwrap_or(0)
+        let at = usize::try_from(attempt).unwrap_or(usize::MAX).saturating_sub(1);
+        self.exits.get(at).or(self.exits.last()).copied().unwrap_or(0)
     }
 }
 

@@ -78,16 +78,9 @@ impl Worker {
     ///
     /// # Errors
     /// The worker is gone, or cannot start anything.
-    pub async fn submit_task(
-        self: &Arc<Self>,
-        task: TaskRef,
-        spec: &JobSpec,
-    ) -> Result<(), CallError> {
+    pub async fn submit_task(self: &Arc<Self>, task: TaskRef, spec: &JobSpec) -> Result<(), CallError> {
         if self.state().stopped {
-            return Err(CallError::Unavailable(format!(
-                "worker `{}` is gone",
-                self.id
-            )));
+            return Err(CallError::Unavailable(format!("worker `{}` is gone", self.id)));
         }
         fail_error!(
             /// The worker cannot take any task.
@@ -147,26 +140,17 @@ impl Worker {
         let finished = self.state().finished.clone();
         let beat = Beat {
             running_tasks: self.state().running.keys().copied().collect(),
-            completed_task_ids: if self.flaw == Some(Flaw::SilentHeartbeat) {
-                Vec::new()
-            } else {
-                finished.clone()
-            },
+            completed_task_ids: if self.flaw == Some(Flaw::SilentHeartbeat) { Vec::new() } else { finished.clone() },
         };
         self.controller.heartbeat(&self.id, &beat)?;
-        self.state()
-            .finished
-            .retain(|done| !finished.contains(done));
+        self.state().finished.retain(|done| !finished.contains(done));
         Ok(())
     }
 
     /// Stops what the controller has given up.
     fn abandon(&self) {
         let running = std::mem::take(&mut self.state().running);
-        running
-            .into_values()
-            .flatten()
-            .for_each(|handle| handle.abort());
+        running.into_values().flatten().for_each(|handle| handle.abort());
         self.state().finished.clear();
     }
 
@@ -187,12 +171,7 @@ impl Worker {
         }
     }
 
-    async fn attempt(
-        &self,
-        task: TaskRef,
-        work: &Work,
-        timeout_seconds: Option<f64>,
-    ) -> Result<i32, CallError> {
+    async fn attempt(&self, task: TaskRef, work: &Work, timeout_seconds: Option<f64>) -> Result<i32, CallError> {
         self.download_bundle().await?;
         self.create_container().await?;
         let Some(seconds) = timeout_seconds else {

@@ -30,11 +30,7 @@ impl From<Error> for Violation {
 
 /// Gives a violation unless a condition holds.
 pub(super) fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), Violation> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Violation::new(what()))
-    }
+    if holds { Ok(()) } else { Err(Violation::new(what())) }
 }
 
 /// Seconds of the system after which a test gives up waiting for a job. The slowest needs 80.
@@ -104,17 +100,10 @@ impl Bench {
 
     /// Waits until a job is over.
     pub(super) async fn finish(&self, cluster: &Cluster, id: JobId) -> Result<JobView, Violation> {
-        let over =
-            tokio::time::timeout(self.pace.seconds(PATIENCE), cluster.controller.wait(id)).await;
-        let view = cluster
-            .controller
-            .job(id)
-            .ok_or_else(|| Violation::new("the job is unknown".into()))?;
+        let over = tokio::time::timeout(self.pace.seconds(PATIENCE), cluster.controller.wait(id)).await;
+        let view = cluster.controller.job(id).ok_or_else(|| Violation::new("the job is unknown".into()))?;
         ensure(over.is_ok(), || {
-            format!(
-                "after {PATIENCE} s the job is still {:?}, {} attempts",
-                view.state, view.attempts
-            )
+            format!("after {PATIENCE} s the job is still {:?}, {} attempts", view.state, view.attempts)
         })?;
         Ok(view)
     }
@@ -125,28 +114,14 @@ impl Bench {
     }
 
     /// Says that something took from so many to so many of the system's seconds.
-    pub(super) fn took(
-        &self,
-        what: &str,
-        seconds: f64,
-        least: f64,
-        most: f64,
-    ) -> Result<(), Violation> {
-        let most = if self.pace.is_real() {
-            most + REAL_SLACK
-        } else {
-            most
-        };
-        ensure((least..=most).contains(&seconds), || {
-            format!("{what} took {seconds:.3} s, not {least} to {most}")
-        })
+    pub(super) fn took(&self, what: &str, seconds: f64, least: f64, most: f64) -> Result<(), Violation> {
+        let most = if self.pace.is_real() { most + REAL_SLACK } else { most };
+        ensure((least..=most).contains(&seconds), || format!("{what} took {seconds:.3} s, not {least} to {most}"))
     }
 
     /// Says that a job took from so many to so many of the system's seconds.
     pub(super) fn job_took(&self, job: &JobView, least: f64, most: f64) -> Result<(), Violation> {
-        let over = job
-            .over
-            .ok_or_else(|| Violation::new("the job is not over".into()))?;
+        let over = job.over.ok_or_else(|| Violation::new("the job is not over".into()))?;
         let seconds = (over - job.submitted).as_secs_f64() / self.pace.seconds(1.0).as_secs_f64();
         self.took("the job", seconds, least, most)
     }
@@ -154,24 +129,17 @@ impl Bench {
 
 /// Says that a job succeeded.
 pub(super) fn succeeded(job: &JobView) -> Result<(), Violation> {
-    ensure(job.state == JobState::Succeeded, || {
-        format!("the job is {:?}, not succeeded", job.state)
-    })
+    ensure(job.state == JobState::Succeeded, || format!("the job is {:?}, not succeeded", job.state))
 }
 
 /// Says that a job failed, and that its reason says why.
 pub(super) fn failed(job: &JobView, part: &str) -> Result<(), Violation> {
     let says = matches!(&job.state, JobState::Failed(reason) if reason.contains(part));
-    ensure(says, || {
-        format!("the job is {:?}, not failed for `{part}`", job.state)
-    })
+    ensure(says, || format!("the job is {:?}, not failed for `{part}`", job.state))
 }
 
-/// Says that two numbers are equal.
-pub(super) fn equal<T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    is: T,
-    should: T,
-) -> Result<(), Violation> {
+/// Says that two values are equal.
+#[expect(clippy::needless_pass_by_value, reason = "most are numbers, and references would clutter every call")]
+pub(super) fn equal<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> Result<(), Violation> {
     ensure(is == should, || format!("{what}: {is:?}, not {should:?}"))
 }

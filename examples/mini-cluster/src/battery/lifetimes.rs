@@ -7,13 +7,8 @@ use crate::{JobSpec, TaskState, Work};
 
 pub(super) async fn monitor_crashes(mut bench: Bench) -> Result<(), Violation> {
     let cluster = bench.cluster(&[4]).await;
-    let armed = bench.arm(
-        "worker.task_monitor",
-        Rule::error("injected: monitor crashed"),
-    )?;
-    let job = bench
-        .run(&cluster, JobSpec::of("unwatched", Work::of(100.0)))
-        .await?;
+    let armed = bench.arm("worker.task_monitor", Rule::error("injected: monitor crashed"))?;
+    let job = bench.run(&cluster, JobSpec::of("unwatched", Work::of(100.0))).await?;
     failed(&job, "injected: monitor crashed")?;
     equal("crashes", armed.fires(), 1)?;
     equal("tasks on the worker", cluster.running(), 0)?;

@@ -15,12 +15,7 @@ const FIRST_WAIT: f64 = 0.5;
 
 impl Controller {
     /// Takes one task to one worker.
-    pub(super) async fn dispatch(
-        self: Arc<Self>,
-        at: TaskRef,
-        worker: Arc<Worker>,
-        spec: Arc<JobSpec>,
-    ) {
+    pub(super) async fn dispatch(self: Arc<Self>, at: TaskRef, worker: Arc<Worker>, spec: Arc<JobSpec>) {
         match self.try_to_submit(at, &worker, &spec).await {
             Ok(()) => self.accepted(at, &worker),
             Err(error @ CallError::Worker(_)) => self.lose_worker(&worker.id, &error.to_string()),
@@ -29,12 +24,7 @@ impl Controller {
         self.touched();
     }
 
-    async fn try_to_submit(
-        &self,
-        at: TaskRef,
-        worker: &Arc<Worker>,
-        spec: &JobSpec,
-    ) -> Result<(), CallError> {
+    async fn try_to_submit(&self, at: TaskRef, worker: &Arc<Worker>, spec: &JobSpec) -> Result<(), CallError> {
         let mut wait = FIRST_WAIT;
         for _ in 1..TRIES {
             match self.submit_once(at, worker, spec).await {
@@ -46,12 +36,7 @@ impl Controller {
         self.submit_once(at, worker, spec).await
     }
 
-    async fn submit_once(
-        &self,
-        at: TaskRef,
-        worker: &Arc<Worker>,
-        spec: &JobSpec,
-    ) -> Result<(), CallError> {
+    async fn submit_once(&self, at: TaskRef, worker: &Arc<Worker>, spec: &JobSpec) -> Result<(), CallError> {
         fail_error!(
             /// The call that takes a task to its worker does not get through.
             async "controller.dispatch",

@@ -11,20 +11,13 @@ impl Controller {
     pub(super) fn ended(&self, worker: &str, done: &Finished) {
         let mut state = self.state();
         let at = done.task;
-        let Some(job) = state
-            .current(at)
-            .filter(|job| job.tasks[at.task].state.worker() == Some(worker))
-        else {
+        let Some(job) = state.current(at).filter(|job| job.tasks[at.task].state.worker() == Some(worker)) else {
             return;
         };
         let reason = match &done.ended {
             Ended::Exit(0) => {
                 job.tasks[at.task].state = TaskState::Succeeded;
-                if job
-                    .tasks
-                    .iter()
-                    .all(|task| task.state == TaskState::Succeeded)
-                {
+                if job.tasks.iter().all(|task| task.state == TaskState::Succeeded) {
                     job.end(at.job, JobState::Succeeded);
                 }
                 return;
@@ -40,10 +33,7 @@ impl Controller {
             return;
         }
         task.state = TaskState::Failed;
-        let text = format!(
-            "task {} failed: {reason} (retry budget of {budget} spent)",
-            at.task
-        );
+        let text = format!("task {} failed: {reason} (retry budget of {budget} spent)", at.task);
         fail_job(&mut state, at.job, text);
     }
 
@@ -63,11 +53,7 @@ impl Controller {
     pub(super) fn lose_worker(&self, worker: &str, reason: &str) {
         let held = {
             let mut state = self.state();
-            let Some(machine) = state
-                .machines
-                .get_mut(worker)
-                .filter(|machine| machine.failed.is_none())
-            else {
+            let Some(machine) = state.machines.get_mut(worker).filter(|machine| machine.failed.is_none()) else {
                 return;
             };
             machine.failed = Some(reason.to_owned());
@@ -87,8 +73,7 @@ impl Controller {
         }
         let stranded = |job: &Job| {
             let mut tasks = job.tasks.iter();
-            !job.state.is_over()
-                && tasks.any(|task| task.state == TaskState::Pending && task.redispatches > 0)
+            !job.state.is_over() && tasks.any(|task| task.state == TaskState::Pending && task.redispatches > 0)
         };
         let jobs = state.jobs.iter().filter(|(_, job)| stranded(job));
         let ids: Vec<JobId> = jobs.map(|(&id, _)| id).collect();
@@ -112,23 +97,14 @@ impl Controller {
         let task = &mut job.tasks[at.task];
         task.state = TaskState::Pending;
         if bounded && task.redispatches >= budget {
-            fail_job(
-                &mut state,
-                at.job,
-                format!(
-                    "task {}: re-dispatch budget of {budget} spent: {reason}",
-                    at.task
-                ),
-            );
+            fail_job(&mut state, at.job, format!("task {}: re-dispatch budget of {budget} spent: {reason}", at.task));
         } else {
             task.redispatches += 1;
         }
     }
 
     fn task_state(&self, at: TaskRef) -> Option<TaskState> {
-        self.state()
-            .current(at)
-            .map(|job| job.tasks[at.task].state.clone())
+        self.state().current(at).map(|job| job.tasks[at.task].state.clone())
     }
 }
 
@@ -139,11 +115,7 @@ fn fail_job(state: &mut State, id: JobId, reason: String) {
 
 /// Ends a job and stops what is left of it on the workers.
 pub(super) fn stop_job(state: &mut State, id: JobId, end: JobState) {
-    let left = state
-        .jobs
-        .get_mut(&id)
-        .map(|job| job.end(id, end))
-        .unwrap_or_default();
+    let left = state.jobs.get_mut(&id).map(|job| job.end(id, end)).unwrap_or_default();
     for (worker, task) in left {
         if let Some(machine) = state.machines.get(&worker) {
             machine.worker.kill_task(task);

@@ -28,9 +28,7 @@ impl Controller {
     fn give_up_silent_workers(&self) {
         let silent: Vec<String> = {
             let state = self.state();
-            let late = state
-                .live()
-                .filter(|(_, machine)| self.pace.since(machine.beaten) >= WORKER_TIMEOUT);
+            let late = state.live().filter(|(_, machine)| self.pace.since(machine.beaten) >= WORKER_TIMEOUT);
             late.map(|(id, _)| id.clone()).collect()
         };
         for worker in silent {
@@ -43,9 +41,7 @@ impl Controller {
         let late: Vec<JobId> = state
             .jobs
             .iter()
-            .filter(|(_, job)| {
-                job.state == JobState::Pending && job.tasks.iter().all(|task| task.attempts == 0)
-            })
+            .filter(|(_, job)| job.state == JobState::Pending && job.tasks.iter().all(|task| task.attempts == 0))
             .filter(|(_, job)| {
                 let limit = job.spec.scheduling_timeout_seconds;
                 limit.is_some_and(|limit| self.pace.since(job.submitted) >= limit)
@@ -65,12 +61,7 @@ impl Controller {
     fn place(self: &Arc<Self>) {
         let mut state = self.state();
         let mut chosen = Vec::new();
-        let open: Vec<JobId> = state
-            .jobs
-            .iter()
-            .filter(|(_, job)| !job.state.is_over())
-            .map(|(&id, _)| id)
-            .collect();
+        let open: Vec<JobId> = state.jobs.iter().filter(|(_, job)| !job.state.is_over()).map(|(&id, _)| id).collect();
         for id in open {
             chosen.extend(place_job(&mut state, id));
             settle(&mut state, id);
@@ -91,17 +82,10 @@ fn place_job(state: &mut State, id: JobId) -> Vec<(TaskRef, Arc<Worker>)> {
         return Vec::new();
     };
     let (cpus, together) = (job.spec.cpus, job.spec.coscheduled);
-    let waiting: Vec<usize> = (0..job.tasks.len())
-        .filter(|&at| job.tasks[at].state == TaskState::Pending)
-        .collect();
+    let waiting: Vec<usize> = (0..job.tasks.len()).filter(|&at| job.tasks[at].state == TaskState::Pending).collect();
     let mut room: Vec<(Arc<Worker>, u32)> = state
         .live()
-        .map(|(id, machine)| {
-            (
-                Arc::clone(&machine.worker),
-                machine.worker.cpus.saturating_sub(state.used(id)),
-            )
-        })
+        .map(|(id, machine)| (Arc::clone(&machine.worker), machine.worker.cpus.saturating_sub(state.used(id))))
         .collect();
     let mut chosen = Vec::new();
     for at in &waiting {
@@ -120,14 +104,7 @@ fn place_job(state: &mut State, id: JobId) -> Vec<(TaskRef, Arc<Worker>)> {
         let task = &mut job.tasks[at];
         task.attempts += 1;
         task.state = TaskState::Dispatching(worker.id.clone());
-        (
-            TaskRef {
-                job: id,
-                task: at,
-                attempt: task.attempts,
-            },
-            worker,
-        )
+        (TaskRef { job: id, task: at, attempt: task.attempts }, worker)
     };
     chosen.into_iter().map(occupy).collect()
 }
@@ -135,14 +112,7 @@ fn place_job(state: &mut State, id: JobId) -> Vec<(TaskRef, Arc<Worker>)> {
 /// Brings a job's state up to date with its tasks.
 fn settle(state: &mut State, id: JobId) {
     if let Some(job) = state.jobs.get_mut(&id) {
-        let waits = job
-            .tasks
-            .iter()
-            .any(|task| task.state == TaskState::Pending);
-        job.state = if waits {
-            JobState::Pending
-        } else {
-            JobState::Running
-        };
+        let waits = job.tasks.iter().any(|task| task.state == TaskState::Pending);
+        job.state = if waits { JobState::Pending } else { JobState::Running };
     }
 }

@@ -80,32 +80,21 @@ pub struct WorkerView {
 impl State {
     /// Returns the workers that have not failed.
     pub(super) fn live(&self) -> impl Iterator<Item = (&String, &Machine)> {
-        self.machines
-            .iter()
-            .filter(|(_, machine)| machine.failed.is_none())
+        self.machines.iter().filter(|(_, machine)| machine.failed.is_none())
     }
 
     /// Returns the processors of a worker that tasks occupy.
     pub(super) fn used(&self, worker: &str) -> u32 {
         let occupied = |job: &Job| {
-            let here = job
-                .tasks
-                .iter()
-                .filter(|task| task.state.worker() == Some(worker));
-            u32::try_from(here.count())
-                .unwrap_or(u32::MAX)
-                .saturating_mul(job.spec.cpus)
+            let here = job.tasks.iter().filter(|task| task.state.worker() == Some(worker));
+            u32::try_from(here.count()).unwrap_or(u32::MAX).saturating_mul(job.spec.cpus)
         };
         self.jobs.values().map(occupied).sum()
     }
 
     pub(super) fn worker(&self, id: &str) -> Option<WorkerView> {
         let machine = self.machines.get(id)?;
-        Some(WorkerView {
-            id: id.to_owned(),
-            failed: machine.failed.clone(),
-            used_cpus: self.used(id),
-        })
+        Some(WorkerView { id: id.to_owned(), failed: machine.failed.clone(), used_cpus: self.used(id) })
     }
 
     /// Returns the tasks that a worker holds, by the controller's books.
@@ -114,11 +103,7 @@ impl State {
         for (&job, entry) in &self.jobs {
             for (task, known) in entry.tasks.iter().enumerate() {
                 if known.state.worker() == Some(worker) {
-                    held.push(TaskRef {
-                        job,
-                        task,
-                        attempt: known.attempts,
-                    });
+                    held.push(TaskRef { job, task, attempt: known.attempts });
                 }
             }
         }
@@ -135,13 +120,7 @@ impl State {
 
 impl Job {
     pub(super) fn new(spec: JobSpec) -> Self {
-        let task = |_| Task {
-            state: TaskState::Pending,
-            attempts: 0,
-            failures: 0,
-            redispatches: 0,
-            started: None,
-        };
+        let task = |_| Task { state: TaskState::Pending, attempts: 0, failures: 0, redispatches: 0, started: None };
         Self {
             tasks: spec.tasks.iter().map(task).collect(),
             spec: Arc::new(spec),
@@ -158,14 +137,7 @@ impl Job {
         let mut left = Vec::new();
         for (at, task) in self.tasks.iter_mut().enumerate() {
             if let Some(worker) = task.state.worker() {
-                left.push((
-                    worker.to_owned(),
-                    TaskRef {
-                        job: id,
-                        task: at,
-                        attempt: task.attempts,
-                    },
-                ));
+                left.push((worker.to_owned(), TaskRef { job: id, task: at, attempt: task.attempts }));
                 task.state = TaskState::Killed;
             } else if task.state == TaskState::Pending {
                 task.state = TaskState::Killed;
