@@ -166,9 +166,14 @@ fn an_owner_is_not_overruled_by_another() {
     assert_eq!(ask(address, "PUT", "control.owned", mine, "return").0, 204, "its own it may replace");
     assert_eq!(ask(address, "DELETE", "control.owned", "", "").0, 204, "anybody may disarm");
     let guard = arm("control.owned", "off").unwrap();
-    let (status, text) = ask(address, "DELETE", "control.owned", mine, "");
-    assert!(status == 400 && text.contains("not armed by `mine`"), "{status} {text}");
+    for method in ["PUT", "DELETE"] {
+        let (status, text) = ask(address, method, "control.owned", mine, "return");
+        assert!(status == 409 && text.contains("armed by `nobody that is named`"), "{status} {text}");
+    }
     assert!(guard.is_in_force());
+    assert_eq!(ask(address, "PUT", "control.owned", "", "return").0, 204, "as gofail does");
+    assert!(!guard.is_in_force());
+    assert_eq!(ask(address, "DELETE", "control.owned", "", "").0, 204);
 }
 
 #[test]

@@ -103,12 +103,17 @@ fn put(request: &Request, name: &str, rule: Rule, lease: Duration) -> Result<(),
     Ok(())
 }
 
-/// Refuses to touch what another owner has armed.
+/// Refuses to touch what another owner has armed. Who names itself also leaves alone what nobody has: that is the
+/// program's own, or some person's.
 fn may_replace(request: &Request, named: &'static Named) -> Result<(), Error> {
-    match armed(named).and_then(|arming| arming.owner.clone()) {
-        Some(owner) if request.owner.as_ref() != Some(&owner) => Err(Error::Owned { site: named.name, owner }),
-        _ => Ok(()),
+    let Some(arming) = armed(named) else {
+        return Ok(());
+    };
+    if arming.owner == request.owner {
+        return Ok(());
     }
+    let owner = arming.owner.clone().unwrap_or_else(|| "nobody that is named".to_owned());
+    Err(Error::Owned { site: named.name, owner })
 }
 
 fn renew(request: &Request, name: &str) -> Result<Response, Error> {
@@ -135,10 +140,6 @@ fn disarm(request: &Request, name: &str) -> Result<Response, Error> {
     // Without a name anybody may disarm: that is the safe direction.
     if request.owner.is_some() {
         may_replace(request, arming.named())?;
-        if arming.owner != request.owner {
-            let whose = format!(" by `{}`", request.owner.as_deref().unwrap_or_default());
-            return Err(Error::NotArmed { site: arming.named().name, whose });
-        }
     }
     arming.retire();
     Ok(Response::new(204, ""))
