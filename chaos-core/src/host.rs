@@ -82,6 +82,8 @@ impl Hosts {
     /// # Errors
     /// A [`Refusal`] that names the flag which would grant it, or says that the name does not resolve.
     pub async fn allowed(&self, host: &HostPort, policy: &Policy) -> Result<Vec<SocketAddr>, Refusal> {
+        // A look-up is a packet too, and a name can carry data: a name that is not allowed is not looked up.
+        policy.check_name(host)?;
         let addresses = self.addresses(host).await?;
         policy.check_host(host, &addresses)?;
         Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, host.port)).collect())
@@ -131,10 +133,21 @@ mod tests {
     async fn a_name_stays_at_the_addresses_of_its_first_lookup() {
         let hosts = Hosts::new(Arc::new(Rebinding::default()));
         let host = HostPort::new("Target.Example.", 80);
-        let first = hosts.allowed(&host, &Policy::default()).await.unwrap();
-        let second = hosts.allowed(&HostPort::new("target.example", 80), &Policy::default()).await.unwrap();
+        let mut policy = Policy::default();
+        policy.allow_hosts.push("target.example".parse().unwrap());
+        let first = hosts.allowed(&host, &policy).await.unwrap();
+        let second = hosts.allowed(&HostPort::new("target.example", 80), &policy).await.unwrap();
         assert_eq!(first, second);
         assert_eq!(first, vec![SocketAddr::from(([127, 0, 0, 1], 80))]);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_not_allowed_is_not_even_looked_up() {
+        let resolver = Arc::new(Rebinding::default());
+        let hosts = Hosts::new(Arc::clone(&resolver) as Arc<dyn Resolve>);
+        let refusal = hosts.allowed(&HostPort::new("secret.evil.example", 80), &Policy::default()).await.unwrap_err();
+        assert_eq!(refusal.flag.as_deref(), Some("--allow-host secret.evil.example"));
+        assert_eq!(resolver.0.load(Ordering::SeqCst), 0);
     }
 
     #[test]

@@ -303,6 +303,16 @@ impl Policy {
         Ok(())
     }
 
+    /// Checks a name before it is looked up: it must be allowed by name, or be `localhost`. Addresses pass.
+    pub fn check_name(&self, host: &HostPort) -> Result<(), Refusal> {
+        let local = host.host == "localhost" || host.host.ends_with(".localhost");
+        if host.ip().is_some() || local || self.allow_hosts.iter().any(|pattern| pattern.allows_name(&host.host)) {
+            return Ok(());
+        }
+        let flag = Some(format!("--allow-host {}", host.host));
+        Err(Refusal::new(format!("host `{}` is not among the allowed ones", host.host), flag))
+    }
+
     /// Checks a host and the addresses that it stands for: the name is allowed, or every address is.
     pub fn check_host(&self, host: &HostPort, addresses: &[IpAddr]) -> Result<(), Refusal> {
         if !allows(&self.allow_hosts, host, addresses) {
