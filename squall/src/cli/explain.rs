@@ -84,7 +84,13 @@ fn row(parameter: &Parameter) -> String {
         value => format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
     };
     let cell = |text: &str| text.replace('|', "\\|");
-    format!("| `{}` | {} | {} | {} |", parameter.name, cell(&parameter.kind), cell(&default), cell(&parameter.description))
+    format!(
+        "| `{}` | {} | {} | {} |",
+        parameter.name,
+        cell(&parameter.kind),
+        cell(&default),
+        cell(&parameter.description)
+    )
 }
 
 fn quoted(names: impl Iterator<Item = impl AsRef<str>>) -> String {

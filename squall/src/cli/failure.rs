@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use chaos_core::JournalError;
 use chaos_runner::RunnerError;
+use chaos_schema::Diagnostic;
+use serde_json::json;
+
+use super::console::{complain, print_json, say};
 
 /// Wrong usage; `EX_USAGE` of sysexits.
 pub(crate) const USAGE: u8 = 64;
@@ -33,9 +37,14 @@ pub(crate) enum Failure {
         #[source]
         source: std::io::Error,
     },
-    /// A file or a value is not what it should be; its problems have been printed.
-    #[error("{0}")]
-    Invalid(String),
+    /// A task file, or what was typed for one, is not what it should be.
+    #[error("{}", rendered.trim_end())]
+    Invalid {
+        /// Its problems as text, where each begins with `error` or `warning`.
+        rendered: String,
+        /// The same for programs.
+        diagnostics: Vec<Diagnostic>,
+    },
     /// The run could not begin, or the engine is gone.
     #[error(transparent)]
     Runner(#[from] RunnerError),
@@ -55,9 +64,26 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::File { .. } => USAGE,
-            Self::Invalid(_) => INVALID,
+            Self::Invalid { .. } => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) => INCONCLUSIVE,
             Self::Runner(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
+        }
+    }
+
+    /// Says it: to people on standard error, and to programs as one object on standard output.
+    pub(crate) fn tell(&self, to_programs: bool) {
+        match self {
+            Self::Invalid { rendered, .. } => say(rendered.trim_end()),
+            _ => complain(&self.chain()),
+        }
+        if to_programs {
+            let diagnostics = match self {
+                Self::Invalid { diagnostics, .. } => diagnostics.as_slice(),
+                _ => &[],
+            };
+            let told = json!({"error": self.chain(), "exit_code": self.exit_code(), "diagnostics": diagnostics});
+            // It is being told on standard error already.
+            let _ = print_json(&told);
         }
     }
 
@@ -88,7 +114,7 @@ mod tests {
         let rows = [
             (Failure::Usage("x".into()), 64),
             (Failure::File { path: "f".into(), doing: "read", source: io() }, 64),
-            (Failure::Invalid("x".into()), 65),
+            (Failure::Invalid { rendered: "x".into(), diagnostics: vec![] }, 65),
             (Failure::Runner(RunnerError::StateDir(StateDirError::Nowhere)), 2),
             (Failure::Runner(RunnerError::Died), 70),
             (Failure::Output(io()), 70),

@@ -47,17 +47,17 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 
 fn table(plug_ins: &[PlugIn], paint: Paint) -> String {
     let width = plug_ins.iter().map(|p| p.name.len()).max().unwrap_or_default();
-    let mut text = String::new();
+    let mut lines = Vec::new();
     let mut kind = None;
     for plug_in in plug_ins {
         if kind != Some(plug_in.kind) {
-            let gap = if kind.is_some() { "\n" } else { "" };
-            let heading = paint.paint(Colour::Bold, &format!("{}s", plug_in.kind.word()));
-            text += &format!("{gap}{heading}\n");
+            lines.extend(kind.map(|_| String::new()));
+            lines.push(paint.paint(Colour::Bold, &format!("{}s", plug_in.kind.word())));
             kind = Some(plug_in.kind);
         }
         let span = plug_in.span.map(|span| format!("{:<11}", span_word(span))).unwrap_or_default();
-        text += &format!("  {:<width$}  {span}{}\n", plug_in.name, plug_in.summary);
+        lines.push(format!("  {:<width$}  {span}{}", plug_in.name, plug_in.summary));
     }
-    text
+    lines.push(String::new());
+    lines.join("\n")
 }
