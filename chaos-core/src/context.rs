@@ -87,6 +87,13 @@ impl RunContext {
         self
     }
 
+    /// The same context without it: a sustained fault is active when the engine has seen it, not when it says so.
+    #[must_use]
+    pub fn without_active(mut self) -> Self {
+        self.active = None;
+        self
+    }
+
     /// Id of the run.
     pub fn run_id(&self) -> &str {
         &self.run.run_id

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,10 @@ impl Hosts {
         if let Some(ip) = host.ip() {
             return Ok(vec![ip]);
         }
+        if host.host == "localhost" || host.host.ends_with(".localhost") {
+            // RFC 6761, section 6.3: these names are the loopback addresses, whatever a name server says.
+            return Ok(vec![Ipv4Addr::LOCALHOST.into()]);
+        }
         if let Some(known) = self.lock().get(&host.host) {
             return Ok(known.clone());
         }
@@ -148,6 +152,15 @@ mod tests {
         let refusal = hosts.allowed(&HostPort::new("secret.evil.example", 80), &Policy::default()).await.unwrap_err();
         assert_eq!(refusal.flag.as_deref(), Some("--allow-host secret.evil.example"));
         assert_eq!(resolver.0.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn localhost_is_loopback_whatever_the_resolver_says() {
+        let hosts = Hosts::new(Arc::new(Rebinding(AtomicU8::new(7))));
+        for name in ["localhost", "nginx.localhost"] {
+            let found = hosts.allowed(&HostPort::new(name, 81), &Policy::default()).await.unwrap();
+            assert_eq!(found, vec![SocketAddr::from(([127, 0, 0, 1], 81))]);
+        }
     }
 
     #[test]

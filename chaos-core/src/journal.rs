@@ -141,6 +141,11 @@ impl Journal {
         Self::over(Box::new(MemoryStore), PathBuf::from("(memory)"))
     }
 
+    /// A journal whose every write fails, so that a contract suite can see what a fault does then.
+    pub fn broken() -> Self {
+        Self::over(Box::new(BrokenStore), PathBuf::from("(broken)"))
+    }
+
     fn over(store: Box<dyn Store>, path: PathBuf) -> Self {
         Self { state: Mutex::new(State { store, next: 0, poisoned: false }), path }
     }
@@ -216,6 +221,19 @@ struct MemoryStore;
 impl Store for MemoryStore {
     fn append(&mut self, _line: &str) -> io::Result<()> {
         Ok(())
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct BrokenStore;
+
+impl Store for BrokenStore {
+    fn append(&mut self, _line: &str) -> io::Result<()> {
+        Err(io::Error::other("broken on purpose"))
     }
 
     fn remove(&mut self) -> io::Result<()> {

@@ -167,10 +167,10 @@ pub struct Policy {
     pub allow_commands: Vec<String>,
     /// What a document has narrowed the hosts to, beside loopback.
     #[serde(skip)]
-    within_hosts: Option<Vec<HostPattern>>,
+    pub within_hosts: Option<Vec<HostPattern>>,
     /// What a document has narrowed the commands to.
     #[serde(skip)]
-    within_commands: Option<Vec<String>>,
+    pub within_commands: Option<Vec<String>>,
 }
 
 impl Default for Policy {

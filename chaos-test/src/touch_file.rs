@@ -20,6 +20,8 @@ pub enum Misbehave {
     No,
     /// The file is never made, and success is claimed.
     NoEffect,
+    /// The file is made whether or not its step reached the journal.
+    NoJournal,
     /// The file is made, then `inject` fails.
     FailAfter,
     /// The file is made, then `inject` panics.
@@ -70,7 +72,11 @@ impl Fault for TouchFile {
     }
 
     async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
-        let effect = undo.arm(RemoveFile { path: self.path.clone(), misbehave: self.misbehave }).await?;
+        let armed = undo.arm(RemoveFile { path: self.path.clone(), misbehave: self.misbehave }).await;
+        if self.misbehave == Misbehave::NoJournal {
+            touch(&self.path)?;
+        }
+        let effect = armed?;
         if self.misbehave == Misbehave::LateEffect {
             let (path, _still_at_it) = (self.path.clone(), cx.clock().external());
             let late = tokio::task::spawn_blocking(move || {

@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    ActiveSignal, Answer, ChaosResult, ChaosSpec, Event, EventKind, EventStream, Evidence, InForce, Injection, LookAt,
-    Outcome, Plan, Presence, ProbeRole, Reverted, RunContext, Seconds, Sighting, Span, TimelinePoint, UndoLog,
-    Verification,
+    ActiveSignal, ChaosResult, ChaosSpec, EventKind, EventStream, Evidence, Injection, LookAt, Outcome, Plan, Presence,
+    ProbeRole, Reverted, RunContext, Seconds, Sighting, Span, UndoLog, Verification,
 };
 
+mod looks;
+mod timeline;
+mod way_back;
+
+use self::timeline::timeline;
 use crate::admission;
 use crate::guarded::{guarded, guarded_call};
 use crate::judge::Facts;
-use crate::revert::undo_step;
 use crate::run::Run;
-use crate::verify::{ask, verify};
+use crate::verify::verify;
 use crate::watch::Watchers;
 
 /// How long a fault may go on after it was cancelled, before its future is dropped.
@@ -23,10 +26,6 @@ const GRACE: Duration = Duration::from_secs(5);
 const INJECT_DEADLINE: Duration = Duration::from_mins(1);
 /// What a finite fault gets beyond its planned duration, for start and end.
 const FINITE_MARGIN: Duration = Duration::from_mins(1);
-/// How long the engine waits for effects that are still being made before it gives up on undoing safely.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
-/// How long one look may take.
-const LOOK_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a sustained fault is held.
 pub(crate) fn hold_time(spec: &ChaosSpec) -> Duration {
@@ -113,52 +112,6 @@ impl Entry {
         Ok(())
     }
 
-    /// The brake must be off, and the system must not have "noticed" already.
-    async fn look_before(&self) -> Result<(), String> {
-        if let Some(probe) = &self.spec.abort_if {
-            let seen = ask(probe, &self.cx.child("abort_if", None)).await;
-            self.probed(ProbeRole::AbortIf, probe.label(), &seen);
-            if seen.answer != Answer::No {
-                return Err(format!("refused: abort_if `{}` before the fault: {}", probe.label(), seen.detail));
-            }
-        }
-        if let Some(probe) = &self.spec.detect {
-            let seen = ask(probe, &self.cx.child("detect", None)).await;
-            self.probed(ProbeRole::Detect, probe.label(), &seen);
-            if seen.answer == Answer::Yes {
-                return Err(format!("detect `{}` said yes before the fault: {}", probe.label(), seen.detail));
-            }
-        }
-        Ok(())
-    }
-
-    fn probed(&self, role: ProbeRole, probe: &str, seen: &chaos_core::Observation) {
-        self.cx.emit(EventKind::Probed { role, probe: probe.to_owned(), observation: seen.clone() });
-    }
-
-    async fn absent_before(&self) -> Result<(), String> {
-        let sighting = self.look(LookAt::BeforeInject).await;
-        match sighting.presence {
-            Presence::Absent => Ok(()),
-            Presence::Present => Err(format!("refused: already there before the fault: {}", sighting.evidence.summary)),
-            Presence::Unknown => {
-                Err(format!("refused: nobody can tell whether it is there already: {}", sighting.evidence.summary))
-            }
-        }
-    }
-
-    /// One look at the world; a panic or a late answer is "unknown".
-    async fn look(&self, look: LookAt) -> Sighting {
-        let witness = guarded(self.spec.action.witness(&self.cx));
-        let sighting = match self.cx.clock().timeout(LOOK_DEADLINE, witness).await {
-            Some(Ok(sighting)) => sighting,
-            Some(Err(panic)) => Sighting::unknown(panic),
-            None => Sighting::unknown(format!("the look did not end within {} s", LOOK_DEADLINE.as_secs())),
-        };
-        self.cx.emit(EventKind::Looked { look, sighting: sighting.clone() });
-        sighting
-    }
-
     /// Injects, holds, and takes back; from here on there is one way out.
     async fn in_force(&self, plan: &Plan, course: &mut Course) {
         let start = self.cx.clock().now();
@@ -198,7 +151,10 @@ impl Entry {
             Span::Sustained => INJECT_DEADLINE,
             Span::Finite => plan.duration.unwrap_or(self.longest()) + FINITE_MARGIN,
         };
-        let cx = self.cx.child("action", Some(limit));
+        let mut cx = self.cx.child("action", Some(limit));
+        if action.span() == Span::Sustained {
+            cx = cx.without_active();
+        }
         let undo = log.handle();
         let mut inject = std::pin::pin!(guarded(action.inject(&cx, &undo)));
         let early = tokio::select! {
@@ -306,52 +262,6 @@ impl Entry {
         course.facts.error.get_or_insert(reason);
     }
 
-    /// Takes everything back: in-process part, seal, open effects, steps newest first, and a look.
-    async fn revert(&self, log: &Arc<UndoLog>, guard: Option<InForce>, course: &mut Course) -> Reverted {
-        let was_in_force = guard.is_some();
-        let mut failures = Vec::new();
-        failures.extend(guarded_call(|| drop(guard)).err());
-        log.seal();
-        if self.cx.clock().timeout(DRAIN_DEADLINE, log.drained()).await.is_none() {
-            failures.push(format!("an effect was still being made after {} s", DRAIN_DEADLINE.as_secs()));
-        }
-        let steps = log.newest_first();
-        if !steps.is_empty() {
-            self.cx.emit(EventKind::Undoing { steps: steps.len() });
-        }
-        for armed in &steps {
-            let undone = undo_step(&armed.step, &self.cx.shared_clock()).await;
-            let step = armed.step.describe();
-            match &undone {
-                Ok(_) => log.mark_undone(armed),
-                Err(error) => failures.push(format!("{step}: {error}")),
-            }
-            let (undone, error) = undone.map_or_else(|error| (None, Some(error)), |undone| (Some(undone), None));
-            self.cx.emit(EventKind::Undid { step, undone, error });
-        }
-        if self.spec.action.span() == Span::Sustained && (was_in_force || !steps.is_empty()) {
-            let sighting = self.look(LookAt::AfterUndo).await;
-            if sighting.presence != Presence::Absent {
-                failures.push(format!("after the undo: {}", sighting.evidence.summary));
-            }
-        }
-        self.reverted(&failures, was_in_force || !steps.is_empty(), course)
-    }
-
-    fn reverted(&self, failures: &[String], something: bool, course: &mut Course) -> Reverted {
-        if failures.is_empty() {
-            return if something { Reverted::Reverted } else { Reverted::NothingToRevert };
-        }
-        let why = format!("the fault may still be in force: {}", failures.join("; "));
-        self.run.revert_failed(&why);
-        // It outranks whatever else went wrong.
-        course.facts.error = Some(match course.facts.error.take() {
-            Some(first) => format!("{why} (first: {first})"),
-            None => why,
-        });
-        Reverted::Failed
-    }
-
     async fn verify_after(&self, course: &mut Course) {
         let Some(name) = &self.spec.verify else { return };
         let cx = self.cx.child("verify", None);
@@ -387,21 +297,4 @@ impl Entry {
             load: course.load,
         }
     }
-}
-
-/// The entry's own events, without the figures that only a live display wants.
-fn timeline(stream: &mut EventStream, path: &str) -> Vec<TimelinePoint> {
-    let mut points = Vec::new();
-    while let Ok(event) = stream.try_recv() {
-        let below = event.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if below && !matches!(event.kind, EventKind::Progress { .. } | EventKind::Ended { .. }) {
-            points.push(point(&event));
-        }
-    }
-    points
-}
-
-fn point(event: &Event) -> TimelinePoint {
-    let name = serde_json::to_value(&event.kind).ok().and_then(|value| value["event"].as_str().map(str::to_owned));
-    TimelinePoint { at_ms: event.at_ms, event: name.unwrap_or_default(), detail: crate::report::detail(&event.kind) }
 }

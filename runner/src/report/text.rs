@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use chaos_core::{Answer, ChaosResult, Verification};
+use chaos_core::{ChaosResult, Verification};
 
+use super::detail::word;
 use super::{Report, reverted_word};
 
 /// The report as plain text, with a line break at its end.
@@ -36,7 +37,7 @@ fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
         writeln!(out, "  {seconds:>4}.{millis:03} s  {:<9} {detail}", point.event)?;
     }
     if let Some(witness) = &entry.witness {
-        writeln!(out, "  landed:   {:?}: {}", witness.presence, one_line(&witness.evidence.summary))?;
+        writeln!(out, "  landed:   {}: {}", word(&witness.presence), one_line(&witness.evidence.summary))?;
     }
     writeln!(out, "  reverted: {}", reverted_word(entry.reverted))?;
     probes(out, "  probe", &entry.probes)?;
@@ -52,11 +53,7 @@ fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
 
 fn probes(out: &mut String, what: &str, probes: &[Verification]) -> fmt::Result {
     for probe in probes {
-        let answer = match probe.answer {
-            Answer::Yes => "yes",
-            Answer::No => "no",
-            Answer::Unknown => "unknown",
-        };
+        let answer = word(&probe.answer);
         writeln!(out, "{what} `{}`: {answer}: {}", probe.name, one_line(&probe.detail))?;
     }
     Ok(())

@@ -1,0 +1,208 @@
+//! The fast client: HTTP/1.1 over its own framing, no task and no allocation a call.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::alarm::Alarm;
+use crate::call::{ConnectionReport, Outcome, is_ok};
+use crate::client::{Destination, since};
+use crate::failure::{Failure, FailureKind};
+use crate::framing::{Framing, Step};
+use crate::random::Random;
+use crate::wire::{BUFFER, Wire};
+
+/// Largest read buffer; a head that does not fit is refused before.
+const MAX_BUFFER: usize = 128 * 1024;
+
+/// One kept-alive connection and its bookkeeping.
+pub(crate) struct FastClient {
+    destination: Arc<Destination>,
+    alarm: Option<Alarm>,
+    line: Line,
+    scratch: Vec<u8>,
+    random: Random,
+    report: ConnectionReport,
+}
+
+/// The connection itself, apart from the alarm that watches over it.
+struct Line {
+    wire: Option<Wire>,
+    buffer: Vec<u8>,
+    /// Calls that the open connection may still carry.
+    left: u64,
+    /// Bytes of the answer at hand that have come.
+    seen: u64,
+}
+
+impl FastClient {
+    pub(crate) fn new(destination: Arc<Destination>, index: usize) -> Self {
+        Self {
+            alarm: None,
+            line: Line { wire: None, buffer: Vec::new(), left: 0, seen: 0 },
+            scratch: Vec::new(),
+            random: Random::new(destination.seed, index as u64),
+            report: destination.report(index),
+            destination,
+        }
+    }
+
+    pub(crate) fn into_report(self) -> ConnectionReport {
+        self.report
+    }
+
+    /// Makes one call. A kept connection that turns out dead before any byte of
+    /// an answer is replaced once, inside the same call and its deadline.
+    pub(crate) async fn call(&mut self, sent: Instant) -> Outcome {
+        let Self { destination, alarm, line, scratch, random, report } = self;
+        let deadline = sent + destination.timeout;
+        let alarm = alarm.get_or_insert_with(|| Alarm::new(deadline));
+        alarm.set(deadline);
+        line.seen = 0;
+        line.drop_if_stale();
+        let request = destination.request.bytes(random, scratch);
+        let mut retried = false;
+        let result = alarm.guard(async {
+            let kept = line.wire.is_some();
+            match line.attempt(destination, request, report).await {
+                Err(failure) if kept && line.seen == 0 && failure.is_dead_connection() => {
+                    retried = true;
+                    line.wire = None;
+                    line.attempt(destination, request, report).await
+                }
+                result => result,
+            }
+        });
+        let result = if let Some(result) = result.await {
+            result
+        } else {
+            report.abandoned(since(sent));
+            Err(Failure::new(FailureKind::Timeout, "no complete answer in time"))
+        };
+        let mut outcome = result.unwrap_or_else(|failure| {
+            line.wire = None;
+            Outcome::failed(failure, line.seen)
+        });
+        line.retire(destination, random, &outcome);
+        outcome.retried = retried;
+        outcome.sent = request.len() as u64;
+        outcome
+    }
+}
+
+impl Line {
+    /// Sends the request, on a new connection if there is none, and reads the answer.
+    async fn attempt(
+        &mut self,
+        destination: &Destination,
+        request: &[u8],
+        report: &mut ConnectionReport,
+    ) -> Result<Outcome, Failure> {
+        if self.wire.is_none() {
+            self.wire = Some(connect(destination, report).await?);
+            self.left = u64::MAX;
+        }
+        let Some(wire) = self.wire.as_mut() else {
+            return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
+        };
+        let written = wire.write_all(request).await;
+        // A server may refuse a body half way: its answer counts, if there is one.
+        match self.answer(destination.request.bodiless).await {
+            Err(failure) if self.seen == 0 => Err(written.err().map_or(failure, Failure::from)),
+            result => result,
+        }
+    }
+
+    /// Closes a kept connection on which something came between two calls: its
+    /// end, or bytes that would be taken for the next answer.
+    fn drop_if_stale(&mut self) {
+        if self.wire.as_ref().is_some_and(|wire| !wire.is_quiet()) {
+            self.wire = None;
+        }
+    }
+
+    async fn answer(&mut self, bodiless: bool) -> Result<Outcome, Failure> {
+        let Self { wire, buffer, seen, .. } = self;
+        let Some(wire) = wire.as_mut() else {
+            return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
+        };
+        if buffer.is_empty() {
+            buffer.resize(BUFFER, 0);
+        }
+        let mut framing = Framing::new(bodiless);
+        let mut filled = 0;
+        loop {
+            if filled == buffer.len() {
+                if filled >= MAX_BUFFER {
+                    return Err(Failure::new(FailureKind::HeadTooLarge, "the head of the answer has no end"));
+                }
+                buffer.resize(filled * 2, 0);
+            }
+            let read = wire.read(&mut buffer[filled..]).await?;
+            if read == 0 {
+                return match framing.end_of_stream() {
+                    Ok(()) => Ok(outcome(&framing, *seen, 0)),
+                    Err(_) if *seen == 0 => {
+                        Err(Failure::new(FailureKind::Closed, "the connection ended before an answer"))
+                    }
+                    Err(malformed) => Err(malformed.into()),
+                };
+            }
+            *seen += read as u64;
+            filled += read;
+            let (used, step) = framing.push(&buffer[..filled])?;
+            if step == Step::Done {
+                return Ok(outcome(&framing, *seen, (filled - used) as u64));
+            }
+            buffer.copy_within(used..filled, 0);
+            filled -= used;
+        }
+    }
+
+    /// Closes the connection where it may not carry another call.
+    fn retire(&mut self, destination: &Destination, random: &mut Random, outcome: &Outcome) {
+        if self.left == u64::MAX
+            && let Some((least, most)) = destination.reuse
+        {
+            self.left = random.between(least, most);
+        }
+        self.left = self.left.saturating_sub(1);
+        let kept = destination.keep_alive && outcome.failure.is_none() && outcome.reusable;
+        if !kept || self.left == 0 {
+            self.wire = None;
+        }
+    }
+}
+
+async fn connect(destination: &Destination, report: &mut ConnectionReport) -> Result<Wire, Failure> {
+    let address = destination.address();
+    let start = Instant::now();
+    report.attempt(address);
+    let wire = match (&destination.unix_socket, address) {
+        (Some(path), _) => Wire::unix(path).await,
+        (None, Some(address)) => Wire::tcp(address).await,
+        (None, None) => {
+            return Err(Failure::new(FailureKind::Unreachable, "the target has no address"));
+        }
+    };
+    report.attempted(since(start));
+    Ok(wire?)
+}
+
+/// Turns a complete answer into an outcome. An error status costs the connection
+/// and its head is not measured, both as fortio has it.
+fn outcome(framing: &Framing, seen: u64, stray: u64) -> Outcome {
+    let ok = is_ok(framing.status);
+    let failure =
+        (!ok).then(|| Failure::new(FailureKind::Status(framing.status), format!("HTTP status {}", framing.status)));
+    Outcome {
+        code: i32::from(framing.status),
+        failure,
+        size: seen - stray,
+        head: if ok { framing.head } else { 0 },
+        sent: 0,
+        interim: framing.interim,
+        stray,
+        reusable: framing.persistent && stray == 0,
+        retried: false,
+    }
+}

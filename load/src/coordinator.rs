@@ -1,0 +1,177 @@
+//! Leads the workers of a run, adds up what they count, and makes the result.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::call::ConnectionReport;
+use crate::clock::RunClock;
+use crate::control::{Control, Desk};
+use crate::latency::Latency;
+use crate::plan::{Load, Rate, Warmup};
+use crate::program::Program;
+use crate::result::{LoadResult, Totals};
+use crate::snapshot::{Snapshot, Spread};
+use crate::tally::Tally;
+use crate::worker::{ColdStart, Gate, Report};
+
+/// Time between two snapshots.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How far ahead the common start is set: workers wake within it, and are on
+/// time for their first call.
+const HEAD_START: Duration = Duration::from_millis(1);
+
+/// The coordinator's side of a run.
+pub(crate) struct Coordinator {
+    pub(crate) load: Arc<Load>,
+    pub(crate) program: Program,
+    pub(crate) control: Arc<Control>,
+    pub(crate) desks: Vec<Arc<Desk>>,
+    pub(crate) gate: watch::Sender<Gate>,
+    pub(crate) reports: Receiver<Report>,
+    pub(crate) snapshots: watch::Sender<Snapshot>,
+}
+
+/// The counts added up so far.
+struct Ledger {
+    totals: Tally,
+    spare: Tally,
+    last: Instant,
+}
+
+impl Coordinator {
+    /// Leads the run to its end; the body of its thread.
+    pub(crate) fn run(self, result: oneshot::Sender<LoadResult>) {
+        let cold = self.warm_up();
+        let stopped_early = self.control.is_stopped();
+        let clock = RunClock::starting_in(HEAD_START);
+        self.control.set_clock(clock);
+        let go = cold.is_none() && !stopped_early;
+        self.gate.send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
+        let mut ledger = Ledger { totals: Tally::new(&self.load), spare: Tally::new(&self.load), last: Instant::now() };
+        let mut connections = self.follow(&clock, &mut ledger);
+        connections.sort_by_key(|report| report.index);
+        let interrupted = self.control.is_stopped();
+        let elapsed = if go { clock.now() } else { 0 };
+        self.sweep(&clock, &mut ledger, true);
+        self.control.note_end();
+        let totals = Totals {
+            tally: ledger.totals,
+            connections,
+            started: self.started(),
+            scheduled: self.scheduled(elapsed, interrupted),
+            elapsed,
+            wall: clock.wall,
+            marks: self.control.marks(),
+            interrupted,
+            cold,
+            never_began: !go,
+        };
+        // Nobody waits when the handle was dropped.
+        let _ = result.send(LoadResult::new(self.load, totals));
+    }
+
+    fn warm_up(&self) -> Option<ColdStart> {
+        let workers = self.desks.len();
+        let mut cold = None;
+        let sequential = self.load.warmup == Warmup::Sequential;
+        if !sequential {
+            self.gate.send_replace(Gate::WarmUp(workers));
+        }
+        for worker in 0..workers {
+            if sequential {
+                self.gate.send_replace(Gate::WarmUp(worker));
+            }
+            while let Ok(report) = self.reports.recv() {
+                if let Report::Warm(failure) = report {
+                    cold = cold.or(failure);
+                    break;
+                }
+            }
+            if sequential && cold.is_some() {
+                break;
+            }
+        }
+        cold
+    }
+
+    fn follow(&self, clock: &RunClock, ledger: &mut Ledger) -> Vec<ConnectionReport> {
+        let mut connections = Vec::new();
+        let mut running = self.desks.len();
+        let mut tick = Instant::now() + TICK;
+        while running > 0 {
+            match self.reports.recv_timeout(tick.saturating_duration_since(Instant::now())) {
+                Ok(Report::Done(reports)) => {
+                    running -= 1;
+                    connections.extend(reports);
+                }
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    tick += TICK;
+                    self.sweep(clock, ledger, false);
+                }
+                // A worker that is gone without a word has panicked; the rest is counted.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        connections
+    }
+
+    /// Adds up what was counted since the last time and shows it.
+    fn sweep(&self, clock: &RunClock, ledger: &mut Ledger, finished: bool) {
+        let mut recent = Latency::new();
+        let before = ledger.totals.completed();
+        for desk in &self.desks {
+            ledger.spare.clear();
+            desk.swap(&mut ledger.spare);
+            recent.add(&ledger.spare.response());
+            ledger.totals.add(&ledger.spare);
+        }
+        let now = Instant::now();
+        let interval = now.duration_since(ledger.last).as_secs_f64();
+        ledger.last = now;
+        let totals = &ledger.totals;
+        let elapsed = clock.at(now);
+        let started = self.started();
+        let scheduled = self.scheduled(elapsed, true);
+        self.snapshots.send_replace(Snapshot {
+            elapsed: Duration::from_nanos(elapsed),
+            scheduled,
+            started,
+            completed: totals.completed(),
+            missed: scheduled.saturating_sub(started),
+            ok: totals.ok,
+            errors: totals.errors,
+            asked_qps: match self.load.rate {
+                Rate::Qps(qps) => Some(qps),
+                Rate::Max => None,
+            },
+            #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
+            achieved_qps: if interval > 0.0 { (totals.completed() - before) as f64 / interval } else { 0.0 },
+            service: spread(&totals.service()),
+            response: spread(&totals.response()),
+            recent_response: spread(&recent),
+            failures: totals.failures.iter().map(|(kind, tally)| (*kind, tally.first.clone())).collect(),
+            finished,
+        });
+    }
+
+    fn started(&self) -> u64 {
+        self.desks.iter().map(|desk| desk.started()).sum()
+    }
+
+    /// Calls scheduled: by now for a run that is cut short or goes on, in all otherwise.
+    fn scheduled(&self, elapsed: u64, by_now: bool) -> u64 {
+        let total = if by_now { None } else { self.program.total() };
+        let due = total.or_else(|| self.program.due_by(&self.load, elapsed));
+        due.unwrap_or(0).max(self.started())
+    }
+}
+
+fn spread(latency: &Latency) -> Spread {
+    let at = |percentile| latency.percentile(percentile).unwrap_or_default();
+    Spread { p50: at(50.0), p99: at(99.0) }
+}

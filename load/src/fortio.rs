@@ -1,0 +1,17 @@
+//! fortio's command line, texts and result files.
+
+mod args;
+mod command;
+mod convert;
+mod document;
+mod flags;
+mod id;
+mod json;
+mod log;
+mod text;
+mod values;
+mod zone;
+
+pub use args::{AccessLogArgs, FortioArgError, FortioCommand, LogLevel, parse};
+pub use command::{Interrupt, run, run_with};
+pub use document::{Common, Document, Extension, FailureRow, HttpPart, Part, PhaseRow, TcpPart};

@@ -1,0 +1,542 @@
+//! From the words of a command line to a plan.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::LoadError;
+use crate::plan::{Load, Model, Rate, Stop, Warmup};
+
+use super::flags::{self, Given, Use};
+use super::values;
+
+/// Largest body that `-payload-size` makes unless `-maxpayloadsizekb` says otherwise.
+const MAX_PAYLOAD_KB: i64 = 256;
+
+/// Timeout where none, or none above zero, is given.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Why a command line is not run; [`FortioArgError::exit_code`] tells how fortio ends.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FortioArgError {
+    /// There is no command.
+    #[error("Missing command argument")]
+    NoCommand,
+    /// The command is none of fortio's.
+    #[error("Error: unknown command \"{name}\"")]
+    UnknownCommand {
+        /// Its name.
+        name: String,
+    },
+    /// The command, flag or target is one that only a real fortio serves.
+    #[error("`{what}` needs a real fortio: this engine only makes load (`load`) over http, https and tcp")]
+    NotServed {
+        /// What was asked for.
+        what: String,
+    },
+    /// Help was asked for.
+    #[error("usage: fortio load [flags] URL")]
+    Help,
+    /// A flag is not known.
+    #[error("flag provided but not defined: -{name}")]
+    UnknownFlag {
+        /// Its name.
+        name: String,
+    },
+    /// A word starts with dashes and is no flag.
+    #[error("bad flag syntax: {word}")]
+    BadSyntax {
+        /// The word.
+        word: String,
+    },
+    /// A flag has no value.
+    #[error("flag needs an argument: -{name}")]
+    MissingValue {
+        /// Its name.
+        name: &'static str,
+    },
+    /// The value of a flag cannot be read.
+    #[error("invalid value \"{value}\" for flag -{name}: {reason}")]
+    BadValue {
+        /// The flag.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The value of a boolean flag is none.
+    #[error("invalid boolean value \"{value}\" for -{name}: parse error")]
+    BadBool {
+        /// The flag.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// There is no target.
+    #[error("Error: fortio load/curl needs a URL or destination")]
+    NoTarget,
+    /// There is more than a target.
+    #[error("At most 1 argument expected, got {count}{}", if *.flag_behind { "; flags end at the URL, so put them before it" } else { "" })]
+    ExtraWords {
+        /// Words from the target on.
+        count: usize,
+        /// One of them is a flag.
+        flag_behind: bool,
+    },
+    /// The list of percentiles cannot be read.
+    #[error("Unable to extract percentiles from -p: {reason}")]
+    BadPercentiles {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// `-calc-qps` lacks what it divides.
+    #[error("Error: can't use `-calc-qps` without also specifying `-n` and `-t`")]
+    CalcQps,
+    /// The plan cannot be run.
+    #[error("Aborting because of {0}")]
+    Plan(LoadError),
+    /// A file that a flag names cannot be read.
+    #[error("Unable to read {path}: {source}")]
+    File {
+        /// Its path.
+        path: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+impl FortioArgError {
+    /// Gives the exit code with which fortio ends: 2 for what Go's flag parser
+    /// refuses, 0 for help, 1 for the rest.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Help => 0,
+            Self::UnknownFlag { .. }
+            | Self::BadSyntax { .. }
+            | Self::MissingValue { .. }
+            | Self::BadValue { .. }
+            | Self::BadBool { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// How much is written to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are fortio's own levels and say all there is")]
+pub enum LogLevel {
+    Debug,
+    Verbose,
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+/// A `fortio load` command that can be run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FortioCommand {
+    /// The plan. Its model is fortio's.
+    pub load: Load,
+    /// The target as it was typed.
+    pub target: String,
+    /// Where the result file goes: a path, or `-` for standard output.
+    pub json: Option<String>,
+    /// Saves the result under its ID in `data_dir`.
+    pub save: bool,
+    /// Directory for `save`.
+    pub data_dir: PathBuf,
+    /// One record for each call goes there.
+    pub access_log: Option<AccessLogArgs>,
+    /// How much is written.
+    pub level: LogLevel,
+    /// Failures are logged as they happen.
+    pub log_errors: bool,
+    /// `-qps` as it was given, for the first line.
+    pub qps: f64,
+    /// `-n` as it was given.
+    pub exactly: i64,
+    /// `-gomaxprocs`, or the number of cores.
+    pub procs: usize,
+    /// What to tell before the run.
+    pub warnings: Vec<String>,
+}
+
+/// Path and format of an access log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessLogArgs {
+    /// Its path; records are appended.
+    pub path: String,
+    /// `influx` instead of `json`.
+    pub influx: bool,
+}
+
+/// Parses the words after `fortio` (a leading `fortio` is skipped), touching
+/// nothing but the files that `-payload-file` names.
+///
+/// # Errors
+///
+/// What fortio refuses, and what only a real fortio can serve.
+pub fn parse(argv: &[String]) -> Result<FortioCommand, FortioArgError> {
+    let words = match argv {
+        [first, rest @ ..] if first == "fortio" => rest,
+        words => words,
+    };
+    let [command, rest @ ..] = words else {
+        return Err(FortioArgError::NoCommand);
+    };
+    match command.as_str() {
+        "load" => {}
+        "help" => return Err(FortioArgError::Help),
+        "server" | "curl" | "report" | "redirect" | "nc" | "tcp-echo" | "udp-echo" | "proxies" | "grpcping"
+        | "script" | "version" | "buildinfo" => {
+            return Err(FortioArgError::NotServed { what: command.clone() });
+        }
+        _ => {
+            return Err(FortioArgError::UnknownCommand { name: command.clone() });
+        }
+    }
+    let (given, rest) = flags::split(rest)?;
+    let draft = Draft::of(&given)?;
+    let target = match rest {
+        [] => return Err(FortioArgError::NoTarget),
+        [target] => target,
+        more => {
+            let flag_behind = more[1..].iter().any(|word| flags::is_flag(word));
+            return Err(FortioArgError::ExtraWords { count: more.len(), flag_behind });
+        }
+    };
+    draft.finish(target)
+}
+
+/// The values of the flags, before the target is known.
+#[expect(clippy::struct_excessive_bools, reason = "each one is a flag of fortio's, independent of the rest")]
+struct Draft {
+    command: FortioCommand,
+    duration: Option<Duration>,
+    duration_given: bool,
+    calc_qps: bool,
+    percentiles: String,
+    payload: Payload,
+    uniform: bool,
+    jitter: bool,
+    nocatchup: bool,
+    resolve: Option<String>,
+}
+
+/// Where the body comes from: a file beats a size, a size beats a text.
+#[derive(Default)]
+struct Payload {
+    text: Vec<u8>,
+    size: i64,
+    most_kb: i64,
+    file: Option<String>,
+}
+
+impl Draft {
+    fn of(given: &[Given]) -> Result<Self, FortioArgError> {
+        let mut draft = Self::new();
+        for flag in given {
+            match flag.used {
+                Use::Obeyed => draft.set(flag)?,
+                Use::Silent => {}
+                Use::Ignored => {
+                    draft.command.warnings.push(format!("flag -{} has no effect on a load run", flag.name));
+                }
+                Use::Refused if flag.value == "false" => {}
+                Use::Refused => {
+                    return Err(FortioArgError::NotServed { what: format!("-{}", flag.name) });
+                }
+            }
+        }
+        Ok(draft)
+    }
+
+    fn new() -> Self {
+        let load = Load::to("http://localhost/").expect("a fixed URL that parses");
+        let procs = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            command: FortioCommand {
+                load,
+                target: String::new(),
+                json: None,
+                save: false,
+                data_dir: PathBuf::from("."),
+                access_log: None,
+                level: LogLevel::Info,
+                log_errors: true,
+                qps: 8.0,
+                exactly: 0,
+                procs,
+                warnings: Vec::new(),
+            },
+            duration: Some(Duration::from_secs(5)),
+            duration_given: false,
+            calc_qps: false,
+            percentiles: "50,75,90,99,99.9".to_owned(),
+            payload: Payload { most_kb: MAX_PAYLOAD_KB, ..Payload::default() },
+            uniform: false,
+            jitter: false,
+            nocatchup: false,
+            resolve: None,
+        }
+    }
+
+    fn set(&mut self, flag: &Given) -> Result<(), FortioArgError> {
+        let (name, value) = (flag.name, flag.value.as_str());
+        let on = value == "true";
+        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
+        let load = &mut self.command.load;
+        match name {
+            "h" | "help" => return Err(FortioArgError::Help),
+            "qps" => self.command.qps = values::float(value).map_err(bad)?,
+            "c" => {
+                let connections = values::integer(value).map_err(bad)?;
+                load.connections = connections_of(connections);
+            }
+            "t" => {
+                self.duration = values::long_duration(value).map_err(bad)?;
+                self.duration_given = true;
+            }
+            "n" => self.command.exactly = values::integer(value).map_err(bad)?,
+            "calc-qps" => self.calc_qps = on,
+            "p" => value.clone_into(&mut self.percentiles),
+            "r" => load.reporting.resolution = values::float(value).map_err(bad)?,
+            "offset" => {
+                load.reporting.offset = values::duration(value).map_err(bad)?.unwrap_or_default();
+            }
+            "uniform" => self.uniform = on,
+            "jitter" => self.jitter = on,
+            "nocatchup" => self.nocatchup = on,
+            "timeout" => {
+                let timeout = values::duration(value).map_err(bad)?;
+                load.timeout = timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT);
+            }
+            "H" => load.headers.push(header(value).map_err(bad)?),
+            "X" => load.method = (!value.is_empty()).then(|| value.to_owned()),
+            "payload" => self.payload.text = value.as_bytes().to_vec(),
+            "payload-size" => self.payload.size = values::integer(value).map_err(bad)?,
+            "payload-file" => self.payload.file = (!value.is_empty()).then(|| value.to_owned()),
+            "maxpayloadsizekb" => self.payload.most_kb = values::integer(value).map_err(bad)?,
+            "content-type" => load.content_type = (!value.is_empty()).then(|| value.to_owned()),
+            "keepalive" => load.keep_alive = on,
+            "connection-reuse" => load.reuse = values::reuse(value).map_err(bad)?,
+            "unix-socket" => load.unix_socket = (!value.is_empty()).then(|| PathBuf::from(value)),
+            "resolve" => self.resolve = (!value.is_empty()).then(|| value.to_owned()),
+            _ => return self.set_output(flag),
+        }
+        Ok(())
+    }
+
+    fn set_output(&mut self, flag: &Given) -> Result<(), FortioArgError> {
+        let (name, value) = (flag.name, flag.value.as_str());
+        let on = value == "true";
+        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
+        let command = &mut self.command;
+        match name {
+            "sequential-warmup" if on => command.load.warmup = Warmup::Sequential,
+            "sequential-warmup" => command.load.warmup = Warmup::Parallel,
+            "allow-initial-errors" => command.load.allow_initial_errors = on,
+            "abort-on" => command.load.abort_on = status(values::integer(value).map_err(bad)?),
+            "user" => match value.split_once(':') {
+                Some((user, password)) => {
+                    command.load.user = Some((user.to_owned(), password.to_owned()));
+                }
+                None => {
+                    command.warnings.push("-user has no colon between name and password; it is not sent".to_owned())
+                }
+            },
+            "log-errors" => {
+                command.log_errors = on;
+                command.load.reporting.log_errors = on;
+            }
+            "no-reresolve" => command.load.reporting.no_reresolve = on,
+            "json" => command.json = (!value.is_empty()).then(|| value.to_owned()),
+            "a" => command.save = on,
+            "data-dir" => command.data_dir = PathBuf::from(value),
+            "labels" => {
+                command.load.reporting.labels = (!value.is_empty()).then(|| value.to_owned());
+            }
+            "runid" => command.load.reporting.run_id = values::integer(value).map_err(bad)?,
+            "gomaxprocs" => {
+                if let Some(procs) =
+                    usize::try_from(values::integer(value).map_err(bad)?).ok().and_then(NonZeroUsize::new)
+                {
+                    command.procs = procs.get();
+                    command.load.threads = Some(procs);
+                }
+            }
+            "loglevel" => {
+                if let Some(level) = level(value).map_err(bad)? {
+                    command.level = level;
+                } else {
+                    command.warnings.push("SetLogLevel called with level 6 higher than Critical!".to_owned());
+                }
+            }
+            "quiet" if on => command.level = LogLevel::Error,
+            "access-log-file" => {
+                let influx = command.access_log.as_ref().is_some_and(|log| log.influx);
+                command.access_log = Some(AccessLogArgs { path: value.to_owned(), influx });
+            }
+            "access-log-format" => {
+                let influx = match value.to_ascii_lowercase().as_str() {
+                    "json" => false,
+                    "influx" => true,
+                    _ => return Err(bad("it should be `json` or `influx`".to_owned())),
+                };
+                let path = command.access_log.take().map(|log| log.path).unwrap_or_default();
+                command.access_log = Some(AccessLogArgs { path, influx });
+            }
+            _ => self.set_transport(flag),
+        }
+        Ok(())
+    }
+
+    /// Flags that only the standard client or TLS obey.
+    fn set_transport(&mut self, flag: &Given) {
+        let (name, value) = (flag.name, flag.value.as_str());
+        let on = value == "true";
+        let path = || (!value.is_empty()).then(|| PathBuf::from(value));
+        let transport = &mut self.command.load.transport;
+        match name {
+            "stdclient" => transport.standard = on,
+            "h2" => transport.h2 = on,
+            "L" => transport.follow_redirects = on,
+            "compression" => transport.compression = on,
+            "http1.0" => transport.http10 = on,
+            "halfclose" => transport.half_close = on,
+            "k" | "https-insecure" => transport.insecure = on,
+            "mtls" => transport.mtls = on,
+            "cacert" => transport.ca_cert = path(),
+            "cert" => transport.cert = path(),
+            "key" => transport.key = path(),
+            // The rest says how names are looked up, which is done once here.
+            _ => {}
+        }
+    }
+
+    fn finish(self, target: &str) -> Result<FortioCommand, FortioArgError> {
+        let Self { mut command, .. } = self;
+        if target.starts_with("udp://") {
+            return Err(FortioArgError::NotServed { what: "udp://".to_owned() });
+        }
+        target.clone_into(&mut command.target);
+        let url = if target.contains("://") {
+            target.to_owned()
+        } else {
+            command.warnings.push(format!("Assuming http:// on missing scheme for '{target}'"));
+            format!("http://{target}")
+        };
+        let parsed = Load::to(&url).map_err(FortioArgError::Plan)?;
+        let load = &mut command.load;
+        load.url = parsed.url;
+        load.user = load.user.take().or(parsed.user);
+        load.reporting.percentiles =
+            values::percentiles(&self.percentiles).map_err(|reason| FortioArgError::BadPercentiles { reason })?;
+        let exactly = u64::try_from(command.exactly).unwrap_or(0);
+        if self.calc_qps {
+            match self.duration {
+                #[expect(clippy::cast_precision_loss, reason = "2^52 calls are enough")]
+                Some(duration) if exactly > 0 => {
+                    command.qps = exactly as f64 / duration.as_secs_f64();
+                }
+                _ => return Err(FortioArgError::CalcQps),
+            }
+        }
+        load.rate = if command.qps > 0.0 { Rate::Qps(command.qps) } else { Rate::Max };
+        load.stop = match (exactly, self.duration) {
+            (0, Some(duration)) => Stop::After(duration),
+            (0, None) => Stop::Never,
+            (calls, _) => Stop::Count(calls),
+        };
+        load.model = Model::Fortio { uniform: self.uniform, jitter: self.jitter, nocatchup: self.nocatchup };
+        if exactly > 0 {
+            load.warmup = Warmup::None;
+        } else if load.warmup == Warmup::None {
+            load.warmup = Warmup::Parallel;
+        }
+        load.body = self.payload.read(&mut command.warnings)?;
+        if let Some(pinned) = &self.resolve {
+            let load = &mut command.load;
+            let port = load.url.port_or_known_default().unwrap_or(80);
+            load.resolve = vec![pin(pinned, port)?];
+        }
+        if command.access_log.as_ref().is_some_and(|log| log.path.is_empty()) {
+            command.access_log = None;
+        }
+        command.load.check().map_err(FortioArgError::Plan)?;
+        Ok(command)
+    }
+}
+
+impl Payload {
+    fn read(self, warnings: &mut Vec<String>) -> Result<Vec<u8>, FortioArgError> {
+        if let Some(path) = self.file {
+            return std::fs::read(&path).map_err(|source| FortioArgError::File { path, source });
+        }
+        if self.size <= 0 {
+            return Ok(self.text);
+        }
+        let most = self.most_kb.saturating_mul(1024).max(0);
+        if self.size > most {
+            warnings.push(format!("Requested payload size {} capped to {most} (see -maxpayloadsizekb)", self.size));
+        }
+        let size = usize::try_from(self.size.min(most)).unwrap_or(0);
+        let mut random = crate::random::Random::new(0, size as u64);
+        // Letters and digits only: the bytes go into the result file too.
+        let letter = |_| b"abcdefghijklmnopqrstuvwxyz012345"[usize::try_from(random.next() % 32).unwrap_or(0)];
+        Ok((0..size).map(letter).collect())
+    }
+}
+
+/// fortio takes 0 for its default of 4, and one connection for less.
+fn connections_of(given: i64) -> NonZeroUsize {
+    let count = if given == 0 { 4 } else { usize::try_from(given).unwrap_or(1) };
+    NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn status(given: i64) -> Option<i32> {
+    i32::try_from(given).ok().filter(|status| *status != 0)
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let Some((name, value)) = text.split_once(':') else {
+        return Err(format!("invalid extra header '{text}', expecting Key: Value"));
+    };
+    let (name, value) = (name.trim(), value.trim());
+    if !crate::request::is_header(name, value) {
+        return Err(format!(
+            "invalid extra header '{}', it holds characters that no header may have",
+            text.escape_debug()
+        ));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn level(text: &str) -> Result<Option<LogLevel>, String> {
+    Ok(Some(match text.to_ascii_lowercase().as_str() {
+        "debug" => LogLevel::Debug,
+        "verbose" => LogLevel::Verbose,
+        "info" => LogLevel::Info,
+        "warning" => LogLevel::Warning,
+        "error" => LogLevel::Error,
+        "critical" => LogLevel::Critical,
+        "fatal" => return Ok(None),
+        _ => {
+            return Err(format!("\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"));
+        }
+    }))
+}
+
+fn pin(text: &str, port: u16) -> Result<SocketAddr, FortioArgError> {
+    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, port));
+    }
+    let reason = "give an address such as 127.0.0.1".to_owned();
+    Err(FortioArgError::BadValue { name: "resolve", value: text.to_owned(), reason })
+}

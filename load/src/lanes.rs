@@ -1,0 +1,95 @@
+//! Runs connections that each follow a schedule of their own, as fortio's do.
+
+use std::rc::Rc;
+
+use crate::call::ConnectionReport;
+use crate::client::Client;
+use crate::clock::seconds;
+use crate::pacer::Wake;
+use crate::random::Random;
+use crate::schedule::{Lane, Split};
+use crate::worker::Floor;
+
+/// Runs the connections of one worker to their end.
+pub(crate) async fn run(floor: &Rc<Floor>, split: Split, clients: Vec<(usize, Client)>) -> Vec<ConnectionReport> {
+    let mut tasks = Vec::with_capacity(clients.len());
+    let mut reports = Vec::with_capacity(clients.len());
+    for (index, client) in clients {
+        if index >= split.threads {
+            // It warmed up, but fewer connections are needed.
+            continue;
+        }
+        let lane = Lane::of(&floor.load, &split, index);
+        tasks.push(tokio::task::spawn_local(follow(floor.clone(), lane, index, client)));
+    }
+    for task in tasks {
+        reports.extend(task.await);
+    }
+    reports
+}
+
+async fn follow(floor: Rc<Floor>, lane: Lane, index: usize, mut client: Client) -> ConnectionReport {
+    let mut random = Random::new(floor.load.seed, (index as u64) << 32 | 0x6a69);
+    let mut call = 0;
+    let mut due = lane.offset;
+    if floor.pacer.until(due).await == Wake::Stopped {
+        return client.into_report();
+    }
+    loop {
+        if lane.is_over(call, floor.clock.now()) {
+            break;
+        }
+        floor.call(&mut client, lane.qps.map(|_| due)).await;
+        let now = floor.clock.now();
+        let Some((next, at)) = lane.after(call, now) else {
+            break;
+        };
+        (call, due) = (next, at);
+        if lane.qps.is_none() {
+            if floor.pacer.is_stopped() {
+                break;
+            }
+            continue;
+        }
+        if lane.jitter {
+            due = jittered(&mut random, now, due);
+        }
+        floor.desk.tally().sleeps.record(signed_seconds(due, now));
+        if floor.pacer.until(due).await == Wake::Stopped {
+            break;
+        }
+    }
+    client.into_report()
+}
+
+/// Moves the end of a wait by up to 10 % of the wait; the schedule itself stays.
+fn jittered(random: &mut Random, now: u64, due: u64) -> u64 {
+    let reach = (due.saturating_sub(now) + 5) / 10;
+    due - reach + random.between(0, 2 * reach)
+}
+
+/// Seconds from `now` to `due`, negative when it has passed.
+fn signed_seconds(due: u64, now: u64) -> f64 {
+    if due >= now { seconds(due - now) } else { -seconds(now - due) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_stays_within_a_tenth_of_the_wait() {
+        let mut random = Random::new(3, 3);
+        for _ in 0..1000 {
+            let moved = jittered(&mut random, 1_000_000, 2_000_000);
+            assert!((1_900_000..=2_100_000).contains(&moved), "{moved}");
+        }
+        assert_eq!(jittered(&mut random, 2_000_000, 1_000_000), 1_000_000, "late calls are not moved");
+    }
+
+    #[test]
+    fn a_wait_that_has_passed_is_negative() {
+        assert!(signed_seconds(1, 2_000_000_001) < -1.9);
+        assert!(signed_seconds(2_000_000_000, 0) > 1.9);
+    }
+}

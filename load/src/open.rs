@@ -1,0 +1,128 @@
+//! Runs one schedule for all connections: whoever is idle takes the next call.
+//!
+//! One idle connection leads: it holds the next call and waits for its time.
+//! When that comes it hands the lead to another idle connection, or to a new
+//! one while there is room, and makes its call. With none left the lead lies
+//! open, calls queue, and the first connection that becomes idle takes it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::call::ConnectionReport;
+use crate::client::Client;
+use crate::clock::nanos;
+use crate::pacer::Wake;
+use crate::schedule::OpenSchedule;
+use crate::worker::Floor;
+
+/// The connections of one worker.
+struct Crew {
+    floor: Rc<Floor>,
+    schedule: OpenSchedule,
+    /// Connections that were not needed yet.
+    fresh: RefCell<Vec<Client>>,
+    /// Idle connections, the last used on top: few stay busy, the rest sleep.
+    idle: RefCell<Vec<oneshot::Sender<()>>>,
+    tasks: RefCell<Vec<JoinHandle<ConnectionReport>>>,
+    vacant: Cell<bool>,
+    over: Cell<bool>,
+}
+
+/// Runs the connections of one worker to the end of the schedule.
+pub(crate) async fn run(
+    floor: &Rc<Floor>,
+    schedule: OpenSchedule,
+    clients: Vec<(usize, Client)>,
+) -> Vec<ConnectionReport> {
+    let fresh = clients.into_iter().rev().map(|(_, client)| client).collect();
+    let crew = Rc::new(Crew {
+        floor: floor.clone(),
+        schedule,
+        fresh: RefCell::new(fresh),
+        idle: RefCell::new(Vec::new()),
+        tasks: RefCell::new(Vec::new()),
+        vacant: Cell::new(true),
+        over: Cell::new(false),
+    });
+    crew.hand_over();
+    let mut reports = Vec::new();
+    loop {
+        let task = crew.tasks.borrow_mut().pop();
+        let Some(task) = task else { break };
+        reports.extend(task.await);
+    }
+    reports.extend(crew.fresh.take().into_iter().map(Client::into_report));
+    if let Some(end) = schedule.end {
+        // The period ends when it was planned to, not with its last call.
+        floor.pacer.until(end).await;
+    }
+    reports
+}
+
+impl Crew {
+    /// Gives the lead to somebody, if there is somebody.
+    fn hand_over(self: &Rc<Self>) {
+        self.vacant.set(false);
+        loop {
+            let idle = self.idle.borrow_mut().pop();
+            let Some(idle) = idle else { break };
+            if idle.send(()).is_ok() {
+                return;
+            }
+        }
+        let fresh = self.fresh.borrow_mut().pop();
+        match fresh {
+            Some(client) => {
+                let task = tokio::task::spawn_local(self.clone().serve(client));
+                self.tasks.borrow_mut().push(task);
+            }
+            None => self.vacant.set(true),
+        }
+    }
+
+    /// Wakes everybody to end.
+    fn end(&self) {
+        self.over.set(true);
+        self.idle.borrow_mut().clear();
+    }
+
+    async fn serve(self: Rc<Self>, mut client: Client) -> ConnectionReport {
+        while !self.over.get() {
+            let Some(due) = self.lead().await else {
+                self.end();
+                break;
+            };
+            self.hand_over();
+            self.floor.call(&mut client, Some(due)).await;
+            if self.over.get() {
+                break;
+            }
+            if self.vacant.replace(false) {
+                continue;
+            }
+            let (wake, woken) = oneshot::channel();
+            self.idle.borrow_mut().push(wake);
+            if woken.await.is_err() {
+                break;
+            }
+        }
+        client.into_report()
+    }
+
+    /// Takes the next call and waits for its time; `None` when there is no more.
+    async fn lead(&self) -> Option<u64> {
+        let floor = &self.floor;
+        if floor.pacer.is_stopped() {
+            return None;
+        }
+        let due = self.schedule.due(floor.control.take_slot())?;
+        let last = self.schedule.end.map(|end| end.saturating_add(nanos(floor.load.timeout)));
+        if last.is_some_and(|last| floor.clock.now() > last) {
+            return None;
+        }
+        (floor.pacer.until(due).await == Wake::Due).then_some(due)
+    }
+}

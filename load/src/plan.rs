@@ -1,0 +1,329 @@
+//! The plan of a run: what is asked of whom, how often, and when it stops.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::error::LoadError;
+
+/// Largest number of connections that one run may hold.
+const MAX_CONNECTIONS: usize = 100_000;
+
+/// Fastest rate that a plan may ask for, in calls per second; due times are
+/// kept in whole nanoseconds, so a higher one could not be told apart.
+const MAX_QPS: f64 = 1e9;
+
+/// Longest run with an end, 400 days: due times stay far from overflow.
+const MAX_DURATION: Duration = Duration::from_hours(400 * 24);
+
+/// How many calls a second are asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rate {
+    /// Calls per second over all connections, above zero.
+    Qps(f64),
+    /// As fast as the connections go, one call after the other.
+    Max,
+}
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// After this time.
+    After(Duration),
+    /// After exactly this many calls (or, in fortio's model without catch-up, slots).
+    Count(u64),
+    /// Never; somebody cancels it.
+    Never,
+}
+
+/// Which rule decides when a call starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Model {
+    /// fortio's rule: each connection has a schedule of its own and falls
+    /// behind alone.
+    Fortio {
+        /// Starts the connections one after the other instead of together.
+        uniform: bool,
+        /// Varies each wait by up to 10 % either way.
+        jitter: bool,
+        /// Skips calls whose time has passed instead of making them up.
+        nocatchup: bool,
+    },
+    /// One schedule for the whole run (call `i` is due at `i / qps`); any idle
+    /// connection takes the next call, and connections grow up to the plan's
+    /// number. What waits for a connection is charged to the response time.
+    Open,
+}
+
+/// Which requests come before the run, uncounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warmup {
+    /// None.
+    None,
+    /// One on each connection, all at once.
+    Parallel,
+    /// One on each connection, one after the other.
+    Sequential,
+}
+
+/// How the result is labelled and bucketed, which changes no request.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Reporting {
+    /// Free text; by default the URL without its scheme, and the host's name.
+    pub labels: Option<String>,
+    /// A number that the result carries.
+    pub run_id: i64,
+    /// Percentiles of the fortio part, each above 0 and below 100.
+    pub percentiles: Vec<f64>,
+    /// Width of the smallest bucket of the fortio part, in seconds.
+    pub resolution: f64,
+    /// Taken off each latency before it is put in a bucket of the fortio part.
+    pub offset: Duration,
+    /// Failures are logged as they happen; only echoed.
+    pub log_errors: bool,
+    /// Names are looked up once, which is so anyway; only echoed.
+    pub no_reresolve: bool,
+}
+
+impl Default for Reporting {
+    fn default() -> Self {
+        Self {
+            labels: None,
+            run_id: 0,
+            percentiles: vec![50.0, 75.0, 90.0, 99.0, 99.9],
+            resolution: 0.001,
+            offset: Duration::ZERO,
+            log_errors: true,
+            no_reresolve: false,
+        }
+    }
+}
+
+/// How the standard client and TLS go about it; the default is the fast client.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each one is a switch of fortio's, independent of the rest")]
+pub struct Transport {
+    /// Uses the standard client (feature `std-client`).
+    pub standard: bool,
+    /// Speaks HTTP/2; implies the standard client.
+    pub h2: bool,
+    /// Follows redirects; implies the standard client.
+    pub follow_redirects: bool,
+    /// Asks for compressed answers; the standard client only.
+    pub compression: bool,
+    /// Speaks HTTP/1.0 without a Host header.
+    pub http10: bool,
+    /// Closes the sending half after each request of a connection that is not kept.
+    pub half_close: bool,
+    /// Does not check certificates.
+    pub insecure: bool,
+    /// Asks for a client certificate, in servers; only echoed.
+    pub mtls: bool,
+    /// Certificate of the authority to trust, instead of the system's.
+    pub ca_cert: Option<PathBuf>,
+    /// Client certificate.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+}
+
+/// A plan of load on one URL.
+///
+/// [`Load::to`] gives fortio's defaults (8 calls a second, 4 connections, 5
+/// seconds, 3 seconds of timeout), except for the model, which is
+/// [`Model::Open`]; change the fields from there.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Load {
+    /// What is requested: `http`, `https` (with the feature `tls`) or `tcp`.
+    pub url: Url,
+    /// How often.
+    pub rate: Rate,
+    /// Connections; for [`Model::Open`] the most that may be opened.
+    pub connections: NonZeroUsize,
+    /// When the run ends.
+    pub stop: Stop,
+    /// Who waits for whom.
+    pub model: Model,
+    /// Request headers in order; `Host` and `User-Agent` replace the default
+    /// ones, an empty `User-Agent` removes it.
+    pub headers: Vec<(String, String)>,
+    /// Method; by default `GET`, or `POST` where there is a body or a content type.
+    pub method: Option<String>,
+    /// Body of each request; `{uuid}` in it is replaced each time.
+    pub body: Vec<u8>,
+    /// Content type of the body; `application/octet-stream` by default.
+    pub content_type: Option<String>,
+    /// Name and password for basic authentication; never shown in a result.
+    pub user: Option<(String, String)>,
+    /// Longest time for one call, connecting included.
+    pub timeout: Duration,
+    /// Keeps connections open between calls.
+    pub keep_alive: bool,
+    /// Addresses to connect to, in turn. When it is not empty no name is
+    /// looked up, and no other address can be reached.
+    pub resolve: Vec<SocketAddr>,
+    /// Socket file to connect to instead of an address.
+    pub unix_socket: Option<PathBuf>,
+    /// Fewest and most calls on one connection before it is replaced.
+    pub reuse: Option<(u64, u64)>,
+    /// Client and TLS.
+    pub transport: Transport,
+    /// Requests before the run.
+    pub warmup: Warmup,
+    /// Goes on when a warm-up request fails.
+    pub allow_initial_errors: bool,
+    /// Status that stops the run; -1 stands for a call without an answer.
+    pub abort_on: Option<i32>,
+    /// Worker threads; by default one, or at rates that one cannot hold (and
+    /// without a rate) as many as there are cores and connections.
+    pub threads: Option<NonZeroUsize>,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// How the result is labelled.
+    pub reporting: Reporting,
+}
+
+impl Load {
+    /// Plans fortio's default load on a URL.
+    ///
+    /// # Errors
+    ///
+    /// The URL does not parse, has no host, or has a scheme other than `http`,
+    /// `https` and `tcp`.
+    pub fn to(url: &str) -> Result<Self, LoadError> {
+        let mut url = parse_url(url)?;
+        let user = take_user(&mut url);
+        Ok(Self {
+            url,
+            rate: Rate::Qps(8.0),
+            connections: NonZeroUsize::MIN.saturating_add(3),
+            stop: Stop::After(Duration::from_secs(5)),
+            model: Model::Open,
+            headers: Vec::new(),
+            method: None,
+            body: Vec::new(),
+            content_type: None,
+            user,
+            timeout: Duration::from_secs(3),
+            keep_alive: true,
+            resolve: Vec::new(),
+            unix_socket: None,
+            reuse: None,
+            transport: Transport::default(),
+            warmup: Warmup::None,
+            allow_initial_errors: false,
+            abort_on: None,
+            threads: None,
+            seed: 0,
+            reporting: Reporting::default(),
+        })
+    }
+
+    /// Checks the numbers of the plan, touching nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first number that is out of range, with what would be right.
+    pub fn check(&self) -> Result<(), LoadError> {
+        let bad = |field, given: String, expected| Err(LoadError::BadPlan { field, given, expected });
+        if let Rate::Qps(qps) = self.rate
+            && !(qps > 0.0 && qps <= MAX_QPS)
+        {
+            return bad("rate", qps.to_string(), "it must be above 0 and at most 1e9 a second");
+        }
+        if self.connections.get() > MAX_CONNECTIONS {
+            return bad("connections", self.connections.to_string(), "at most 100000 are possible");
+        }
+        if self.timeout.is_zero() || self.timeout > MAX_DURATION {
+            return bad("timeout", format!("{:?}", self.timeout), "it must be above 0 and at most 400 days");
+        }
+        match self.stop {
+            Stop::After(time) if time.is_zero() || time > MAX_DURATION => {
+                return bad("stop", format!("{time:?}"), "it must be above 0 and at most 400 days");
+            }
+            Stop::Count(0) => return bad("stop", "0 calls".to_owned(), "it must be at least 1"),
+            _ => {}
+        }
+        if let Some((name, _)) = self.headers.iter().find(|(name, value)| !crate::request::is_header(name, value)) {
+            let given = name.escape_debug().to_string();
+            return bad("headers", given, "a name or value holds characters that no header may have");
+        }
+        if let Some(method) = self.method.as_ref().filter(|method| !crate::request::is_token(method)) {
+            return bad("method", method.escape_debug().to_string(), "it must be a word such as GET");
+        }
+        if let Some((least, most)) = self.reuse
+            && (least == 0 || least > most)
+        {
+            return bad(
+                "reuse",
+                format!("{least}:{most}"),
+                "it must be at least 1, and the first not above the second",
+            );
+        }
+        let reporting = &self.reporting;
+        if !(reporting.resolution > 0.0 && reporting.resolution.is_finite()) {
+            return bad("resolution", reporting.resolution.to_string(), "it must be above 0");
+        }
+        match reporting.percentiles.iter().find(|p| !(**p > 0.0 && **p < 100.0)) {
+            Some(p) => bad("percentiles", p.to_string(), "each must be above 0 and below 100"),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the time that the plan takes when the target keeps up.
+    ///
+    /// `None` when it has no end, or no rate to tell it from.
+    pub fn planned_duration(&self) -> Option<Duration> {
+        match (self.stop, self.rate) {
+            (Stop::After(time), _) => Some(time),
+            #[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 52 bits")]
+            (Stop::Count(calls), Rate::Qps(qps)) => Duration::try_from_secs_f64(calls as f64 / qps).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Takes the credentials out of a URL, so that no result can show them.
+fn take_user(url: &mut Url) -> Option<(String, String)> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let user = (url.username().to_owned(), url.password().unwrap_or_default().to_owned());
+    // Both only fail on a URL without a host, which was refused before.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(user)
+}
+
+fn parse_url(text: &str) -> Result<Url, LoadError> {
+    let bad = |url: String, reason: String| Err(LoadError::BadUrl { url, reason });
+    let mut url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => {
+            let shown = if text.contains('@') { "…".to_owned() } else { text.to_owned() };
+            return bad(shown, format!("{error}; give it as `http://host:port/path`"));
+        }
+    };
+    if url.host_str().is_none_or(str::is_empty) {
+        return bad(text.to_owned(), "it names no host; give it as `http://host:port/path`".to_owned());
+    }
+    match url.scheme() {
+        "http" | "https" => {}
+        "tcp" if url.port().is_some() => {}
+        "tcp" => {
+            return bad(text.to_owned(), "it names no port; give it as `tcp://host:port`".to_owned());
+        }
+        other => {
+            let reason = format!("the scheme `{other}` is not one of http, https, tcp");
+            return bad(text.to_owned(), reason);
+        }
+    }
+    url.set_fragment(None);
+    Ok(url)
+}

@@ -1,0 +1,198 @@
+//! The bytes of a request, made once and sent many times.
+
+use url::Url;
+
+use crate::base64;
+use crate::plan::Load;
+use crate::random::Random;
+
+/// Text in a URL or body that is replaced by a fresh UUID for each call.
+const UUID_MARK: &str = "{uuid}";
+
+/// The same text as the URL parser writes it in a path.
+const UUID_MARK_ENCODED: &str = "%7Buuid%7D";
+
+/// A request whose bytes are ready, but for the places of fresh UUIDs.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pieces: Vec<Vec<u8>>,
+    /// The answer will have no body.
+    pub(crate) bodiless: bool,
+}
+
+impl Request {
+    /// Writes the request of a plan: request line, `Host`, `Connection` where
+    /// it closes, then the other headers in alphabetical order, as fortio does.
+    pub(crate) fn of(load: &Load) -> Self {
+        let method = method(load);
+        let mut text = format!("{method} {} HTTP/1.1\r\n", path(&load.url));
+        for (name, value) in headers(load, &method) {
+            for part in [name.as_str(), ": ", value.as_str(), "\r\n"] {
+                text.push_str(part);
+            }
+        }
+        text.push_str("\r\n");
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(&load.body);
+        Self { pieces: split(&bytes), bodiless: method == "HEAD" }
+    }
+
+    /// Gives the bytes of the next call; without a mark they are the same each time.
+    pub(crate) fn bytes<'a>(&'a self, random: &mut Random, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if let [only] = self.pieces.as_slice() {
+            return only;
+        }
+        scratch.clear();
+        for (index, piece) in self.pieces.iter().enumerate() {
+            if index > 0 {
+                scratch.extend_from_slice(random.uuid().as_bytes());
+            }
+            scratch.extend_from_slice(piece);
+        }
+        scratch
+    }
+}
+
+/// Whether a text may be a method or the name of a header (RFC 9110, section 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(legal)
+}
+
+/// Whether a header can be sent without changing what the rest of the request means.
+pub(crate) fn is_header(name: &str, value: &str) -> bool {
+    is_token(name) && !value.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f)
+}
+
+/// The method of a plan.
+pub(crate) fn method(load: &Load) -> String {
+    match &load.method {
+        Some(method) => method.clone(),
+        None if load.body.is_empty() && load.content_type.is_none() => "GET".to_owned(),
+        None => "POST".to_owned(),
+    }
+}
+
+/// Path and query of a URL, with the mark for UUIDs as it was typed.
+pub(crate) fn path(url: &Url) -> String {
+    let mut path = url.path().replace(UUID_MARK_ENCODED, UUID_MARK);
+    if let Some(query) = url.query() {
+        path.push('?');
+        path.push_str(&query.replace(UUID_MARK_ENCODED, UUID_MARK));
+    }
+    path
+}
+
+/// All headers of a plan in the order in which they are sent.
+pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
+    let named = |name: &str| load.headers.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name));
+    let mut first =
+        vec![("Host".to_owned(), named("host").map_or_else(|| authority(&load.url), |(_, value)| value.clone()))];
+    if !load.keep_alive {
+        first.push(("Connection".to_owned(), "close".to_owned()));
+    }
+    let mut rest: Vec<(String, String)> = Vec::new();
+    if named("user-agent").is_none() {
+        rest.push(("User-Agent".to_owned(), concat!("chaos-load/", env!("CARGO_PKG_VERSION")).to_owned()));
+    }
+    if let Some((user, password)) = &load.user {
+        let token = base64::encode(format!("{user}:{password}").as_bytes());
+        rest.push(("Authorization".to_owned(), format!("Basic {token}")));
+    }
+    let has_body = !load.body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH");
+    if has_body && named("content-length").is_none() {
+        rest.push(("Content-Length".to_owned(), body_length(&load.body).to_string()));
+    }
+    if named("content-type").is_none() && has_body {
+        let kind = load.content_type.as_deref().unwrap_or("application/octet-stream");
+        rest.push(("Content-Type".to_owned(), kind.to_owned()));
+    }
+    for (name, value) in &load.headers {
+        let dropped =
+            name.eq_ignore_ascii_case("host") || (name.eq_ignore_ascii_case("user-agent") && value.is_empty());
+        if !dropped {
+            rest.push((name.clone(), value.clone()));
+        }
+    }
+    rest.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+    first.extend(rest);
+    first
+}
+
+/// Host and, where it is not the scheme's own, port.
+pub(crate) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Length of a body after its marks are replaced: a mark has 6 bytes, a UUID 36.
+fn body_length(body: &[u8]) -> usize {
+    let pieces = split(body);
+    pieces.iter().map(Vec::len).sum::<usize>() + (pieces.len() - 1) * 36
+}
+
+fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mark = UUID_MARK.as_bytes();
+    let mut pieces = vec![Vec::new()];
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at..].starts_with(mark) {
+            pieces.push(Vec::new());
+            at += mark.len();
+        } else if let Some(piece) = pieces.last_mut() {
+            piece.push(bytes[at]);
+            at += 1;
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(change: impl FnOnce(&mut Load)) -> String {
+        let mut load = Load::to("http://127.0.0.1:8080/a/{uuid}?q=1&r={uuid}").unwrap();
+        load.headers = vec![("User-Agent".to_owned(), "t".to_owned())];
+        change(&mut load);
+        let request = Request::of(&load);
+        let mut scratch = Vec::new();
+        String::from_utf8_lossy(request.bytes(&mut Random::new(1, 1), &mut scratch)).into_owned()
+    }
+
+    #[test]
+    fn a_plain_get_has_host_and_agent_only() {
+        let got = text(|load| load.url.set_path("/ok"));
+        assert!(got.starts_with("GET /ok?q=1&r="), "{got}");
+        assert!(got.ends_with(" HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: t\r\n\r\n"), "{got}");
+    }
+
+    #[test]
+    fn each_mark_gets_its_own_uuid_and_the_length_follows() {
+        let got = text(|load| load.body = b"<{uuid}>".to_vec());
+        assert!(!got.contains("{uuid}"), "{got}");
+        assert!(got.starts_with("POST /a/"), "{got}");
+        assert!(got.contains("Content-Length: 38\r\nContent-Type: application/octet-stream\r\n"), "{got}");
+        let body = got.split("\r\n\r\n").nth(1).unwrap();
+        assert_eq!(body.len(), 38);
+    }
+
+    #[test]
+    fn headers_replace_defaults_and_an_empty_agent_removes_it() {
+        let got = text(|load| {
+            load.headers = vec![
+                ("host".to_owned(), "other".to_owned()),
+                ("user-agent".to_owned(), String::new()),
+                ("B".to_owned(), "2".to_owned()),
+                ("a".to_owned(), "1".to_owned()),
+            ];
+            load.keep_alive = false;
+            load.user = Some(("alice".to_owned(), "s3cret".to_owned()));
+        });
+        let lines: Vec<&str> = got.split("\r\n").skip(1).collect();
+        assert_eq!(
+            lines,
+            ["Host: other", "Connection: close", "a: 1", "Authorization: Basic YWxpY2U6czNjcmV0", "B: 2", "", ""]
+        );
+    }
+}

@@ -1,0 +1,341 @@
+//! What a run gave.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::call::ConnectionReport;
+use crate::control::Mark;
+use crate::failure::FailureKind;
+use crate::histogram::Histogram;
+use crate::latency::Latency;
+use crate::plan::{Load, Model, Rate};
+use crate::tally::Tally;
+use crate::worker::ColdStart;
+
+/// Share of the scheduled calls that must complete for a run to count as keeping up.
+const KEPT_UP: f64 = 0.99;
+
+/// A response p99 this much above twice the service p99 means that calls queued.
+const QUEUED: Duration = Duration::from_millis(5);
+
+/// Which latency is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// From the start of a call to its end: what fortio shows.
+    Service,
+    /// From the time at which a call was due to its end: what a user feels.
+    Response,
+    /// From the time at which a call was due to its start.
+    StartLag,
+}
+
+/// How many calls a run scheduled, made and lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Calls that were due; for a run that was cut short, by then.
+    pub scheduled: u64,
+    /// Calls that started.
+    pub started: u64,
+    /// Calls that ended, well or not.
+    pub completed: u64,
+    /// Calls that were due and never started.
+    pub missed: u64,
+    /// Calls that were answered with 200 to 299, or 418.
+    pub ok: u64,
+    /// Calls that failed, or were answered with another status.
+    pub errors: u64,
+    /// Calls that got an answer, of whatever status.
+    pub answered: u64,
+    /// Calls that started more than a millisecond late.
+    pub late: u64,
+    /// Calls that went out twice, since a kept connection was found dead.
+    pub retried: u64,
+    /// Interim answers (1xx) that came before final ones.
+    pub interim: u64,
+}
+
+/// Bytes that a run moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Bytes {
+    /// In requests.
+    pub sent: u64,
+    /// In answers.
+    pub received: u64,
+    /// Behind answers, belonging to none.
+    pub stray: u64,
+}
+
+/// Failures of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailureCount {
+    /// What went wrong; its `Display` says it in words.
+    pub kind: FailureKind,
+    /// How often.
+    pub count: u64,
+    /// The first one in the system's words.
+    pub first: String,
+}
+
+/// The calls that were due in one phase of a run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Phase {
+    /// Its name; `before` for the time before the first mark.
+    pub name: String,
+    /// When it began, after the start of the run.
+    pub start: Duration,
+    /// Calls that were answered well.
+    pub ok: u64,
+    /// Calls that failed, or were answered with an error status.
+    pub errors: u64,
+    /// From the start of each call to its end.
+    pub service: Latency,
+    /// From the time at which each call was due to its end.
+    pub response: Latency,
+}
+
+/// The warm-up request that kept a run from starting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WarmupFailure {
+    /// Number of the connection.
+    pub connection: usize,
+    /// Status of the answer, or -1.
+    pub code: i32,
+    /// Bytes of the answer.
+    pub size: u64,
+    /// The cause in words.
+    pub cause: String,
+}
+
+/// What a run gave: counts, exact latencies, and what fortio's formats need.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LoadResult {
+    /// The plan that was run.
+    pub plan: Arc<Load>,
+    /// Start of the first call's schedule.
+    pub started_at: SystemTime,
+    /// Time from there to the end.
+    pub elapsed: Duration,
+    /// Asked rate in calls a second; `None` at full speed.
+    pub asked_qps: Option<f64>,
+    /// Completed calls a second.
+    pub achieved_qps: f64,
+    /// Calls.
+    pub counts: Counts,
+    /// Calls by status; -1 stands for no answer.
+    pub codes: BTreeMap<i32, u64>,
+    /// Failures by kind, the most frequent first.
+    pub failures: Vec<FailureCount>,
+    /// Bytes.
+    pub bytes: Bytes,
+    /// Sockets that each connection opened, or tried to.
+    pub sockets: Vec<u64>,
+    /// Sockets by address.
+    pub addresses: BTreeMap<String, u64>,
+    /// Service times.
+    pub service: Latency,
+    /// Response times.
+    pub response: Latency,
+    /// Start lags.
+    pub start_lag: Latency,
+    /// Latencies by phase; empty when nothing was marked.
+    pub phases: Vec<Phase>,
+    /// The target or this machine did not keep up with the schedule: fewer than
+    /// 99 % of the calls completed, or the response p99 lies above twice the
+    /// service p99 plus 5 ms.
+    pub saturated: bool,
+    /// The run was cancelled or aborted before its end.
+    pub interrupted: bool,
+    /// The run never began, since a warm-up request failed.
+    pub warmup_failure: Option<WarmupFailure>,
+    pub(crate) never_began: bool,
+    pub(crate) connections: Vec<ConnectionReport>,
+    pub(crate) durations: Histogram,
+    pub(crate) error_durations: Histogram,
+    pub(crate) sleeps: Histogram,
+    pub(crate) sizes: Histogram,
+    pub(crate) head_sizes: Histogram,
+}
+
+/// What the coordinator knows at the end of a run.
+pub(crate) struct Totals {
+    pub(crate) tally: Tally,
+    pub(crate) connections: Vec<ConnectionReport>,
+    pub(crate) started: u64,
+    pub(crate) scheduled: u64,
+    pub(crate) elapsed: u64,
+    pub(crate) wall: SystemTime,
+    pub(crate) marks: Vec<Mark>,
+    pub(crate) interrupted: bool,
+    pub(crate) cold: Option<ColdStart>,
+    pub(crate) never_began: bool,
+}
+
+impl LoadResult {
+    pub(crate) fn new(plan: Arc<Load>, totals: Totals) -> Self {
+        let Totals { tally, connections, marks, .. } = totals;
+        let elapsed = Duration::from_nanos(totals.elapsed);
+        let completed = tally.completed();
+        let (service, response) = (tally.service(), tally.response());
+        let counts = Counts {
+            scheduled: totals.scheduled,
+            started: totals.started,
+            completed,
+            missed: totals.scheduled.saturating_sub(totals.started),
+            ok: tally.ok,
+            errors: tally.errors,
+            answered: tally.codes.iter().filter(|(code, _)| **code >= 0).map(|(_, count)| count).sum(),
+            late: tally.late,
+            retried: tally.retries,
+            interim: tally.interim,
+        };
+        let asked_qps = match plan.rate {
+            Rate::Qps(qps) => Some(qps),
+            Rate::Max => None,
+        };
+        let mut addresses = BTreeMap::new();
+        for (address, sockets) in connections.iter().flat_map(|connection| &connection.addresses) {
+            *addresses.entry(address.to_string()).or_insert(0) += sockets;
+        }
+        Self {
+            started_at: totals.wall,
+            elapsed,
+            asked_qps,
+            #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
+            achieved_qps: if elapsed.is_zero() { 0.0 } else { completed as f64 / elapsed.as_secs_f64() },
+            counts,
+            failures: failures(&tally),
+            bytes: Bytes { sent: tally.bytes_sent, received: tally.bytes_received, stray: tally.stray },
+            sockets: connections.iter().map(|connection| connection.sockets).collect(),
+            addresses,
+            phases: phases(&tally, marks),
+            saturated: asked_qps.is_some() && is_saturated(&counts, &service, &response),
+            service,
+            response,
+            start_lag: tally.lag,
+            interrupted: totals.interrupted,
+            warmup_failure: totals.cold.map(|cold| WarmupFailure {
+                connection: cold.connection,
+                code: cold.code,
+                size: cold.size,
+                cause: cold.cause,
+            }),
+            never_began: totals.never_began,
+            codes: tally.codes,
+            durations: tally.durations,
+            error_durations: tally.error_durations,
+            sleeps: tally.sleeps,
+            sizes: tally.sizes,
+            head_sizes: tally.head_sizes,
+            connections,
+            plan,
+        }
+    }
+
+    /// The result of a run whose coordinator is gone, which only a defect of this engine can cause.
+    pub(crate) fn lost(plan: Arc<Load>) -> Self {
+        let totals = Totals {
+            tally: Tally::new(&plan),
+            connections: Vec::new(),
+            started: 0,
+            scheduled: 0,
+            elapsed: 0,
+            wall: SystemTime::now(),
+            marks: Vec::new(),
+            interrupted: true,
+            cold: None,
+            never_began: true,
+        };
+        Self::new(plan, totals)
+    }
+
+    /// Gives a percentile (0 to 100) of a latency; `None` without calls.
+    pub fn percentile(&self, kind: Kind, percentile: f64) -> Option<Duration> {
+        self.latency(kind).percentile(percentile)
+    }
+
+    /// Gives all of a latency.
+    pub fn latency(&self, kind: Kind) -> &Latency {
+        match kind {
+            Kind::Service => &self.service,
+            Kind::Response => &self.response,
+            Kind::StartLag => &self.start_lag,
+        }
+    }
+
+    /// Gives completed over scheduled calls, 0 to 1; 1 where none was scheduled.
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
+    pub fn achieved_ratio(&self) -> f64 {
+        match self.counts.scheduled {
+            0 => 1.0,
+            scheduled => self.counts.completed as f64 / scheduled as f64,
+        }
+    }
+
+    /// Names the main cause of failure in words, if any call failed.
+    pub fn main_failure(&self) -> Option<String> {
+        if let Some(cold) = &self.warmup_failure {
+            return Some(cold.cause.clone());
+        }
+        let first = self.failures.first()?;
+        Some(first.kind.to_string())
+    }
+
+    /// Gives the model's name, as the result file has it.
+    pub(crate) fn model_name(&self) -> &'static str {
+        match self.plan.model {
+            Model::Open => "open",
+            Model::Fortio { .. } => "fortio",
+        }
+    }
+}
+
+fn failures(tally: &Tally) -> Vec<FailureCount> {
+    let mut failures: Vec<_> = tally
+        .failures
+        .iter()
+        .map(|(kind, tally)| FailureCount { kind: *kind, count: tally.count, first: tally.first.clone() })
+        .collect();
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+    failures
+}
+
+fn phases(tally: &Tally, marks: Vec<Mark>) -> Vec<Phase> {
+    if marks.is_empty() {
+        return Vec::new();
+    }
+    let names = std::iter::once(Mark { name: "before".to_owned(), at: 0 }).chain(marks);
+    let mut parts = tally.phases.iter();
+    names
+        .map(|mark| {
+            let part = parts.next();
+            Phase {
+                name: mark.name,
+                start: Duration::from_nanos(mark.at),
+                ok: part.map_or(0, |part| part.ok),
+                errors: part.map_or(0, |part| part.errors),
+                service: part.map_or_else(Latency::new, |part| part.service.clone()),
+                response: part.map_or_else(Latency::new, |part| part.response.clone()),
+            }
+        })
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
+fn is_saturated(counts: &Counts, service: &Latency, response: &Latency) -> bool {
+    if counts.scheduled == 0 {
+        return false;
+    }
+    let short = (counts.completed as f64) < KEPT_UP * counts.scheduled as f64;
+    let queued = match (service.percentile(99.0), response.percentile(99.0)) {
+        (Some(service), Some(response)) => response > service * 2 + QUEUED,
+        _ => false,
+    };
+    short || queued
+}

@@ -1,0 +1,196 @@
+//! Starts a run and stays in touch with it.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::client::Destination;
+use crate::control::{Control, Desk};
+use crate::coordinator::Coordinator;
+use crate::error::LoadError;
+use crate::plan::{Load, Rate, Warmup};
+use crate::program::Program;
+use crate::result::LoadResult;
+use crate::snapshot::Snapshot;
+use crate::tally::Tally;
+use crate::worker::{self, Gate, Report, Setup};
+
+/// Rate that one worker can hold, in calls a second; faster ones get more.
+const QPS_PER_WORKER: f64 = 20_000.0;
+
+/// Starts a run on threads of its own and returns as soon as they are up.
+///
+/// No async runtime is needed to call it, and none is shared: pacing never
+/// waits for what else the caller's runtime does. Where `resolve` is empty the
+/// host's name is looked up here, which may block for as long as that takes.
+///
+/// # Errors
+///
+/// The plan is out of bounds, the host has no address, or the system refuses a
+/// thread. What goes wrong later is counted in the result.
+pub fn start(load: Load) -> Result<Running, LoadError> {
+    load.check()?;
+    let addresses = addresses(&load)?;
+    let destination = Arc::new(Destination::new(&load, addresses)?);
+    let load = Arc::new(load);
+    let program = Program::of(&load);
+    let connections = match load.warmup {
+        Warmup::None => program.connections(&load),
+        // All that were asked for warm up, even those that are not needed then.
+        Warmup::Parallel | Warmup::Sequential => load.connections.get(),
+    };
+    let workers = worker_count(&load, connections);
+    let control = Arc::new(Control::new());
+    let desks: Vec<_> = (0..workers).map(|_| Arc::new(Desk::new(Tally::new(&load)))).collect();
+    let gate = watch::Sender::new(Gate::Closed);
+    let (report, reports) = mpsc::channel();
+    for (index, desk) in desks.iter().enumerate() {
+        let setup = Setup {
+            index,
+            connections: (index..connections).step_by(workers).collect(),
+            load: load.clone(),
+            program,
+            destination: destination.clone(),
+            control: control.clone(),
+            desk: desk.clone(),
+            workers,
+        };
+        let (gate, report) = (gate.subscribe(), report.clone());
+        spawn(format!("load-{index}"), move || {
+            worker::run(setup, gate, &report);
+        })?;
+    }
+    drop(report);
+    await_ready(&reports, workers)?;
+    let snapshots = watch::Sender::new(Snapshot::default());
+    let watcher = snapshots.subscribe();
+    let (result, outcome) = oneshot::channel();
+    let coordinator =
+        Coordinator { load: load.clone(), program, control: control.clone(), desks, gate, reports, snapshots };
+    spawn("load".to_owned(), move || coordinator.run(result))?;
+    Ok(Running { load, control, snapshots: watcher, outcome: Some(outcome) })
+}
+
+/// A run that goes on. Dropping it cancels the run.
+#[derive(Debug)]
+#[must_use = "dropping the handle cancels the run"]
+pub struct Running {
+    load: Arc<Load>,
+    control: Arc<Control>,
+    snapshots: watch::Receiver<Snapshot>,
+    outcome: Option<oneshot::Receiver<LoadResult>>,
+}
+
+impl Running {
+    /// Gives the state of the run, refreshed each second.
+    pub fn snapshots(&self) -> watch::Receiver<Snapshot> {
+        self.snapshots.clone()
+    }
+
+    /// Waits for the first answer, of whatever status, and tells when it came;
+    /// `None` when the run ended without one. Warm-up answers do not count.
+    pub async fn first_answer(&self) -> Option<Duration> {
+        self.control.first_answer().await
+    }
+
+    /// Asks the run to stop: calls that are under way are awaited, at most for
+    /// one timeout; none is started after that.
+    pub fn cancel(&self) {
+        self.control.stop();
+    }
+
+    /// Gives a handle that can cancel the run from elsewhere.
+    pub fn canceller(&self) -> Canceller {
+        Canceller(self.control.clone())
+    }
+
+    /// Starts a phase at an instant: calls due from then on are also counted
+    /// under its name. Marks come in the order of their instants; a call that
+    /// ended before its mark was set stays in the phase before.
+    pub fn mark(&self, name: impl Into<String>, at: Instant) {
+        self.control.mark(name.into(), at);
+    }
+
+    /// Waits for the end of the run.
+    pub async fn wait(mut self) -> LoadResult {
+        let result = match self.outcome.take() {
+            Some(outcome) => outcome.await.ok(),
+            None => None,
+        };
+        result.unwrap_or_else(|| LoadResult::lost(self.load.clone()))
+    }
+
+    /// Waits for the end of the run without an async runtime.
+    ///
+    /// # Panics
+    ///
+    /// Inside an async runtime, as blocking there would be a mistake.
+    pub fn wait_blocking(mut self) -> LoadResult {
+        let result = self.outcome.take().and_then(|outcome| outcome.blocking_recv().ok());
+        result.unwrap_or_else(|| LoadResult::lost(self.load.clone()))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.control.stop();
+    }
+}
+
+/// Cancels a run from elsewhere; dropping it does nothing.
+#[derive(Debug, Clone)]
+pub struct Canceller(Arc<Control>);
+
+impl Canceller {
+    /// Asks the run to stop, as [`Running::cancel`] does.
+    pub fn cancel(&self) {
+        self.0.stop();
+    }
+}
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<(), LoadError> {
+    let spawned = thread::Builder::new().name(name).spawn(body);
+    spawned.map(drop).map_err(|source| LoadError::System { what: "a thread", source })
+}
+
+fn await_ready(reports: &Receiver<Report>, workers: usize) -> Result<(), LoadError> {
+    for _ in 0..workers {
+        if let Ok(Report::Broken(what, source)) = reports.recv() {
+            return Err(LoadError::System { what, source });
+        }
+    }
+    Ok(())
+}
+
+fn worker_count(load: &Load, connections: usize) -> usize {
+    let wanted = match (load.threads, load.rate) {
+        (Some(threads), _) => threads.get(),
+        (None, Rate::Qps(qps)) if qps <= QPS_PER_WORKER => 1,
+        (None, _) => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+    };
+    wanted.clamp(1, connections.max(1))
+}
+
+/// The addresses of the target: those that are pinned, or the host's, IPv4 ones alone if there are any.
+fn addresses(load: &Load) -> Result<Vec<SocketAddr>, LoadError> {
+    if !load.resolve.is_empty() || load.unix_socket.is_some() {
+        return Ok(load.resolve.clone());
+    }
+    let host = load.url.host_str().unwrap_or_default().to_owned();
+    let port = load.url.port_or_known_default().unwrap_or(80);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found = match (bare, port).to_socket_addrs() {
+        Ok(found) => found.collect::<Vec<_>>(),
+        Err(source) => {
+            return Err(LoadError::NoAddress { host, source: Some(source) });
+        }
+    };
+    let four: Vec<_> = found.iter().copied().filter(SocketAddr::is_ipv4).collect();
+    let chosen = if four.is_empty() { found } else { four };
+    if chosen.is_empty() { Err(LoadError::NoAddress { host, source: None }) } else { Ok(chosen) }
+}

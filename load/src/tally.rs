@@ -1,0 +1,269 @@
+//! The counts of a run: each worker fills one, and the coordinator adds them up.
+
+use std::collections::BTreeMap;
+
+use crate::call::Outcome;
+use crate::failure::FailureKind;
+use crate::histogram::Histogram;
+use crate::latency::Latency;
+use crate::plan::Load;
+
+/// The three moments of a call, in nanoseconds since the start of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// When it should have started.
+    pub(crate) due: u64,
+    /// When it did.
+    pub(crate) sent: u64,
+    /// When its answer was complete, or it had failed.
+    pub(crate) done: u64,
+}
+
+/// Calls of one kind of failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FailureTally {
+    pub(crate) count: u64,
+    /// The first one in the system's words.
+    pub(crate) first: String,
+}
+
+/// Latencies of the calls that were due in one phase of the run.
+#[derive(Debug, Clone)]
+pub(crate) struct PhaseTally {
+    pub(crate) ok: u64,
+    pub(crate) errors: u64,
+    pub(crate) service: Latency,
+    pub(crate) response: Latency,
+}
+
+impl PhaseTally {
+    fn new() -> Self {
+        Self { ok: 0, errors: 0, service: Latency::new(), response: Latency::new() }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.ok += other.ok;
+        self.errors += other.errors;
+        self.service.add(&other.service);
+        self.response.add(&other.response);
+    }
+
+    fn clear(&mut self) {
+        self.ok = 0;
+        self.errors = 0;
+        self.service.clear();
+        self.response.clear();
+    }
+}
+
+/// What happened since the tally was last taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Tally {
+    pub(crate) ok: u64,
+    pub(crate) errors: u64,
+    /// Calls that started more than a millisecond late.
+    pub(crate) late: u64,
+    pub(crate) retries: u64,
+    pub(crate) interim: u64,
+    pub(crate) stray: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) codes: BTreeMap<i32, u64>,
+    pub(crate) failures: BTreeMap<FailureKind, FailureTally>,
+    pub(crate) lag: Latency,
+    /// One for each phase; the first is the time before any mark.
+    pub(crate) phases: Vec<PhaseTally>,
+    pub(crate) durations: Histogram,
+    pub(crate) error_durations: Histogram,
+    pub(crate) sleeps: Histogram,
+    pub(crate) sizes: Histogram,
+    pub(crate) head_sizes: Histogram,
+    /// End of the last call.
+    pub(crate) last_done: u64,
+}
+
+/// A start later than this counts as late, in nanoseconds.
+const LATE: u64 = 1_000_000;
+
+impl Tally {
+    pub(crate) fn new(load: &Load) -> Self {
+        let (offset, unit) = (load.reporting.offset.as_secs_f64(), load.reporting.resolution);
+        Self {
+            ok: 0,
+            errors: 0,
+            late: 0,
+            retries: 0,
+            interim: 0,
+            stray: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            codes: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            lag: Latency::new(),
+            phases: vec![PhaseTally::new()],
+            durations: Histogram::new(offset, unit),
+            error_durations: Histogram::new(offset, unit),
+            // Waits that are late by a millisecond or more fall in the first bucket.
+            sleeps: Histogram::new(-0.001, 0.001),
+            sizes: Histogram::new(0.0, 100.0),
+            head_sizes: Histogram::new(0.0, 5.0),
+            last_done: 0,
+        }
+    }
+
+    /// Calls that ended.
+    pub(crate) fn completed(&self) -> u64 {
+        self.ok + self.errors
+    }
+
+    /// Counts a call that ended, in the phase in which it was due.
+    pub(crate) fn record(&mut self, times: Times, phase: usize, outcome: &Outcome) {
+        let service = times.done.saturating_sub(times.sent);
+        let lag = times.sent.saturating_sub(times.due);
+        self.lag.record(lag);
+        self.late += u64::from(lag > LATE);
+        self.last_done = self.last_done.max(times.done);
+        while self.phases.len() <= phase {
+            self.phases.push(PhaseTally::new());
+        }
+        let part = &mut self.phases[phase];
+        part.service.record(service);
+        part.response.record(times.done.saturating_sub(times.due));
+        let seconds = crate::clock::seconds(service);
+        self.durations.record(seconds);
+        match &outcome.failure {
+            None => {
+                self.ok += 1;
+                part.ok += 1;
+            }
+            Some(failure) => {
+                self.errors += 1;
+                part.errors += 1;
+                self.error_durations.record(seconds);
+                let none = || FailureTally { count: 0, first: failure.detail.clone() };
+                self.failures.entry(failure.kind).or_insert_with(none).count += 1;
+            }
+        }
+        self.record_answer(outcome);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "sizes of answers are far below 2^52")]
+    fn record_answer(&mut self, outcome: &Outcome) {
+        *self.codes.entry(outcome.code).or_insert(0) += 1;
+        self.sizes.record(outcome.size as f64);
+        self.head_sizes.record(outcome.head as f64);
+        self.retries += u64::from(outcome.retried);
+        self.interim += u64::from(outcome.interim);
+        self.stray += outcome.stray;
+        self.bytes_sent += outcome.sent;
+        self.bytes_received += outcome.size + outcome.stray;
+    }
+
+    /// Adds everything of another.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.ok += other.ok;
+        self.errors += other.errors;
+        self.late += other.late;
+        self.retries += other.retries;
+        self.interim += other.interim;
+        self.stray += other.stray;
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_received += other.bytes_received;
+        self.last_done = self.last_done.max(other.last_done);
+        for (code, count) in &other.codes {
+            *self.codes.entry(*code).or_insert(0) += count;
+        }
+        for (kind, tally) in &other.failures {
+            let none = || FailureTally { count: 0, first: tally.first.clone() };
+            self.failures.entry(*kind).or_insert_with(none).count += tally.count;
+        }
+        self.lag.add(&other.lag);
+        while self.phases.len() < other.phases.len() {
+            self.phases.push(PhaseTally::new());
+        }
+        for (mine, theirs) in self.phases.iter_mut().zip(&other.phases) {
+            mine.add(theirs);
+        }
+        self.durations.add(&other.durations);
+        self.error_durations.add(&other.error_durations);
+        self.sleeps.add(&other.sleeps);
+        self.sizes.add(&other.sizes);
+        self.head_sizes.add(&other.head_sizes);
+    }
+
+    /// Empties it, keeping its memory for the next interval.
+    pub(crate) fn clear(&mut self) {
+        (self.ok, self.errors, self.late) = (0, 0, 0);
+        (self.retries, self.interim, self.stray) = (0, 0, 0);
+        (self.bytes_sent, self.bytes_received, self.last_done) = (0, 0, 0);
+        self.codes.clear();
+        self.failures.clear();
+        self.lag.clear();
+        self.phases.iter_mut().for_each(PhaseTally::clear);
+        for histogram in
+            [&mut self.durations, &mut self.error_durations, &mut self.sleeps, &mut self.sizes, &mut self.head_sizes]
+        {
+            histogram.clear();
+        }
+    }
+
+    /// Service times of the whole interval, over all phases.
+    pub(crate) fn service(&self) -> Latency {
+        merged(self.phases.iter().map(|phase| &phase.service))
+    }
+
+    /// Response times of the whole interval, over all phases.
+    pub(crate) fn response(&self) -> Latency {
+        merged(self.phases.iter().map(|phase| &phase.response))
+    }
+}
+
+fn merged<'a>(parts: impl Iterator<Item = &'a Latency>) -> Latency {
+    let mut all = Latency::new();
+    parts.for_each(|part| all.add(part));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Failure;
+
+    fn call(tally: &mut Tally, due: u64, sent: u64, done: u64, failure: Option<Failure>) {
+        let mut outcome = Outcome::failed(Failure::new(FailureKind::Timeout, "t"), 3);
+        if failure.is_none() {
+            outcome.code = 200;
+        }
+        outcome.failure = failure;
+        tally.record(Times { due, sent, done }, 0, &outcome);
+    }
+
+    #[test]
+    fn waiting_for_a_connection_is_charged_to_the_response_only() {
+        let mut tally = Tally::new(&Load::to("http://h/").unwrap());
+        call(&mut tally, 0, 5_000_000, 6_000_000, None);
+        let p50 = |latency: Latency| latency.percentile(50.0).unwrap().as_micros() / 10;
+        assert_eq!((p50(tally.service()), p50(tally.response())), (100, 600));
+        assert_eq!(tally.late, 1);
+    }
+
+    #[test]
+    fn adding_two_tallies_counts_what_one_would_have() {
+        let load = Load::to("http://h/").unwrap();
+        let (mut one, mut two, mut whole) = (Tally::new(&load), Tally::new(&load), Tally::new(&load));
+        for (index, part) in [0, 1, 0, 1, 1].into_iter().enumerate() {
+            let failure = (index == 3).then(|| Failure::new(FailureKind::Refused, "no"));
+            let at = index as u64 * 100;
+            call(if part == 0 { &mut one } else { &mut two }, at, at, at + 7, failure.clone());
+            call(&mut whole, at, at, at + 7, failure);
+        }
+        one.add(&two);
+        assert_eq!(
+            (one.ok, one.errors, one.codes, one.failures),
+            (whole.ok, whole.errors, whole.codes, whole.failures)
+        );
+        assert_eq!((one.durations.counter.count, one.lag.count(), one.last_done), (5, 5, 407));
+        two.clear();
+        assert_eq!((two.completed(), two.lag.count()), (0, 0));
+    }
+}

@@ -1,0 +1,82 @@
+//! A connection to the target: TCP or a Unix socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Bytes that a connection's read buffer starts with and, as long as heads fit, keeps.
+pub(crate) const BUFFER: usize = 8 * 1024;
+
+/// One open connection.
+pub(crate) enum Wire {
+    /// Over TCP.
+    Tcp(TcpStream),
+    /// Over a socket file.
+    Unix(UnixStream),
+}
+
+impl Wire {
+    /// Connects to an address, without delay of small writes.
+    pub(crate) async fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self::Tcp(stream))
+    }
+
+    /// Connects to a socket file.
+    pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
+        Ok(Self::Unix(UnixStream::connect(path).await?))
+    }
+
+    /// Says whether nothing came since the last read. It asks the system only
+    /// where the event loop has seen something already.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut probe = [0];
+        let seen = match self {
+            Self::Tcp(stream) => stream.try_read(&mut probe),
+            Self::Unix(stream) => stream.try_read(&mut probe),
+        };
+        matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Reads what is there; 0 bytes mean that the connection ended.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        std::future::poll_fn(|cx| {
+            let mut into = ReadBuf::new(buffer);
+            ready!(self.poll_read(cx, &mut into))?;
+            Poll::Ready(Ok(into.filled().len()))
+        })
+        .await
+    }
+
+    /// Writes all bytes.
+    pub(crate) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = std::future::poll_fn(|cx| self.poll_write(cx, bytes)).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, into),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, into),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A worker: one thread, one current-thread runtime, and its share of the connections.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use tokio::runtime::LocalRuntime;
+use tokio::sync::watch;
+
+use crate::call::{ConnectionReport, Outcome};
+use crate::client::{Client, Destination};
+use crate::clock::RunClock;
+use crate::control::{Control, Desk};
+use crate::lanes;
+use crate::open;
+use crate::pacer::{self, Pacer};
+use crate::plan::{Load, Warmup};
+use crate::program::Program;
+use crate::tally::Times;
+
+/// Rate of one worker above which wakes are merged, in calls a second: precise
+/// ones would cost twice the processor time there.
+const MERGE_ABOVE: f64 = 20_000.0;
+
+/// How late a merged wake may be, in nanoseconds.
+const MERGE: u64 = 50_000;
+
+/// What the coordinator tells the workers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Gate {
+    /// Wait.
+    Closed,
+    /// Workers up to this one may warm up.
+    WarmUp(usize),
+    /// Start at the common origin.
+    Go(RunClock),
+    /// End without a call.
+    Abort,
+}
+
+/// What a worker tells the coordinator.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// It is up.
+    Ready,
+    /// It cannot come up.
+    Broken(&'static str, io::Error),
+    /// Its warm-up is over; with the first failure, if one counts.
+    Warm(Option<ColdStart>),
+    /// Its run is over.
+    Done(Vec<ConnectionReport>),
+}
+
+/// The warm-up request that keeps a run from starting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ColdStart {
+    pub(crate) connection: usize,
+    pub(crate) code: i32,
+    pub(crate) size: u64,
+    pub(crate) cause: String,
+}
+
+/// Everything that a worker needs to begin.
+pub(crate) struct Setup {
+    pub(crate) index: usize,
+    /// Numbers of the connections that this worker holds.
+    pub(crate) connections: Vec<usize>,
+    pub(crate) load: Arc<Load>,
+    pub(crate) program: Program,
+    pub(crate) destination: Arc<Destination>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) workers: usize,
+}
+
+/// What the tasks of a running worker share.
+pub(crate) struct Floor {
+    pub(crate) load: Arc<Load>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) clock: RunClock,
+    pub(crate) pacer: Rc<Pacer>,
+}
+
+impl Floor {
+    /// Makes one call that was due at a moment and counts it.
+    pub(crate) async fn call(&self, client: &mut Client, due: Option<u64>) -> Outcome {
+        let start = Instant::now();
+        let sent = self.clock.at(start);
+        self.desk.note_start();
+        let outcome = client.call(start).await;
+        let done = self.clock.now();
+        let due = due.unwrap_or(sent);
+        let phase = self.control.phase_at(due);
+        self.desk.tally().record(Times { due, sent, done }, phase, &outcome);
+        if outcome.is_answered() {
+            self.control.note_answer(done);
+        }
+        if self.load.abort_on == Some(outcome.code) {
+            self.control.stop();
+        }
+        outcome
+    }
+}
+
+/// Runs a worker to its end; the body of its thread.
+pub(crate) fn run(setup: Setup, gate: watch::Receiver<Gate>, reports: &Sender<Report>) {
+    let told = |report| {
+        // Without a coordinator nobody wants to know.
+        let _ = reports.send(report);
+    };
+    let (runtime, timer) = match prepare() {
+        Ok(prepared) => prepared,
+        Err((what, error)) => return told(Report::Broken(what, error)),
+    };
+    told(Report::Ready);
+    let done = runtime.block_on(work(setup, timer, gate, reports));
+    told(Report::Done(done));
+}
+
+fn prepare() -> Result<(LocalRuntime, OwnedFd), (&'static str, io::Error)> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build_local(tokio::runtime::LocalOptions::default());
+    let runtime = runtime.map_err(|error| ("an event loop", error))?;
+    let timer = pacer::timer().map_err(|error| ("a timer", error))?;
+    Ok((runtime, timer))
+}
+
+async fn work(
+    setup: Setup,
+    timer: OwnedFd,
+    mut gate: watch::Receiver<Gate>,
+    reports: &Sender<Report>,
+) -> Vec<ConnectionReport> {
+    let open_gate = |gate: &Gate| match gate {
+        Gate::Closed => false,
+        Gate::WarmUp(last) => setup.index <= *last,
+        Gate::Go(_) | Gate::Abort => true,
+    };
+    if gate.wait_for(open_gate).await.is_err() {
+        return Vec::new();
+    }
+    let mut clients = setup.clients();
+    let cold = warm_up(&setup.load, &mut clients).await;
+    let _ = reports.send(Report::Warm(cold));
+    let told = gate.wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort)).await.map(|gate| *gate);
+    let Ok(Gate::Go(clock)) = told else {
+        return clients.into_iter().map(|(_, client)| client.into_report()).collect();
+    };
+    let Ok(pacer) = Pacer::new(timer, clock, setup.slack()) else {
+        return Vec::new();
+    };
+    let floor = Rc::new(Floor {
+        load: setup.load.clone(),
+        control: setup.control.clone(),
+        desk: setup.desk.clone(),
+        clock,
+        pacer: pacer.clone(),
+    });
+    let driver = tokio::task::spawn_local(pacer.clone().drive());
+    let control = setup.control.clone();
+    let stopper = tokio::task::spawn_local(async move {
+        control.stopped().await;
+        pacer.stop();
+    });
+    // The run starts a little ahead, so that no worker is late for its first call.
+    let reports = match setup.program {
+        Program::Lanes(split) => lanes::run(&floor, split, clients).await,
+        Program::Open(schedule) => open::run(&floor, schedule, clients).await,
+    };
+    driver.abort();
+    stopper.abort();
+    reports
+}
+
+impl Setup {
+    fn clients(&self) -> Vec<(usize, Client)> {
+        let client = |&index: &usize| (index, Client::new(self.destination.clone(), index));
+        self.connections.iter().map(client).collect()
+    }
+
+    fn slack(&self) -> u64 {
+        #[expect(clippy::cast_precision_loss, reason = "a handful of workers")]
+        let share = match self.load.rate {
+            crate::plan::Rate::Qps(qps) => qps / self.workers as f64,
+            crate::plan::Rate::Max => 0.0,
+        };
+        if share > MERGE_ABOVE { MERGE } else { 0 }
+    }
+}
+
+/// Makes one uncounted call on each connection; gives the failure that counts.
+async fn warm_up(load: &Load, clients: &mut Vec<(usize, Client)>) -> Option<ColdStart> {
+    if load.warmup == Warmup::None {
+        return None;
+    }
+    let mut cold = None;
+    let mut note = |index: usize, outcome: &Outcome| {
+        if let Some(failure) = &outcome.failure
+            && !load.allow_initial_errors
+        {
+            let cause = if outcome.is_answered() { failure.kind.to_string() } else { failure.detail.clone() };
+            cold = Some(ColdStart { connection: index, code: outcome.code, size: outcome.size, cause });
+        }
+        cold.is_some()
+    };
+    if load.warmup == Warmup::Sequential {
+        for (index, client) in clients.iter_mut() {
+            if note(*index, &client.call(Instant::now()).await) {
+                break;
+            }
+        }
+        return cold;
+    }
+    let calls: Vec<_> = clients
+        .drain(..)
+        .map(|(index, mut client)| {
+            tokio::task::spawn_local(async move {
+                let outcome = client.call(Instant::now()).await;
+                (index, client, outcome)
+            })
+        })
+        .collect();
+    for call in calls {
+        if let Ok((index, client, outcome)) = call.await {
+            note(index, &outcome);
+            clients.push((index, client));
+        }
+    }
+    cold
+}

@@ -1,0 +1,69 @@
+//! Files that a real fortio 1.75.2 wrote are read and written again, byte for byte.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by it, in its helpers too")]
+
+use std::fs;
+use std::path::Path;
+
+use chaos_load::HistogramData;
+use chaos_load::fortio::{Document, Part};
+
+const FILES: [&str; 11] = [
+    "behind",
+    "calls20",
+    "calls20-quiet",
+    "errors",
+    "interrupted",
+    "interrupted-in-warmup",
+    "max-n",
+    "normal",
+    "refused",
+    "stdclient-h2",
+    "tcp",
+];
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.json"));
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn every_golden_file_is_written_again_byte_for_byte() {
+    for name in FILES {
+        let text = read(name);
+        let document = Document::read(&text).unwrap();
+        assert_eq!(document.to_text().unwrap(), text, "{name}");
+    }
+}
+
+#[test]
+fn all_percentiles_follow_bit_for_bit_from_the_buckets() {
+    let mut seen = 0;
+    for name in FILES {
+        let document = Document::read(&read(name)).unwrap();
+        let mut histograms: Vec<HistogramData> =
+            vec![document.common.duration_histogram, document.common.errors_duration_histogram];
+        if let Part::Http(http) = document.part {
+            histograms.push(http.connection_stats);
+        }
+        for histogram in histograms {
+            for row in histogram.percentiles.iter().flatten() {
+                seen += 1;
+                assert_eq!(
+                    histogram.percentile(row.percentile).to_bits(),
+                    row.value.to_bits(),
+                    "{name} p{}",
+                    row.percentile
+                );
+            }
+        }
+    }
+    assert_eq!(seen, 110);
+}
+
+#[test]
+fn a_file_of_another_kind_of_run_is_refused_by_name() {
+    let text = read("tcp").replace("\"TCP\"", "\"GRPC Ping\"");
+    let error = Document::read(&text).unwrap_err();
+    assert!(error.to_string().contains("`GRPC Ping` is not one of HTTP, TCP"), "{error}");
+}

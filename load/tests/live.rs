@@ -1,0 +1,211 @@
+//! Runs in real time against a server in this process: counts and kinds, never timings.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by it, in its helpers too")]
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use chaos_load::target::{Behaviour, Target, serve};
+use chaos_load::{FailureKind, Kind, Load, LoadError, LoadResult, Model, Rate, Stop, Warmup, start};
+
+const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+fn target(behaviour: Behaviour) -> Target {
+    serve(SocketAddr::from(LOOPBACK), behaviour).unwrap()
+}
+
+fn run(url: &str, change: impl FnOnce(&mut Load)) -> LoadResult {
+    let mut load = Load::to(url).unwrap();
+    change(&mut load);
+    start(load).unwrap().wait_blocking()
+}
+
+fn closed_port() -> SocketAddr {
+    TcpListener::bind(SocketAddr::from(LOOPBACK)).unwrap().local_addr().unwrap()
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+#[test]
+fn an_open_run_makes_exactly_the_calls_of_its_schedule() {
+    let server = target(Behaviour::new());
+    let result = run(&server.url(), |load| {
+        load.rate = Rate::Qps(300.0);
+        load.stop = Stop::After(Duration::from_secs(1));
+    });
+    let counts = result.counts;
+    assert_eq!((counts.scheduled, counts.started, counts.completed, counts.missed), (300, 300, 300, 0));
+    assert_eq!((counts.ok, counts.errors, server.requests()), (300, 0, 300));
+    assert_eq!(result.codes.into_iter().collect::<Vec<_>>(), [(200, 300)]);
+    assert!(!result.interrupted);
+}
+
+#[test]
+fn a_stalled_server_shows_in_the_response_time_and_not_in_the_service_time() {
+    let server = target(Behaviour::new().delay(Duration::from_millis(100)));
+    let result = run(&server.url(), |load| {
+        load.rate = Rate::Qps(100.0);
+        load.stop = Stop::Count(50);
+        load.connections = NonZeroUsize::MIN.saturating_add(1);
+    });
+    // Two connections carry 20 calls a second of the 100 asked, so calls queue.
+    assert_eq!((result.counts.completed, result.counts.missed), (50, 0));
+    assert!(result.saturated);
+    let p90 = |kind| result.percentile(kind, 90.0).unwrap();
+    assert!(p90(Kind::Response) > 5 * p90(Kind::Service), "{:?} {:?}", p90(Kind::Response), p90(Kind::Service));
+}
+
+#[test]
+fn a_closed_port_is_named_in_words() {
+    let address = closed_port();
+    let result = run(&format!("http://{address}/"), |load| {
+        load.rate = Rate::Max;
+        load.stop = Stop::Count(4);
+        load.connections = NonZeroUsize::MIN;
+    });
+    assert_eq!((result.counts.errors, result.counts.answered), (4, 0));
+    assert_eq!(result.failures[0].kind, FailureKind::Refused);
+    assert_eq!(result.main_failure().as_deref(), Some("connection refused"));
+    assert_eq!(result.codes.into_iter().collect::<Vec<_>>(), [(-1, 4)]);
+    assert_eq!(result.sockets, [4]);
+}
+
+#[test]
+fn a_call_without_an_answer_in_time_is_a_timeout_and_is_not_sent_again() {
+    let server = target(Behaviour::new().delay(Duration::from_secs(30)));
+    let result = run(&server.url(), |load| {
+        load.rate = Rate::Max;
+        load.stop = Stop::Count(2);
+        load.connections = NonZeroUsize::MIN;
+        load.timeout = Duration::from_millis(100);
+    });
+    assert_eq!(result.main_failure().as_deref(), Some("timeout"));
+    assert_eq!((result.counts.errors, server.requests()), (2, 2));
+}
+
+#[test]
+fn an_error_status_is_named_and_costs_the_connection() {
+    let server = target(Behaviour::new().status(503));
+    let result = run(&server.url(), |load| {
+        load.rate = Rate::Max;
+        load.stop = Stop::Count(6);
+        load.connections = NonZeroUsize::MIN.saturating_add(1);
+        load.model = Model::Fortio { uniform: false, jitter: false, nocatchup: false };
+    });
+    assert_eq!(result.main_failure().as_deref(), Some("status 503"));
+    assert_eq!((result.counts.answered, result.counts.errors), (6, 6));
+    assert_eq!(result.sockets, [3, 3]);
+}
+
+#[test]
+fn a_server_that_closes_kept_connections_causes_no_error() {
+    let server = target(Behaviour::new().requests_per_connection(10));
+    let result = run(&server.url(), |load| {
+        load.rate = Rate::Max;
+        load.stop = Stop::Count(100);
+        load.connections = NonZeroUsize::MIN;
+    });
+    assert_eq!((result.counts.ok, result.counts.errors), (100, 0));
+    assert_eq!((result.sockets.as_slice(), server.requests()), ([10].as_slice(), 100));
+}
+
+#[test]
+fn cancelling_gives_a_partial_result_marked_interrupted() {
+    let server = target(Behaviour::new());
+    let mut load = Load::to(&server.url()).unwrap();
+    load.rate = Rate::Qps(100.0);
+    load.stop = Stop::Never;
+    let running = start(load).unwrap();
+    let result = block_on(async {
+        assert!(running.first_answer().await.is_some());
+        running.cancel();
+        running.wait().await
+    });
+    assert!(result.interrupted);
+    assert!(result.counts.completed >= 1);
+    assert_eq!(result.counts.completed, server.requests());
+}
+
+#[test]
+fn first_answer_ends_when_the_run_ends_without_one() {
+    let mut load = Load::to(&format!("http://{}/", closed_port())).unwrap();
+    load.rate = Rate::Max;
+    load.stop = Stop::Count(2);
+    let running = start(load).unwrap();
+    assert_eq!(block_on(running.first_answer()), None);
+}
+
+#[test]
+fn dropping_the_handle_stops_the_load() {
+    let server = target(Behaviour::new());
+    let mut load = Load::to(&server.url()).unwrap();
+    load.rate = Rate::Qps(50.0);
+    load.stop = Stop::Never;
+    let running = start(load).unwrap();
+    let mut snapshots = running.snapshots();
+    drop(running);
+    block_on(async {
+        // The last snapshot comes before the channel closes.
+        while snapshots.changed().await.is_ok() {}
+        assert!(snapshots.borrow().finished);
+    });
+}
+
+#[test]
+fn a_pinned_address_is_used_and_no_name_is_looked_up() {
+    let server = target(Behaviour::new());
+    let result = run("http://no-such-host.invalid/", |load| {
+        load.resolve = vec![server.address()];
+        load.rate = Rate::Max;
+        load.stop = Stop::Count(3);
+    });
+    assert_eq!((result.counts.ok, server.requests()), (3, 3));
+    assert_eq!(result.addresses.keys().collect::<Vec<_>>(), [&server.address().to_string()]);
+}
+
+#[test]
+fn a_redirect_is_an_error_and_is_not_followed() {
+    let server = target(Behaviour::new().status(302));
+    let result = run(&server.url(), |load| {
+        load.rate = Rate::Max;
+        load.stop = Stop::Count(2);
+    });
+    assert_eq!((result.main_failure().as_deref(), server.requests()), (Some("status 302"), 2));
+}
+
+#[test]
+fn a_failed_warm_up_keeps_the_run_from_starting() {
+    let server = target(Behaviour::new().status(503));
+    let result = run(&server.url(), |load| load.warmup = Warmup::Parallel);
+    let cold = result.warmup_failure.unwrap();
+    assert_eq!((cold.code, cold.cause.as_str(), result.counts.started), (503, "status 503", 0));
+    assert_eq!(server.requests(), 4, "every connection warms up before the run is given up");
+}
+
+#[test]
+fn marks_cut_the_latencies_by_phase() {
+    let server = target(Behaviour::new());
+    let mut load = Load::to(&server.url()).unwrap();
+    load.rate = Rate::Qps(200.0);
+    load.stop = Stop::Count(100);
+    let running = start(load).unwrap();
+    let result = block_on(async {
+        running.first_answer().await;
+        running.mark("during", std::time::Instant::now() + Duration::from_millis(100));
+        running.mark("after", std::time::Instant::now() + Duration::from_millis(300));
+        running.wait().await
+    });
+    let names: Vec<_> = result.phases.iter().map(|phase| phase.name.as_str()).collect();
+    assert_eq!(names, ["before", "during", "after"]);
+    assert!(result.phases.iter().all(|phase| phase.ok > 0));
+    assert_eq!(result.phases.iter().map(|phase| phase.ok).sum::<u64>(), 100);
+}
+
+#[test]
+fn an_unknown_host_is_refused_before_the_run() {
+    let load = Load::to("http://no-such-host.invalid/").unwrap();
+    assert!(matches!(start(load).unwrap_err(), LoadError::NoAddress { host, .. } if host == "no-such-host.invalid"));
+}
