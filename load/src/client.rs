@@ -1,6 +1,7 @@
 //! The clients that make a worker's calls.
 
 mod fast;
+mod tcp;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,20 +11,26 @@ use std::time::{Duration, Instant};
 
 use crate::call::{ConnectionReport, Outcome};
 use crate::error::LoadError;
+use crate::failure::{Failure, FailureKind};
 use crate::plan::Load;
 use crate::request::Request;
+use crate::wire::Wire;
 
 use fast::FastClient;
+use tcp::TcpClient;
 
 /// Where and how the calls of a run go, shared by its clients.
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub(crate) request: Request,
+    pub(crate) body: Vec<u8>,
+    tcp: bool,
     addresses: Vec<SocketAddr>,
     turn: AtomicUsize,
     pub(crate) unix_socket: Option<PathBuf>,
     pub(crate) timeout: Duration,
     pub(crate) keep_alive: bool,
+    pub(crate) half_close: bool,
     pub(crate) reuse: Option<(u64, u64)>,
     pub(crate) seed: u64,
     offset: f64,
@@ -33,16 +40,29 @@ pub(crate) struct Destination {
 impl Destination {
     /// Prepares the request of a plan for addresses that are known.
     pub(crate) fn new(load: &Load, addresses: Vec<SocketAddr>) -> Result<Self, LoadError> {
-        if load.url.scheme() != "http" {
-            return Err(LoadError::MissingFeature { what: "https", feature: "tls" });
+        let transport = &load.transport;
+        if transport.standard || transport.h2 || transport.follow_redirects {
+            return Err(LoadError::MissingFeature {
+                what: "the standard client",
+                feature: "std-client",
+            });
+        }
+        if load.url.scheme() == "https" {
+            return Err(LoadError::MissingFeature {
+                what: "https",
+                feature: "tls",
+            });
         }
         Ok(Self {
             request: Request::of(load),
+            body: load.body.clone(),
+            tcp: load.url.scheme() == "tcp",
             addresses,
             turn: AtomicUsize::new(0),
             unix_socket: load.unix_socket.clone(),
             timeout: load.timeout,
             keep_alive: load.keep_alive,
+            half_close: transport.half_close && !load.keep_alive,
             reuse: load.reuse,
             seed: load.seed,
             offset: load.reporting.offset.as_secs_f64(),
@@ -65,23 +85,59 @@ impl Destination {
 }
 
 /// The client of one connection.
-pub(crate) struct Client(FastClient);
+pub(crate) enum Client {
+    /// HTTP/1.1 over our own framing.
+    Fast(FastClient),
+    /// Bytes and their echo.
+    Tcp(TcpClient),
+}
 
 impl Client {
     /// Makes the client of connection `index`; it connects with its first call.
     pub(crate) fn new(destination: Arc<Destination>, index: usize) -> Self {
-        Self(FastClient::new(destination, index))
+        if destination.tcp {
+            return Self::Tcp(TcpClient::new(destination, index));
+        }
+        Self::Fast(FastClient::new(destination, index))
     }
 
     /// Makes one call, which takes at most the timeout of the plan.
     pub(crate) async fn call(&mut self, sent: Instant) -> Outcome {
-        self.0.call(sent).await
+        match self {
+            Self::Fast(client) => client.call(sent).await,
+            Self::Tcp(client) => client.call(sent).await,
+        }
     }
 
     /// Ends the client and gives what its connection went through.
     pub(crate) fn into_report(self) -> ConnectionReport {
-        self.0.into_report()
+        match self {
+            Self::Fast(client) => client.into_report(),
+            Self::Tcp(client) => client.into_report(),
+        }
     }
+}
+
+/// Opens a connection to the next address and notes how that went.
+async fn connect(
+    destination: &Destination,
+    report: &mut ConnectionReport,
+) -> Result<Wire, Failure> {
+    let address = destination.address();
+    let start = Instant::now();
+    report.attempt(address);
+    let wire = match (&destination.unix_socket, address) {
+        (Some(path), _) => Wire::unix(path).await,
+        (None, Some(address)) => Wire::tcp(address).await,
+        (None, None) => {
+            return Err(Failure::new(
+                FailureKind::Unreachable,
+                "the target has no address",
+            ));
+        }
+    };
+    report.attempted(since(start));
+    Ok(wire?)
 }
 
 /// Seconds since an instant.

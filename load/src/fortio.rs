@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod convert;
 mod document;
+mod events;
 mod flags;
 mod id;
 mod json;

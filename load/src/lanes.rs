@@ -1,17 +1,23 @@
 //! Runs connections that each follow a schedule of their own, as fortio's do.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::call::ConnectionReport;
 use crate::client::Client;
 use crate::clock::seconds;
+use crate::observer::Event;
 use crate::pacer::Wake;
 use crate::random::Random;
 use crate::schedule::{Lane, Split};
 use crate::worker::Floor;
 
 /// Runs the connections of one worker to their end.
-pub(crate) async fn run(floor: &Rc<Floor>, split: Split, clients: Vec<(usize, Client)>) -> Vec<ConnectionReport> {
+pub(crate) async fn run(
+    floor: &Rc<Floor>,
+    split: Split,
+    clients: Vec<(usize, Client)>,
+) -> Vec<ConnectionReport> {
     let mut tasks = Vec::with_capacity(clients.len());
     let mut reports = Vec::with_capacity(clients.len());
     for (index, client) in clients {
@@ -20,7 +26,12 @@ pub(crate) async fn run(floor: &Rc<Floor>, split: Split, clients: Vec<(usize, Cl
             continue;
         }
         let lane = Lane::of(&floor.load, &split, index);
-        tasks.push(tokio::task::spawn_local(follow(floor.clone(), lane, index, client)));
+        tasks.push(tokio::task::spawn_local(follow(
+            floor.clone(),
+            lane,
+            index,
+            client,
+        )));
     }
     for task in tasks {
         reports.extend(task.await);
@@ -28,37 +39,51 @@ pub(crate) async fn run(floor: &Rc<Floor>, split: Split, clients: Vec<(usize, Cl
     reports
 }
 
-async fn follow(floor: Rc<Floor>, lane: Lane, index: usize, mut client: Client) -> ConnectionReport {
+async fn follow(
+    floor: Rc<Floor>,
+    lane: Lane,
+    index: usize,
+    mut client: Client,
+) -> ConnectionReport {
     let mut random = Random::new(floor.load.seed, (index as u64) << 32 | 0x6a69);
     let mut call = 0;
     let mut due = lane.offset;
     if floor.pacer.until(due).await == Wake::Stopped {
         return client.into_report();
     }
+    let mut planned = None;
     loop {
         if lane.is_over(call, floor.clock.now()) {
+            planned = lane.calls;
             break;
         }
-        floor.call(&mut client, lane.qps.map(|_| due)).await;
+        floor
+            .call(&mut client, index, call, lane.qps.map(|_| due))
+            .await;
         let now = floor.clock.now();
         let Some((next, at)) = lane.after(call, now) else {
+            call += 1;
             break;
         };
         (call, due) = (next, at);
-        if lane.qps.is_none() {
-            if floor.pacer.is_stopped() {
-                break;
+        if lane.qps.is_some() {
+            if lane.jitter {
+                due = jittered(&mut random, now, due);
             }
-            continue;
+            floor.desk.tally().sleeps.record(signed_seconds(due, now));
+            floor.pacer.until(due).await;
         }
-        if lane.jitter {
-            due = jittered(&mut random, now, due);
-        }
-        floor.desk.tally().sleeps.record(signed_seconds(due, now));
-        if floor.pacer.until(due).await == Wake::Stopped {
+        if floor.control.is_stopped() {
             break;
         }
     }
+    let after = Duration::from_nanos(floor.clock.now().saturating_sub(lane.offset));
+    floor.observer.tell(|| Event::Ended {
+        connection: index,
+        after,
+        calls: call,
+        planned,
+    });
     client.into_report()
 }
 
@@ -70,7 +95,11 @@ fn jittered(random: &mut Random, now: u64, due: u64) -> u64 {
 
 /// Seconds from `now` to `due`, negative when it has passed.
 fn signed_seconds(due: u64, now: u64) -> f64 {
-    if due >= now { seconds(due - now) } else { -seconds(now - due) }
+    if due >= now {
+        seconds(due - now)
+    } else {
+        -seconds(now - due)
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +113,11 @@ mod tests {
             let moved = jittered(&mut random, 1_000_000, 2_000_000);
             assert!((1_900_000..=2_100_000).contains(&moved), "{moved}");
         }
-        assert_eq!(jittered(&mut random, 2_000_000, 1_000_000), 1_000_000, "late calls are not moved");
+        assert_eq!(
+            jittered(&mut random, 2_000_000, 1_000_000),
+            1_000_000,
+            "late calls are not moved"
+        );
     }
 
     #[test]

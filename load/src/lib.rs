@@ -28,7 +28,7 @@
 //! | `lanes`, `open` | the two models: fortio's rule, and one open schedule |
 //! | `client`, `request`, `framing`, `wire`, `alarm` | one call: bytes out, bytes in, deadline |
 //! | `call`, `failure`, `tally`, `latency`, `histogram` | what is counted |
-//! | `snapshot`, `result`, `summary` | what is told, during and after |
+//! | `observer`, `snapshot`, `result`, `summary` | what is told, during and after |
 //! | `fortio` | fortio's command line, texts and files |
 //! | `target` | a small server for demonstrations and tests |
 
@@ -49,6 +49,7 @@ mod histogram;
 mod lanes;
 mod latency;
 mod liberal;
+mod observer;
 mod open;
 mod pacer;
 mod plan;

@@ -23,7 +23,7 @@ struct Crew {
     floor: Rc<Floor>,
     schedule: OpenSchedule,
     /// Connections that were not needed yet.
-    fresh: RefCell<Vec<Client>>,
+    fresh: RefCell<Vec<(usize, Client)>>,
     /// Idle connections, the last used on top: few stay busy, the rest sleep.
     idle: RefCell<Vec<oneshot::Sender<()>>>,
     tasks: RefCell<Vec<JoinHandle<ConnectionReport>>>,
@@ -37,7 +37,7 @@ pub(crate) async fn run(
     schedule: OpenSchedule,
     clients: Vec<(usize, Client)>,
 ) -> Vec<ConnectionReport> {
-    let fresh = clients.into_iter().rev().map(|(_, client)| client).collect();
+    let fresh = clients.into_iter().rev().collect();
     let crew = Rc::new(Crew {
         floor: floor.clone(),
         schedule,
@@ -54,7 +54,12 @@ pub(crate) async fn run(
         let Some(task) = task else { break };
         reports.extend(task.await);
     }
-    reports.extend(crew.fresh.take().into_iter().map(Client::into_report));
+    reports.extend(
+        crew.fresh
+            .take()
+            .into_iter()
+            .map(|(_, client)| client.into_report()),
+    );
     if let Some(end) = schedule.end {
         // The period ends when it was planned to, not with its last call.
         floor.pacer.until(end).await;
@@ -75,8 +80,8 @@ impl Crew {
         }
         let fresh = self.fresh.borrow_mut().pop();
         match fresh {
-            Some(client) => {
-                let task = tokio::task::spawn_local(self.clone().serve(client));
+            Some((index, client)) => {
+                let task = tokio::task::spawn_local(self.clone().serve(index, client));
                 self.tasks.borrow_mut().push(task);
             }
             None => self.vacant.set(true),
@@ -89,14 +94,14 @@ impl Crew {
         self.idle.borrow_mut().clear();
     }
 
-    async fn serve(self: Rc<Self>, mut client: Client) -> ConnectionReport {
+    async fn serve(self: Rc<Self>, index: usize, mut client: Client) -> ConnectionReport {
         while !self.over.get() {
-            let Some(due) = self.lead().await else {
+            let Some((slot, due)) = self.lead().await else {
                 self.end();
                 break;
             };
             self.hand_over();
-            self.floor.call(&mut client, Some(due)).await;
+            self.floor.call(&mut client, index, slot, Some(due)).await;
             if self.over.get() {
                 break;
             }
@@ -113,16 +118,20 @@ impl Crew {
     }
 
     /// Takes the next call and waits for its time; `None` when there is no more.
-    async fn lead(&self) -> Option<u64> {
+    async fn lead(&self) -> Option<(u64, u64)> {
         let floor = &self.floor;
-        if floor.pacer.is_stopped() {
+        if floor.control.is_stopped() {
             return None;
         }
-        let due = self.schedule.due(floor.control.take_slot())?;
-        let last = self.schedule.end.map(|end| end.saturating_add(nanos(floor.load.timeout)));
+        let slot = floor.control.take_slot();
+        let due = self.schedule.due(slot)?;
+        let last = self
+            .schedule
+            .end
+            .map(|end| end.saturating_add(nanos(floor.load.timeout)));
         if last.is_some_and(|last| floor.clock.now() > last) {
             return None;
         }
-        (floor.pacer.until(due).await == Wake::Due).then_some(due)
+        (floor.pacer.until(due).await == Wake::Due).then_some((slot, due))
     }
 }

@@ -13,6 +13,7 @@ use crate::client::Destination;
 use crate::control::{Control, Desk};
 use crate::coordinator::Coordinator;
 use crate::error::LoadError;
+use crate::observer::Observer;
 use crate::plan::{Load, Rate, Warmup};
 use crate::program::Program;
 use crate::result::LoadResult;
@@ -34,6 +35,11 @@ const QPS_PER_WORKER: f64 = 20_000.0;
 /// The plan is out of bounds, the host has no address, or the system refuses a
 /// thread. What goes wrong later is counted in the result.
 pub fn start(load: Load) -> Result<Running, LoadError> {
+    start_observed(load, &Observer::default())
+}
+
+/// Starts a run whose calls are told to somebody.
+pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running, LoadError> {
     load.check()?;
     let addresses = addresses(&load)?;
     let destination = Arc::new(Destination::new(&load, addresses)?);
@@ -46,7 +52,9 @@ pub fn start(load: Load) -> Result<Running, LoadError> {
     };
     let workers = worker_count(&load, connections);
     let control = Arc::new(Control::new());
-    let desks: Vec<_> = (0..workers).map(|_| Arc::new(Desk::new(Tally::new(&load)))).collect();
+    let desks: Vec<_> = (0..workers)
+        .map(|_| Arc::new(Desk::new(Tally::new(&load))))
+        .collect();
     let gate = watch::Sender::new(Gate::Closed);
     let (report, reports) = mpsc::channel();
     for (index, desk) in desks.iter().enumerate() {
@@ -59,21 +67,32 @@ pub fn start(load: Load) -> Result<Running, LoadError> {
             control: control.clone(),
             desk: desk.clone(),
             workers,
+            observer: observer.clone(),
         };
-        let (gate, report) = (gate.subscribe(), report.clone());
-        spawn(format!("load-{index}"), move || {
-            worker::run(setup, gate, &report);
-        })?;
+        spawn_worker(setup, gate.subscribe(), report.clone())?;
     }
     drop(report);
     await_ready(&reports, workers)?;
     let snapshots = watch::Sender::new(Snapshot::default());
     let watcher = snapshots.subscribe();
     let (result, outcome) = oneshot::channel();
-    let coordinator =
-        Coordinator { load: load.clone(), program, control: control.clone(), desks, gate, reports, snapshots };
+    let coordinator = Coordinator {
+        load: load.clone(),
+        program,
+        control: control.clone(),
+        desks,
+        gate,
+        reports,
+        snapshots,
+        observer: observer.clone(),
+    };
     spawn("load".to_owned(), move || coordinator.run(result))?;
-    Ok(Running { load, control, snapshots: watcher, outcome: Some(outcome) })
+    Ok(Running {
+        load,
+        control,
+        snapshots: watcher,
+        outcome: Some(outcome),
+    })
 }
 
 /// A run that goes on. Dropping it cancels the run.
@@ -131,7 +150,10 @@ impl Running {
     ///
     /// Inside an async runtime, as blocking there would be a mistake.
     pub fn wait_blocking(mut self) -> LoadResult {
-        let result = self.outcome.take().and_then(|outcome| outcome.blocking_recv().ok());
+        let result = self
+            .outcome
+            .take()
+            .and_then(|outcome| outcome.blocking_recv().ok());
         result.unwrap_or_else(|| LoadResult::lost(self.load.clone()))
     }
 }
@@ -153,9 +175,22 @@ impl Canceller {
     }
 }
 
+fn spawn_worker(
+    setup: Setup,
+    gate: watch::Receiver<Gate>,
+    report: mpsc::Sender<Report>,
+) -> Result<(), LoadError> {
+    spawn(format!("load-{}", setup.index), move || {
+        worker::run(setup, gate, &report);
+    })
+}
+
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<(), LoadError> {
     let spawned = thread::Builder::new().name(name).spawn(body);
-    spawned.map(drop).map_err(|source| LoadError::System { what: "a thread", source })
+    spawned.map(drop).map_err(|source| LoadError::System {
+        what: "a thread",
+        source,
+    })
 }
 
 fn await_ready(reports: &Receiver<Report>, workers: usize) -> Result<(), LoadError> {
@@ -187,10 +222,17 @@ fn addresses(load: &Load) -> Result<Vec<SocketAddr>, LoadError> {
     let found = match (bare, port).to_socket_addrs() {
         Ok(found) => found.collect::<Vec<_>>(),
         Err(source) => {
-            return Err(LoadError::NoAddress { host, source: Some(source) });
+            return Err(LoadError::NoAddress {
+                host,
+                source: Some(source),
+            });
         }
     };
     let four: Vec<_> = found.iter().copied().filter(SocketAddr::is_ipv4).collect();
     let chosen = if four.is_empty() { found } else { four };
-    if chosen.is_empty() { Err(LoadError::NoAddress { host, source: None }) } else { Ok(chosen) }
+    if chosen.is_empty() {
+        Err(LoadError::NoAddress { host, source: None })
+    } else {
+        Ok(chosen)
+    }
 }

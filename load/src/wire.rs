@@ -66,6 +66,15 @@ impl Wire {
         Ok(())
     }
 
+    /// Closes the sending half: the other side sees the end of what we say.
+    pub(crate) async fn finish(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|cx| match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        })
+        .await
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, into),

@@ -15,6 +15,7 @@ use crate::client::{Client, Destination};
 use crate::clock::RunClock;
 use crate::control::{Control, Desk};
 use crate::lanes;
+use crate::observer::{Event, Observer};
 use crate::open;
 use crate::pacer::{self, Pacer};
 use crate::plan::{Load, Warmup};
@@ -74,6 +75,7 @@ pub(crate) struct Setup {
     pub(crate) control: Arc<Control>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) workers: usize,
+    pub(crate) observer: Observer,
 }
 
 /// What the tasks of a running worker share.
@@ -83,26 +85,60 @@ pub(crate) struct Floor {
     pub(crate) desk: Arc<Desk>,
     pub(crate) clock: RunClock,
     pub(crate) pacer: Rc<Pacer>,
+    pub(crate) observer: Observer,
 }
 
 impl Floor {
-    /// Makes one call that was due at a moment and counts it.
-    pub(crate) async fn call(&self, client: &mut Client, due: Option<u64>) -> Outcome {
+    /// Makes call `iter` of a connection, due at a moment (or at once), and counts it.
+    pub(crate) async fn call(
+        &self,
+        client: &mut Client,
+        connection: usize,
+        iter: u64,
+        due: Option<u64>,
+    ) {
         let start = Instant::now();
         let sent = self.clock.at(start);
         self.desk.note_start();
         let outcome = client.call(start).await;
         let done = self.clock.now();
-        let due = due.unwrap_or(sent);
-        let phase = self.control.phase_at(due);
-        self.desk.tally().record(Times { due, sent, done }, phase, &outcome);
+        let times = Times {
+            due: due.unwrap_or(sent),
+            sent,
+            done,
+        };
+        let phase = self.control.phase_at(times.due);
+        self.desk.tally().record(times, phase, &outcome);
         if outcome.is_answered() {
             self.control.note_answer(done);
         }
         if self.load.abort_on == Some(outcome.code) {
             self.control.stop();
         }
-        outcome
+        self.observe(connection, iter, times, outcome);
+    }
+
+    fn observe(&self, connection: usize, iter: u64, times: Times, outcome: Outcome) {
+        let Outcome {
+            code,
+            failure,
+            size,
+            retried,
+            ..
+        } = outcome;
+        if let Some(access) = &self.observer.access {
+            access.record(&self.clock, times, connection, iter, failure.as_ref(), code);
+        }
+        if retried {
+            self.observer.tell(|| Event::Replaced { connection });
+        }
+        if let Some(failure) = failure {
+            self.observer.tell(|| Event::Failed {
+                connection,
+                failure,
+                size,
+            });
+        }
     }
 }
 
@@ -123,7 +159,9 @@ pub(crate) fn run(setup: Setup, gate: watch::Receiver<Gate>, reports: &Sender<Re
 
 fn prepare() -> Result<(LocalRuntime, OwnedFd), (&'static str, io::Error)> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().build_local(tokio::runtime::LocalOptions::default());
+    let runtime = builder
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
     let runtime = runtime.map_err(|error| ("an event loop", error))?;
     let timer = pacer::timer().map_err(|error| ("a timer", error))?;
     Ok((runtime, timer))
@@ -144,11 +182,17 @@ async fn work(
         return Vec::new();
     }
     let mut clients = setup.clients();
-    let cold = warm_up(&setup.load, &mut clients).await;
+    let cold = warm_up(&setup.load, &setup.observer, &mut clients).await;
     let _ = reports.send(Report::Warm(cold));
-    let told = gate.wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort)).await.map(|gate| *gate);
+    let told = gate
+        .wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort))
+        .await
+        .map(|gate| *gate);
     let Ok(Gate::Go(clock)) = told else {
-        return clients.into_iter().map(|(_, client)| client.into_report()).collect();
+        return clients
+            .into_iter()
+            .map(|(_, client)| client.into_report())
+            .collect();
     };
     let Ok(pacer) = Pacer::new(timer, clock, setup.slack()) else {
         return Vec::new();
@@ -159,6 +203,7 @@ async fn work(
         desk: setup.desk.clone(),
         clock,
         pacer: pacer.clone(),
+        observer: setup.observer.clone(),
     });
     let driver = tokio::task::spawn_local(pacer.clone().drive());
     let control = setup.control.clone();
@@ -193,40 +238,61 @@ impl Setup {
 }
 
 /// Makes one uncounted call on each connection; gives the failure that counts.
-async fn warm_up(load: &Load, clients: &mut Vec<(usize, Client)>) -> Option<ColdStart> {
-    if load.warmup == Warmup::None {
-        return None;
-    }
+async fn warm_up(
+    load: &Load,
+    observer: &Observer,
+    clients: &mut Vec<(usize, Client)>,
+) -> Option<ColdStart> {
     let mut cold = None;
-    let mut note = |index: usize, outcome: &Outcome| {
-        if let Some(failure) = &outcome.failure
-            && !load.allow_initial_errors
-        {
-            let cause = if outcome.is_answered() { failure.kind.to_string() } else { failure.detail.clone() };
-            cold = Some(ColdStart { connection: index, code: outcome.code, size: outcome.size, cause });
+    let mut note = |connection: usize, outcome: Outcome| {
+        let (answered, code, size) = (outcome.is_answered(), outcome.code, outcome.size);
+        let Some(failure) = outcome.failure else {
+            return false;
+        };
+        observer.tell(|| Event::Failed {
+            connection,
+            failure: failure.clone(),
+            size,
+        });
+        // An echo server that is not there yet is no reason to give up, as fortio has it.
+        if load.allow_initial_errors || load.url.scheme() == "tcp" {
+            return false;
         }
-        cold.is_some()
+        let cause = if answered {
+            failure.kind.to_string()
+        } else {
+            format!("{}: {}", failure.kind, failure.detail)
+        };
+        cold = Some(ColdStart {
+            connection,
+            code,
+            size,
+            cause,
+        });
+        true
     };
-    if load.warmup == Warmup::Sequential {
-        for (index, client) in clients.iter_mut() {
-            if note(*index, &client.call(Instant::now()).await) {
-                break;
+    match load.warmup {
+        Warmup::None => return None,
+        Warmup::Sequential => {
+            for (index, client) in clients.iter_mut() {
+                if note(*index, client.call(Instant::now()).await) {
+                    break;
+                }
             }
+            return cold;
         }
-        return cold;
+        Warmup::Parallel => {}
     }
-    let calls: Vec<_> = clients
-        .drain(..)
-        .map(|(index, mut client)| {
-            tokio::task::spawn_local(async move {
-                let outcome = client.call(Instant::now()).await;
-                (index, client, outcome)
-            })
+    let warm = |(index, mut client): (usize, Client)| {
+        tokio::task::spawn_local(async move {
+            let outcome = client.call(Instant::now()).await;
+            (index, client, outcome)
         })
-        .collect();
+    };
+    let calls: Vec<_> = clients.drain(..).map(warm).collect();
     for call in calls {
         if let Ok((index, client, outcome)) = call.await {
-            note(index, &outcome);
+            note(index, outcome);
             clients.push((index, client));
         }
     }

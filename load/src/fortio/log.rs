@@ -1,7 +1,6 @@
 //! fortio's log lines: one JSON object each, where standard error is no terminal.
 
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -14,6 +13,7 @@ pub(super) enum Level {
     Verbose,
     Info,
     Warning,
+    Error,
     Fatal,
 }
 
@@ -23,6 +23,7 @@ impl Level {
             Self::Verbose => "trace",
             Self::Info => "info",
             Self::Warning => "warn",
+            Self::Error => "err",
             Self::Fatal => "fatal",
         }
     }
@@ -51,11 +52,16 @@ impl<'a> Log<'a> {
 
     /// Writes a line, if its level is shown. There are no goroutines and no Go
     /// files here, so `r`, `file` and `line` are left out.
-    pub(super) fn line(&mut self, level: Level, message: &str, fields: &[(&str, Value)]) -> io::Result<()> {
+    pub(super) fn line(
+        &mut self,
+        level: Level,
+        message: &str,
+        fields: &[(&str, Value)],
+    ) -> io::Result<()> {
         if !self.shows(level) {
             return Ok(());
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = crate::observer::wall();
         let (seconds, micros) = (since.as_secs(), since.subsec_micros());
         write!(
             self.out,

@@ -1,0 +1,1 @@
+//! The control server, spoken to as any HTTP client would.
