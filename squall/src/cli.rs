@@ -99,9 +99,12 @@ impl Command {
 /// Runs the command line of this process and returns its exit code: a verdict's (0 to 3), 64 for wrong usage, 65 for
 /// an invalid file, 70 for an internal failure.
 pub fn main() -> ExitCode {
-    // A plug-in's panic is caught by the engine; what is left would be ours, and must not look like a verdict.
-    let code = catch_unwind(AssertUnwindSafe(|| dispatch(std::env::args_os().collect())));
-    ExitCode::from(code.unwrap_or(INTERNAL))
+    ExitCode::from(guarded(|| dispatch(std::env::args_os().collect())))
+}
+
+/// A plug-in's panic is caught by the engine; what is left would be ours, and must not look like a verdict.
+fn guarded(work: impl FnOnce() -> u8) -> u8 {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(INTERNAL)
 }
 
 fn dispatch(arguments: Vec<OsString>) -> u8 {
@@ -134,6 +137,12 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_panic_is_an_internal_failure() {
+        assert_eq!(guarded(|| panic!("on purpose")), 70);
+        assert_eq!(guarded(|| 3), 3);
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Fault for HoldPort {
     }
 }
 
-/// Whether the kernel's table of TCP sockets (proc_pid_net(5)) has a listener (state 0A) on that port of 127.0.0.1.
+/// Whether the kernel's table of TCP sockets (`proc_pid_net(5)`) has a listener (state 0A) on that port of 127.0.0.1.
 fn listens(table: &str, port: u16) -> bool {
     let address = format!("{:08X}:{port:04X}", u32::from_ne_bytes([127, 0, 0, 1]));
     table.lines().any(|line| {

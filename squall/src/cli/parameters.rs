@@ -66,8 +66,8 @@ fn only(list: &Value) -> Option<&Value> {
 }
 
 /// The type of a parameter in words.
-fn kind(root: &Value, schema: &Value, depth: usize) -> String {
-    let schema = resolve(root, schema);
+fn kind(root: &Value, named: &Value, depth: usize) -> String {
+    let schema = resolve(root, named);
     if let Some(values) = schema["enum"].as_array().or_else(|| schema["oneOf"].as_array()) {
         let words = values.iter().map(|value| value.get("const").unwrap_or(value));
         let words: Vec<String> = words.filter(|value| !value.is_object()).map(code).collect();
@@ -82,7 +82,7 @@ fn kind(root: &Value, schema: &Value, depth: usize) -> String {
             let names: Vec<&str> = names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect();
             names.join(" or ")
         }
-        _ => "any".to_owned(),
+        _ => last_of_reference(named).unwrap_or_else(|| "any".to_owned()),
     };
     if name == "array" && depth > 0 {
         return format!("list of {}", kind(root, &schema["items"], depth - 1));
@@ -90,14 +90,24 @@ fn kind(root: &Value, schema: &Value, depth: usize) -> String {
     name + &bounds(schema)
 }
 
+/// A schema that says nothing of its type is known by the name under which it is referred to.
+fn last_of_reference(schema: &Value) -> Option<String> {
+    let name = schema["$ref"].as_str()?.rsplit('/').next()?;
+    Some(name.to_lowercase())
+}
+
+/// Bounds beyond this are those of a machine's integer, not the author's.
+const WIDE: f64 = 4_294_967_295.0;
+
 fn bounds(schema: &Value) -> String {
     let least = schema["minimum"].as_f64().or_else(|| schema["exclusiveMinimum"].as_f64());
     let least = least.map(|least| {
         let strict = schema["exclusiveMinimum"].is_number() && !schema["minimum"].is_number();
-        format!(" {} {least}", if strict { ">" } else { "≥" })
+        format!("{} {least}", if strict { ">" } else { "≥" })
     });
-    let most = schema["maximum"].as_f64().map(|most| format!(" ≤ {most}"));
-    [least, most].into_iter().flatten().collect::<Vec<_>>().join(",")
+    let most = schema["maximum"].as_f64().filter(|most| *most < WIDE).map(|most| format!("≤ {most}"));
+    let both: Vec<String> = [least, most].into_iter().flatten().collect();
+    if both.is_empty() { String::new() } else { format!(" ({})", both.join(", ")) }
 }
 
 fn code(value: &Value) -> String {
@@ -119,10 +129,11 @@ mod tests {
                 "target": {"allOf": [{"$ref": "#/definitions/Target"}], "description": "Where to."},
                 "engine": {"enum": ["auto", "fortio"], "default": "auto"},
                 "argv": {"type": "array", "items": {"type": "string"}},
+                "checks": {"type": "array", "items": {"$ref": "#/definitions/Probe"}},
                 "pid": {"type": ["integer", "null"], "minimum": 2, "maximum": 9},
             },
             "required": ["target"],
-            "definitions": {"Target": {
+            "definitions": {"Probe": {"allOf": [{"if": {}}, {"if": {}}]}, "Target": {
                 "type": "object",
                 "properties": {"qps": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}}
             }}
@@ -137,14 +148,15 @@ mod tests {
             rows,
             [
                 ("argv", "list of string", false),
+                ("checks", "list of probe", false),
                 ("engine", "`auto` or `fortio`", false),
-                ("pid", "integer ≥ 2, ≤ 9", false),
+                ("pid", "integer (≥ 2, ≤ 9)", false),
                 ("target", "object", true),
-                ("target.qps", "integer ≥ 1", false),
+                ("target.qps", "integer (≥ 1)", false),
             ]
         );
-        assert_eq!(found[1].default, "auto");
-        assert_eq!(found[3].description, "Where to.");
+        assert_eq!(found[2].default, "auto");
+        assert_eq!(found[4].description, "Where to.");
     }
 
     #[test]

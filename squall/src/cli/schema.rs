@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     match args.profile {
         Which::Editor => print_json(&schema(kind, Profile::Editor))?,
         Which::Plain => print_json(&schema(kind, Profile::Plain))?,
-        Which::Tools => print_json(&tools())?,
+        Which::Tools => print_json(&tools(&chaos_core::FAULTS))?,
     }
     Ok(0)
 }
