@@ -22,7 +22,7 @@ fn err(output: &Output) -> String {
 fn wrong_usage_is_64_and_says_what_would_be_right() {
     let rows: [(&[&str], &str); 6] = [
         (&[], "Usage: squall"),
-        (&["rnu", "x"], "similar subcommand exists: 'run'"),
+        (&["vaildate", "x"], "similar subcommand exists: 'validate'"),
         (&["run"], "<FILE>"),
         (&["explain", "pause_proces"], "pause_process"),
         (&["run", "f", "--max-qps", "NaN"], "write a number above 0"),

@@ -38,7 +38,7 @@ pub(crate) enum Failure {
         source: std::io::Error,
     },
     /// A task file, or what was typed for one, is not what it should be.
-    #[error("{}", rendered.trim_end())]
+    #[error("{}", first(.diagnostics))]
     Invalid {
         /// Its problems as text, where each begins with `error` or `warning`.
         rendered: String,
@@ -57,6 +57,15 @@ pub(crate) enum Failure {
     /// Something that should not happen.
     #[error("{0}")]
     Internal(String),
+}
+
+fn first(diagnostics: &[Diagnostic]) -> String {
+    let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+    let first = errors.next().map_or_else(|| "invalid".to_owned(), |first| first.message.clone());
+    match errors.count() {
+        0 => first,
+        more => format!("{first}, and {more} more"),
+    }
 }
 
 impl Failure {

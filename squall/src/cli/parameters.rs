@@ -66,8 +66,8 @@ fn only(list: &Value) -> Option<&Value> {
 }
 
 /// The type of a parameter in words.
-fn kind(root: &Value, named: &Value, depth: usize) -> String {
-    let schema = resolve(root, named);
+fn kind(root: &Value, own: &Value, depth: usize) -> String {
+    let schema = resolve(root, own);
     if let Some(values) = schema["enum"].as_array().or_else(|| schema["oneOf"].as_array()) {
         let words = values.iter().map(|value| value.get("const").unwrap_or(value));
         let words: Vec<String> = words.filter(|value| !value.is_object()).map(code).collect();
@@ -82,7 +82,7 @@ fn kind(root: &Value, named: &Value, depth: usize) -> String {
             let names: Vec<&str> = names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect();
             names.join(" or ")
         }
-        _ => last_of_reference(named).unwrap_or_else(|| "any".to_owned()),
+        _ => last_of_reference(own).unwrap_or_else(|| "any".to_owned()),
     };
     if name == "array" && depth > 0 {
         return format!("list of {}", kind(root, &schema["items"], depth - 1));
