@@ -2,16 +2,21 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use crate::error::TaskError;
 use crate::process;
 
-/// The root of the workspace: the folder above this crate.
+/// The root of the workspace: the folder above this crate, as cargo says it when it runs us. What it was when this was
+/// compiled is only the second choice: a copied workspace shares the compiled program.
 pub(crate) fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let here = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        here.parent().map_or(here.clone(), Path::to_owned)
+    })
 }
 
 /// The build folder, where installed tools are put too.
