@@ -100,7 +100,7 @@ async fn it_stops_a_real_process_and_the_step_lets_it_go_on() {
     let step: Box<dyn chaos_core::DynUndoStep> = serde_json::from_value(raw).unwrap();
     let cx = UndoContext::new(Arc::new(RealClock::new()), Duration::from_secs(30));
     assert_eq!(step.undo(&cx).await.unwrap(), Undone::Reverted(format!("process {} goes on", child.pid())));
-    assert_eq!(child.state(), 'S');
+    assert_ne!(child.state(), 'T');
 }
 
 #[tokio::test]
