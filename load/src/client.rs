@@ -40,10 +40,6 @@ pub(crate) struct Destination {
 impl Destination {
     /// Prepares the request of a plan for addresses that are known.
     pub(crate) fn new(load: &Load, addresses: Vec<SocketAddr>) -> Result<Self, LoadError> {
-<<<<<<< HEAD
-        if load.url.scheme() != "http" {
-            return Err(LoadError::MissingFeature { what: "https", feature: "tls" });
-=======
         let transport = &load.transport;
         if transport.standard || transport.h2 || transport.follow_redirects {
             return Err(LoadError::MissingFeature {
@@ -56,7 +52,6 @@ impl Destination {
                 what: "https",
                 feature: "tls",
             });
->>>>>>> load-m2
         }
         Ok(Self {
             request: Request::of(load),

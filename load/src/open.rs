@@ -37,11 +37,7 @@ pub(crate) async fn run(
     schedule: OpenSchedule,
     clients: Vec<(usize, Client)>,
 ) -> Vec<ConnectionReport> {
-<<<<<<< HEAD
-    let fresh = clients.into_iter().rev().map(|(_, client)| client).collect();
-=======
     let fresh = clients.into_iter().rev().collect();
->>>>>>> load-m2
     let crew = Rc::new(Crew {
         floor: floor.clone(),
         schedule,
@@ -127,17 +123,12 @@ impl Crew {
         if floor.control.is_stopped() {
             return None;
         }
-<<<<<<< HEAD
-        let due = self.schedule.due(floor.control.take_slot())?;
-        let last = self.schedule.end.map(|end| end.saturating_add(nanos(floor.load.timeout)));
-=======
         let slot = floor.control.take_slot();
         let due = self.schedule.due(slot)?;
         let last = self
             .schedule
             .end
             .map(|end| end.saturating_add(nanos(floor.load.timeout)));
->>>>>>> load-m2
         if last.is_some_and(|last| floor.clock.now() > last) {
             return None;
         }

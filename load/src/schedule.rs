@@ -36,7 +36,12 @@ impl Split {
         };
         let total = match load.stop {
             Stop::Never => {
-                return Self { threads: asked, each: 0, left: 0, lowered: None };
+                return Self {
+                    threads: asked,
+                    each: 0,
+                    left: 0,
+                    lowered: None,
+                };
             }
             Stop::Count(calls) => calls,
             #[expect(
@@ -48,28 +53,56 @@ impl Split {
         };
         if total < 2 {
             let left = i64::try_from(total).unwrap_or(0) - 2;
-            let left = if matches!(load.stop, Stop::Count(_)) { left } else { 0 };
-            return Self { threads: 1, each: 2, left, lowered: Some(Lowered::ToMinimum) };
+            let left = if matches!(load.stop, Stop::Count(_)) {
+                left
+            } else {
+                0
+            };
+            return Self {
+                threads: 1,
+                each: 2,
+                left,
+                lowered: Some(Lowered::ToMinimum),
+            };
         }
         let half = usize::try_from(total / 2).unwrap_or(usize::MAX);
-        let (threads, lowered) = if half < asked { (half, Some(Lowered::ToHalf(total))) } else { (asked, None) };
+        let (threads, lowered) = if half < asked {
+            (half, Some(Lowered::ToHalf(total)))
+        } else {
+            (asked, None)
+        };
         let each = total / threads as u64;
         let left = match load.stop {
             Stop::Count(_) => i64::try_from(total - each * threads as u64).unwrap_or(0),
             _ => 0,
         };
-        Self { threads, each, left, lowered }
+        Self {
+            threads,
+            each,
+            left,
+            lowered,
+        }
     }
 
     fn at_full_speed(stop: Stop, asked: usize) -> Self {
         let Stop::Count(calls) = stop else {
-            return Self { threads: asked, each: 0, left: 0, lowered: None };
+            return Self {
+                threads: asked,
+                each: 0,
+                left: 0,
+                lowered: None,
+            };
         };
         // fortio starts a connection for nothing here and overshoots; ours takes exactly `calls`.
         let threads = asked.min(usize::try_from(calls).unwrap_or(usize::MAX));
         let each = calls / threads as u64;
         let left = i64::try_from(calls - each * threads as u64).unwrap_or(0);
-        Self { threads, each, left, lowered: None }
+        Self {
+            threads,
+            each,
+            left,
+            lowered: None,
+        }
     }
 
     /// Calls of one connection; `None` without a number.
@@ -108,7 +141,11 @@ impl Lane {
     /// The schedule of connection `index` of a plan.
     pub(crate) fn of(load: &Load, split: &Split, index: usize) -> Self {
         let (uniform, jitter, nocatchup) = match load.model {
-            Model::Fortio { uniform, jitter, nocatchup } => (uniform, jitter, nocatchup),
+            Model::Fortio {
+                uniform,
+                jitter,
+                nocatchup,
+            } => (uniform, jitter, nocatchup),
             Model::Open => (false, false, false),
         };
         let qps = match load.rate {
@@ -126,7 +163,14 @@ impl Lane {
             Stop::After(time) => Some(nanos(time)),
             Stop::Count(_) | Stop::Never => None,
         };
-        Self { qps, calls: split.calls(index), offset, end, jitter, nocatchup }
+        Self {
+            qps,
+            calls: split.calls(index),
+            offset,
+            end,
+            jitter,
+            nocatchup,
+        }
     }
 
     /// When call `i` is due. With `N` calls an interval is `N / (N - 1)` times
@@ -135,7 +179,10 @@ impl Lane {
         let Some(qps) = self.qps else {
             return self.offset;
         };
-        #[expect(clippy::cast_precision_loss, reason = "fortio computes in doubles too; 2^52 calls are enough")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "fortio computes in doubles too; 2^52 calls are enough"
+        )]
         let elapsed = match self.calls {
             Some(calls) if calls > 1 => (i as f64 + i as f64 / (calls - 1) as f64) / qps,
             _ => i as f64 / qps,
@@ -167,8 +214,18 @@ impl Lane {
         };
         // The inverse of `due`, then put right by at most one step of rounding.
         #[expect(clippy::cast_precision_loss, reason = "2^52 calls are enough")]
-        let share = self.calls.map_or(1.0, |calls| if calls > 1 { (calls - 1) as f64 / calls as f64 } else { 1.0 });
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and cut on purpose")]
+        let share = self.calls.map_or(1.0, |calls| {
+            if calls > 1 {
+                (calls - 1) as f64 / calls as f64
+            } else {
+                1.0
+            }
+        });
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive, and cut on purpose"
+        )]
         let mut calls = (crate::clock::seconds(since) * qps * share) as u64 + 1;
         if self.due(calls) <= now {
             calls += 1;
@@ -180,7 +237,8 @@ impl Lane {
     /// least two calls, and its very last one.
     pub(crate) fn is_over(&self, i: u64, now: u64) -> bool {
         let Some(end) = self.end else { return false };
-        now > end && (self.qps.is_none() || (i >= 2 && self.calls.is_none_or(|calls| i + 1 != calls)))
+        now > end
+            && (self.qps.is_none() || (i >= 2 && self.calls.is_none_or(|calls| i + 1 != calls)))
     }
 }
 
@@ -223,15 +281,6 @@ impl OpenSchedule {
     }
 }
 
-<<<<<<< HEAD
-/// `qps x time`, at least one; a product that is whole but for rounding counts as whole.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and cut on purpose")]
-fn calls_within(qps: f64, time: Duration) -> u64 {
-    let calls = qps * time.as_secs_f64();
-    let whole = calls.round();
-    let calls = if (calls - whole).abs() < 1e-9 * whole.max(1.0) { whole } else { calls.floor() };
-    (calls as u64).max(1)
-=======
 /// `qps x time`; a product that is whole but for rounding counts as whole.
 #[expect(
     clippy::cast_possible_truncation,
@@ -247,7 +296,6 @@ fn calls_within(qps: f64, time: Duration) -> u64 {
         calls.floor()
     };
     calls as u64
->>>>>>> load-m2
 }
 
 #[expect(

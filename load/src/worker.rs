@@ -102,11 +102,6 @@ impl Floor {
         self.desk.note_start();
         let outcome = client.call(start).await;
         let done = self.clock.now();
-<<<<<<< HEAD
-        let due = due.unwrap_or(sent);
-        let phase = self.control.phase_at(due);
-        self.desk.tally().record(Times { due, sent, done }, phase, &outcome);
-=======
         let times = Times {
             due: due.unwrap_or(sent),
             sent,
@@ -114,7 +109,6 @@ impl Floor {
         };
         let phase = self.control.phase_at(times.due);
         self.desk.tally().record(times, phase, &outcome);
->>>>>>> load-m2
         if outcome.is_answered() {
             self.control.note_answer(done);
         }
@@ -165,7 +159,9 @@ pub(crate) fn run(setup: Setup, gate: watch::Receiver<Gate>, reports: &Sender<Re
 
 fn prepare() -> Result<(LocalRuntime, OwnedFd), (&'static str, io::Error)> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().build_local(tokio::runtime::LocalOptions::default());
+    let runtime = builder
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
     let runtime = runtime.map_err(|error| ("an event loop", error))?;
     let timer = pacer::timer().map_err(|error| ("a timer", error))?;
     Ok((runtime, timer))
@@ -188,9 +184,15 @@ async fn work(
     let mut clients = setup.clients();
     let cold = warm_up(&setup.load, &setup.observer, &mut clients).await;
     let _ = reports.send(Report::Warm(cold));
-    let told = gate.wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort)).await.map(|gate| *gate);
+    let told = gate
+        .wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort))
+        .await
+        .map(|gate| *gate);
     let Ok(Gate::Go(clock)) = told else {
-        return clients.into_iter().map(|(_, client)| client.into_report()).collect();
+        return clients
+            .into_iter()
+            .map(|(_, client)| client.into_report())
+            .collect();
     };
     let Ok(pacer) = Pacer::new(timer, clock, setup.slack()) else {
         return Vec::new();
@@ -242,14 +244,6 @@ async fn warm_up(
     clients: &mut Vec<(usize, Client)>,
 ) -> Option<ColdStart> {
     let mut cold = None;
-<<<<<<< HEAD
-    let mut note = |index: usize, outcome: &Outcome| {
-        if let Some(failure) = &outcome.failure
-            && !load.allow_initial_errors
-        {
-            let cause = if outcome.is_answered() { failure.kind.to_string() } else { failure.detail.clone() };
-            cold = Some(ColdStart { connection: index, code: outcome.code, size: outcome.size, cause });
-=======
     let mut note = |connection: usize, outcome: Outcome| {
         let (answered, code, size) = (outcome.is_answered(), outcome.code, outcome.size);
         let Some(failure) = outcome.failure else {
@@ -263,7 +257,6 @@ async fn warm_up(
         // An echo server that is not there yet is no reason to give up, as fortio has it.
         if load.allow_initial_errors || load.url.scheme() == "tcp" {
             return false;
->>>>>>> load-m2
         }
         let cause = if answered {
             failure.kind.to_string()

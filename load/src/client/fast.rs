@@ -38,7 +38,12 @@ impl FastClient {
     pub(crate) fn new(destination: Arc<Destination>, index: usize) -> Self {
         Self {
             alarm: None,
-            line: Line { wire: None, buffer: Vec::new(), left: 0, seen: 0 },
+            line: Line {
+                wire: None,
+                buffer: Vec::new(),
+                left: 0,
+                seen: 0,
+            },
             scratch: Vec::new(),
             random: Random::new(destination.seed, index as u64),
             report: destination.report(index),
@@ -53,7 +58,14 @@ impl FastClient {
     /// Makes one call. A kept connection that turns out dead before any byte of
     /// an answer is replaced once, inside the same call and its deadline.
     pub(crate) async fn call(&mut self, sent: Instant) -> Outcome {
-        let Self { destination, alarm, line, scratch, random, report } = self;
+        let Self {
+            destination,
+            alarm,
+            line,
+            scratch,
+            random,
+            report,
+        } = self;
         let deadline = sent + destination.timeout;
         let alarm = alarm.get_or_insert_with(|| Alarm::new(deadline));
         alarm.set(deadline);
@@ -76,7 +88,10 @@ impl FastClient {
             result
         } else {
             report.abandoned(since(sent));
-            Err(Failure::new(FailureKind::Timeout, "no complete answer in time"))
+            Err(Failure::new(
+                FailureKind::Timeout,
+                "no complete answer in time",
+            ))
         };
         let mut outcome = result.unwrap_or_else(|failure| {
             line.wire = None;
@@ -124,7 +139,9 @@ impl Line {
     }
 
     async fn answer(&mut self, bodiless: bool) -> Result<Outcome, Failure> {
-        let Self { wire, buffer, seen, .. } = self;
+        let Self {
+            wire, buffer, seen, ..
+        } = self;
         let Some(wire) = wire.as_mut() else {
             return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
         };
@@ -136,7 +153,10 @@ impl Line {
         loop {
             if filled == buffer.len() {
                 if filled >= MAX_BUFFER {
-                    return Err(Failure::new(FailureKind::HeadTooLarge, "the head of the answer has no end"));
+                    return Err(Failure::new(
+                        FailureKind::HeadTooLarge,
+                        "the head of the answer has no end",
+                    ));
                 }
                 buffer.resize(filled * 2, 0);
             }
@@ -144,9 +164,10 @@ impl Line {
             if read == 0 {
                 return match framing.end_of_stream() {
                     Ok(()) => Ok(outcome(&framing, *seen, 0)),
-                    Err(_) if *seen == 0 => {
-                        Err(Failure::new(FailureKind::Closed, "the connection ended before an answer"))
-                    }
+                    Err(_) if *seen == 0 => Err(Failure::new(
+                        FailureKind::Closed,
+                        "the connection ended before an answer",
+                    )),
                     Err(malformed) => Err(malformed.into()),
                 };
             }
@@ -176,30 +197,16 @@ impl Line {
     }
 }
 
-<<<<<<< HEAD
-async fn connect(destination: &Destination, report: &mut ConnectionReport) -> Result<Wire, Failure> {
-    let address = destination.address();
-    let start = Instant::now();
-    report.attempt(address);
-    let wire = match (&destination.unix_socket, address) {
-        (Some(path), _) => Wire::unix(path).await,
-        (None, Some(address)) => Wire::tcp(address).await,
-        (None, None) => {
-            return Err(Failure::new(FailureKind::Unreachable, "the target has no address"));
-        }
-    };
-    report.attempted(since(start));
-    Ok(wire?)
-}
-
-=======
->>>>>>> load-m2
 /// Turns a complete answer into an outcome. An error status costs the connection
 /// and its head is not measured, both as fortio has it.
 fn outcome(framing: &Framing, seen: u64, stray: u64) -> Outcome {
     let ok = is_ok(framing.status);
-    let failure =
-        (!ok).then(|| Failure::new(FailureKind::Status(framing.status), format!("HTTP status {}", framing.status)));
+    let failure = (!ok).then(|| {
+        Failure::new(
+            FailureKind::Status(framing.status),
+            format!("HTTP status {}", framing.status),
+        )
+    });
     Outcome {
         code: i32::from(framing.status),
         failure,

@@ -31,7 +31,9 @@ pub enum FortioArgError {
         name: String,
     },
     /// The command, flag or target is one that only a real fortio serves.
-    #[error("`{what}` needs a real fortio: this engine only makes load (`load`) over http, https and tcp")]
+    #[error(
+        "`{what}` needs a real fortio: this engine only makes load (`load`) over http, https and tcp"
+    )]
     NotServed {
         /// What was asked for.
         what: String,
@@ -126,7 +128,10 @@ impl FortioArgError {
 
 /// How much is written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are fortio's own levels and say all there is")]
+#[expect(
+    missing_docs,
+    reason = "the names are fortio's own levels and say all there is"
+)]
 pub enum LogLevel {
     Debug,
     Verbose,
@@ -193,12 +198,16 @@ pub fn parse(argv: &[String]) -> Result<FortioCommand, FortioArgError> {
     match command.as_str() {
         "load" => {}
         "help" => return Err(FortioArgError::Help),
-        "server" | "curl" | "report" | "redirect" | "nc" | "tcp-echo" | "udp-echo" | "proxies" | "grpcping"
-        | "script" | "version" | "buildinfo" => {
-            return Err(FortioArgError::NotServed { what: command.clone() });
+        "server" | "curl" | "report" | "redirect" | "nc" | "tcp-echo" | "udp-echo" | "proxies"
+        | "grpcping" | "script" | "version" | "buildinfo" => {
+            return Err(FortioArgError::NotServed {
+                what: command.clone(),
+            });
         }
         _ => {
-            return Err(FortioArgError::UnknownCommand { name: command.clone() });
+            return Err(FortioArgError::UnknownCommand {
+                name: command.clone(),
+            });
         }
     }
     let (given, rest) = flags::split(rest)?;
@@ -208,14 +217,20 @@ pub fn parse(argv: &[String]) -> Result<FortioCommand, FortioArgError> {
         [target] => target,
         more => {
             let flag_behind = more[1..].iter().any(|word| flags::is_flag(word));
-            return Err(FortioArgError::ExtraWords { count: more.len(), flag_behind });
+            return Err(FortioArgError::ExtraWords {
+                count: more.len(),
+                flag_behind,
+            });
         }
     };
     draft.finish(target)
 }
 
 /// The values of the flags, before the target is known.
-#[expect(clippy::struct_excessive_bools, reason = "each one is a flag of fortio's, independent of the rest")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each one is a flag of fortio's, independent of the rest"
+)]
 struct Draft {
     command: FortioCommand,
     duration: Option<Duration>,
@@ -246,11 +261,16 @@ impl Draft {
                 Use::Obeyed => draft.set(flag)?,
                 Use::Silent => {}
                 Use::Ignored => {
-                    draft.command.warnings.push(format!("flag -{} has no effect on a load run", flag.name));
+                    draft
+                        .command
+                        .warnings
+                        .push(format!("flag -{} has no effect on a load run", flag.name));
                 }
                 Use::Refused if flag.value == "false" => {}
                 Use::Refused => {
-                    return Err(FortioArgError::NotServed { what: format!("-{}", flag.name) });
+                    return Err(FortioArgError::NotServed {
+                        what: format!("-{}", flag.name),
+                    });
                 }
             }
         }
@@ -279,7 +299,10 @@ impl Draft {
             duration_given: false,
             calc_qps: false,
             percentiles: "50,75,90,99,99.9".to_owned(),
-            payload: Payload { most_kb: MAX_PAYLOAD_KB, ..Payload::default() },
+            payload: Payload {
+                most_kb: MAX_PAYLOAD_KB,
+                ..Payload::default()
+            },
             uniform: false,
             jitter: false,
             nocatchup: false,
@@ -290,7 +313,11 @@ impl Draft {
     fn set(&mut self, flag: &Given) -> Result<(), FortioArgError> {
         let (name, value) = (flag.name, flag.value.as_str());
         let on = value == "true";
-        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
+        let bad = |reason: String| FortioArgError::BadValue {
+            name,
+            value: value.to_owned(),
+            reason,
+        };
         let load = &mut self.command.load;
         match name {
             "h" | "help" => return Err(FortioArgError::Help),
@@ -315,7 +342,9 @@ impl Draft {
             "nocatchup" => self.nocatchup = on,
             "timeout" => {
                 let timeout = values::duration(value).map_err(bad)?;
-                load.timeout = timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT);
+                load.timeout = timeout
+                    .filter(|timeout| !timeout.is_zero())
+                    .unwrap_or(TIMEOUT);
             }
             "H" => load.headers.push(header(value).map_err(bad)?),
             "X" => load.method = (!value.is_empty()).then(|| value.to_owned()),
@@ -336,7 +365,11 @@ impl Draft {
     fn set_output(&mut self, flag: &Given) -> Result<(), FortioArgError> {
         let (name, value) = (flag.name, flag.value.as_str());
         let on = value == "true";
-        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
+        let bad = |reason: String| FortioArgError::BadValue {
+            name,
+            value: value.to_owned(),
+            reason,
+        };
         let command = &mut self.command;
         match name {
             "sequential-warmup" if on => command.load.warmup = Warmup::Sequential,
@@ -347,9 +380,9 @@ impl Draft {
                 Some((user, password)) => {
                     command.load.user = Some((user.to_owned(), password.to_owned()));
                 }
-                None => {
-                    command.warnings.push("-user has no colon between name and password; it is not sent".to_owned())
-                }
+                None => command.warnings.push(
+                    "-user has no colon between name and password; it is not sent".to_owned(),
+                ),
             },
             "log-errors" => {
                 command.log_errors = on;
@@ -364,8 +397,9 @@ impl Draft {
             }
             "runid" => command.load.reporting.run_id = values::integer(value).map_err(bad)?,
             "gomaxprocs" => {
-                if let Some(procs) =
-                    usize::try_from(values::integer(value).map_err(bad)?).ok().and_then(NonZeroUsize::new)
+                if let Some(procs) = usize::try_from(values::integer(value).map_err(bad)?)
+                    .ok()
+                    .and_then(NonZeroUsize::new)
                 {
                     command.procs = procs.get();
                     command.load.threads = Some(procs);
@@ -375,13 +409,18 @@ impl Draft {
                 if let Some(level) = level(value).map_err(bad)? {
                     command.level = level;
                 } else {
-                    command.warnings.push("SetLogLevel called with level 6 higher than Critical!".to_owned());
+                    command
+                        .warnings
+                        .push("SetLogLevel called with level 6 higher than Critical!".to_owned());
                 }
             }
             "quiet" if on => command.level = LogLevel::Error,
             "access-log-file" => {
                 let influx = command.access_log.as_ref().is_some_and(|log| log.influx);
-                command.access_log = Some(AccessLogArgs { path: value.to_owned(), influx });
+                command.access_log = Some(AccessLogArgs {
+                    path: value.to_owned(),
+                    influx,
+                });
             }
             "access-log-format" => {
                 let influx = match value.to_ascii_lowercase().as_str() {
@@ -389,7 +428,11 @@ impl Draft {
                     "influx" => true,
                     _ => return Err(bad("it should be `json` or `influx`".to_owned())),
                 };
-                let path = command.access_log.take().map(|log| log.path).unwrap_or_default();
+                let path = command
+                    .access_log
+                    .take()
+                    .map(|log| log.path)
+                    .unwrap_or_default();
                 command.access_log = Some(AccessLogArgs { path, influx });
             }
             _ => self.set_transport(flag),
@@ -423,12 +466,16 @@ impl Draft {
     fn finish(self, target: &str) -> Result<FortioCommand, FortioArgError> {
         let Self { mut command, .. } = self;
         if target.starts_with("udp://") {
-            return Err(FortioArgError::NotServed { what: "udp://".to_owned() });
+            return Err(FortioArgError::NotServed {
+                what: "udp://".to_owned(),
+            });
         }
         let url = if target.contains("://") {
             target.to_owned()
         } else {
-            command.warnings.push(format!("Assuming http:// on missing scheme for '{target}'"));
+            command
+                .warnings
+                .push(format!("Assuming http:// on missing scheme for '{target}'"));
             format!("http://{target}")
         };
         let parsed = Load::to(&url).map_err(FortioArgError::Plan)?;
@@ -440,8 +487,8 @@ impl Draft {
         let load = &mut command.load;
         load.url = parsed.url;
         load.user = load.user.take().or(parsed.user);
-        load.reporting.percentiles =
-            values::percentiles(&self.percentiles).map_err(|reason| FortioArgError::BadPercentiles { reason })?;
+        load.reporting.percentiles = values::percentiles(&self.percentiles)
+            .map_err(|reason| FortioArgError::BadPercentiles { reason })?;
         let exactly = u64::try_from(command.exactly).unwrap_or(0);
         if self.calc_qps {
             match self.duration {
@@ -452,13 +499,21 @@ impl Draft {
                 _ => return Err(FortioArgError::CalcQps),
             }
         }
-        load.rate = if command.qps > 0.0 { Rate::Qps(command.qps) } else { Rate::Max };
+        load.rate = if command.qps > 0.0 {
+            Rate::Qps(command.qps)
+        } else {
+            Rate::Max
+        };
         load.stop = match (exactly, self.duration) {
             (0, Some(duration)) => Stop::After(duration),
             (0, None) => Stop::Never,
             (calls, _) => Stop::Count(calls),
         };
-        load.model = Model::Fortio { uniform: self.uniform, jitter: self.jitter, nocatchup: self.nocatchup };
+        load.model = Model::Fortio {
+            uniform: self.uniform,
+            jitter: self.jitter,
+            nocatchup: self.nocatchup,
+        };
         if exactly > 0 {
             load.warmup = Warmup::None;
         } else if load.warmup == Warmup::None {
@@ -470,7 +525,11 @@ impl Draft {
             let port = load.url.port_or_known_default().unwrap_or(80);
             load.resolve = vec![pin(pinned, port)?];
         }
-        if command.access_log.as_ref().is_some_and(|log| log.path.is_empty()) {
+        if command
+            .access_log
+            .as_ref()
+            .is_some_and(|log| log.path.is_empty())
+        {
             command.access_log = None;
         }
         command.load.check().map_err(FortioArgError::Plan)?;
@@ -488,19 +547,28 @@ impl Payload {
         }
         let most = self.most_kb.saturating_mul(1024).max(0);
         if self.size > most {
-            warnings.push(format!("Requested payload size {} capped to {most} (see -maxpayloadsizekb)", self.size));
+            warnings.push(format!(
+                "Requested payload size {} capped to {most} (see -maxpayloadsizekb)",
+                self.size
+            ));
         }
         let size = usize::try_from(self.size.min(most)).unwrap_or(0);
         let mut random = crate::random::Random::new(0, size as u64);
         // Letters and digits only: the bytes go into the result file too.
-        let letter = |_| b"abcdefghijklmnopqrstuvwxyz012345"[usize::try_from(random.next() % 32).unwrap_or(0)];
+        let letter = |_| {
+            b"abcdefghijklmnopqrstuvwxyz012345"[usize::try_from(random.next() % 32).unwrap_or(0)]
+        };
         Ok((0..size).map(letter).collect())
     }
 }
 
 /// fortio takes 0 for its default of 4, and one connection for less.
 fn connections_of(given: i64) -> NonZeroUsize {
-    let count = if given == 0 { 4 } else { usize::try_from(given).unwrap_or(1) };
+    let count = if given == 0 {
+        4
+    } else {
+        usize::try_from(given).unwrap_or(1)
+    };
     NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -510,7 +578,9 @@ fn status(given: i64) -> Option<i32> {
 
 fn header(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once(':') else {
-        return Err(format!("invalid extra header '{text}', expecting Key: Value"));
+        return Err(format!(
+            "invalid extra header '{text}', expecting Key: Value"
+        ));
     };
     let (name, value) = (name.trim(), value.trim());
     if !crate::request::is_header(name, value) {
@@ -532,7 +602,9 @@ fn level(text: &str) -> Result<Option<LogLevel>, String> {
         "critical" => LogLevel::Critical,
         "fatal" => return Ok(None),
         _ => {
-            return Err(format!("\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"));
+            return Err(format!(
+                "\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"
+            ));
         }
     }))
 }
@@ -552,9 +624,17 @@ fn without_user(target: &str) -> String {
 }
 
 fn pin(text: &str, port: u16) -> Result<SocketAddr, FortioArgError> {
-    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+    if let Ok(address) = text
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>()
+    {
         return Ok(SocketAddr::new(address, port));
     }
     let reason = "give an address such as 127.0.0.1".to_owned();
-    Err(FortioArgError::BadValue { name: "resolve", value: text.to_owned(), reason })
+    Err(FortioArgError::BadValue {
+        name: "resolve",
+        value: text.to_owned(),
+        reason,
+    })
 }

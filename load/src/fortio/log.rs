@@ -52,15 +52,16 @@ impl<'a> Log<'a> {
 
     /// Writes a line, if its level is shown. There are no goroutines and no Go
     /// files here, so `r`, `file` and `line` are left out.
-    pub(super) fn line(&mut self, level: Level, message: &str, fields: &[(&str, Value)]) -> io::Result<()> {
+    pub(super) fn line(
+        &mut self,
+        level: Level,
+        message: &str,
+        fields: &[(&str, Value)],
+    ) -> io::Result<()> {
         if !self.shows(level) {
             return Ok(());
         }
-<<<<<<< HEAD
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-=======
         let since = crate::observer::wall();
->>>>>>> load-m2
         let (seconds, micros) = (since.as_secs(), since.subsec_micros());
         write!(
             self.out,
