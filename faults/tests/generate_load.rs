@@ -88,6 +88,14 @@ fn active_and_progress(events: &[Event]) {
 }
 
 #[test]
+fn under_virtual_time_the_load_is_real() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let runner = bench.runner().env(HashMap::new()).build().unwrap();
+    let result = only(runner.run(task(&spike(&service.url(), 100, "500ms"))).unwrap());
+    assert_eq!((result.success, &result.error, service.requests()), (true, &None, 50));
+}
+
+#[test]
 fn the_conversation_is_kept_in_the_workspace() {
     let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
     let result = run(&bench, &spike(&service.url(), 100, "200ms"));
