@@ -206,6 +206,7 @@ fn cancelling_does_not_wait_for_a_service_that_never_answers() {
     let result = only(handle.wait_blocking().unwrap());
     assert_eq!(result.error.as_deref(), Some("interrupted"), "not: did not stop within its grace");
     assert_eq!(result.witness.unwrap().presence, Presence::Absent);
+    assert!(result.load.is_some(), "requests under way were awaited, and counted as failed");
 }
 
 #[test]
