@@ -52,7 +52,7 @@ fn entry(pool: &mut Pool) -> Value {
     }
     // A forbidden key, not `not: {required: …}`: so that the message stands at the key.
     let mut rules = vec![json!({
-        "if": { "type": "object", "required": ["verification"] },
+        "if": { "type": "object", "required": ["verification"], "properties": { "verification": true } },
         "then": { "properties": { "verify": false } },
     })];
     let finite = finite_faults();
