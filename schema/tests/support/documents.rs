@@ -135,7 +135,7 @@ impl<'s> Maker<'s> {
             return value.clone();
         }
         let types = types(schema);
-        let kind = if types.len() > 1 && !schema.get("pattern").is_some_and(|p| accepts_samples(p)) {
+        let kind = if types.len() > 1 && !schema.get("pattern").is_some_and(accepts_samples) {
             types[0].as_str()
         } else {
             dice.pick(&types).as_str()
@@ -166,7 +166,10 @@ impl<'s> Maker<'s> {
         }
         // Deep down only arms that hold no further nodes.
         let mut nests = |arm: &'s Value| {
-            *self.nests.entry(std::ptr::from_ref(arm)).or_insert_with(|| arm.to_string().contains("-node"))
+            *self
+                .nests
+                .entry(std::ptr::from_ref(arm))
+                .or_insert_with(|| arm.to_string().contains("#/definitions/probe"))
         };
         let flat: Vec<&'s Value> = arms.iter().copied().filter(|arm| depth < 3 || !nests(arm)).collect();
         let arm = *dice.pick(&flat);
@@ -298,7 +301,7 @@ fn forbid_duration(map: &mut Map<String, Value>, root: &Value, out: &mut Vec<Pla
 
 /// The faults beside which the schema forbids `duration_seconds`.
 fn finite(root: &Value) -> Vec<Value> {
-    let rules = root.pointer("/definitions/entry-body/allOf").or(root.get("allOf")).and_then(Value::as_array);
+    let rules = root.pointer("/definitions/entry/allOf").or(root.get("allOf")).and_then(Value::as_array);
     let names =
         |rule: &Value| rule.pointer("/if/properties/action/properties/type/enum").and_then(Value::as_array).cloned();
     rules.into_iter().flatten().filter_map(names).flatten().collect()
