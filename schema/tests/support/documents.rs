@@ -83,6 +83,36 @@ const SAMPLES: [&str; 22] = [
     "2026-01-01",
 ];
 
+/// Text that looks like what some pattern wants.
+const NEAR_MISSES: [&str; 26] = [
+    "",
+    "\u{7f}no\n",
+    "30s30",
+    "30s\n",
+    "0s",
+    "30",
+    "http:/x",
+    "http://",
+    "http://:80/",
+    "http://h:99999/",
+    "http://h:0/",
+    "http://[zz]/",
+    "http://a b/",
+    "http://u:p@h/",
+    "ftp://h/",
+    ":1",
+    "h:",
+    "h:99999",
+    "[::1",
+    "[]:80",
+    "10.0.0.0/33",
+    "*.",
+    "599-100",
+    "200-",
+    "99",
+    "6000",
+];
+
 impl<'s> Maker<'s> {
     pub(crate) fn new(root: &'s Value) -> Self {
         Self { root, samples: HashMap::new(), nests: HashMap::new() }
@@ -166,10 +196,10 @@ impl<'s> Maker<'s> {
         }
         // Deep down only arms that hold no further nodes.
         let mut nests = |arm: &'s Value| {
-            *self
-                .nests
-                .entry(std::ptr::from_ref(arm))
-                .or_insert_with(|| arm.to_string().contains("#/definitions/probe"))
+            *self.nests.entry(std::ptr::from_ref(arm)).or_insert_with(|| {
+                let text = arm.to_string();
+                text.contains("#/definitions/probe") || text.contains("#/definitions/check")
+            })
         };
         let flat: Vec<&'s Value> = arms.iter().copied().filter(|arm| depth < 3 || !nests(arm)).collect();
         let arm = *dice.pick(&flat);
@@ -389,7 +419,7 @@ fn past_bound(schema: &Value, dice: &mut Dice) -> Option<Value> {
         out.push(json!([]));
     }
     if schema.get("minLength").and_then(Value::as_u64).is_some_and(|n| n > 0) || schema.get("pattern").is_some() {
-        out.extend([json!(""), json!("\u{7f}no\n"), json!("30s30"), json!("http:/x"), json!(":1")]);
+        out.extend(NEAR_MISSES.iter().map(|text| json!(text)));
     }
     if schema.get("enum").is_some() || schema.get("anyOf").is_some() {
         out.push(json!("neither"));
