@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::error::TaskError;
 use crate::generate;
+use crate::process;
 use crate::workspace;
 
 /// Writes the plug-in and links it.
@@ -19,6 +20,9 @@ pub(crate) fn run(kind: &str, name: &str) -> Result<ExitCode, TaskError> {
     check_name(name)?;
     let sources = workspace::root().join(folder).join("src");
     add(&sources, name, &fill(template, name))?;
+    // A long name breaks lines elsewhere than the template does.
+    let package = format!("chaos-{folder}");
+    process::success(process::cargo().args(["fmt", "-p", &package]).current_dir(workspace::root()))?;
     println!("wrote {folder}/src/{name}.rs, and its `mod` line in {folder}/src/lib.rs");
     generate::write()?;
     println!("next: edit {folder}/src/{name}.rs, then run `cargo xtask test -p chaos-{folder}`");
