@@ -38,11 +38,7 @@ const CASES: [(&str, Call, &str); 12] = [
     ("fail: idle", theirs, ""),
     ("ours: another site armed", ours, "another"),
     ("fail: another site armed", theirs, "another"),
-    (
-        "ours: armed in another scope, none entered",
-        ours,
-        "elsewhere",
-    ),
+    ("ours: armed in another scope, none entered", ours, "elsewhere"),
     ("ours: armed in another scope, one entered", ours, "entered"),
     ("ours: armed and off", ours, "off"),
     ("fail: armed and off", theirs, "off"),
@@ -56,10 +52,7 @@ fn main() {
     if let [_, run, case, calls] = arguments.as_slice()
         && run == "--run"
     {
-        run_case(
-            case.parse().expect("this program wrote it"),
-            calls.parse().expect("this program wrote it"),
-        );
+        run_case(case.parse().expect("this program wrote it"), calls.parse().expect("this program wrote it"));
         return;
     }
     if Command::new("valgrind").arg("--version").output().is_err() {
@@ -79,11 +72,7 @@ fn run_case(case: usize, calls: u64) {
     let scope = Scope::new("instructions");
     let _armed: Vec<Guard> = set(state, &scope).into_iter().collect();
     let _entered = matches!(state, "entered" | "scoped").then(|| {
-        let own = if state == "scoped" {
-            scope.clone()
-        } else {
-            Scope::new("own")
-        };
+        let own = if state == "scoped" { scope.clone() } else { Scope::new("own") };
         own.enter()
     });
     for value in 0..calls {
@@ -114,10 +103,6 @@ fn count(case: usize, calls: u64) -> f64 {
         .output()
         .expect("valgrind is there: its version was asked for");
     let text = String::from_utf8_lossy(&output.stderr);
-    let line = text
-        .lines()
-        .find_map(|line| line.split_once("Collected : "))
-        .map(|(_, count)| count.trim());
-    line.and_then(|count| count.parse().ok())
-        .unwrap_or(f64::NAN)
+    let line = text.lines().find_map(|line| line.split_once("Collected : ")).map(|(_, count)| count.trim());
+    line.and_then(|count| count.parse().ok()).unwrap_or(f64::NAN)
 }

@@ -36,16 +36,10 @@ impl Dice {
         }
         if self.roll(2) == 0 {
             let percent = f64::from(u32::try_from(self.roll(101)).unwrap_or(0));
-            rule = rule
-                .rate(percent / 100.0)
-                .expect("a percentage of 0 to 100");
+            rule = rule.rate(percent / 100.0).expect("a percentage of 0 to 100");
         }
         rule = rule.seed(self.roll(u64::MAX));
-        if self.roll(3) == 0 {
-            rule.then(Rule::fail().at_most(self.roll(50)))
-        } else {
-            rule
-        }
+        if self.roll(3) == 0 { rule.then(Rule::fail().at_most(self.roll(50))) } else { rule }
     }
 }
 
@@ -92,16 +86,12 @@ fn judge(totals: &Totals, hits: u64, fires: u64, counted: Counts) {
 fn work(totals: &Totals, stop: &AtomicBool, mut dice: Dice) {
     while !stop.load(Ordering::Relaxed) {
         let scope = Scope::new("own");
-        let guard = scope
-            .arm("soak.own", dice.rule())
-            .expect("the site is in this file");
+        let guard = scope.arm("soak.own", dice.rule()).expect("the site is in this file");
         let hits = dice.roll(400);
         let mut fires = 0;
         for _ in 0..hits {
             fires += u64::from(scope.run(own));
-            totals
-                .shared_seen
-                .fetch_add(u64::from(shared()), Ordering::Relaxed);
+            totals.shared_seen.fetch_add(u64::from(shared()), Ordering::Relaxed);
         }
         judge(totals, hits, fires, guard.disarm());
     }
@@ -112,21 +102,13 @@ async fn work_async(totals: Arc<Totals>, stop: Arc<AtomicBool>, mut dice: Dice) 
     while !stop.load(Ordering::Relaxed) {
         let scope = Scope::new("own task");
         let delay = Duration::from_micros(dice.roll(50));
-        let rule = if dice.roll(8) == 0 {
-            dice.rule().after(delay)
-        } else {
-            dice.rule()
-        };
-        let guard = scope
-            .arm("soak.own_async", rule)
-            .expect("the site is in this file");
+        let rule = if dice.roll(8) == 0 { dice.rule().after(delay) } else { dice.rule() };
+        let guard = scope.arm("soak.own_async", rule).expect("the site is in this file");
         let hits = dice.roll(100);
         let mut fires = 0;
         for _ in 0..hits {
             fires += u64::from(scope.wrap(own_async()).await);
-            totals
-                .shared_seen
-                .fetch_add(u64::from(shared_async().await), Ordering::Relaxed);
+            totals.shared_seen.fetch_add(u64::from(shared_async().await), Ordering::Relaxed);
             if dice.roll(16) == 0 {
                 tokio::task::yield_now().await;
             }
@@ -151,16 +133,8 @@ fn rearm(site: &str, until: Instant, dice: &mut Dice) -> Vec<Guard> {
 }
 
 /// Runs one form for a while and says whether everything added up.
-fn round(
-    form: usize,
-    seed: u64,
-    time: Duration,
-    runtime: &tokio::runtime::Runtime,
-) -> (bool, [u64; 4]) {
-    let (totals, stop) = (
-        Arc::new(Totals::default()),
-        Arc::new(AtomicBool::new(false)),
-    );
+fn round(form: usize, seed: u64, time: Duration, runtime: &tokio::runtime::Runtime) -> (bool, [u64; 4]) {
+    let (totals, stop) = (Arc::new(Totals::default()), Arc::new(AtomicBool::new(false)));
     let mut dice = Dice(seed);
     let workers = 2 + dice.roll(3);
     let until = Instant::now() + time;
@@ -198,11 +172,7 @@ fn round(
     let counted: u64 = guards.iter().map(Guard::fires).sum();
     let observed = totals.shared_seen.load(Ordering::Relaxed);
     if counted != observed {
-        println!(
-            "{}: the code saw {observed} fires, {} guards counted {counted}",
-            SHARED[form],
-            guards.len()
-        );
+        println!("{}: the code saw {observed} fires, {} guards counted {counted}", SHARED[form], guards.len());
     }
     let right = counted == observed && totals.wrong.load(Ordering::Relaxed) == 0;
     let own_hits = totals.own_hits.load(Ordering::Relaxed);
@@ -212,22 +182,13 @@ fn round(
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
-    let (Some(Ok(seconds)), seed, rest) = (arguments.next(), arguments.next(), arguments.next())
-    else {
-        println!(
-            "usage: soak SECONDS [SEED [REST_MS]], resting so long after each round of 200 ms"
-        );
+    let (Some(Ok(seconds)), seed, rest) = (arguments.next(), arguments.next(), arguments.next()) else {
+        println!("usage: soak SECONDS [SEED [REST_MS]], resting so long after each round of 200 ms");
         return ExitCode::from(64);
     };
-    let seed = seed
-        .and_then(Result::ok)
-        .unwrap_or_else(chaos_failpoints::process_seed);
+    let seed = seed.and_then(Result::ok).unwrap_or_else(chaos_failpoints::process_seed);
     let rest = Duration::from_millis(rest.and_then(Result::ok).unwrap_or(0));
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(3)
-        .enable_time()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             println!("no runtime: {error}");
@@ -263,9 +224,8 @@ fn main() -> ExitCode {
 }
 
 fn tell(start: Instant, rounds: [u64; 2], sums: [[u64; 4]; 2]) {
-    for (form, (rounds, [armings, shared, hits, fires])) in ["blocking", "async"]
-        .iter()
-        .zip(rounds.into_iter().zip(sums))
+    for (form, (rounds, [armings, shared, hits, fires])) in
+        ["blocking", "async"].iter().zip(rounds.into_iter().zip(sums))
     {
         println!(
             "{:>5} s  {form:<8} {rounds} rounds, {armings} armings, {shared} shared fires; in scopes {hits} hits, {fires} fires",

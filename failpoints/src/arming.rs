@@ -66,21 +66,14 @@ pub(crate) struct Arming {
 
 impl Arming {
     /// Checks a rule against a name's sites and makes the arming; the caller puts it in force.
-    pub(crate) fn new(
-        name: &str,
-        rule: Rule,
-        place: Place,
-        scope_seed: Option<u64>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(name: &str, rule: Rule, place: Place, scope_seed: Option<u64>) -> Result<Self, Error> {
         let named = find(name)?;
         for site in &named.sites {
             for step in &rule.steps {
                 supports(site, &step.action)?;
             }
         }
-        let seed = rule.seed.unwrap_or_else(|| {
-            mix(scope_seed.unwrap_or_else(process_seed) ^ hash_name(named.name))
-        });
+        let seed = rule.seed.unwrap_or_else(|| mix(scope_seed.unwrap_or_else(process_seed) ^ hash_name(named.name)));
         let text = rule.to_string();
         let mut callbacks = Vec::new();
         let mut steps = rule.steps;
@@ -145,10 +138,7 @@ impl Arming {
     pub(crate) fn counts(&self) -> Counts {
         // Fires first: a hit is counted before its fire, so no reading shows more fires than hits.
         let fires = self.tally.fires();
-        Counts {
-            hits: self.tally.hits(),
-            fires,
-        }
+        Counts { hits: self.tally.hits(), fires }
     }
 
     /// Lets the arming lapse this long from now, instead of when it was to before.
@@ -189,12 +179,7 @@ impl Counted for Arming {
             }
             self.hold.stir();
             // Not under the lock: what a callback owns may run code of its own when it goes.
-            let callbacks = std::mem::take(
-                &mut *self
-                    .callbacks
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
+            let callbacks = std::mem::take(&mut *self.callbacks.lock().unwrap_or_else(PoisonError::into_inner));
             drop(callbacks);
             for step in &self.steps {
                 if let Action::Wait(barrier) = &step.action {
@@ -223,9 +208,7 @@ fn supports(site: &Site, action: &Action) -> Result<(), Error> {
         return Ok(());
     };
     let instead = match site.info().form {
-        Form::Effect => {
-            "it returns nothing; use sleep, panic, print, pause, yield or delay".to_owned()
-        }
+        Form::Effect => "it returns nothing; use sleep, panic, print, pause, yield or delay".to_owned(),
         Form::Value { type_name, parses } => match text {
             Some(text) if parses(text) => return Ok(()),
             _ => format!("it returns a `{type_name}`; write the value as `return(…)`"),

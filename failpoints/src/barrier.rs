@@ -118,22 +118,14 @@ impl Barrier {
     }
 
     /// Waits for `done`; the deadline is asked again after each look, since a lease may have been renewed.
-    fn block(
-        &self,
-        deadline: impl Fn() -> Option<Instant>,
-        mut done: impl FnMut(&mut State) -> bool,
-    ) -> bool {
+    fn block(&self, deadline: impl Fn() -> Option<Instant>, mut done: impl FnMut(&mut State) -> bool) -> bool {
         let mut state = self.lock();
         loop {
             if done(&mut state) {
                 return true;
             }
             state = match deadline() {
-                None => self
-                    .inner
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.inner.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(end) => {
                     let left = end.saturating_duration_since(Instant::now());
                     if left.is_zero() {
@@ -165,10 +157,7 @@ impl Barrier {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -30,11 +30,7 @@ const NUDGE: Duration = Duration::from_millis(1);
 impl Buggify {
     /// Plans with `FoundationDB`'s defaults: 25 % of the sites, each firing on 25 % of its hits.
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            enabled: QUARTER,
-            fires: QUARTER,
-        }
+        Self { seed, enabled: QUARTER, fires: QUARTER }
     }
 
     /// Enables this share of the sites and lets them fire on this share of their hits, each from 0 to 1.
@@ -67,14 +63,9 @@ impl Buggify {
         self.arm_by(|site, rule| scope.arm(site, rule))
     }
 
-    fn arm_by(
-        &self,
-        arm: impl Fn(&str, Rule) -> Result<Guard, Error>,
-    ) -> Result<Vec<Guard>, Error> {
+    fn arm_by(&self, arm: impl Fn(&str, Rule) -> Result<Guard, Error>) -> Result<Vec<Guard>, Error> {
         let chosen = registry::all().values().filter(|named| self.chooses(named));
-        chosen
-            .map(|named| arm(named.name, self.rule(named)?))
-            .collect()
+        chosen.map(|named| arm(named.name, self.rule(named)?)).collect()
     }
 
     fn chooses(&self, named: &Named) -> bool {
@@ -89,15 +80,8 @@ impl Buggify {
     }
 
     fn rule(&self, named: &Named) -> Result<Rule, Error> {
-        let returns = named
-            .sites
-            .iter()
-            .all(|site| !matches!(site.info().form, Form::Effect));
-        let rule = if returns {
-            Rule::fail()
-        } else {
-            Rule::sleep(NUDGE)
-        };
+        let returns = named.sites.iter().all(|site| !matches!(site.info().form, Form::Effect));
+        let rule = if returns { Rule::fail() } else { Rule::sleep(NUDGE) };
         let seed = mix(self.seed).wrapping_add(hash_name(named.name));
         Ok(rule.rate(self.fires)?.seed(seed))
     }
@@ -121,30 +105,18 @@ mod tests {
     #[test]
     fn an_enabled_site_fires_about_a_quarter_of_the_time() {
         let scope = Scope::new("buggify");
-        let seed = (0..1000)
-            .find(|&seed| Buggify::new(seed).enabled().contains(&"buggify.hit"))
-            .unwrap();
+        let seed = (0..1000).find(|&seed| Buggify::new(seed).enabled().contains(&"buggify.hit")).unwrap();
         let guards = Buggify::new(seed).arm_in(&scope).unwrap();
-        let fired = scope.run(|| {
-            (0..4000)
-                .filter(|_| fail_check!("buggify.hit").is_some())
-                .count()
-        });
+        let fired = scope.run(|| (0..4000).filter(|_| fail_check!("buggify.hit").is_some()).count());
         assert!((900..1100).contains(&fired), "{fired} of 4000");
-        let guard = guards
-            .iter()
-            .find(|guard| guard.site() == "buggify.hit")
-            .unwrap();
+        let guard = guards.iter().find(|guard| guard.site() == "buggify.hit").unwrap();
         assert_eq!(guard.fires(), fired as u64);
     }
 
     #[test]
     fn rates_out_of_bounds_are_refused() {
         let _ = fail_check!("buggify.only_too");
-        let error = Buggify::new(1)
-            .with_rates(1.0, 2.0)
-            .arm_in(&Scope::new("x"))
-            .unwrap_err();
+        let error = Buggify::new(1).with_rates(1.0, 2.0).arm_in(&Scope::new("x")).unwrap_err();
         assert!(error.to_string().contains("from 0 to 1"), "{error}");
     }
 }

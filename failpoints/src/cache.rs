@@ -49,27 +49,17 @@ pub(crate) struct Met {
 }
 
 impl<A: Counted> Cache<A> {
-    pub(crate) const EMPTY: Self = Self {
-        places: [const { None }; PLACES],
-    };
+    pub(crate) const EMPTY: Self = Self { places: [const { None }; PLACES] };
 
     /// Counts a hit on the rule that a source has for a site. What had to make room is left in `evicted`.
     #[inline]
-    pub(crate) fn take(
-        &mut self,
-        site: u32,
-        source: &impl Source<A>,
-        evicted: &mut Evicted<A>,
-    ) -> Option<Met> {
+    pub(crate) fn take(&mut self, site: u32, source: &impl Source<A>, evicted: &mut Evicted<A>) -> Option<Met> {
         loop {
             let stamp = source.stamp();
             if stamp == 0 {
                 return None;
             }
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "any spread over the places will do"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "any spread over the places will do")]
             let place = (stamp as usize).wrapping_add(site as usize) % PLACES;
             let held = self.places[place].as_ref();
             let arming = match held.filter(|copied| copied.stamp == stamp && copied.site == site) {
@@ -98,11 +88,7 @@ impl<A: Counted> Cache<A> {
         evicted: &mut Evicted<A>,
     ) -> Option<&Arc<A>> {
         let arming = source.find()?;
-        let old = self.places[place].replace(Copied {
-            stamp,
-            site,
-            arming,
-        });
+        let old = self.places[place].replace(Copied { stamp, site, arming });
         evicted.0.extend(old.map(|copied| copied.arming));
         self.at(place)
     }

@@ -50,10 +50,16 @@ pub enum Error {
         /// The entry as it was given.
         entry: String,
     },
+    /// The control server cannot listen where it was told to.
+    #[error("cannot listen on `{address}`: {problem}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why not.
+        problem: String,
+    },
     /// Another owner's arming from outside is in force.
-    #[error(
-        "fail point `{site}` is armed by `{owner}`; disarm it there, or wait for its lease to lapse"
-    )]
+    #[error("fail point `{site}` is armed by `{owner}`; disarm it there, or wait for its lease to lapse")]
     Owned {
         /// The site's name.
         site: &'static str,

@@ -53,11 +53,7 @@ fn read(arming: &Arc<Arming>, verdict: Verdict, site: &'static str) -> Outcome {
         Verdict::Pass | Verdict::Closed => return Outcome::Pass,
     };
     let step = arming.step(at);
-    let fired = |argument| Fired {
-        site,
-        hit,
-        argument,
-    };
+    let fired = |argument| Fired { site, hit, argument };
     match &step.action {
         Action::Return(text) if step.delay.is_zero() => Outcome::Return(fired(text.clone())),
         Action::Off if step.delay.is_zero() => Outcome::Pass,
@@ -125,12 +121,7 @@ impl Firing {
                     run(&self.fired);
                 }
             }
-            Action::Call(_)
-            | Action::Off
-            | Action::Sleep(_)
-            | Action::Pause
-            | Action::Yield
-            | Action::Wait(_) => {}
+            Action::Call(_) | Action::Off | Action::Sleep(_) | Action::Pause | Action::Yield | Action::Wait(_) => {}
         }
         None
     }

@@ -35,8 +35,5 @@ pub fn convert<T, R>(value: T, into: impl FnOnce(T) -> R) -> R {
 
 /// Describes a site that returns a value of a type.
 pub const fn value_form<T: FromStr>(type_name: &'static str) -> Form {
-    Form::Value {
-        type_name,
-        parses: |text| text.parse::<T>().is_ok(),
-    }
+    Form::Value { type_name, parses: |text| text.parse::<T>().is_ok() }
 }

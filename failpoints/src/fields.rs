@@ -38,13 +38,11 @@ impl RuleFields {
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), Error> {
         match name {
             "failure_rate" => {
-                self.failure_rate =
-                    Some(number("failure_rate", text, "write a share such as 0.3")?);
+                self.failure_rate = Some(number("failure_rate", text, "write a share such as 0.3")?);
             }
             "max_failures" => self.max_failures = Some(number("max_failures", text, WHOLE)?),
             "delay_seconds" => {
-                self.delay_seconds =
-                    Some(number("delay_seconds", text, "write seconds such as 2.5")?);
+                self.delay_seconds = Some(number("delay_seconds", text, "write seconds such as 2.5")?);
             }
             "error" => self.error = Some(text.to_owned()),
             "skip_first" => self.skip_first = Some(number("skip_first", text, WHOLE)?),
@@ -72,13 +70,11 @@ impl RuleFields {
             None if delay.is_zero() => Rule::fail(),
             None => Rule::sleep(delay),
         };
-        rule = rule
-            .rate(self.failure_rate.unwrap_or(1.0))
-            .map_err(|_| Error::Field {
-                field: "failure_rate",
-                value: self.failure_rate.unwrap_or(1.0).to_string(),
-                bound: "a share is from 0 to 1",
-            })?;
+        rule = rule.rate(self.failure_rate.unwrap_or(1.0)).map_err(|_| Error::Field {
+            field: "failure_rate",
+            value: self.failure_rate.unwrap_or(1.0).to_string(),
+            bound: "a share is from 0 to 1",
+        })?;
         if self.every_nth == Some(0) {
             return Err(Error::Field {
                 field: "every_nth",
@@ -86,9 +82,7 @@ impl RuleFields {
                 bound: "1 is every hit, 2 every other one",
             });
         }
-        rule = rule
-            .skip(self.skip_first.unwrap_or(0))
-            .every(self.every_nth.unwrap_or(1));
+        rule = rule.skip(self.skip_first.unwrap_or(0)).every(self.every_nth.unwrap_or(1));
         if let Some(most) = self.max_failures {
             rule = rule.at_most(most);
         }
@@ -113,16 +107,8 @@ impl RuleFields {
 
 const WHOLE: &str = "write a whole number, 0 or more";
 
-fn number<T: std::str::FromStr>(
-    field: &'static str,
-    text: &str,
-    bound: &'static str,
-) -> Result<T, Error> {
-    text.trim().parse().map_err(|_| Error::Field {
-        field,
-        value: format!("`{text}`"),
-        bound,
-    })
+fn number<T: std::str::FromStr>(field: &'static str, text: &str, bound: &'static str) -> Result<T, Error> {
+    text.trim().parse().map_err(|_| Error::Field { field, value: format!("`{text}`"), bound })
 }
 
 #[cfg(test)]
@@ -142,19 +128,10 @@ mod tests {
         for (pairs, want) in [
             (vec![], "return"),
             (vec![("failure_rate", "0.3")], "30%return"),
-            (
-                vec![("max_failures", "3"), ("error", "no route")],
-                "3*return(no route)",
-            ),
+            (vec![("max_failures", "3"), ("error", "no route")], "3*return(no route)"),
             (vec![("delay_seconds", "2.5")], "sleep(2500)"),
-            (
-                vec![("delay_seconds", "1"), ("error", "late")],
-                "after 1000ms return(late)",
-            ),
-            (
-                vec![("skip_first", "2"), ("every_nth", "3")],
-                "skip 2 every 3 return",
-            ),
+            (vec![("delay_seconds", "1"), ("error", "late")], "after 1000ms return(late)"),
+            (vec![("skip_first", "2"), ("every_nth", "3")], "skip 2 every 3 return"),
         ] {
             assert_eq!(fields(&pairs).unwrap().to_string(), want, "{pairs:?}");
         }

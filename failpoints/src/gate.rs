@@ -17,12 +17,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// The gate that lets every hit fire.
-    pub(crate) const OPEN: Self = Self {
-        skip: 0,
-        every: 1,
-        rate: 1.0,
-        most: u64::MAX,
-    };
+    pub(crate) const OPEN: Self = Self { skip: 0, every: 1, rate: 1.0, most: u64::MAX };
 
     /// Says whether the hit of this number, counted from 0, is a candidate that the rate lets through.
     pub(crate) fn admits(&self, number: u64, seed: u64) -> bool {
@@ -59,9 +54,7 @@ mod tests {
     use super::*;
 
     fn admitted(gate: Gate, seed: u64, hits: u64) -> Vec<u64> {
-        (0..hits)
-            .filter(|&number| gate.admits(number, seed))
-            .collect()
+        (0..hits).filter(|&number| gate.admits(number, seed)).collect()
     }
 
     #[test]
@@ -74,16 +67,8 @@ mod tests {
             (9, 1, vec![]),
         ];
         for (skip, every, want) in cases {
-            let gate = Gate {
-                skip,
-                every,
-                ..Gate::OPEN
-            };
-            assert_eq!(
-                gate.candidates(8),
-                want.len() as u64,
-                "skip {skip}, every {every}"
-            );
+            let gate = Gate { skip, every, ..Gate::OPEN };
+            assert_eq!(gate.candidates(8), want.len() as u64, "skip {skip}, every {every}");
             assert_eq!(admitted(gate, 1, 8), want, "skip {skip}, every {every}");
         }
     }
@@ -104,17 +89,7 @@ mod tests {
 
     #[test]
     fn rate_zero_never_and_rate_one_always() {
-        assert!(
-            admitted(
-                Gate {
-                    rate: 0.0,
-                    ..Gate::OPEN
-                },
-                7,
-                1000
-            )
-            .is_empty()
-        );
+        assert!(admitted(Gate { rate: 0.0, ..Gate::OPEN }, 7, 1000).is_empty());
         assert_eq!(admitted(Gate::OPEN, 7, 1000).len(), 1000);
     }
 }

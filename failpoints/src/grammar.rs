@@ -38,18 +38,13 @@ impl TryFrom<&String> for Rule {
 
 /// Reads one action. The argument comes off first, since it may hold a `%` or a `*`.
 fn step(text: &str) -> Result<Step, Error> {
-    let wrong = |problem: String| Error::Grammar {
-        action: text.to_owned(),
-        problem,
-    };
+    let wrong = |problem: String| Error::Grammar { action: text.to_owned(), problem };
     let (head, argument) = match text.trim().split_once('(') {
         None => (text.trim(), None),
         Some((head, rest)) => match rest.strip_suffix(')') {
             Some(inside) => (head, Some(inside)),
             None => {
-                return Err(wrong(
-                    "the parenthesis is not closed at the end of the action".into(),
-                ));
+                return Err(wrong("the parenthesis is not closed at the end of the action".into()));
             }
         },
     };
@@ -60,11 +55,8 @@ fn step(text: &str) -> Result<Step, Error> {
     let (most, task) = match head.split_once('*') {
         None => (None, head),
         Some((count, rest)) => {
-            let count = count.parse().map_err(|_| {
-                wrong(format!(
-                    "`{count}` before `*` is not a count; write `3*return`"
-                ))
-            })?;
+            let count =
+                count.parse().map_err(|_| wrong(format!("`{count}` before `*` is not a count; write `3*return`")))?;
             (Some(count), rest)
         }
     };
@@ -78,9 +70,8 @@ fn step(text: &str) -> Result<Step, Error> {
 
 /// Reads a percentage as a share of 1.
 fn share(percent: &str) -> Result<f64, String> {
-    let value: f64 = percent
-        .parse()
-        .map_err(|_| format!("`{percent}` before `%` is not a number; write `25%return`"))?;
+    let value: f64 =
+        percent.parse().map_err(|_| format!("`{percent}` before `%` is not a number; write `25%return`"))?;
     if !(0.0..=100.0).contains(&value) {
         return Err(format!("{percent} % is outside 0 to 100"));
     }
@@ -88,9 +79,7 @@ fn share(percent: &str) -> Result<f64, String> {
 }
 
 /// The tasks of the grammar, for messages.
-const TASKS: [&str; 8] = [
-    "off", "return", "sleep", "panic", "print", "pause", "yield", "delay",
-];
+const TASKS: [&str; 8] = ["off", "return", "sleep", "panic", "print", "pause", "yield", "delay"];
 
 fn action(task: &str, argument: Option<&str>) -> Result<Action, String> {
     let text = || argument.map(Into::into);
@@ -106,10 +95,7 @@ fn action(task: &str, argument: Option<&str>) -> Result<Action, String> {
         unknown => {
             return Err(match crate::registry::nearest(unknown, TASKS.into_iter()) {
                 Some(near) => format!("unknown task `{unknown}`; did you mean `{near}`?"),
-                None => format!(
-                    "unknown task `{unknown}`; the tasks are {}",
-                    TASKS.join(", ")
-                ),
+                None => format!("unknown task `{unknown}`; the tasks are {}", TASKS.join(", ")),
             });
         }
     })

@@ -20,10 +20,7 @@ pub struct Guard {
 
 impl Guard {
     pub(crate) fn new(arming: Arc<Arming>) -> Self {
-        Self {
-            arming,
-            detached: false,
-        }
+        Self { arming, detached: false }
     }
 
     /// Returns the site's name.

@@ -62,10 +62,7 @@ fn scopes_concern(named: &'static Named) -> bool {
 /// The innermost scope that has a rule decides; after the scopes come the thread's own rules, then the process's.
 /// `None` also where the thread is being torn down, and inside an evaluation that is itself inside this function.
 #[inline]
-pub(crate) fn meet<T>(
-    named: &'static Named,
-    read: impl FnOnce(&Arc<Arming>, Verdict) -> T,
-) -> Option<T> {
+pub(crate) fn meet<T>(named: &'static Named, read: impl FnOnce(&Arc<Arming>, Verdict) -> T) -> Option<T> {
     // Dropped after the borrow has ended: an arming may own what runs code of the caller's when it is dropped.
     let mut evicted = Evicted(Vec::new());
     HERE.try_with(|here| {
@@ -144,10 +141,7 @@ impl Entered {
             here.stack.push(scope.clone());
             here.count();
         });
-        Self {
-            scope,
-            this_thread: PhantomData,
-        }
+        Self { scope, this_thread: PhantomData }
     }
 }
 
@@ -174,10 +168,7 @@ pub struct Scoped<F> {
 
 impl<F: Future> Scoped<F> {
     pub(crate) fn new(scopes: Vec<Scope>, future: F) -> Self {
-        Self {
-            scopes,
-            future: Box::pin(future),
-        }
+        Self { scopes, future: Box::pin(future) }
     }
 }
 

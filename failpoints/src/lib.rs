@@ -46,6 +46,8 @@ mod arming;
 mod barrier;
 mod buggify;
 mod cache;
+#[cfg(feature = "http")]
+mod control;
 mod environment;
 mod error;
 mod evaluate;
@@ -72,6 +74,8 @@ mod tally;
 pub use arming::Counts;
 pub use barrier::Barrier;
 pub use buggify::Buggify;
+#[cfg(feature = "http")]
+pub use control::ControlServer;
 pub use environment::{arm_from_environment, arm_list};
 pub use error::Error;
 pub use fields::RuleFields;

@@ -50,11 +50,7 @@ impl Named {
     /// Returns the armings that still exist, in any scope.
     pub(crate) fn armings(&self) -> Vec<Arc<Arming>> {
         // The lock is let go before any of these can be the last reference, whose end takes the lock.
-        self.history()
-            .live
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect()
+        self.history().live.iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -92,21 +88,9 @@ fn gather() -> BTreeMap<&'static str, Named> {
     }
     let named = |(id, (name, mut sites)): (u32, (_, Vec<&'static Site>))| {
         sites.sort_by_key(|site| (site.info().file, site.info().line));
-        let slot = Slot {
-            stamp: AtomicU64::new(0),
-            held: RwLock::new(None),
-        };
+        let slot = Slot { stamp: AtomicU64::new(0), held: RwLock::new(None) };
         let history = Mutex::default();
-        (
-            name,
-            Named {
-                name,
-                id,
-                sites,
-                slot,
-                history,
-            },
-        )
+        (name, Named { name, id, sites, slot, history })
     };
     (0..).zip(sites).map(named).collect()
 }
@@ -124,10 +108,7 @@ pub(crate) fn find(name: &str) -> Result<&'static Named, Error> {
 }
 
 /// Returns the candidate that is likely meant.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         // Below 0.8 the two share little more than a letter or a dot.

@@ -90,14 +90,7 @@ pub struct Rule {
 
 impl Rule {
     pub(crate) fn of(action: Action) -> Self {
-        Self {
-            steps: vec![Step {
-                gate: Gate::OPEN,
-                delay: Duration::ZERO,
-                action,
-            }],
-            seed: None,
-        }
+        Self { steps: vec![Step { gate: Gate::OPEN, delay: Duration::ZERO, action }], seed: None }
     }
 
     /// Does nothing but count hits.
@@ -173,11 +166,7 @@ impl Rule {
     /// A rate outside 0 to 1, or not a number.
     pub fn rate(mut self, share: f64) -> Result<Self, Error> {
         if !(0.0..=1.0).contains(&share) {
-            return Err(Error::Field {
-                field: "rate",
-                value: share.to_string(),
-                bound: "a share is from 0 to 1",
-            });
+            return Err(Error::Field { field: "rate", value: share.to_string(), bound: "a share is from 0 to 1" });
         }
         self.last().gate.rate = share;
         Ok(self)
@@ -220,9 +209,7 @@ impl Rule {
     }
 
     fn last(&mut self) -> &mut Step {
-        self.steps
-            .last_mut()
-            .expect("every constructor makes one step, and none is ever removed")
+        self.steps.last_mut().expect("every constructor makes one step, and none is ever removed")
     }
 }
 
@@ -232,12 +219,7 @@ impl fmt::Display for Rule {
             if at > 0 {
                 f.write_str("->")?;
             }
-            let Gate {
-                skip,
-                every,
-                rate,
-                most,
-            } = step.gate;
+            let Gate { skip, every, rate, most } = step.gate;
             if skip > 0 {
                 write!(f, "skip {skip} ")?;
             }
@@ -273,10 +255,7 @@ mod tests {
     fn a_rate_out_of_bounds_is_refused() {
         for share in [-0.1, 1.01, f64::NAN, f64::INFINITY] {
             let error = Rule::fail().rate(share).unwrap_err();
-            assert!(
-                error.to_string().contains("a share is from 0 to 1"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("a share is from 0 to 1"), "{error}");
         }
     }
 

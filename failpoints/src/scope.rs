@@ -48,16 +48,9 @@ impl Scope {
     }
 
     fn make(name: String, seed: Option<u64>) -> Self {
-        let inner = Inner {
-            name,
-            seed,
-            mask: AtomicU64::new(0),
-            stamp: AtomicU64::new(stamp()),
-            armings: RwLock::default(),
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+        let inner =
+            Inner { name, seed, mask: AtomicU64::new(0), stamp: AtomicU64::new(stamp()), armings: RwLock::default() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Returns the name.
@@ -96,12 +89,7 @@ impl Scope {
 
     /// Ends every arming of the scope.
     pub fn reset(&self) {
-        let armings = self
-            .inner
-            .armings
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let armings = self.inner.armings.read().unwrap_or_else(PoisonError::into_inner).clone();
         armings.iter().for_each(Arming::retire);
     }
 
@@ -132,9 +120,7 @@ impl Inner {
         let bit = Self::bit(arming.named());
         self.mask.fetch_or(bit, Ordering::SeqCst);
         self.stamp.store(stamp(), Ordering::Release);
-        let same = armings
-            .iter()
-            .position(|old| std::ptr::eq(old.named(), arming.named()));
+        let same = armings.iter().position(|old| std::ptr::eq(old.named(), arming.named()));
         let replaced = same.map(|at| std::mem::replace(&mut armings[at], Arc::clone(arming)));
         if replaced.is_none() {
             armings.push(Arc::clone(arming));
@@ -148,19 +134,14 @@ impl Inner {
     pub(crate) fn remove(&self, arming: &Arc<Arming>) {
         let mut armings = self.armings.write().unwrap_or_else(PoisonError::into_inner);
         armings.retain(|other| !Arc::ptr_eq(other, arming));
-        let mask = armings
-            .iter()
-            .fold(0, |mask, arming| mask | Self::bit(arming.named()));
+        let mask = armings.iter().fold(0, |mask, arming| mask | Self::bit(arming.named()));
         self.mask.store(mask, Ordering::SeqCst);
         self.stamp.store(stamp(), Ordering::Release);
     }
 
     fn find(&self, named: &Named) -> Option<Arc<Arming>> {
         let armings = self.armings.read().unwrap_or_else(PoisonError::into_inner);
-        armings
-            .iter()
-            .find(|arming| std::ptr::eq(arming.named(), named))
-            .cloned()
+        armings.iter().find(|arming| std::ptr::eq(arming.named(), named)).cloned()
     }
 }
 
@@ -183,10 +164,7 @@ impl Source<Arming> for InScope<'_> {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let armings = self
-            .armings
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let armings = self.armings.get_mut().unwrap_or_else(PoisonError::into_inner);
         for arming in std::mem::take(armings) {
             arming.end();
         }

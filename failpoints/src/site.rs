@@ -64,11 +64,7 @@ pub struct SiteInfo {
 impl Site {
     #[doc(hidden)]
     pub const fn new(info: SiteInfo) -> Self {
-        Self {
-            armed: AtomicU32::new(0),
-            named: OnceLock::new(),
-            info,
-        }
+        Self { armed: AtomicU32::new(0), named: OnceLock::new(), info }
     }
 
     /// Says whether any arming of the site is in force anywhere; all that an idle site costs.
@@ -113,14 +109,7 @@ impl SiteInfo {
         form: Form,
         place: (&'static str, u32, &'static str),
     ) -> Self {
-        Self {
-            name,
-            doc,
-            form,
-            file: place.0,
-            line: place.1,
-            module: place.2,
-        }
+        Self { name, doc, form, file: place.0, line: place.1, module: place.2 }
     }
 
     /// Returns the first line of the doc comment, or an empty text.
@@ -131,14 +120,7 @@ impl SiteInfo {
 
 impl fmt::Display for SiteInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}\t{}:{}\t{}",
-            self.name,
-            self.file,
-            self.line,
-            self.summary()
-        )
+        write!(f, "{}\t{}:{}\t{}", self.name, self.file, self.line, self.summary())
     }
 }
 

@@ -21,10 +21,7 @@ impl<A: Counted> Slot<A> {
     /// Puts an arming in place and ends the one that it replaces.
     pub(crate) fn put(&self, arming: Arc<A>, stamp: u64) {
         let replaced = {
-            let mut held = self
-                .held
-                .write()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut held = self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner);
             self.stamp.store(stamp, Ordering::Release);
             held.replace(arming)
         };
@@ -36,10 +33,7 @@ impl<A: Counted> Slot<A> {
     /// Takes this very arming out and ends it; another one that is in place by now stays.
     pub(crate) fn take_out(&self, arming: &Arc<A>) {
         {
-            let mut held = self
-                .held
-                .write()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut held = self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner);
             if held.as_ref().is_some_and(|now| Arc::ptr_eq(now, arming)) {
                 self.stamp.store(0, Ordering::Release);
                 *held = None;
@@ -55,9 +49,6 @@ impl<A: Counted> Source<A> for Slot<A> {
     }
 
     fn find(&self) -> Option<Arc<A>> {
-        self.held
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        self.held.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 }

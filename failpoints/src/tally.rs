@@ -43,35 +43,32 @@ struct Step {
 /// fires, so a bound is never passed.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    ticket: AtomicU64,
+    ticket: Alone,
     /// The hits at the moment of closing; `OPEN` before it.
     frozen: AtomicU64,
     seed: u64,
     steps: Box<[Step]>,
 }
 
+/// The one word that every hit writes, on a line without neighbours: the rest is only read, by all cores at once.
+/// Two lines wide, since processors fetch lines in pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Alone(AtomicU64);
+
 /// Stands in `frozen` for: not closed yet.
 const OPEN: u64 = u64::MAX;
 
 impl Tally {
     pub(crate) fn new(gates: impl Iterator<Item = Gate>, seed: u64) -> Self {
-        let steps = gates.map(|gate| Step {
-            gate,
-            seen: AtomicU64::new(0),
-            fired: AtomicU64::new(0),
-        });
-        Self {
-            ticket: AtomicU64::new(0),
-            frozen: AtomicU64::new(OPEN),
-            seed,
-            steps: steps.collect(),
-        }
+        let steps = gates.map(|gate| Step { gate, seen: AtomicU64::new(0), fired: AtomicU64::new(0) });
+        Self { ticket: Alone(AtomicU64::new(0)), frozen: AtomicU64::new(OPEN), seed, steps: steps.collect() }
     }
 
     /// Counts a hit and decides which step, if any, fires on it.
     #[inline]
     pub(crate) fn take(&self) -> Verdict {
-        let hit = self.ticket.fetch_add(1, Ordering::AcqRel);
+        let hit = self.ticket.0.fetch_add(1, Ordering::AcqRel);
         if hit & CLOSED != 0 {
             return Verdict::Closed;
         }
@@ -92,7 +89,7 @@ impl Tally {
 
     /// Ends the arming: whoever has not counted a hit by now is told `Closed`. True for the call that ends it.
     pub(crate) fn close(&self) -> bool {
-        let before = self.ticket.fetch_or(CLOSED, Ordering::AcqRel);
+        let before = self.ticket.0.fetch_or(CLOSED, Ordering::AcqRel);
         let first = before & CLOSED == 0;
         if first {
             self.frozen.store(before, Ordering::Release);
@@ -101,11 +98,11 @@ impl Tally {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.ticket.load(Ordering::Acquire) & CLOSED != 0
+        self.ticket.0.load(Ordering::Acquire) & CLOSED != 0
     }
 
     pub(crate) fn hits(&self) -> u64 {
-        let now = self.ticket.load(Ordering::Acquire);
+        let now = self.ticket.0.load(Ordering::Acquire);
         if now & CLOSED == 0 {
             return now;
         }
@@ -138,9 +135,7 @@ impl Step {
             return true;
         }
         self.fired
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |fired| {
-                (fired < self.gate.most).then(|| fired + 1)
-            })
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |fired| (fired < self.gate.most).then(|| fired + 1))
             .is_ok()
     }
 }
@@ -163,46 +158,22 @@ mod tests {
 
     #[test]
     fn a_sequence_moves_on_when_a_step_is_spent() {
-        let twice = Gate {
-            most: 2,
-            ..Gate::OPEN
-        };
-        let once = Gate {
-            most: 1,
-            ..Gate::OPEN
-        };
+        let twice = Gate { most: 2, ..Gate::OPEN };
+        let once = Gate { most: 1, ..Gate::OPEN };
         check(move || {
-            assert_eq!(
-                steps_taken(vec![twice, once], 5),
-                [Some(0), Some(0), Some(1), None, None]
-            );
+            assert_eq!(steps_taken(vec![twice, once], 5), [Some(0), Some(0), Some(1), None, None]);
         });
     }
 
     #[test]
     fn a_later_step_counts_only_what_reaches_it() {
-        let third = Gate {
-            every: 3,
-            ..Gate::OPEN
-        };
-        let second = Gate {
-            every: 2,
-            ..Gate::OPEN
-        };
+        let third = Gate { every: 3, ..Gate::OPEN };
+        let second = Gate { every: 2, ..Gate::OPEN };
         // Hits 1, 2, 4, 5, 7 fall through; the second step takes every other one of those.
         check(move || {
             assert_eq!(
                 steps_taken(vec![third, second], 8),
-                [
-                    Some(0),
-                    Some(1),
-                    None,
-                    Some(0),
-                    Some(1),
-                    None,
-                    Some(0),
-                    Some(1)
-                ]
+                [Some(0), Some(1), None, Some(0), Some(1), None, Some(0), Some(1)]
             );
         });
     }

@@ -17,9 +17,7 @@ async fn delayed() {
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn a_delay_leaves_the_only_thread_to_the_other_tasks() {
     let scope = Scope::new("delay");
-    let _guard = scope
-        .arm("async.delayed", Rule::sleep(Duration::from_mins(1)))
-        .unwrap();
+    let _guard = scope.arm("async.delayed", Rule::sleep(Duration::from_mins(1))).unwrap();
     let ticks = Arc::new(AtomicU64::new(0));
     let ticker = {
         let ticks = Arc::clone(&ticks);
@@ -34,14 +32,8 @@ async fn a_delay_leaves_the_only_thread_to_the_other_tasks() {
     scope.wrap(delayed()).await;
     ticker.abort();
     let waited = start.elapsed();
-    assert!(
-        waited >= Duration::from_mins(1) && waited < Duration::from_millis(60_010),
-        "{waited:?}"
-    );
-    assert!(
-        ticks.load(Ordering::Relaxed) >= 59,
-        "the other task ran meanwhile"
-    );
+    assert!(waited >= Duration::from_mins(1) && waited < Duration::from_millis(60_010), "{waited:?}");
+    assert!(ticks.load(Ordering::Relaxed) >= 59, "the other task ran meanwhile");
 }
 
 async fn held() {
@@ -67,19 +59,13 @@ async fn a_pause_leaves_the_only_thread_to_the_other_tasks() {
 #[tokio::test(flavor = "current_thread", start_paused = true)]
 async fn disarming_ends_a_delay_early() {
     let scope = Scope::new("early");
-    let guard = scope
-        .arm("async.delayed", Rule::sleep(Duration::from_hours(1)))
-        .unwrap();
+    let guard = scope.arm("async.delayed", Rule::sleep(Duration::from_hours(1))).unwrap();
     let task = tokio::spawn(scope.wrap(delayed()));
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(guard.disarm().fires, 1);
     let start = tokio::time::Instant::now();
     task.await.unwrap();
-    assert!(
-        start.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "current_thread", start_paused = true)]
@@ -108,9 +94,7 @@ async fn two_hundred_tasks_on_four_threads_do_not_see_each_other() {
             let scope = Scope::new(format!("task {n}"));
             let inside = scope.clone();
             tokio::spawn(async move {
-                let guard = inside
-                    .arm("async.which", Rule::value(n).every(1 + n % 5))
-                    .unwrap();
+                let guard = inside.arm("async.which", Rule::value(n).every(1 + n % 5)).unwrap();
                 let run = async {
                     let mut seen = Vec::new();
                     for _ in 0..100 {
@@ -124,15 +108,9 @@ async fn two_hundred_tasks_on_four_threads_do_not_see_each_other() {
         .collect();
     for (n, task) in (0..).zip(tasks) {
         let (seen, counts) = task.await.unwrap();
-        let want: Vec<_> = (0..100)
-            .map(|hit| (hit % (1 + n % 5) == 0).then(|| n.to_string()))
-            .collect();
+        let want: Vec<_> = (0..100).map(|hit| (hit % (1 + n % 5) == 0).then(|| n.to_string())).collect();
         assert_eq!(seen, want, "task {n}");
-        assert_eq!(
-            (counts.hits, counts.fires),
-            (100, want.iter().flatten().count() as u64),
-            "task {n}"
-        );
+        assert_eq!((counts.hits, counts.fires), (100, want.iter().flatten().count() as u64), "task {n}");
     }
 }
 
@@ -140,9 +118,7 @@ async fn two_hundred_tasks_on_four_threads_do_not_see_each_other() {
 async fn what_is_spawned_without_the_wrapper_is_outside() {
     let scope = Scope::new("outside");
     let _guard = scope.arm("async.which", "return").unwrap();
-    let (bare, carried) = scope
-        .wrap(async { (tokio::spawn(which()), tokio::spawn(inherit(which()))) })
-        .await;
+    let (bare, carried) = scope.wrap(async { (tokio::spawn(which()), tokio::spawn(inherit(which()))) }).await;
     assert_eq!(bare.await.unwrap(), None);
     assert!(carried.await.unwrap().is_some());
 }
@@ -161,9 +137,7 @@ async fn sized() -> Option<u32> {
 async fn errors_and_values_come_after_their_delay() {
     let scope = Scope::new("typed");
     let wait = Duration::from_secs(2);
-    let _error = scope
-        .arm("async.refused", Rule::error("late").after(wait))
-        .unwrap();
+    let _error = scope.arm("async.refused", Rule::error("late").after(wait)).unwrap();
     let _value = scope.arm("async.sized", Rule::value(9)).unwrap();
     let start = tokio::time::Instant::now();
     assert_eq!(scope.wrap(refused()).await.unwrap_err().to_string(), "late");

@@ -59,10 +59,7 @@ fn armed(gate: Gate) -> Arc<Armed> {
 }
 
 fn slot() -> Arc<Slot<Armed>> {
-    Arc::new(Slot {
-        stamp: AtomicU64::new(0),
-        held: RwLock::new(None),
-    })
+    Arc::new(Slot { stamp: AtomicU64::new(0), held: RwLock::new(None) })
 }
 
 /// Evaluates so often with one thread's cache: how many times a rule was met, and how many times it fired.
@@ -100,23 +97,13 @@ fn no_hit_and_no_fire_is_lost_or_doubled_while_a_site_is_disarmed() {
             .collect();
         slot.take_out(&rule);
         let at_close = rule.0.hits();
-        assert_eq!(
-            evaluate(&slot, 1),
-            (0, 0),
-            "nothing fires after the disarming"
-        );
-        let seen: Vec<_> = evaluators
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect();
+        assert_eq!(evaluate(&slot, 1), (0, 0), "nothing fires after the disarming");
+        let seen: Vec<_> = evaluators.into_iter().map(|thread| thread.join().unwrap()).collect();
         let hits: u64 = seen.iter().map(|(hits, _)| hits).sum();
         let fires: u64 = seen.iter().map(|(_, fires)| fires).sum();
         assert_eq!(rule.0.hits(), hits);
         assert_eq!(rule.0.fires(), fires);
-        assert_eq!(
-            at_close, hits,
-            "the count is final when the site is disarmed"
-        );
+        assert_eq!(at_close, hits, "the count is final when the site is disarmed");
     });
 }
 
@@ -124,10 +111,7 @@ fn no_hit_and_no_fire_is_lost_or_doubled_while_a_site_is_disarmed() {
 fn a_bound_is_reached_exactly() {
     model(|| {
         let slot = slot();
-        let rule = armed(Gate {
-            most: 1,
-            ..Gate::OPEN
-        });
+        let rule = armed(Gate { most: 1, ..Gate::OPEN });
         slot.put(Arc::clone(&rule), 1);
         let other = {
             let slot = Arc::clone(&slot);
@@ -154,11 +138,7 @@ fn replacing_a_rule_never_leaves_a_moment_without_one() {
             .collect();
         slot.put(Arc::clone(&new), 2);
         for thread in evaluators {
-            assert_eq!(
-                thread.join().unwrap(),
-                (1, 1),
-                "one of the two rules is met"
-            );
+            assert_eq!(thread.join().unwrap(), (1, 1), "one of the two rules is met");
         }
         assert_eq!(old.0.hits() + new.0.hits(), 2);
         assert_eq!(old.0.fires() + new.0.fires(), 2);

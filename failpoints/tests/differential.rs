@@ -65,17 +65,11 @@ fn observe(site: fn() -> Option<Option<String>>) -> Outcome {
     let here = std::thread::current().id();
     let result = catch_unwind(AssertUnwindSafe(site));
     let mut printed = PRINTED.lock().unwrap();
-    let line = printed
-        .iter()
-        .position(|(thread, _)| *thread == here)
-        .map(|at| printed.remove(at).1);
+    let line = printed.iter().position(|(thread, _)| *thread == here).map(|at| printed.remove(at).1);
     match (result, line) {
-        (Err(payload), None) => Outcome::Panicked(
-            payload
-                .downcast_ref::<String>()
-                .expect("a formatted message")
-                .clone(),
-        ),
+        (Err(payload), None) => {
+            Outcome::Panicked(payload.downcast_ref::<String>().expect("a formatted message").clone())
+        }
         (Ok(Some(text)), None) => Outcome::Returned(text),
         (Ok(None), Some(line)) => Outcome::Printed(line),
         (Ok(None), None) => Outcome::Nothing,
@@ -108,16 +102,8 @@ impl Dice {
         if self.roll(3) > 0 {
             text += self.pick(&["0*", "1*", "2*", "3*", "7*", "+2*", "18446744073709551615*"]);
         }
-        text += self.pick(&[
-            "off",
-            "return",
-            "return()",
-            "return(a)",
-            "return(2%5*x)",
-            "sleep(0)",
-            "sleep(1)",
-            "delay(0)",
-        ]);
+        text +=
+            self.pick(&["off", "return", "return()", "return(a)", "return(2%5*x)", "sleep(0)", "sleep(1)", "delay(0)"]);
         if self.roll(2) == 0 {
             text.truncate(text.find(['o', 'r', 's', 'd']).unwrap_or(0));
             text += self.pick(&[
@@ -138,10 +124,8 @@ impl Dice {
     fn action(&mut self) -> String {
         let mut text = String::new();
         if self.roll(3) == 0 {
-            let percents = [
-                "0", "100", "100.0", "25", "0.5", "1e1", "125", "-5", "NaN", "inf", "1e40", "x",
-                "", " 5", "+50",
-            ];
+            let percents =
+                ["0", "100", "100.0", "25", "0.5", "1e1", "125", "-5", "NaN", "inf", "1e40", "x", "", " 5", "+50"];
             text += self.pick(&percents);
             text += "%";
         }
@@ -161,22 +145,16 @@ impl Dice {
             ]);
             text += "*";
         }
-        let tasks = [
-            "off", "return", "sleep", "panic", "print", "pause", "yield", "delay", "Return", "of",
-            "break", "",
-        ];
+        let tasks =
+            ["off", "return", "sleep", "panic", "print", "pause", "yield", "delay", "Return", "of", "break", ""];
         let often = if self.roll(4) == 0 { tasks.len() } else { 8 };
         text += self.pick(&tasks[..often]);
         if self.roll(2) == 0 {
             let arguments = [
-                "", "0", "1", "+1", "-1", "1.0", "msg", "a b", "2%5", "3*x", "a->b", "(", ")",
-                "a(b)", "é", ";", "=", "1 ",
+                "", "0", "1", "+1", "-1", "1.0", "msg", "a b", "2%5", "3*x", "a->b", "(", ")", "a(b)", "é", ";", "=",
+                "1 ",
             ];
-            let often = if self.roll(4) == 0 {
-                arguments.len()
-            } else {
-                3
-            };
+            let often = if self.roll(4) == 0 { arguments.len() } else { 3 };
             text += "(";
             text += self.pick(&arguments[..often]);
             text += ")";
@@ -198,8 +176,7 @@ impl Dice {
             let (head, tail) = characters.split_at(at);
             let middle = self.pick(&["", "(", ")", "%", "*", "-", ">", " ", "->", "0"]);
             let skip = usize::from(self.roll(2) == 0 && !tail.is_empty());
-            text =
-                head.iter().collect::<String>() + middle + &tail[skip..].iter().collect::<String>();
+            text = head.iter().collect::<String>() + middle + &tail[skip..].iter().collect::<String>();
         }
         if self.roll(10) == 0 {
             text = format!(" {text} ");
@@ -241,26 +218,19 @@ fn five_thousand_strings_get_the_same_verdict_and_the_same_outcomes() {
     let mut failures = Vec::new();
     for _ in 0..STRINGS {
         let text = dice.string();
-        let (their_verdict, our_verdict) =
-            (fail::cfg("differential.site", &text), text.parse::<Rule>());
+        let (their_verdict, our_verdict) = (fail::cfg("differential.site", &text), text.parse::<Rule>());
         let case = match (&their_verdict, &our_verdict) {
             (Err(_), Err(_)) => "both refuse",
-            (Ok(()), Err(_)) if has_odd_percentage(&text) => {
-                "only we refuse: percentage outside 0 to 100"
-            }
+            (Ok(()), Err(_)) if has_odd_percentage(&text) => "only we refuse: percentage outside 0 to 100",
             (Ok(()), Ok(_)) if has_odd_percentage(&text) => "odd percentage accepted",
-            (Ok(()), Ok(_)) if text.contains("pause") => {
-                "both accept: pauses, compared on their own"
-            }
+            (Ok(()), Ok(_)) if text.contains("pause") => "both accept: pauses, compared on their own",
             (Ok(()), Ok(_)) if draws(&text) => "both accept: draws at random",
             (Ok(()), Ok(_)) => "both accept, outcomes compared",
             _ => "verdicts differ",
         };
         *tally.entry(case).or_default() += 1;
         if matches!(case, "verdicts differ" | "odd percentage accepted") {
-            failures.push(format!(
-                "{text:?}: fail {their_verdict:?}, ours {our_verdict:?}"
-            ));
+            failures.push(format!("{text:?}: fail {their_verdict:?}, ours {our_verdict:?}"));
         }
         if case == "both accept, outcomes compared" {
             let _guard = arm_thread("differential.site", our_verdict.unwrap()).unwrap();
@@ -269,21 +239,14 @@ fn five_thousand_strings_get_the_same_verdict_and_the_same_outcomes() {
                 if their != our {
                     failures.push(format!("{text:?}, hit {hit}: fail {their:?}, ours {our:?}"));
                 }
-                *seen
-                    .entry(format!("{our:?}").split('(').next().unwrap().to_owned())
-                    .or_default() += 1;
+                *seen.entry(format!("{our:?}").split('(').next().unwrap().to_owned()).or_default() += 1;
             }
         }
     }
     fail::remove("differential.site");
     let _ = std::panic::take_hook();
     println!("{tally:#?}\n{seen:#?}");
-    assert!(
-        failures.is_empty(),
-        "{} differ:\n{}",
-        failures.len(),
-        failures[..failures.len().min(20)].join("\n")
-    );
+    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures[..failures.len().min(20)].join("\n"));
     // The generator must not have become all chaff or all wheat.
     for case in ["both refuse", "both accept, outcomes compared"] {
         assert!(tally[case] > STRINGS / 5, "{case}: {tally:?}");
@@ -301,23 +264,14 @@ fn both_hold_a_caller_at_a_pause_until_something_else_is_armed() {
         fail::fail_point!("differential.pause", |_| 1);
         0
     }
-    for text in [
-        "pause",
-        "1*pause",
-        "1*pause->return",
-        "0*pause->1*pause->return",
-        "100%pause",
-    ] {
+    for text in ["pause", "1*pause", "1*pause->return", "0*pause->1*pause->return", "100%pause"] {
         let scope = Scope::new(text);
         let guard = scope.arm("differential.pause", text).unwrap();
         fail::cfg("differential.pause", text).unwrap();
         let inside = scope.clone();
         let ours = std::thread::spawn(move || inside.run(ours));
         let theirs = std::thread::spawn(theirs);
-        assert!(
-            guard.barrier().wait_for(1, Duration::from_secs(30)),
-            "{text}"
-        );
+        assert!(guard.barrier().wait_for(1, Duration::from_secs(30)), "{text}");
         assert!(!ours.is_finished() && !theirs.is_finished(), "{text}");
         drop(guard);
         // `fail` forgets who came between the look and the wait, so it is told until its thread has ended.
@@ -325,11 +279,7 @@ fn both_hold_a_caller_at_a_pause_until_something_else_is_armed() {
             fail::cfg("differential.pause", "off").unwrap();
             std::thread::yield_now();
         }
-        assert_eq!(
-            (ours.join().unwrap(), theirs.join().unwrap()),
-            (0, 0),
-            "{text}"
-        );
+        assert_eq!((ours.join().unwrap(), theirs.join().unwrap()), (0, 0), "{text}");
     }
     fail::remove("differential.pause");
 }
@@ -342,12 +292,7 @@ fn both_take_at_least_the_time_of_a_sleep_and_of_a_delay() {
     fn theirs() {
         fail::fail_point!("differential.time");
     }
-    for text in [
-        "sleep(20)",
-        "delay(20)",
-        "1*sleep(20)",
-        "0%panic->delay(20)",
-    ] {
+    for text in ["sleep(20)", "delay(20)", "1*sleep(20)", "0%panic->delay(20)"] {
         let _guard = arm_thread("differential.time", text).unwrap();
         fail::cfg("differential.time", text).unwrap();
         for site in [ours as fn(), theirs] {
@@ -370,23 +315,13 @@ fn both_meet_a_percentage_within_six_sigma() {
         false
     }
     const RUNS: u32 = 20_000;
-    for (text, share) in [
-        ("25%return", 0.25),
-        ("0.5%return", 0.005),
-        ("1e1%return->5%return", 0.145),
-    ] {
+    for (text, share) in [("25%return", 0.25), ("0.5%return", 0.005), ("1e1%return->5%return", 0.145)] {
         let _guard = arm_thread("differential.rate", text).unwrap();
         fail::cfg("differential.rate", text).unwrap();
         for site in [ours as fn() -> bool, theirs] {
             let fired = (0..RUNS).filter(|_| site()).count();
-            let (mean, sigma) = (
-                f64::from(RUNS) * share,
-                (f64::from(RUNS) * share * (1.0 - share)).sqrt(),
-            );
-            assert!(
-                (fired as f64 - mean).abs() < 6.0 * sigma,
-                "{text}: {fired} of {RUNS}"
-            );
+            let (mean, sigma) = (f64::from(RUNS) * share, (f64::from(RUNS) * share * (1.0 - share)).sqrt());
+            assert!((fired as f64 - mean).abs() < 6.0 * sigma, "{text}: {fired} of {RUNS}");
         }
     }
     fail::remove("differential.rate");

@@ -8,8 +8,8 @@ use std::{
 };
 
 use chaos_failpoints::{
-    Barrier, Counts, Rule, Scope, arm, arm_thread, counts, fail_check, fail_point, fail_return,
-    inherit_call, reset, sites,
+    Barrier, Counts, Rule, Scope, arm, arm_thread, counts, fail_check, fail_point, fail_return, inherit_call, reset,
+    sites,
 };
 
 /// The site that every scope arms in its own way.
@@ -18,11 +18,7 @@ fn shared() -> Option<u64> {
         /// Armed by two hundred scopes at once.
         "scopes.shared"
     )
-    .map(|fired| {
-        fired
-            .argument()
-            .map_or(u64::MAX, |text| text.parse().unwrap_or(u64::MAX))
-    })
+    .map(|fired| fired.argument().map_or(u64::MAX, |text| text.parse().unwrap_or(u64::MAX)))
 }
 
 const SCOPES: u64 = 200;
@@ -102,11 +98,7 @@ fn the_innermost_rule_decides_alone() {
     let wide = outer.arm("scopes.nested", "return").unwrap();
     let _outer = outer.enter();
     let _middle = middle.enter();
-    assert_eq!(
-        inner(),
-        Some(0),
-        "a scope without a rule lets the one around it decide"
-    );
+    assert_eq!(inner(), Some(0), "a scope without a rule lets the one around it decide");
     let narrow = middle.arm("scopes.nested", "off").unwrap();
     assert_eq!(inner(), None);
     drop(narrow);
@@ -123,14 +115,8 @@ fn elsewhere() -> bool {
 fn a_thread_sees_its_own_rules_and_those_carried_to_it() {
     let _guard = arm_thread("scopes.elsewhere", "return").unwrap();
     assert!(elsewhere());
-    assert!(
-        !std::thread::spawn(elsewhere).join().unwrap(),
-        "another thread"
-    );
-    assert!(
-        std::thread::spawn(inherit_call(elsewhere)).join().unwrap(),
-        "carried"
-    );
+    assert!(!std::thread::spawn(elsewhere).join().unwrap(), "another thread");
+    assert!(std::thread::spawn(inherit_call(elsewhere)).join().unwrap(), "carried");
 }
 
 fn for_all() -> bool {
@@ -184,22 +170,12 @@ fn a_scope_can_be_reset_and_counts_by_site() {
     let scope = Scope::new("to be reset");
     let guard = scope.arm("scopes.reset", "return").unwrap();
     assert!(scope.run(reset_site));
-    assert_eq!(
-        scope
-            .counts("scopes.reset")
-            .unwrap()
-            .map(|counts| counts.fires),
-        Some(1)
-    );
+    assert_eq!(scope.counts("scopes.reset").unwrap().map(|counts| counts.fires), Some(1));
     scope.reset();
     assert!(!scope.run(reset_site));
     assert_eq!(scope.counts("scopes.reset").unwrap(), None);
     drop(guard);
-    assert_eq!(
-        counts("scopes.reset").unwrap().fires,
-        1,
-        "the site's own count stays"
-    );
+    assert_eq!(counts("scopes.reset").unwrap().fires, 1, "the site's own count stays");
 }
 
 #[test]
@@ -261,10 +237,7 @@ fn never_instantiated<T>(_: T) {
 #[test]
 fn every_site_is_listed_before_its_code_has_run() {
     let sites = sites();
-    let site = sites
-        .iter()
-        .find(|site| site.name == "scopes.never_called")
-        .unwrap();
+    let site = sites.iter().find(|site| site.name == "scopes.never_called").unwrap();
     assert_eq!(site.summary(), "A value that nobody ever asks for.");
     assert!(site.file.ends_with("tests/scopes.rs"), "{}", site.file);
     assert!(site.line > 1 && site.module == "scopes", "{site:?}");
@@ -275,22 +248,11 @@ fn every_site_is_listed_before_its_code_has_run() {
 #[test]
 fn a_mistyped_name_gets_a_suggestion_and_a_wrong_action_its_place() {
     let unknown = arm("scopes.never_caled", "off").unwrap_err().to_string();
-    assert_eq!(
-        unknown,
-        "unknown fail point `scopes.never_caled`; did you mean `scopes.never_called`?"
-    );
-    let wrong = arm("scopes.never_called", "return(70000)")
-        .unwrap_err()
-        .to_string();
-    assert!(
-        wrong.contains("tests/scopes.rs:") && wrong.contains("it returns a `u16`"),
-        "{wrong}"
-    );
+    assert_eq!(unknown, "unknown fail point `scopes.never_caled`; did you mean `scopes.never_called`?");
+    let wrong = arm("scopes.never_called", "return(70000)").unwrap_err().to_string();
+    assert!(wrong.contains("tests/scopes.rs:") && wrong.contains("it returns a `u16`"), "{wrong}");
     let nothing = arm("scopes.generic", "return").unwrap_err().to_string();
-    assert!(
-        nothing.contains("it returns nothing; use sleep"),
-        "{nothing}"
-    );
+    assert!(nothing.contains("it returns nothing; use sleep"), "{nothing}");
 }
 
 #[test]
@@ -303,13 +265,7 @@ fn the_site_of_one_name_may_stand_in_two_places_and_shares_its_rule() {
     }
     let _guard = arm_thread("scopes.twice", "1*return").unwrap();
     assert_eq!([initial(), periodic(), initial()], [true, false, false]);
-    assert_eq!(
-        sites()
-            .iter()
-            .filter(|site| site.name == "scopes.twice")
-            .count(),
-        2
-    );
+    assert_eq!(sites().iter().filter(|site| site.name == "scopes.twice").count(), 2);
 }
 
 #[test]
@@ -318,25 +274,15 @@ fn callbacks_see_the_hit_and_panics_carry_their_message() {
         fail_point!("scopes.effects");
     }
     let (send, receive) = std::sync::mpsc::channel();
-    let guard = arm_thread(
-        "scopes.effects",
-        Rule::callback(move |fired| send.send(fired.hit()).unwrap()),
-    )
-    .unwrap();
+    let guard = arm_thread("scopes.effects", Rule::callback(move |fired| send.send(fired.hit()).unwrap())).unwrap();
     site();
     site();
     drop(guard);
     assert_eq!(receive.iter().collect::<Vec<_>>(), [0, 1]);
-    for (rule, want) in [
-        ("panic", "failpoint scopes.effects panic"),
-        ("panic(boom)", "boom"),
-    ] {
+    for (rule, want) in [("panic", "failpoint scopes.effects panic"), ("panic(boom)", "boom")] {
         let _guard = arm_thread("scopes.effects", rule).unwrap();
         let payload = std::panic::catch_unwind(site).unwrap_err();
-        assert_eq!(
-            payload.downcast_ref::<String>().map(String::as_str),
-            Some(want)
-        );
+        assert_eq!(payload.downcast_ref::<String>().map(String::as_str), Some(want));
     }
 }
 
@@ -344,34 +290,22 @@ fn callbacks_see_the_hit_and_panics_carry_their_message() {
 fn reset_is_reached_through_its_own_process() {
     // `reset` ends the armings of every test in this binary, so it is tested in a process of its own.
     let ended = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "in_a_process_of_its_own_reset_ends_everything",
-            "--nocapture",
-        ])
+        .args(["--exact", "in_a_process_of_its_own_reset_ends_everything", "--nocapture"])
         .env("SCOPES_RESET", "1")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(
-        ended.status.success() && text.contains("everything was reset"),
-        "{text}"
-    );
+    assert!(ended.status.success() && text.contains("everything was reset"), "{text}");
 }
 
 #[test]
 fn in_a_process_of_its_own_reset_ends_everything() {
     if std::env::var_os("SCOPES_RESET").is_none() {
-        println!(
-            "skipped: needs a process of its own, which `reset_is_reached_through_its_own_process` starts"
-        );
+        println!("skipped: needs a process of its own, which `reset_is_reached_through_its_own_process` starts");
         return;
     }
     let scope = Scope::new("any");
-    let guards = [
-        arm("scopes.process", "return").unwrap(),
-        scope.arm("scopes.nested", "return").unwrap(),
-    ];
+    let guards = [arm("scopes.process", "return").unwrap(), scope.arm("scopes.nested", "return").unwrap()];
     reset();
     assert!(guards.iter().all(|guard| !guard.is_in_force()));
     assert!(!for_all() && scope.run(inner).is_none());
@@ -385,17 +319,11 @@ fn contended() -> bool {
 #[test]
 fn eight_threads_never_pass_a_bound_and_lose_no_hit() {
     let scope = Scope::new("contended");
-    let guard = scope
-        .arm("scopes.contended", Rule::fail().at_most(1000))
-        .unwrap();
+    let guard = scope.arm("scopes.contended", Rule::fail().at_most(1000)).unwrap();
     let fired: usize = std::thread::scope(|threads| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| threads.spawn(|| scope.run(|| (0..1000).filter(|_| contended()).count())))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
+        let threads: Vec<_> =
+            (0..8).map(|_| threads.spawn(|| scope.run(|| (0..1000).filter(|_| contended()).count()))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!((fired, guard.hits(), guard.fires()), (1000, 8000, 1000));
 }
