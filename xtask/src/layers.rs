@@ -39,6 +39,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
     ("xtask", &[]),
     ("chaos-examples", &["squall"]),
+    // The system under test in the examples: it has fail points and knows nothing of Squall.
+    ("chaos-mini-cluster", &["chaos-failpoints"]),
     // A plug-in needs the contract, and `squall` for its own binary.
     ("chaos-plugin-example", &["chaos-core", "squall"]),
 ];
