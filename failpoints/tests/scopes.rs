@@ -337,9 +337,9 @@ fn alone(test: &str, variables: &[(&str, &str)]) -> String {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env("SCOPES_ALONE", "1").envs(variables.iter().copied());
     let ended = command.output().unwrap();
-    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(ended.status.success(), "{text}");
-    text.lines().find_map(|line| line.strip_prefix("told: ")).unwrap_or(&text).to_owned()
+    let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(ended.status.success(), "{printed}");
+    printed.lines().find_map(|line| line.strip_prefix("told: ")).unwrap_or(&printed).to_owned()
 }
 
 #[test]
