@@ -135,8 +135,6 @@ impl Fault for GenerateLoad {
     }
 }
 
-register_fault!(GenerateLoad, "generate_load");
-
 impl GenerateLoad {
     /// Resolves what was left open; looks at nothing but the policy.
     fn planned(&self, asks: &Planner, cx: &RunContext) -> Result<Planned, PluginError> {
@@ -152,6 +150,8 @@ impl GenerateLoad {
         Ok(Planned::of(&self.target, asks.chooses(), cx.policy()))
     }
 }
+
+register_fault!(GenerateLoad, "generate_load");
 
 #[cfg(test)]
 mod tests {

@@ -200,6 +200,24 @@ impl ResumeProcess {
         Undone::NothingToDo(format!("process {} is gone", self.pid))
     }
 
+    /// What the thread states before and after the signal say.
+    fn judge(&self, before: &[char], after: &[char]) -> Result<Undone, PluginError> {
+        let pid = self.pid;
+        if after.is_empty() {
+            return Ok(self.gone());
+        }
+        if any_still(after) {
+            let text: String = after.iter().collect();
+            let why = format!("process {pid} stays stopped (thread states {text}); a tracer may hold it");
+            return Err(PluginError::failed(why));
+        }
+        if any_still(before) {
+            Ok(Undone::Reverted(format!("process {pid} goes on")))
+        } else {
+            Ok(Undone::NothingToDo(format!("process {pid} was not stopped")))
+        }
+    }
+
     /// The same process, held; or why there is nothing to do.
     fn same(&self) -> Result<Result<Held, Undone>, PluginError> {
         if self.boot_id != boot_id() {
@@ -224,6 +242,17 @@ impl ResumeProcess {
     }
 }
 
+/// Sends SIGCONT, and gives the thread states before and after it; empty ones when the process is gone.
+fn go_on(held: &Held, looks: u32) -> io::Result<(Vec<char>, Vec<char>)> {
+    let before = held.settle(0, |_| true)?;
+    // Sent in any case: a stop that is on its way, but not yet to be seen, is taken back with it.
+    if !held.signal(Signal::CONT)? {
+        return Ok((before, Vec::new()));
+    }
+    let after = held.settle(looks, |states| !any_still(states))?;
+    Ok((before, after))
+}
+
 impl UndoStep for ResumeProcess {
     async fn undo(&self, cx: &UndoContext) -> Result<Undone, PluginError> {
         let held = match self.same()? {
@@ -231,33 +260,11 @@ impl UndoStep for ResumeProcess {
             Err(nothing) => return Ok(nothing),
         };
         let _real = cx.clock().external();
-        let resumed = tokio::task::spawn_blocking(move || {
-            let before = held.settle(0, |_| true)?;
-            // Sent in any case: a stop that is on its way, but not yet to be seen, is taken back with it.
-            if !held.signal(Signal::CONT)? {
-                return Ok((before, Vec::new()));
-            }
-            let after = held.settle(looks_in_seconds(SETTLE_SECONDS), |states| !any_still(states))?;
-            Ok::<_, io::Error>((before, after))
-        });
+        let resumed = tokio::task::spawn_blocking(move || go_on(&held, looks_in_seconds(SETTLE_SECONDS)));
         let resumed = resumed.await.map_err(|error| PluginError::failed(error.to_string()))?;
         let (before, after) =
             resumed.map_err(|error| PluginError::io(&format!("resume process {}", self.pid), &error))?;
-        if after.is_empty() {
-            return Ok(self.gone());
-        }
-        if any_still(&after) {
-            let text: String = after.iter().collect();
-            let pid = self.pid;
-            return Err(PluginError::failed(format!(
-                "process {pid} stays stopped (thread states {text}); a tracer may hold it"
-            )));
-        }
-        if any_still(&before) {
-            Ok(Undone::Reverted(format!("process {} goes on", self.pid)))
-        } else {
-            Ok(Undone::NothingToDo(format!("process {} was not stopped", self.pid)))
-        }
+        self.judge(&before, &after)
     }
 
     fn describe(&self) -> String {

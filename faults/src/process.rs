@@ -42,7 +42,7 @@ impl Look {
         }
     }
 
-    /// Reads `/proc/PID/stat` (`proc_pid_stat(5)`): the name may hold spaces and parentheses, so its end is the last one.
+    /// Reads `/proc/PID/stat` (see proc(5)): the name may hold spaces and parentheses, so its end is the last one.
     fn read(stat: &str) -> io::Result<Self> {
         let wrong = || io::Error::new(io::ErrorKind::InvalidData, "`/proc/PID/stat` is not what proc(5) says");
         let (pid, rest) = stat.split_once(" (").ok_or_else(wrong)?;

@@ -88,6 +88,14 @@ fn active_and_progress(events: &[Event]) {
 }
 
 #[test]
+fn under_virtual_time_the_load_is_real() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let runner = bench.runner().env(HashMap::new()).build().unwrap();
+    let result = only(runner.run(task(&spike(&service.url(), 100, "500ms"))).unwrap());
+    assert_eq!((result.success, &result.error, service.requests()), (true, &None, 50));
+}
+
+#[test]
 fn the_conversation_is_kept_in_the_workspace() {
     let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
     let result = run(&bench, &spike(&service.url(), 100, "200ms"));
@@ -198,6 +206,7 @@ fn cancelling_does_not_wait_for_a_service_that_never_answers() {
     let result = only(handle.wait_blocking().unwrap());
     assert_eq!(result.error.as_deref(), Some("interrupted"), "not: did not stop within its grace");
     assert_eq!(result.witness.unwrap().presence, Presence::Absent);
+    assert!(result.load.is_some(), "requests under way were awaited, and counted as failed");
 }
 
 #[test]

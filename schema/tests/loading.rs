@@ -80,29 +80,8 @@ fn json_text_loads_the_same() {
 
 #[test]
 fn all_problems_of_a_file_are_found_in_one_pass() {
-    let text = "\
-chaos_specs: []
-chaos_spec:
-  - trigger:
-      type: tiem
-    action:
-      type: generate_load
-      target:
-        service_url: http://{{HOST}}/
-        qps: 0
-        qps: 5
-        durations: 30s
-      engine: fortoi
-    duration_seconds: 5
-    verify: servs
-    colour: red
-  - trigger: [{type: immediate}]
-    action: {type: pause_process, pid: many}
-probes:
-  serves: {type: http}
-policy: {allow_privileged: no}
-";
-    let loaded = load(text, "t.yaml", &LoadOptions::default().var("HOSTS", "x"));
+    let text = include_str!("snapshots/problems.yaml");
+    let loaded = load(text, "problems.yaml", &LoadOptions::default().var("HOSTS", "x"));
     assert!(loaded.document.is_none());
     let want = [
         ("top-level-typo", 1, 1),
@@ -122,6 +101,17 @@ policy: {allow_privileged: no}
         ("unused-variable", 0, 0),
     ];
     assert_eq!(places(&loaded), want, "{}", render(&loaded.diagnostics));
+    snapshot("problems.txt", &render(&loaded.diagnostics));
+}
+
+/// Compares with a committed file; `UPDATE_SNAPSHOTS=1 cargo test -p chaos-schema` writes it anew.
+fn snapshot(name: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, text).expect("the snapshot is written");
+    }
+    let kept = std::fs::read_to_string(&path).expect("the snapshot is there");
+    assert_eq!(text, kept, "refresh with `UPDATE_SNAPSHOTS=1 cargo test -p chaos-schema`");
 }
 
 #[test]

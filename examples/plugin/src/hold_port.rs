@@ -27,7 +27,7 @@ use chaos_core::{
 /// # Example
 /// ```yaml
 /// type: hold_port
-/// port: 47654
+/// port: 18765
 /// ```
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(crate = "chaos_core::serde", deny_unknown_fields)]

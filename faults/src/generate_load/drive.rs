@@ -34,6 +34,10 @@ pub(super) async fn drive(
     }
     let mut limits = Limits::for_planned(planned.length.longest());
     limits.cancel_grace = TIMEOUT + MARGIN;
+    if let Some(left) = cx.time_left() {
+        // A model that is slow to sum up must not cost a spike that landed: the conversation ends before the engine does.
+        limits.total_time = limits.total_time.min(left.saturating_sub(MARGIN));
+    }
     let mut loop_cx = LoopContext::of(cx, writer);
     let conversation = run_tool_loop(model, &goal(planned), &tools, SYSTEM, &limits, &mut loop_cx).await;
     let course = spike.into_course();
@@ -57,6 +61,8 @@ mod tests {
     use super::super::planned::Chooses;
     use super::super::test_context::{TestContext, target};
     use super::*;
+
+    const TOO_LATE: &str = "too late for the spike: it takes 500ms and its answers up to 3s more, but only ";
 
     /// Says the scripted messages one after the other.
     struct Script(Vec<Value>);
@@ -157,6 +163,19 @@ mod tests {
         assert_eq!((service.requests(), other.requests(), other.connections()), (0, 0, 0));
         let failed = transcript.lines().filter(|line| line.contains(r#""status":"failed""#)).count();
         assert_eq!(failed, calls.len(), "{transcript}");
+    }
+
+    #[tokio::test]
+    async fn a_spike_that_would_be_cut_off_is_not_begun() {
+        let (service, place) = (service(), TestContext::new(&[]));
+        let planned = Planned::of(&target(&service.url(), 100, "500ms", 4), Chooses::Model, &Policy::default());
+        let cx = place.cx().child("action", Some(Duration::from_secs(3)));
+        let script = Script(vec![asks(&[("load", json!({"service_url": service.url()}))]), says("too late")]);
+        let outcome = drive(&script, &planned, false, &cx).await.unwrap();
+        assert_eq!(outcome.error.as_deref(), Some("no fortio load command was executed"));
+        let transcript = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
+        assert!(std::fs::read_to_string(transcript).unwrap().contains(TOO_LATE));
+        assert_eq!(service.connections(), 0);
     }
 
     #[tokio::test]

@@ -150,6 +150,16 @@ impl Planned {
         }
     }
 
+    /// How long the allowed spike takes.
+    pub(super) fn takes(&self, allowed: Allowed) -> Duration {
+        match allowed.stop {
+            Stop::After(time) => time,
+            // Calls beyond a u32 were refused; at one a second or more, so many seconds fit any duration.
+            Stop::Count(calls) => Duration::from_secs(calls) / self.qps.get(),
+            Stop::Never => Duration::MAX,
+        }
+    }
+
     /// The load itself: the planned figures, the pinned addresses, open-loop, no redirects, no request before the run.
     pub(super) fn load(&self, allowed: Allowed, addresses: &[SocketAddr], seed: u64) -> Result<Load, LoadError> {
         let mut load = Load::to(self.url.as_str())?;

@@ -5,12 +5,12 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaos_agent::ToolReply;
-use chaos_core::{Evidence, RunContext};
+use chaos_core::{DurationText, Evidence, RunContext};
 use chaos_load::{LoadResult, Running, Snapshot, start};
 use serde_json::json;
 
 use super::judge;
-use super::planned::{Allowed, Asked, Planned};
+use super::planned::{Allowed, Asked, Planned, TIMEOUT};
 
 /// What became of the spike.
 #[derive(Debug, Default)]
@@ -55,6 +55,9 @@ impl<'a> Spike<'a> {
             Ok(allowed) => allowed,
             Err(refusal) => return ToolReply::failed(refusal),
         };
+        if let Err(late) = self.in_time(allowed) {
+            return ToolReply::failed(late);
+        }
         if !self.claim() {
             return ToolReply::failed(
                 "the one spike was made already; do not repeat or tune it, report what came of it",
@@ -68,6 +71,19 @@ impl<'a> Spike<'a> {
         let reply = reply(&course);
         *self.lock() = course;
         reply
+    }
+
+    /// A spike that the node's deadline would cut off is not begun: half of one shows nothing.
+    fn in_time(&self, allowed: Allowed) -> Result<(), String> {
+        let (takes, left) = (self.planned.takes(allowed), self.cx.time_left());
+        match left {
+            Some(left) if left < takes.saturating_add(TIMEOUT) => {
+                let (takes, timeout, left) = (DurationText::from(takes), DurationText::from(TIMEOUT), left.as_secs());
+                let much = format!("it takes {takes} and its answers up to {timeout} more");
+                Err(format!("too late for the spike: {much}, but only {left}s are left"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn claim(&self) -> bool {

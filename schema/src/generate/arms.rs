@@ -38,16 +38,16 @@ impl Nodes {
 
 /// The kind of plug-in that a node definition of that name holds.
 pub(crate) fn kind_of_definition(name: &str) -> Option<&'static str> {
-    let kind = name.split_once("-node")?.0;
+    let kind = name.split('-').next()?;
     ["fault", "trigger", "probe", CHECK].into_iter().find(|known| *known == kind)
 }
 
 impl Pool {
     /// A reference to the definition of a node with those keys beside the plug-in's own.
     pub(crate) fn reference(&mut self, kind: &str, beside: &Map<String, Value>) -> Value {
-        // The hyphen keeps the name apart from those of types.
+        // Editors print the name (`Expected "trigger"`); those of types are in camel case.
         let keys: String = beside.keys().flat_map(|key| ["-", key]).collect();
-        let name = format!("{kind}-node{keys}");
+        let name = format!("{kind}{keys}");
         if self.nodes.known.insert(name.clone()) {
             let node = Node { name: name.clone(), kind: kind.to_owned(), beside: beside.clone() };
             self.nodes.pending.insert(name.clone(), node);

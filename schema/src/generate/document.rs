@@ -52,7 +52,7 @@ fn entry(pool: &mut Pool) -> Value {
     }
     // A forbidden key, not `not: {required: …}`: so that the message stands at the key.
     let mut rules = vec![json!({
-        "if": { "type": "object", "required": ["verification"] },
+        "if": { "type": "object", "required": ["verification"], "properties": { "verification": true } },
         "then": { "properties": { "verify": false } },
     })];
     let finite = finite_faults();
@@ -69,7 +69,7 @@ fn entry(pool: &mut Pool) -> Value {
 
 fn task(pool: &mut Pool) -> Value {
     let entry = entry(pool);
-    let entry = pool.define("entry-body", entry);
+    let entry = pool.define("entry", entry);
     let check = pool.reference(CHECK, &Map::new());
     let named_check = named_check(pool, &check);
     let probe = pool.reference("probe", &Map::new());

@@ -128,7 +128,7 @@ impl Lowering<'_> {
         let empty = |span: &Span| span.end <= span.start;
         let trimmed = own.map(|span| self.trimmed(span));
         match trimmed {
-            Some(span) if !empty(&span) => span,
+            Some(span) if !empty(&span) || matches!(node.value, Node::List(_)) => span,
             _ => first_key.or(key).or(own).unwrap_or(Span { start: 0, end: 0 }),
         }
     }
