@@ -20,7 +20,7 @@ impl Figures {
         let number = |key: &str| value[key].as_f64();
         Self {
             asked_qps: number("asked_qps"),
-            reached_qps: number("reached_qps"),
+            reached_qps: number("achieved_qps"),
             p50_ms: number("p50_ms"),
             p99_ms: number("p99_ms"),
             errors: value["errors"].as_u64(),
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn known_figures_are_shown_and_others_are_not() {
         let value = json!({
-            "asked_qps": 300.0, "reached_qps": 299.87, "p50_ms": 1.234, "p99_ms": 9, "errors": 2, "more": true
+            "asked_qps": 300.0, "achieved_qps": 299.87, "p50_ms": 1.234, "p99_ms": 9, "errors": 2, "more": true
         });
         assert_eq!(Figures::of(&value).to_string(), "  qps 299.9 of 300  p50 1.23 ms  p99 9.00 ms  errors 2");
         assert_eq!(Figures::of(&json!({"qps": "x"})).to_string(), "");
