@@ -9,10 +9,12 @@ mod flags;
 mod id;
 mod json;
 mod log;
+mod refusal;
 mod text;
 mod values;
 mod zone;
 
-pub use args::{AccessLogArgs, FortioArgError, FortioCommand, LogLevel, parse};
+pub use args::{AccessLogArgs, FortioCommand, LogLevel, parse};
 pub use command::{Interrupt, run, run_with};
 pub use document::{Common, Document, Extension, FailureRow, HttpPart, Part, PhaseRow, TcpPart};
+pub use refusal::FortioArgError;

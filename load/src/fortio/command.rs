@@ -12,10 +12,11 @@ use crate::plan::Warmup;
 use crate::result::{LoadResult, WarmupFailure};
 use crate::running::{Canceller, start_observed};
 
-use super::args::{FortioArgError, FortioCommand, parse};
+use super::args::{FortioCommand, parse};
 use super::document::Document;
 use super::events;
 use super::log::{Level, Log};
+use super::refusal::FortioArgError;
 use super::text;
 
 /// Exit code of a process that SIGINT ended.

@@ -1,6 +1,6 @@
 //! Go's flag syntax, and the table of fortio's flags.
 
-use super::args::FortioArgError;
+use super::refusal::FortioArgError;
 
 /// Which values a flag takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -427,3 +427,146 @@ pub(super) fn shows(set: LogLevel, line: Level) -> bool {
         Level::Fatal => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fortio::args::parse;
+    use crate::fortio::document::Part;
+
+    fn golden(name: &str) -> String {
+        let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn histograms_are_printed_as_fortio_printed_them() {
+        for name in [
+            "behind",
+            "calls20",
+            "errors",
+            "interrupted",
+            "max-n",
+            "normal",
+            "refused",
+            "stdclient-h2",
+            "tcp",
+        ] {
+            let text = golden(&format!("{name}.stderr.txt"));
+            let document = Document::read(&golden(&format!("{name}.json"))).unwrap();
+            let mut blocks = vec![
+                (
+                    "Aggregated Function Time",
+                    document.common.duration_histogram,
+                ),
+                ("Error cases", document.common.errors_duration_histogram),
+            ];
+            if let Part::Http(http) = document.part {
+                blocks.push(("Connection time histogram (s)", http.connection_stats));
+            }
+            for (title, data) in blocks {
+                let block = written(|out| histogram(out, title, &data).unwrap());
+                assert!(text.contains(&block), "{name}: {block}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_printed_as_fortio_printed_them() {
+        let text = golden("max-n.stderr.txt");
+        let document = Document::read(&golden("max-n.json")).unwrap();
+        let Part::Http(http) = document.part else {
+            panic!("max-n is an HTTP run")
+        };
+        let rows = [
+            ("Response Header Sizes", http.header_sizes),
+            ("Response Body/Total Sizes", http.sizes),
+        ];
+        for (title, data) in rows {
+            let values = [data.avg, data.std_dev, data.min, data.max, data.sum];
+            let line = written(|out| sums(out, title, data.count, values).unwrap());
+            assert!(text.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_announced_as_fortio_announced_it() {
+        let cases = [
+            (
+                "normal",
+                "-qps 100 -c 4 -t 5s -uniform http://127.0.0.1:28080/?delay=1ms:50,5ms:10&size=200",
+            ),
+            (
+                "max-n",
+                "-qps 0 -n 200 -c 4 http://127.0.0.1:28080/?size=64",
+            ),
+            ("tcp", "-qps 40 -c 2 -t 1s tcp://127.0.0.1:28078"),
+            (
+                "interrupted",
+                "-qps 40 -c 2 -n 500 http://127.0.0.1:28080/?delay=3ms",
+            ),
+            ("refused", "-qps 0 -n 4 -c 1 http://127.0.0.1:28999/"),
+            (
+                "behind",
+                "-qps 40 -c 2 -t 2s http://127.0.0.1:28080/?delay=80ms",
+            ),
+            ("calls20", "-qps 40 -c 2 -n 20 http://127.0.0.1:28080/"),
+            (
+                "calls20-quiet",
+                "-quiet -qps 40 -c 2 -n 20 http://127.0.0.1:28080/",
+            ),
+        ];
+        for (name, line) in cases {
+            let text = golden(&format!("{name}.stderr.txt"));
+            let words: Vec<String> = format!("load -gomaxprocs 2 {line}")
+                .split(' ')
+                .map(str::to_owned)
+                .collect();
+            let command = parse(&words).unwrap();
+            let ours = written(|out| {
+                let mut log = Log::new(out, command.level);
+                before(&mut log, &command).unwrap();
+                starting(&mut log, &command, "").unwrap();
+            });
+            let plain = |text: &str| {
+                let lines = text
+                    .lines()
+                    .filter(|line| line.starts_with("Fortio") || line.starts_with("Starting"));
+                lines
+                    .map(|line| line.replace(TOOL, "Fortio 1.75.2"))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(plain(&ours), plain(&text), "{name}");
+            let values = |text: &str| {
+                let start = text
+                    .lines()
+                    .find(|line| line.contains("\"Starting http test\""));
+                start
+                    .and_then(|line| line.split_once("\"msg\""))
+                    .map(|(_, values)| values.to_owned())
+            };
+            assert_eq!(values(&ours), values(&text), "{name}");
+        }
+    }
+
+    #[test]
+    fn late_waits_are_told_from_five_percent_on() {
+        for (late, told) in [(1, false), (2, true)] {
+            let mut waits = Histogram::new(-0.001, 0.001);
+            (0..20).for_each(|index| waits.record(if index < late { -0.5 } else { 0.01 }));
+            let text = written(|out| sleeps(&mut Log::new(out, LogLevel::Info), &waits).unwrap());
+            assert_eq!(
+                text.contains("WARNING 10.00% of sleep were falling behind"),
+                told,
+                "{text}"
+            );
+            assert_eq!(text.starts_with("Sleep times : count 20 "), !told, "{text}");
+        }
+    }
+}
