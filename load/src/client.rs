@@ -42,16 +42,10 @@ impl Destination {
     pub(crate) fn new(load: &Load, addresses: Vec<SocketAddr>) -> Result<Self, LoadError> {
         let transport = &load.transport;
         if transport.standard || transport.h2 || transport.follow_redirects {
-            return Err(LoadError::MissingFeature {
-                what: "the standard client",
-                feature: "std-client",
-            });
+            return Err(LoadError::MissingFeature { what: "the standard client", feature: "std-client" });
         }
         if load.url.scheme() == "https" {
-            return Err(LoadError::MissingFeature {
-                what: "https",
-                feature: "tls",
-            });
+            return Err(LoadError::MissingFeature { what: "https", feature: "tls" });
         }
         Ok(Self {
             request: Request::of(load),
@@ -119,10 +113,7 @@ impl Client {
 }
 
 /// Opens a connection to the next address and notes how that went.
-async fn connect(
-    destination: &Destination,
-    report: &mut ConnectionReport,
-) -> Result<Wire, Failure> {
+async fn connect(destination: &Destination, report: &mut ConnectionReport) -> Result<Wire, Failure> {
     let address = destination.address();
     let start = Instant::now();
     report.attempt(address);
@@ -130,10 +121,7 @@ async fn connect(
         (Some(path), _) => Wire::unix(path).await,
         (None, Some(address)) => Wire::tcp(address).await,
         (None, None) => {
-            return Err(Failure::new(
-                FailureKind::Unreachable,
-                "the target has no address",
-            ));
+            return Err(Failure::new(FailureKind::Unreachable, "the target has no address"));
         }
     };
     report.attempted(since(start));

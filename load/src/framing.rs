@@ -41,18 +41,10 @@ enum Phase {
     Head,
     Sized(u64),
     ToClose,
-    ChunkSize {
-        size: u64,
-        digits: u8,
-        rest: bool,
-        line: u32,
-    },
+    ChunkSize { size: u64, digits: u8, rest: bool, line: u32 },
     ChunkData(u64),
     ChunkEnd,
-    Trailer {
-        line: u32,
-        total: u32,
-    },
+    Trailer { line: u32, total: u32 },
     Done,
 }
 
@@ -74,10 +66,7 @@ pub(crate) struct Framing {
 }
 
 /// What the header lines of a head say about the end of its answer.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each one is said by a header line of its own"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each one is said by a header line of its own")]
 struct Lines {
     length: Option<u64>,
     chunked: bool,
@@ -89,15 +78,7 @@ struct Lines {
 impl Framing {
     /// Expects one answer; `bodiless` when it answers a HEAD.
     pub(crate) fn new(bodiless: bool) -> Self {
-        Self {
-            phase: Phase::Head,
-            bodiless,
-            status: 0,
-            head: 0,
-            taken: 0,
-            interim: 0,
-            persistent: false,
-        }
+        Self { phase: Phase::Head, bodiless, status: 0, head: 0, taken: 0, interim: 0, persistent: false }
     }
 
     /// Takes bytes from the front of `input` and says how many.
@@ -121,11 +102,7 @@ impl Framing {
             used += took;
             self.taken += took as u64;
         }
-        let step = if self.phase == Phase::Done {
-            Step::Done
-        } else {
-            Step::More
-        };
+        let step = if self.phase == Phase::Done { Step::Done } else { Step::More };
         Ok((used, step))
     }
 
@@ -151,11 +128,7 @@ impl Framing {
         let status = parsed.code.unwrap_or(0);
         if (100..200).contains(&status) && status != 101 {
             self.interim += 1;
-            return if self.interim > MAX_INTERIM {
-                Err(Malformed::HeadTooLarge)
-            } else {
-                Ok(end)
-            };
+            return if self.interim > MAX_INTERIM { Err(Malformed::HeadTooLarge) } else { Ok(end) };
         }
         let said = Lines::of(parsed.headers)?;
         let old = parsed.version == Some(0);
@@ -177,12 +150,7 @@ impl Framing {
         if said.chunked {
             // A length beside chunks is how answers are smuggled: never reuse.
             self.persistent &= said.length.is_none();
-            return Phase::ChunkSize {
-                size: 0,
-                digits: 0,
-                rest: false,
-                line: 0,
-            };
+            return Phase::ChunkSize { size: 0, digits: 0, rest: false, line: 0 };
         }
         match said.length {
             Some(0) if !said.coded => Phase::Done,
@@ -196,40 +164,22 @@ impl Framing {
 
     fn take_sized(&mut self, left: u64, input: &[u8]) -> usize {
         let (took, left) = split(left, input.len());
-        self.phase = if left == 0 {
-            Phase::Done
-        } else {
-            Phase::Sized(left)
-        };
+        self.phase = if left == 0 { Phase::Done } else { Phase::Sized(left) };
         took
     }
 
     fn take_chunk(&mut self, left: u64, input: &[u8]) -> usize {
         let (took, left) = split(left, input.len());
-        self.phase = if left == 0 {
-            Phase::ChunkEnd
-        } else {
-            Phase::ChunkData(left)
-        };
+        self.phase = if left == 0 { Phase::ChunkEnd } else { Phase::ChunkData(left) };
         took
     }
 
     fn step_chunk(&mut self, byte: u8) -> Result<(), Malformed> {
         self.phase = match self.phase {
-            Phase::ChunkSize {
-                size,
-                digits,
-                rest,
-                line,
-            } => chunk_size(byte, size, digits, rest, line)?,
+            Phase::ChunkSize { size, digits, rest, line } => chunk_size(byte, size, digits, rest, line)?,
             Phase::ChunkEnd => match byte {
                 b'\r' => Phase::ChunkEnd,
-                b'\n' => Phase::ChunkSize {
-                    size: 0,
-                    digits: 0,
-                    rest: false,
-                    line: 0,
-                },
+                b'\n' => Phase::ChunkSize { size: 0, digits: 0, rest: false, line: 0 },
                 _ => return Err(Malformed::Chunk),
             },
             Phase::Trailer { total, .. } if total as usize >= MAX_HEAD => {
@@ -237,18 +187,9 @@ impl Framing {
             }
             Phase::Trailer { line, total } => match byte {
                 b'\n' if line == 0 => Phase::Done,
-                b'\n' => Phase::Trailer {
-                    line: 0,
-                    total: total + 1,
-                },
-                b'\r' => Phase::Trailer {
-                    line,
-                    total: total + 1,
-                },
-                _ => Phase::Trailer {
-                    line: line + 1,
-                    total: total + 1,
-                },
+                b'\n' => Phase::Trailer { line: 0, total: total + 1 },
+                b'\r' => Phase::Trailer { line, total: total + 1 },
+                _ => Phase::Trailer { line: line + 1, total: total + 1 },
             },
             other => other,
         };
@@ -264,27 +205,14 @@ fn chunk_size(byte: u8, size: u64, digits: u8, rest: bool, line: u32) -> Result<
     let line = line + 1;
     let digit = char::from(byte).to_digit(16).filter(|_| !rest);
     match (byte, digit) {
-        (_, Some(digit)) if digits < 15 => Ok(Phase::ChunkSize {
-            size: size * 16 + u64::from(digit),
-            digits: digits + 1,
-            rest,
-            line,
-        }),
+        (_, Some(digit)) if digits < 15 => {
+            Ok(Phase::ChunkSize { size: size * 16 + u64::from(digit), digits: digits + 1, rest, line })
+        }
         _ if digits == 0 => Err(Malformed::Chunk),
         (b'\n', _) if size == 0 => Ok(Phase::Trailer { line: 0, total: 0 }),
         (b'\n', _) => Ok(Phase::ChunkData(size)),
-        (b';' | b' ' | b'\t' | b'\r', _) => Ok(Phase::ChunkSize {
-            size,
-            digits,
-            rest: true,
-            line,
-        }),
-        _ if rest => Ok(Phase::ChunkSize {
-            size,
-            digits,
-            rest,
-            line,
-        }),
+        (b';' | b' ' | b'\t' | b'\r', _) => Ok(Phase::ChunkSize { size, digits, rest: true, line }),
+        _ if rest => Ok(Phase::ChunkSize { size, digits, rest, line }),
         _ => Err(Malformed::Chunk),
     }
 }
@@ -297,22 +225,12 @@ fn split(left: u64, input: usize) -> (usize, u64) {
 
 impl Lines {
     fn of(headers: &[httparse::Header<'_>]) -> Result<Self, Malformed> {
-        let mut said = Self {
-            length: None,
-            chunked: false,
-            coded: false,
-            close: false,
-            keep: false,
-        };
+        let mut said = Self { length: None, chunked: false, coded: false, close: false, keep: false };
         for header in headers {
             if header.name.eq_ignore_ascii_case("content-length") {
                 said.length = Some(length(header.value, said.length)?);
             } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-                let last = header
-                    .value
-                    .rsplit(|b| *b == b',')
-                    .next()
-                    .unwrap_or_default();
+                let last = header.value.rsplit(|b| *b == b',').next().unwrap_or_default();
                 said.chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
                 said.coded = true;
             } else if header.name.eq_ignore_ascii_case("connection") {
@@ -332,10 +250,7 @@ fn length(value: &[u8], before: Option<u64>) -> Result<u64, Malformed> {
     for part in value.split(|b| *b == b',') {
         let part = part.trim_ascii();
         let digits = !part.is_empty() && part.iter().all(u8::is_ascii_digit);
-        let number = std::str::from_utf8(part)
-            .ok()
-            .filter(|_| digits)
-            .and_then(|text| text.parse().ok());
+        let number = std::str::from_utf8(part).ok().filter(|_| digits).and_then(|text| text.parse().ok());
         let number: u64 = number.ok_or(Malformed::Length)?;
         if known.is_some_and(|known| known != number) {
             return Err(Malformed::Length);
@@ -360,28 +275,14 @@ mod tests {
             let Some(piece) = input.next() else {
                 framing.end_of_stream()?;
                 let left = held.len();
-                return Ok((
-                    framing.status,
-                    framing.head,
-                    framing.taken,
-                    framing.interim,
-                    framing.persistent,
-                    left,
-                ));
+                return Ok((framing.status, framing.head, framing.taken, framing.interim, framing.persistent, left));
             };
             held.extend_from_slice(piece);
             let (used, step) = framing.push(&held)?;
             held.drain(..used);
             if step == Step::Done {
                 let left = held.len() + input.map(<[u8]>::len).sum::<usize>();
-                return Ok((
-                    framing.status,
-                    framing.head,
-                    framing.taken,
-                    framing.interim,
-                    framing.persistent,
-                    left,
-                ));
+                return Ok((framing.status, framing.head, framing.taken, framing.interim, framing.persistent, left));
             }
         }
     }
@@ -390,36 +291,12 @@ mod tests {
     #[expect(clippy::too_many_lines, reason = "one table of cases")]
     fn every_framing_rule_gives_the_same_end_however_the_bytes_are_cut() {
         let cases: &[(&str, bool, Result<Seen, Malformed>)] = &[
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-                false,
-                Ok((200, 38, 40, 0, true, 0)),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!!",
-                false,
-                Ok((200, 38, 40, 0, true, 2)),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
-                true,
-                Ok((200, 38, 38, 0, true, 0)),
-            ),
-            (
-                "HTTP/1.1 204 None\r\n\r\n",
-                false,
-                Ok((204, 21, 21, 0, true, 0)),
-            ),
-            (
-                "HTTP/1.1 304 Same\r\nContent-Length: 7\r\n\r\n",
-                false,
-                Ok((304, 40, 40, 0, true, 0)),
-            ),
-            (
-                "HTTP/1.0 200 OK\r\n\r\nall",
-                false,
-                Ok((200, 19, 22, 0, false, 0)),
-            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false, Ok((200, 38, 40, 0, true, 0))),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!!", false, Ok((200, 38, 40, 0, true, 2))),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", true, Ok((200, 38, 38, 0, true, 0))),
+            ("HTTP/1.1 204 None\r\n\r\n", false, Ok((204, 21, 21, 0, true, 0))),
+            ("HTTP/1.1 304 Same\r\nContent-Length: 7\r\n\r\n", false, Ok((304, 40, 40, 0, true, 0))),
+            ("HTTP/1.0 200 OK\r\n\r\nall", false, Ok((200, 19, 22, 0, false, 0))),
             (
                 "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx",
                 false,
@@ -435,11 +312,7 @@ mod tests {
                 false,
                 Ok((200, 38, 94, 2, true, 0)),
             ),
-            (
-                "HTTP/1.1 101 Switching\r\n\r\n",
-                false,
-                Ok((101, 26, 26, 0, false, 0)),
-            ),
+            ("HTTP/1.1 101 Switching\r\n\r\n", false, Ok((101, 26, 26, 0, false, 0))),
             (
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: v\r\n\r\nnext",
                 false,
@@ -455,47 +328,19 @@ mod tests {
                 false,
                 Ok((200, 57, 59, 0, true, 0)),
             ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi",
-                false,
-                Err(Malformed::Length),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nhi",
-                false,
-                Err(Malformed::Length),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi",
-                false,
-                Err(Malformed::Truncated),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                false,
-                Err(Malformed::Chunk),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab",
-                false,
-                Err(Malformed::Chunk),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-                false,
-                Err(Malformed::Chunk),
-            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", false, Err(Malformed::Length)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nhi", false, Err(Malformed::Length)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi", false, Err(Malformed::Truncated)),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", false, Err(Malformed::Chunk)),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab", false, Err(Malformed::Chunk)),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", false, Err(Malformed::Chunk)),
             ("HT", false, Err(Malformed::Truncated)),
             ("ABCDEFGH 200 hello\r\n\r\n", false, Err(Malformed::Head)),
             ("", false, Err(Malformed::Truncated)),
         ];
         for (text, bodiless, expected) in cases {
             for cut in [1, 2, 3, 7, 4096] {
-                assert_eq!(
-                    &read(text.as_bytes(), *bodiless, cut),
-                    expected,
-                    "{text:?} cut at {cut}"
-                );
+                assert_eq!(&read(text.as_bytes(), *bodiless, cut), expected, "{text:?} cut at {cut}");
             }
         }
     }
@@ -509,11 +354,7 @@ mod tests {
         let size = format!("{chunked}1;{}", "x".repeat(MAX_HEAD + 1));
         let interim = "HTTP/1.1 100 C\r\n\r\n".repeat(MAX_INTERIM as usize + 1);
         for bytes in [many, long, trailer, size, interim] {
-            assert_eq!(
-                read(bytes.as_bytes(), false, 4096),
-                Err(Malformed::HeadTooLarge),
-                "{bytes:.40}"
-            );
+            assert_eq!(read(bytes.as_bytes(), false, 4096), Err(Malformed::HeadTooLarge), "{bytes:.40}");
         }
     }
 }

@@ -54,12 +54,7 @@ pub(crate) async fn run(
         let Some(task) = task else { break };
         reports.extend(task.await);
     }
-    reports.extend(
-        crew.fresh
-            .take()
-            .into_iter()
-            .map(|(_, client)| client.into_report()),
-    );
+    reports.extend(crew.fresh.take().into_iter().map(|(_, client)| client.into_report()));
     if let Some(end) = schedule.end {
         // The period ends when it was planned to, not with its last call.
         floor.pacer.until(end).await;
@@ -125,10 +120,7 @@ impl Crew {
         }
         let slot = floor.control.take_slot();
         let due = self.schedule.due(slot)?;
-        let last = self
-            .schedule
-            .end
-            .map(|end| end.saturating_add(nanos(floor.load.timeout)));
+        let last = self.schedule.end.map(|end| end.saturating_add(nanos(floor.load.timeout)));
         if last.is_some_and(|last| floor.clock.now() > last) {
             return None;
         }

@@ -179,12 +179,7 @@ pub(crate) struct Totals {
 
 impl LoadResult {
     pub(crate) fn new(plan: Arc<Load>, totals: Totals) -> Self {
-        let Totals {
-            tally,
-            connections,
-            marks,
-            ..
-        } = totals;
+        let Totals { tally, connections, marks, .. } = totals;
         let elapsed = Duration::from_nanos(totals.elapsed);
         let completed = tally.completed();
         let (service, response) = (tally.service(), tally.response());
@@ -195,12 +190,7 @@ impl LoadResult {
             missed: totals.scheduled.saturating_sub(totals.started),
             ok: tally.ok,
             errors: tally.errors,
-            answered: tally
-                .codes
-                .iter()
-                .filter(|(code, _)| **code >= 0)
-                .map(|(_, count)| count)
-                .sum(),
+            answered: tally.codes.iter().filter(|(code, _)| **code >= 0).map(|(_, count)| count).sum(),
             late: tally.late,
             retried: tally.retries,
             interim: tally.interim,
@@ -210,10 +200,7 @@ impl LoadResult {
             Rate::Max => None,
         };
         let mut addresses = BTreeMap::new();
-        for (address, sockets) in connections
-            .iter()
-            .flat_map(|connection| &connection.addresses)
-        {
+        for (address, sockets) in connections.iter().flat_map(|connection| &connection.addresses) {
             *addresses.entry(address.to_string()).or_insert(0) += sockets;
         }
         Self {
@@ -221,22 +208,11 @@ impl LoadResult {
             elapsed,
             asked_qps,
             #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
-            achieved_qps: if elapsed.is_zero() {
-                0.0
-            } else {
-                completed as f64 / elapsed.as_secs_f64()
-            },
+            achieved_qps: if elapsed.is_zero() { 0.0 } else { completed as f64 / elapsed.as_secs_f64() },
             counts,
             failures: failures(&tally),
-            bytes: Bytes {
-                sent: tally.bytes_sent,
-                received: tally.bytes_received,
-                stray: tally.stray,
-            },
-            sockets: connections
-                .iter()
-                .map(|connection| connection.sockets)
-                .collect(),
+            bytes: Bytes { sent: tally.bytes_sent, received: tally.bytes_received, stray: tally.stray },
+            sockets: connections.iter().map(|connection| connection.sockets).collect(),
             addresses,
             phases: phases(&tally, marks),
             saturated: asked_qps.is_some() && is_saturated(&counts, &service, &response),
@@ -324,11 +300,7 @@ fn failures(tally: &Tally) -> Vec<FailureCount> {
     let mut failures: Vec<_> = tally
         .failures
         .iter()
-        .map(|(kind, tally)| FailureCount {
-            kind: *kind,
-            count: tally.count,
-            first: tally.first.clone(),
-        })
+        .map(|(kind, tally)| FailureCount { kind: *kind, count: tally.count, first: tally.first.clone() })
         .collect();
     failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
     failures
@@ -338,11 +310,7 @@ fn phases(tally: &Tally, marks: Vec<Mark>) -> Vec<Phase> {
     if marks.is_empty() {
         return Vec::new();
     }
-    let names = std::iter::once(Mark {
-        name: "before".to_owned(),
-        at: 0,
-    })
-    .chain(marks);
+    let names = std::iter::once(Mark { name: "before".to_owned(), at: 0 }).chain(marks);
     let mut parts = tally.phases.iter();
     names
         .map(|mark| {

@@ -1,9 +1,6 @@
 //! Files that a real fortio 1.75.2 wrote are read and written again, byte for byte.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may fail by it, in its helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail by it, in its helpers too")]
 
 use std::fs;
 use std::path::Path;
@@ -26,9 +23,7 @@ const FILES: [&str; 11] = [
 ];
 
 fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(format!("{name}.json"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.json"));
     fs::read_to_string(path).unwrap()
 }
 
@@ -46,10 +41,8 @@ fn all_percentiles_follow_bit_for_bit_from_the_buckets() {
     let mut seen = 0;
     for name in FILES {
         let document = Document::read(&read(name)).unwrap();
-        let mut histograms: Vec<HistogramData> = vec![
-            document.common.duration_histogram,
-            document.common.errors_duration_histogram,
-        ];
+        let mut histograms: Vec<HistogramData> =
+            vec![document.common.duration_histogram, document.common.errors_duration_histogram];
         if let Part::Http(http) = document.part {
             histograms.push(http.connection_stats);
         }
@@ -72,10 +65,5 @@ fn all_percentiles_follow_bit_for_bit_from_the_buckets() {
 fn a_file_of_another_kind_of_run_is_refused_by_name() {
     let text = read("tcp").replace("\"TCP\"", "\"GRPC Ping\"");
     let error = Document::read(&text).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("`GRPC Ping` is not one of HTTP, TCP"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("`GRPC Ping` is not one of HTTP, TCP"), "{error}");
 }

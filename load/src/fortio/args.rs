@@ -19,10 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How much is written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(
-    missing_docs,
-    reason = "the names are fortio's own levels and say all there is"
-)]
+#[expect(missing_docs, reason = "the names are fortio's own levels and say all there is")]
 pub enum LogLevel {
     Debug,
     Verbose,
@@ -89,16 +86,12 @@ pub fn parse(argv: &[String]) -> Result<FortioCommand, FortioArgError> {
     match command.as_str() {
         "load" => {}
         "help" => return Err(FortioArgError::Help),
-        "server" | "curl" | "report" | "redirect" | "nc" | "tcp-echo" | "udp-echo" | "proxies"
-        | "grpcping" | "script" | "version" | "buildinfo" => {
-            return Err(FortioArgError::NotServed {
-                what: command.clone(),
-            });
+        "server" | "curl" | "report" | "redirect" | "nc" | "tcp-echo" | "udp-echo" | "proxies" | "grpcping"
+        | "script" | "version" | "buildinfo" => {
+            return Err(FortioArgError::NotServed { what: command.clone() });
         }
         _ => {
-            return Err(FortioArgError::UnknownCommand {
-                name: command.clone(),
-            });
+            return Err(FortioArgError::UnknownCommand { name: command.clone() });
         }
     }
     let (given, rest) = flags::split(rest)?;
@@ -108,20 +101,14 @@ pub fn parse(argv: &[String]) -> Result<FortioCommand, FortioArgError> {
         [target] => target,
         more => {
             let flag_behind = more[1..].iter().any(|word| flags::is_flag(word));
-            return Err(FortioArgError::ExtraWords {
-                count: more.len(),
-                flag_behind,
-            });
+            return Err(FortioArgError::ExtraWords { count: more.len(), flag_behind });
         }
     };
     draft.finish(target)
 }
 
 /// The values of the flags, before the target is known.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each one is a flag of fortio's, independent of the rest"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each one is a flag of fortio's, independent of the rest")]
 struct Draft {
     command: FortioCommand,
     duration: Option<Duration>,
@@ -152,16 +139,11 @@ impl Draft {
                 Use::Obeyed => draft.set(flag)?,
                 Use::Silent => {}
                 Use::Ignored => {
-                    draft
-                        .command
-                        .warnings
-                        .push(format!("flag -{} has no effect on a load run", flag.name));
+                    draft.command.warnings.push(format!("flag -{} has no effect on a load run", flag.name));
                 }
                 Use::Refused if flag.value == "false" => {}
                 Use::Refused => {
-                    return Err(FortioArgError::NotServed {
-                        what: format!("-{}", flag.name),
-                    });
+                    return Err(FortioArgError::NotServed { what: format!("-{}", flag.name) });
                 }
             }
         }
@@ -190,10 +172,7 @@ impl Draft {
             duration_given: false,
             calc_qps: false,
             percentiles: "50,75,90,99,99.9".to_owned(),
-            payload: Payload {
-                most_kb: MAX_PAYLOAD_KB,
-                ..Payload::default()
-            },
+            payload: Payload { most_kb: MAX_PAYLOAD_KB, ..Payload::default() },
             uniform: false,
             jitter: false,
             nocatchup: false,
@@ -204,11 +183,7 @@ impl Draft {
     fn set(&mut self, flag: &Given) -> Result<(), FortioArgError> {
         let (name, value) = (flag.name, flag.value.as_str());
         let on = value == "true";
-        let bad = |reason: String| FortioArgError::BadValue {
-            name,
-            value: value.to_owned(),
-            reason,
-        };
+        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
         let load = &mut self.command.load;
         match name {
             "h" | "help" => return Err(FortioArgError::Help),
@@ -233,9 +208,7 @@ impl Draft {
             "nocatchup" => self.nocatchup = on,
             "timeout" => {
                 let timeout = values::duration(value).map_err(bad)?;
-                load.timeout = timeout
-                    .filter(|timeout| !timeout.is_zero())
-                    .unwrap_or(TIMEOUT);
+                load.timeout = timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT);
             }
             "H" => load.headers.push(header(value).map_err(bad)?),
             "X" => load.method = (!value.is_empty()).then(|| value.to_owned()),
@@ -256,11 +229,7 @@ impl Draft {
     fn set_output(&mut self, flag: &Given) -> Result<(), FortioArgError> {
         let (name, value) = (flag.name, flag.value.as_str());
         let on = value == "true";
-        let bad = |reason: String| FortioArgError::BadValue {
-            name,
-            value: value.to_owned(),
-            reason,
-        };
+        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
         let command = &mut self.command;
         match name {
             "sequential-warmup" if on => command.load.warmup = Warmup::Sequential,
@@ -271,9 +240,9 @@ impl Draft {
                 Some((user, password)) => {
                     command.load.user = Some((user.to_owned(), password.to_owned()));
                 }
-                None => command.warnings.push(
-                    "-user has no colon between name and password; it is not sent".to_owned(),
-                ),
+                None => {
+                    command.warnings.push("-user has no colon between name and password; it is not sent".to_owned())
+                }
             },
             "log-errors" => {
                 command.log_errors = on;
@@ -288,9 +257,8 @@ impl Draft {
             }
             "runid" => command.load.reporting.run_id = values::integer(value).map_err(bad)?,
             "gomaxprocs" => {
-                if let Some(procs) = usize::try_from(values::integer(value).map_err(bad)?)
-                    .ok()
-                    .and_then(NonZeroUsize::new)
+                if let Some(procs) =
+                    usize::try_from(values::integer(value).map_err(bad)?).ok().and_then(NonZeroUsize::new)
                 {
                     command.procs = procs.get();
                     command.load.threads = Some(procs);
@@ -300,18 +268,13 @@ impl Draft {
                 if let Some(level) = level(value).map_err(bad)? {
                     command.level = level;
                 } else {
-                    command
-                        .warnings
-                        .push("SetLogLevel called with level 6 higher than Critical!".to_owned());
+                    command.warnings.push("SetLogLevel called with level 6 higher than Critical!".to_owned());
                 }
             }
             "quiet" if on => command.level = LogLevel::Error,
             "access-log-file" => {
                 let influx = command.access_log.as_ref().is_some_and(|log| log.influx);
-                command.access_log = Some(AccessLogArgs {
-                    path: value.to_owned(),
-                    influx,
-                });
+                command.access_log = Some(AccessLogArgs { path: value.to_owned(), influx });
             }
             "access-log-format" => {
                 let influx = match value.to_ascii_lowercase().as_str() {
@@ -319,11 +282,7 @@ impl Draft {
                     "influx" => true,
                     _ => return Err(bad("it should be `json` or `influx`".to_owned())),
                 };
-                let path = command
-                    .access_log
-                    .take()
-                    .map(|log| log.path)
-                    .unwrap_or_default();
+                let path = command.access_log.take().map(|log| log.path).unwrap_or_default();
                 command.access_log = Some(AccessLogArgs { path, influx });
             }
             _ => self.set_transport(flag),
@@ -357,29 +316,21 @@ impl Draft {
     fn finish(self, target: &str) -> Result<FortioCommand, FortioArgError> {
         let Self { mut command, .. } = self;
         if target.starts_with("udp://") {
-            return Err(FortioArgError::NotServed {
-                what: "udp://".to_owned(),
-            });
+            return Err(FortioArgError::NotServed { what: "udp://".to_owned() });
         }
         let url = if target.contains("://") {
             target.to_owned()
         } else {
-            command
-                .warnings
-                .push(format!("Assuming http:// on missing scheme for '{target}'"));
+            command.warnings.push(format!("Assuming http:// on missing scheme for '{target}'"));
             format!("http://{target}")
         };
         let parsed = Load::to(&url).map_err(FortioArgError::Plan)?;
-        command.target = if parsed.user.is_some() {
-            without_user(target)
-        } else {
-            target.to_owned()
-        };
+        command.target = if parsed.user.is_some() { without_user(target) } else { target.to_owned() };
         let load = &mut command.load;
         load.url = parsed.url;
         load.user = load.user.take().or(parsed.user);
-        load.reporting.percentiles = values::percentiles(&self.percentiles)
-            .map_err(|reason| FortioArgError::BadPercentiles { reason })?;
+        load.reporting.percentiles =
+            values::percentiles(&self.percentiles).map_err(|reason| FortioArgError::BadPercentiles { reason })?;
         let exactly = u64::try_from(command.exactly).unwrap_or(0);
         if self.calc_qps {
             match self.duration {
@@ -390,21 +341,13 @@ impl Draft {
                 _ => return Err(FortioArgError::CalcQps),
             }
         }
-        load.rate = if command.qps > 0.0 {
-            Rate::Qps(command.qps)
-        } else {
-            Rate::Max
-        };
+        load.rate = if command.qps > 0.0 { Rate::Qps(command.qps) } else { Rate::Max };
         load.stop = match (exactly, self.duration) {
             (0, Some(duration)) => Stop::After(duration),
             (0, None) => Stop::Never,
             (calls, _) => Stop::Count(calls),
         };
-        load.model = Model::Fortio {
-            uniform: self.uniform,
-            jitter: self.jitter,
-            nocatchup: self.nocatchup,
-        };
+        load.model = Model::Fortio { uniform: self.uniform, jitter: self.jitter, nocatchup: self.nocatchup };
         if exactly > 0 {
             load.warmup = Warmup::None;
         } else if load.warmup == Warmup::None {
@@ -416,11 +359,7 @@ impl Draft {
             let port = load.url.port_or_known_default().unwrap_or(80);
             load.resolve = vec![pin(pinned, port)?];
         }
-        if command
-            .access_log
-            .as_ref()
-            .is_some_and(|log| log.path.is_empty())
-        {
+        if command.access_log.as_ref().is_some_and(|log| log.path.is_empty()) {
             command.access_log = None;
         }
         command.load.check().map_err(FortioArgError::Plan)?;
@@ -438,28 +377,19 @@ impl Payload {
         }
         let most = self.most_kb.saturating_mul(1024).max(0);
         if self.size > most {
-            warnings.push(format!(
-                "Requested payload size {} capped to {most} (see -maxpayloadsizekb)",
-                self.size
-            ));
+            warnings.push(format!("Requested payload size {} capped to {most} (see -maxpayloadsizekb)", self.size));
         }
         let size = usize::try_from(self.size.min(most)).unwrap_or(0);
         let mut random = crate::random::Random::new(0, size as u64);
         // Letters and digits only: the bytes go into the result file too.
-        let letter = |_| {
-            b"abcdefghijklmnopqrstuvwxyz012345"[usize::try_from(random.next() % 32).unwrap_or(0)]
-        };
+        let letter = |_| b"abcdefghijklmnopqrstuvwxyz012345"[usize::try_from(random.next() % 32).unwrap_or(0)];
         Ok((0..size).map(letter).collect())
     }
 }
 
 /// fortio takes 0 for its default of 4, and one connection for less.
 fn connections_of(given: i64) -> NonZeroUsize {
-    let count = if given == 0 {
-        4
-    } else {
-        usize::try_from(given).unwrap_or(1)
-    };
+    let count = if given == 0 { 4 } else { usize::try_from(given).unwrap_or(1) };
     NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -469,9 +399,7 @@ fn status(given: i64) -> Option<i32> {
 
 fn header(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once(':') else {
-        return Err(format!(
-            "invalid extra header '{text}', expecting Key: Value"
-        ));
+        return Err(format!("invalid extra header '{text}', expecting Key: Value"));
     };
     let (name, value) = (name.trim(), value.trim());
     if !crate::request::is_header(name, value) {
@@ -493,39 +421,23 @@ fn level(text: &str) -> Result<Option<LogLevel>, String> {
         "critical" => LogLevel::Critical,
         "fatal" => return Ok(None),
         _ => {
-            return Err(format!(
-                "\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"
-            ));
+            return Err(format!("\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"));
         }
     }))
 }
 
 /// A target without the credentials that stand before its host.
 fn without_user(target: &str) -> String {
-    let (scheme, rest) = target
-        .split_once("://")
-        .map_or(("", target), |(scheme, rest)| (scheme, rest));
+    let (scheme, rest) = target.split_once("://").map_or(("", target), |(scheme, rest)| (scheme, rest));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let host = rest[..end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
-    if scheme.is_empty() {
-        host.to_owned()
-    } else {
-        format!("{scheme}://{host}")
-    }
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
 }
 
 fn pin(text: &str, port: u16) -> Result<SocketAddr, FortioArgError> {
-    if let Ok(address) = text
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>()
-    {
+    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Ok(SocketAddr::new(address, port));
     }
     let reason = "give an address such as 127.0.0.1".to_owned();
-    Err(FortioArgError::BadValue {
-        name: "resolve",
-        value: text.to_owned(),
-        reason,
-    })
+    Err(FortioArgError::BadValue { name: "resolve", value: text.to_owned(), reason })
 }

@@ -45,23 +45,13 @@ impl Interrupt {
     /// Asks the command to stop.
     pub fn trigger(&self) {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
-        if let Some(running) = self
-            .0
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-        {
+        if let Some(running) = self.0.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             running.cancel();
         }
     }
 
     fn attach(&self, running: Canceller) {
-        let mut slot = self
-            .0
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
         if self.0.asked.load(Ordering::SeqCst) > 0 {
             running.cancel();
         }
@@ -72,17 +62,12 @@ impl Interrupt {
 /// Runs the words after `fortio`, with SIGINT giving a partial result, and
 /// gives the exit code. It blocks for the length of the run; result files go
 /// where the flags say, `-json -` to `stdout`, all text to `stderr`.
-pub fn run(
-    argv: &[String],
-    stdout: &mut (dyn Write + Send),
-    stderr: &mut (dyn Write + Send),
-) -> u8 {
+pub fn run(argv: &[String], stdout: &mut (dyn Write + Send), stderr: &mut (dyn Write + Send)) -> u8 {
     let interrupt = Interrupt::new();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let listener = interrupt.clone();
-    let listening = std::thread::Builder::new()
-        .name("load-signal".to_owned())
-        .spawn(move || listen(&listener, stopped));
+    let listening =
+        std::thread::Builder::new().name("load-signal".to_owned()).spawn(move || listen(&listener, stopped));
     let code = run_with(argv, stdout, stderr, &interrupt);
     drop(stop);
     if let Ok(listening) = listening {
@@ -94,16 +79,11 @@ pub fn run(
 
 /// Turns signals into triggers until the run is over. A second SIGINT ends the process.
 fn listen(interrupt: &Interrupt, mut stopped: tokio::sync::oneshot::Receiver<()>) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    else {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;
     };
     runtime.block_on(async {
-        let Ok(mut signals) =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
-        else {
+        let Ok(mut signals) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()) else {
             return;
         };
         loop {
@@ -159,11 +139,7 @@ fn execute(
         }
     };
     let (events, told) = sync_channel(EVENTS);
-    let observer = Observer {
-        events: Some(events),
-        access: access.clone(),
-        ..Observer::default()
-    };
+    let observer = Observer { events: Some(events), access: access.clone(), ..Observer::default() };
     let lost = observer.lost.clone();
     let running = match start_observed(command.load.clone(), &observer) {
         Ok(running) => running,
@@ -188,11 +164,9 @@ fn execute(
     }
     match lost.load(Ordering::Relaxed) {
         0 => {}
-        lost => log.line(
-            Level::Warning,
-            &format!("{lost} log lines left out, as they would have slowed the run"),
-            &[],
-        )?,
+        lost => {
+            log.line(Level::Warning, &format!("{lost} log lines left out, as they would have slowed the run"), &[])?
+        }
     }
     if let Some(cold) = &result.warmup_failure {
         writeln!(log.out, "{}", abort_line(command, cold))?;
@@ -216,17 +190,10 @@ fn open_access_log(command: &FortioCommand) -> Result<(Option<Arc<AccessLog>>, S
 }
 
 fn abort_line(command: &FortioCommand, cold: &WarmupFailure) -> String {
-    let WarmupFailure {
-        connection,
-        code,
-        size,
-        ..
-    } = cold;
+    let WarmupFailure { connection, code, size, .. } = cold;
     let url = &command.load.url;
     if command.load.warmup == Warmup::Sequential {
-        format!(
-            "Aborting because of error {code} for {url} ({size} body bytes), thread# {connection}"
-        )
+        format!("Aborting because of error {code} for {url} ({size} body bytes), thread# {connection}")
     } else {
         format!("Aborting because of error {code} for {url} ({size} bytes)")
     }
@@ -237,43 +204,23 @@ fn wait(running: crate::running::Running) -> Option<LoadResult> {
     std::thread::scope(|scope| scope.spawn(|| running.wait_blocking()).join().ok())
 }
 
-fn save(
-    command: &FortioCommand,
-    document: &Document,
-    stdout: &mut dyn Write,
-    log: &mut Log<'_>,
-) -> io::Result<u8> {
+fn save(command: &FortioCommand, document: &Document, stdout: &mut dyn Write, log: &mut Log<'_>) -> io::Result<u8> {
     let path = match (&command.json, command.save) {
         (Some(path), _) => PathBuf::from(path),
-        (None, true) => command
-            .data_dir
-            .join(format!("{}.json", document.common.id)),
+        (None, true) => command.data_dir.join(format!("{}.json", document.common.id)),
         (None, false) => return Ok(0),
     };
     let content = document.to_text().map_err(io::Error::other)?;
     let (written, name) = if path.as_os_str() == "-" {
-        (
-            stdout
-                .write_all(content.as_bytes())
-                .and_then(|()| stdout.flush()),
-            "stdout".to_owned(),
-        )
+        (stdout.write_all(content.as_bytes()).and_then(|()| stdout.flush()), "stdout".to_owned())
     } else {
         let written = File::create(&path).and_then(|mut file| file.write_all(content.as_bytes()));
         (written, path.display().to_string())
     };
     if let Err(error) = written {
-        log.line(
-            Level::Fatal,
-            &format!("Unable to create {name}: {error}"),
-            &[],
-        )?;
+        log.line(Level::Fatal, &format!("Unable to create {name}: {error}"), &[])?;
         return Ok(2);
     }
-    writeln!(
-        log.out,
-        "Successfully wrote {} bytes of Json data to {name}",
-        content.len()
-    )?;
+    writeln!(log.out, "Successfully wrote {} bytes of Json data to {name}", content.len())?;
     Ok(0)
 }

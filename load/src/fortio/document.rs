@@ -56,16 +56,8 @@ impl Document {
                 return Err(serde::de::Error::custom(message));
             }
         };
-        let extension = value
-            .get("ChaosLoad")
-            .map(Extension::deserialize)
-            .transpose()?
-            .map(Box::new);
-        Ok(Self {
-            common,
-            part,
-            extension,
-        })
+        let extension = value.get("ChaosLoad").map(Extension::deserialize).transpose()?.map(Box::new);
+        Ok(Self { common, part, extension })
     }
 
     /// Writes the file's text, byte for byte as fortio would.
@@ -136,10 +128,7 @@ pub struct Common {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the fields are those of fortio's file"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields are those of fortio's file")]
 pub struct HttpPart {
     /// Calls by status; -1 stands for no answer.
     pub ret_codes: BTreeMap<String, u64>,

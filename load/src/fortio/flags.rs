@@ -165,11 +165,8 @@ pub(super) fn split(words: &[String]) -> Result<(Vec<Given>, &[String]), FortioA
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (body, None),
         };
-        let Some((name, takes, used)) = FLAGS.iter().find(|(known, ..)| *known == name).copied()
-        else {
-            return Err(FortioArgError::UnknownFlag {
-                name: name.to_owned(),
-            });
+        let Some((name, takes, used)) = FLAGS.iter().find(|(known, ..)| *known == name).copied() else {
+            return Err(FortioArgError::UnknownFlag { name: name.to_owned() });
         };
         let value = match (value, takes) {
             (Some(value), Takes::Bool) => boolean(name, &value)?.to_string(),
@@ -192,10 +189,7 @@ fn boolean(name: &'static str, value: &str) -> Result<bool, FortioArgError> {
     match value {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(FortioArgError::BadBool {
-            name,
-            value: value.to_owned(),
-        }),
+        _ => Err(FortioArgError::BadBool { name, value: value.to_owned() }),
     }
 }
 
@@ -218,26 +212,14 @@ mod tests {
     fn every_flag_is_taken_in_all_three_spellings() {
         for (name, takes, _) in FLAGS {
             let spellings = match takes {
-                Takes::Bool => [
-                    format!("-{name}"),
-                    format!("--{name}"),
-                    format!("-{name}=true"),
-                ],
-                Takes::Value => [
-                    format!("-{name} 1"),
-                    format!("--{name} 1"),
-                    format!("-{name}=1"),
-                ],
+                Takes::Bool => [format!("-{name}"), format!("--{name}"), format!("-{name}=true")],
+                Takes::Value => [format!("-{name} 1"), format!("--{name} 1"), format!("-{name}=1")],
             };
             for spelling in spellings {
                 let line = words(&format!("{spelling} URL"));
                 let (given, rest) = split(&line).unwrap();
                 let expected = if takes == Takes::Bool { "true" } else { "1" };
-                assert_eq!(
-                    (given[0].name, given[0].value.as_str(), given.len()),
-                    (name, expected, 1),
-                    "{spelling}"
-                );
+                assert_eq!((given[0].name, given[0].value.as_str(), given.len()), (name, expected, 1), "{spelling}");
                 assert_eq!(rest, ["URL"], "{spelling}");
             }
         }
@@ -256,11 +238,7 @@ mod tests {
         assert_eq!((given.len(), rest.len()), (1, 2));
         let line = words("-keepalive false URL");
         let (given, rest) = split(&line).unwrap();
-        assert_eq!(
-            (given.len(), rest.len()),
-            (1, 2),
-            "a boolean never takes the next word"
-        );
+        assert_eq!((given.len(), rest.len()), (1, 2), "a boolean never takes the next word");
         let line = words("- -c 4");
         assert_eq!(split(&line).unwrap().1.len(), 3);
     }
@@ -270,20 +248,13 @@ mod tests {
         let cases = [
             ("-foo URL", "flag provided but not defined: -foo"),
             ("--nosuch=3", "flag provided but not defined: -nosuch"),
-            (
-                "-keepalive=maybe",
-                "invalid boolean value \"maybe\" for -keepalive: parse error",
-            ),
+            ("-keepalive=maybe", "invalid boolean value \"maybe\" for -keepalive: parse error"),
             ("-qps", "flag needs an argument: -qps"),
             ("---qps 3", "bad flag syntax: ---qps"),
             ("-=3", "bad flag syntax: -=3"),
         ];
         for (line, error) in cases {
-            assert_eq!(
-                split(&words(line)).unwrap_err().to_string(),
-                error,
-                "{line}"
-            );
+            assert_eq!(split(&words(line)).unwrap_err().to_string(), error, "{line}");
         }
     }
 }

@@ -40,15 +40,7 @@ impl Moment {
 
     /// RFC 3339 with as many digits of the second as it takes.
     pub(super) fn rfc3339(&self) -> String {
-        let Self {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = self;
+        let Self { year, month, day, hour, minute, second, .. } = self;
         let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
         if self.nanos > 0 {
             let digits = format!("{:09}", self.nanos);
@@ -69,15 +61,7 @@ impl Moment {
     /// The ID of a result: date, time, run id where there is one, and the labels
     /// with all but letters and digits folded to one `_`.
     pub(super) fn id(&self, run_id: i64, labels: &str) -> String {
-        let Self {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = self;
+        let Self { year, month, day, hour, minute, second, .. } = self;
         let mut id = format!("{year}-{month:02}-{day:02}-{hour:02}{minute:02}{second:02}");
         if run_id != 0 {
             id.push('_');
@@ -105,16 +89,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -132,18 +111,8 @@ mod tests {
         let cases = [
             (0, 0, 0, "1970-01-01T00:00:00Z"),
             (951_782_400, 0, 0, "2000-02-29T00:00:00Z"),
-            (
-                1_795_229_560,
-                779_099_314,
-                0,
-                "2026-11-21T02:52:40.779099314Z",
-            ),
-            (
-                1_795_229_560,
-                500_000_000,
-                32_400,
-                "2026-11-21T11:52:40.5+09:00",
-            ),
+            (1_795_229_560, 779_099_314, 0, "2026-11-21T02:52:40.779099314Z"),
+            (1_795_229_560, 500_000_000, 32_400, "2026-11-21T11:52:40.5+09:00"),
             (1_795_229_560, 0, -12_600, "2026-11-20T23:22:40-03:30"),
         ];
         for (seconds, nanos, offset, text) in cases {
@@ -155,10 +124,7 @@ mod tests {
     fn an_id_folds_labels_and_has_at_most_96_bytes() {
         let moment = at(1_795_229_036, 0, 0);
         assert_eq!(moment.id(42, "demo"), "2026-11-21-024356_42_demo");
-        assert_eq!(
-            moment.id(0, " My test: a/b  (c) ünï_x__y "),
-            "2026-11-21-024356_My_test_a_b_c_n_x_y"
-        );
+        assert_eq!(moment.id(0, " My test: a/b  (c) ünï_x__y "), "2026-11-21-024356_My_test_a_b_c_n_x_y");
         assert_eq!(moment.id(-7, "  "), "2026-11-21-024356_-7");
         assert_eq!(moment.id(0, &"x".repeat(200)).len(), 96);
     }

@@ -16,9 +16,7 @@ pub enum FortioArgError {
         name: String,
     },
     /// The command, flag or target is one that only a real fortio serves.
-    #[error(
-        "`{what}` needs a real fortio: this engine only makes load (`load`) over http, https and tcp"
-    )]
+    #[error("`{what}` needs a real fortio: this engine only makes load (`load`) over http, https and tcp")]
     NotServed {
         /// What was asked for.
         what: String,

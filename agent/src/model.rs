@@ -1,0 +1,128 @@
+//! What the loop asks of a model, whatever is behind it.
+
+use chaos_core::{BoxFuture, Clock, Secret};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{error::AgentError, tool::ToolSpec};
+
+/// Answers a conversation with the next assistant turn.
+///
+/// Messages are values in the shape of OpenAI's chat API, so that what a vendor adds survives the round trip.
+/// A request that takes too long, or is cancelled, is dropped.
+pub trait Model: Send + Sync {
+    /// Names the model for people and for the transcript.
+    fn name(&self) -> &str;
+
+    /// Gives the next turn.
+    ///
+    /// # Errors
+    /// [`AgentError`] when no answer can be had; the loop then ends. Retries are the model's own business.
+    fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>>;
+
+    /// Lists values that must not reach a transcript, for instance an API key.
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
+}
+
+/// The conversation so far and the tools on offer.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ModelRequest<'a> {
+    /// All messages, oldest first.
+    pub messages: &'a [Value],
+    /// The tools that may be called.
+    pub tools: &'a [ToolSpec],
+    /// Where waits take their time from. A model that does real I/O marks it with [`Clock::external`].
+    pub clock: &'a dyn Clock,
+}
+
+impl<'a> ModelRequest<'a> {
+    /// Puts a request together.
+    pub fn new(messages: &'a [Value], tools: &'a [ToolSpec], clock: &'a dyn Clock) -> Self {
+        Self { messages, tools, clock }
+    }
+
+    /// Counts the assistant turns so far.
+    pub fn turns_so_far(&self) -> usize {
+        let assistant = |message: &&Value| message["role"] == "assistant";
+        self.messages.iter().filter(assistant).count()
+    }
+}
+
+/// One turn of a model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ModelTurn {
+    /// The assistant message, as it came.
+    pub message: Value,
+    /// Why the model stopped, as the server put it.
+    pub finish_reason: Option<String>,
+    /// Tokens used by this request; `None` when the server does not say.
+    pub usage: Option<TokenUsage>,
+    /// Requests it took to get the answer.
+    pub attempts: u32,
+}
+
+impl ModelTurn {
+    /// Wraps an assistant message that took one request and no tokens.
+    pub fn new(message: Value) -> Self {
+        Self { message, finish_reason: None, usage: Some(TokenUsage::default()), attempts: 1 }
+    }
+}
+
+/// Tokens, as the server counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenUsage {
+    /// Tokens read.
+    pub prompt: u64,
+    /// Tokens written.
+    pub completion: u64,
+    /// True when a server gave no count and a part of these is estimated from the length.
+    #[serde(default)]
+    pub estimated: bool,
+}
+
+impl TokenUsage {
+    /// Tokens read and written together.
+    pub fn total(self) -> u64 {
+        self.prompt.saturating_add(self.completion)
+    }
+
+    /// Estimates from the lengths of the JSON texts, four bytes a token: OpenAI's rule of thumb for English text.
+    pub(crate) fn estimate(messages: &[Value], reply: &Value) -> Self {
+        let tokens = |value: &Value| (value.to_string().len() as u64).div_ceil(4);
+        Self { prompt: messages.iter().map(tokens).sum(), completion: tokens(reply), estimated: true }
+    }
+
+    /// Adds the tokens of one more request.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.prompt = self.prompt.saturating_add(other.prompt);
+        self.completion = self.completion.saturating_add(other.completion);
+        self.estimated |= other.estimated;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_four_bytes_a_token_and_says_so() {
+        let usage = TokenUsage::estimate(&[json!("abcdef"), json!("ab")], &json!("abc"));
+        // With their quotes: 8 and 4 bytes read, 5 written.
+        let expected = TokenUsage { prompt: 3, completion: 2, estimated: true };
+        assert_eq!(usage, expected);
+    }
+
+    #[test]
+    fn a_sum_stays_estimated_and_does_not_overflow() {
+        let mut sum = TokenUsage { prompt: u64::MAX, completion: 1, estimated: false };
+        sum.add(TokenUsage { prompt: 1, completion: 1, estimated: true });
+        assert_eq!(sum.total(), u64::MAX);
+        assert!(sum.estimated);
+    }
+}

@@ -1,0 +1,263 @@
+//! Keeps secrets out of transcripts and out of what tools tell a model.
+
+use std::fmt;
+
+use chaos_core::Secret;
+use serde_json::Value;
+
+/// Stands where a secret was.
+const MASK: &str = "***";
+
+/// Members whose whole value is a credential, whatever it looks like. Compared in lower case, with `_` read as `-`.
+const SECRET_KEYS: [&str; 6] = ["authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", "set-cookie"];
+
+/// Replaces known secrets, and what looks like a credential in an `Authorization` header.
+///
+/// A secret is found as it is, as it stands inside JSON text (once or twice encoded), and percent-encoded.
+/// Even a very short secret is masked wherever it occurs, at the price of a text that is hard to read.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    /// Longest first, so that a secret which contains another is masked whole.
+    needles: Vec<String>,
+}
+
+impl Redactor {
+    /// Takes the secret values to mask; empty ones are ignored.
+    pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        let mut redactor = Self::default();
+        for secret in secrets {
+            redactor.add(&secret);
+        }
+        redactor
+    }
+
+    /// Adds one more secret value.
+    pub fn add(&mut self, secret: &Secret) {
+        let secret = secret.expose();
+        if secret.is_empty() {
+            return;
+        }
+        let once = json_inner(secret);
+        let twice = json_inner(&once);
+        for form in [secret.to_owned(), once, twice, percent_encoded(secret)] {
+            if !self.needles.contains(&form) {
+                self.needles.push(form);
+            }
+        }
+        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+    }
+
+    /// Masks one text. Doing it twice gives the same as once.
+    pub fn text(&self, text: &str) -> String {
+        let mut masked = String::with_capacity(text.len());
+        let mut rest = text;
+        let mut before = None;
+        while let Some(next) = rest.chars().next() {
+            let (keep, hide) = self.secret_at(rest, before);
+            if hide > 0 {
+                masked.push_str(&rest[..keep]);
+                masked.push_str(MASK);
+                rest = &rest[keep + hide..];
+                before = Some('*');
+            } else {
+                masked.push(next);
+                rest = &rest[next.len_utf8()..];
+                before = Some(next);
+            }
+        }
+        masked
+    }
+
+    /// Masks every string inside a value, names of members included.
+    pub fn value(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(text)),
+            Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
+            Value::Object(object) => {
+                object.iter().map(|(key, value)| (self.text(key), self.member(key, value))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn member(&self, key: &str, value: &Value) -> Value {
+        let plain = key.to_ascii_lowercase().replace('_', "-");
+        if value.is_string() && SECRET_KEYS.contains(&plain.as_str()) {
+            Value::String(MASK.to_owned())
+        } else {
+            self.value(value)
+        }
+    }
+
+    /// Says how many bytes at the start of `rest` to keep, and how many after them to hide (0: nothing here).
+    fn secret_at(&self, rest: &str, before: Option<char>) -> (usize, usize) {
+        if let Some(needle) = self.needles.iter().find(|needle| rest.starts_with(*needle)) {
+            return (0, needle.len());
+        }
+        if before.is_some_and(char::is_alphanumeric) {
+            return (0, 0);
+        }
+        header_value(rest).or_else(|| scheme_token(rest)).unwrap_or((0, 0))
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} forms)", self.needles.len())
+    }
+}
+
+/// Finds `Authorization: value` and its kin.
+///
+/// After a quoted name, as in JSON text, only a quoted value is a credential: masking anything else would break the
+/// text's structure. A bare value ends with its line or with the quote around it all.
+fn header_value(rest: &str) -> Option<(usize, usize)> {
+    let name = SECRET_KEYS.iter().find(|name| starts_with_ignoring_case(rest, name))?;
+    let (name_quote, after) = split_quote(&rest[name.len()..]);
+    let value = after.trim_start().strip_prefix([':', '='])?.trim_start();
+    let (quote, value) = split_quote(value);
+    let length = if quote.is_empty() {
+        if !name_quote.is_empty() {
+            return None;
+        }
+        value.find(['"', '\'', '\\', '\r', '\n'])
+    } else {
+        closing(value, quote)
+    };
+    let length = length.unwrap_or(value.len());
+    (length > 0).then(|| (rest.len() - value.len(), length))
+}
+
+/// Splits off a quote with the backslashes that encode it.
+fn split_quote(text: &str) -> (&str, &str) {
+    let quote = text.trim_start_matches('\\');
+    if quote.starts_with(['"', '\'']) { text.split_at(text.len() - quote.len() + 1) } else { ("", text) }
+}
+
+/// Finds the quote that closes a value: the same as the opening one, and not escaped once more.
+fn closing(value: &str, quote: &str) -> Option<usize> {
+    value.match_indices(quote).map(|(at, _)| at).find(|at| !value[..*at].ends_with('\\'))
+}
+
+/// Finds `Bearer token` and `Basic token`. In prose the next word has neither digit nor capital, so it stays.
+fn scheme_token(rest: &str) -> Option<(usize, usize)> {
+    let scheme = ["bearer ", "basic "].into_iter().find(|scheme| starts_with_ignoring_case(rest, scheme))?;
+    let token = &rest[scheme.len()..];
+    let length = token.find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/=".contains(c))).unwrap_or(token.len());
+    let telling = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase() || byte == b'=';
+    (length >= 6 && token.bytes().take(length).any(telling)).then_some((scheme.len(), length))
+}
+
+fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// The text as it stands between the quotes of a JSON string.
+fn json_inner(text: &str) -> String {
+    let quoted = Value::String(text.to_owned()).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// RFC 3986: everything but unreserved characters as `%XX`.
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    text.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn known_secrets_are_masked_in_every_encoding() {
+        let redactor = Redactor::new([Secret::new("p\"a ss\\"), Secret::new("tok-123")]);
+        let cases = [
+            ("x p\"a ss\\ y", "x *** y"),
+            (r#"{"k":"p\"a ss\\"}"#, r#"{"k":"***"}"#),
+            (r#""{\"k\":\"p\\\"a ss\\\\\"}""#, r#""{\"k\":\"***\"}""#),
+            ("http://u:p%22a%20ss%5C@h/", "http://u:***@h/"),
+            ("tok-123tok-123", "******"),
+            ("tok-12", "tok-12"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(redactor.text(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_inside_a_longer_one_leaves_no_rest() {
+        let redactor = Redactor::new([Secret::new("abc"), Secret::new("abcdef")]);
+        assert_eq!(redactor.text("abcdef abc"), "*** ***");
+    }
+
+    #[test]
+    fn authorization_shapes_are_masked_without_knowing_the_secret() {
+        let redactor = Redactor::default();
+        let cases = [
+            ("-H 'Authorization: Bearer abc' x", "-H 'Authorization: ***' x"),
+            ("authorization=s3cr3t\nnext", "authorization=***\nnext"),
+            (r#"{"Authorization": "Basic dXNlcjpwYXNz"}"#, r#"{"Authorization": "***"}"#),
+            (r#"{\"X-Api-Key\": \"k\"}"#, r#"{\"X-Api-Key\": \"***\"}"#),
+            ("sent Bearer eyJhbGciOi.J9-_x= and", "sent Bearer *** and"),
+            ("Basic dXNlcjpwYXNz.", "Basic ***"),
+            (r#"{"cookie": "a=\"b\"; c", "x": 1}"#, r#"{"cookie": "***", "x": 1}"#),
+            (r#"{\"api-key\":\"a\\\"b\",\"x\":1}"#, r#"{\"api-key\":\"***\",\"x\":1}"#),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(redactor.text(text), expected);
+        }
+    }
+
+    #[test]
+    fn prose_is_left_alone() {
+        let redactor = Redactor::default();
+        for text in [
+            "the bearer certificate expired",
+            "basic authentication failed",
+            "authorization required",
+            "Äuthorization 🦀 basi",
+            r#"{"authorization": null, "cookie": {"a": 1}, "api-key": 5}"#,
+        ] {
+            assert_eq!(redactor.text(text), text);
+        }
+    }
+
+    #[test]
+    fn values_are_masked_by_name_and_by_content() {
+        let redactor = Redactor::new([Secret::new("hunter2")]);
+        let value = json!({
+            "headers": {"AUTHORIZATION": "whatever", "x_api_key": "k", "accept": "text"},
+            "argv": ["-H", "Authorization: Bearer q"],
+            "hunter2": ["hunter2", 2, null, true],
+        });
+        assert_eq!(
+            redactor.value(&value),
+            json!({
+                "headers": {"AUTHORIZATION": "***", "x_api_key": "***", "accept": "text"},
+                "argv": ["-H", "Authorization: ***"],
+                "***": ["***", 2, null, true],
+            })
+        );
+    }
+
+    #[test]
+    fn masking_twice_changes_nothing_more() {
+        let redactor = Redactor::new([Secret::new("hunter2")]);
+        let once = redactor.text("hunter2 Authorization: Bearer hunter2, Bearer A1b2C3d4");
+        assert_eq!(redactor.text(&once), once);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let redactor = Redactor::new([Secret::new("hunter2")]);
+        assert_eq!(format!("{redactor:?}"), "Redactor(1 forms)");
+    }
+}

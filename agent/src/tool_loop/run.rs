@@ -1,0 +1,221 @@
+//! One run of the loop, turn by turn, with its record.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    LoopContext,
+    call::{self, Answer, Panicked},
+};
+use crate::{
+    cut::cut,
+    error::AgentError,
+    limits::Limits,
+    message::{self, Assistant, RawCall},
+    model::{Model, ModelRequest, ModelTurn, TokenUsage},
+    outcome::{CallRecord, CallStatus, EndReason, LoopOutcome, TimeLimit},
+    pace::{Deadline, Pace, Waited},
+    tool::Tool,
+    toolbox::Toolbox,
+    transcript::{End, Header, Line, Reply, Request, VERSION},
+};
+
+/// The last text is kept whole up to here: a report, not a data dump.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// See [`super::run_tool_loop`].
+pub(super) async fn run(
+    model: &dyn Model,
+    goal: &str,
+    tools: &[&dyn Tool],
+    system: &str,
+    limits: &Limits,
+    cx: &mut LoopContext,
+) -> LoopOutcome {
+    let toolbox = match Toolbox::new(tools) {
+        Ok(toolbox) => toolbox,
+        Err(error) => return outcome(EndReason::Setup(error)),
+    };
+    cx.transcript.add_secrets(model.secrets());
+    let header = Header {
+        version: VERSION,
+        writer: env!("CARGO_PKG_VERSION").to_owned(),
+        model: model.name().to_owned(),
+        system: system.to_owned(),
+        goal: goal.to_owned(),
+        tools: toolbox.specs().to_vec(),
+        limits: limits.clone(),
+    };
+    let pace = Pace::start(Arc::clone(&cx.clock));
+    let total_time = cx.time_left.map_or(limits.total_time, |left| left.min(limits.total_time));
+    let mut run = Run {
+        model,
+        toolbox,
+        limits,
+        total: pace.within(total_time),
+        pace,
+        messages: message::opening(system, goal),
+        recorded: 0,
+        outcome: outcome(EndReason::Finished),
+        cx,
+    };
+    let end = match run.record(&Line::Header(header)) {
+        Ok(()) => run.turns().await,
+        Err(end) => end,
+    };
+    run.finish(end)
+}
+
+fn outcome(end: EndReason) -> LoopOutcome {
+    LoopOutcome { end, text: String::new(), turns: 0, calls: Vec::new(), usage: TokenUsage::default() }
+}
+
+struct Run<'a> {
+    model: &'a dyn Model,
+    toolbox: Toolbox<'a>,
+    limits: &'a Limits,
+    cx: &'a mut LoopContext,
+    pace: Pace,
+    total: Deadline,
+    messages: Vec<Value>,
+    /// How many of the messages are in the transcript already.
+    recorded: usize,
+    outcome: LoopOutcome,
+}
+
+impl Run<'_> {
+    async fn turns(&mut self) -> EndReason {
+        for turn in 1..=self.limits.max_turns {
+            if let Err(end) = self.turn(turn).await {
+                return end;
+            }
+        }
+        EndReason::TurnCap
+    }
+
+    /// Takes one turn; an `Err` ends the loop, with its reason.
+    async fn turn(&mut self, turn: u32) -> Result<(), EndReason> {
+        let deadline = self.pace.within(self.limits.turn_time).min(self.total);
+        let answer = self.ask(turn, deadline).await?;
+        let asked = self.take_reply(turn, answer)?;
+        if asked.is_empty() {
+            return Err(EndReason::Finished);
+        }
+        let over_budget = self.outcome.usage.total() > self.limits.max_tokens;
+        if over_budget || turn == self.limits.max_turns {
+            self.leave(turn, asked)?;
+            return Err(if over_budget { EndReason::Tokens } else { EndReason::TurnCap });
+        }
+        let mut asked = asked.into_iter();
+        let mut number = 0;
+        while let Some(call) = asked.next() {
+            number += 1;
+            let answer = if number > self.limits.max_calls_per_turn {
+                Answer::too_many(self.limits.max_calls_per_turn)
+            } else {
+                call::answer(&self.toolbox, &call, self.limits, &self.pace, deadline, &self.cx.cancel).await
+            };
+            self.take_answer(turn, call, &answer)?;
+            if let Err(end) = self.may_go_on(deadline) {
+                self.leave(turn, asked.collect())?;
+                return Err(end);
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, turn: u32, deadline: Deadline) -> Result<ModelTurn, EndReason> {
+        self.may_go_on(deadline)?;
+        let request =
+            Request { turn, at_ms: self.pace.elapsed_ms(), messages: self.messages[self.recorded..].to_vec() };
+        self.record(&Line::Request(request))?;
+        self.recorded = self.messages.len();
+        let request = ModelRequest::new(&self.messages, self.toolbox.specs(), self.pace.clock());
+        let reply = call::catch_panic(async { self.model.reply(request).await });
+        match self.pace.wait(reply, deadline, &self.cx.cancel).await {
+            Waited::Done(Ok(answer)) => answer.map_err(EndReason::ModelError),
+            Waited::Done(Err(Panicked { message })) => {
+                Err(EndReason::ModelError(AgentError::ModelPanicked { message }))
+            }
+            Waited::Late => Err(self.late()),
+            Waited::Cancelled => Err(EndReason::Cancelled),
+        }
+    }
+
+    /// Records a reply, puts it into the conversation and gives the calls that it asks for.
+    fn take_reply(&mut self, turn: u32, answer: ModelTurn) -> Result<Vec<RawCall>, EndReason> {
+        let usage = answer.usage.unwrap_or_else(|| TokenUsage::estimate(&self.messages, &answer.message));
+        self.outcome.usage.add(usage);
+        self.outcome.turns = turn;
+        self.record(&Line::Reply(Reply {
+            turn,
+            at_ms: self.pace.elapsed_ms(),
+            message: answer.message.clone(),
+            finish_reason: answer.finish_reason,
+            usage,
+            attempts: answer.attempts,
+        }))?;
+        let Assistant { message, text, calls } =
+            message::read_assistant(answer.message, turn).map_err(EndReason::ModelError)?;
+        if !text.trim().is_empty() {
+            self.outcome.text = cut(&self.cx.transcript.mask(&text), MAX_TEXT_BYTES);
+        }
+        self.messages.push(message);
+        Ok(calls)
+    }
+
+    /// Masks and cuts an answer, records it and puts it into the conversation.
+    fn take_answer(&mut self, turn: u32, call: RawCall, answer: &Answer) -> Result<(), EndReason> {
+        let text = cut(&self.cx.transcript.mask(&answer.text), self.limits.max_tool_output_bytes);
+        self.messages.push(message::tool_result(&call.id, &text));
+        self.keep(turn, call, answer.status, text)
+    }
+
+    /// Records calls that nobody will answer.
+    fn leave(&mut self, turn: u32, calls: Vec<RawCall>) -> Result<(), EndReason> {
+        calls.into_iter().try_for_each(|call| self.keep(turn, call, CallStatus::NotRun, String::new()))
+    }
+
+    fn keep(&mut self, turn: u32, call: RawCall, status: CallStatus, reply: String) -> Result<(), EndReason> {
+        let call = CallRecord { turn, id: call.id, tool: call.tool, arguments: call.arguments, status, reply };
+        self.cx.note(&format!("tool call `{}` in turn {turn}: {}", call.tool, call.status));
+        self.outcome.calls.push(call.clone());
+        self.record(&Line::Call(call))
+    }
+
+    fn may_go_on(&self, deadline: Deadline) -> Result<(), EndReason> {
+        if self.cx.cancel.is_cancelled() {
+            Err(EndReason::Cancelled)
+        } else if self.pace.passed(deadline) {
+            Err(self.late())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn late(&self) -> EndReason {
+        EndReason::Time(if self.pace.passed(self.total) { TimeLimit::Total } else { TimeLimit::Turn })
+    }
+
+    fn record(&mut self, line: &Line) -> Result<(), EndReason> {
+        self.cx.transcript.write(line).map_err(EndReason::TranscriptFailed)
+    }
+
+    fn finish(mut self, end: EndReason) -> LoopOutcome {
+        let line = End {
+            at_ms: self.pace.elapsed_ms(),
+            reason: end.code().to_owned(),
+            error: end.error().map(ToString::to_string),
+            turns: self.outcome.turns,
+            text: self.outcome.text.clone(),
+            usage: self.outcome.usage,
+        };
+        self.outcome.end = match (self.record(&Line::End(line)), end) {
+            // A failure that came before is the one to report.
+            (Err(failed), EndReason::Finished) => failed,
+            (_, end) => end,
+        };
+        self.outcome
+    }
+}

@@ -1,0 +1,149 @@
+//! Undoes what dead runs left behind; never re-applies, never touches a live run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chaos_core::{
+    Clock, DynUndoStep, JournalError, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir, Undone,
+};
+use serde::Serialize;
+
+use crate::revert::undo_step;
+
+/// One step that recovery took in hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecoveredStep {
+    /// Id of the dead run.
+    pub run_id: String,
+    /// What the step does.
+    pub step: String,
+    /// What it found.
+    pub undone: Undone,
+}
+
+/// A journal that could not be dealt with to its end; the file is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptJournal {
+    /// The file.
+    pub path: String,
+    /// The program that can undo it.
+    pub executable: Option<String>,
+    /// What is wrong, with the line where there is one (0 is the file as a whole).
+    pub problems: Vec<JournalProblem>,
+}
+
+/// What recovery did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RecoverReport {
+    /// Steps that were undone, newest first within a run.
+    pub undone: Vec<RecoveredStep>,
+    /// Steps whose effect a reboot has taken away already.
+    pub moot: Vec<String>,
+    /// Journals that are kept because something in them could not be undone.
+    pub kept: Vec<KeptJournal>,
+    /// How many journals belong to live runs; those were not touched.
+    pub live: usize,
+}
+
+impl RecoverReport {
+    /// 0 when everything is undone, 3 when something may still be in force.
+    pub fn exit_code(&self) -> u8 {
+        if self.kept.is_empty() { 0 } else { 3 }
+    }
+
+    /// Whether there was nothing to do and nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.undone.is_empty() && self.moot.is_empty() && self.kept.is_empty()
+    }
+
+    /// One line a step, for people.
+    pub fn lines(&self) -> Vec<String> {
+        let undone = self.undone.iter().map(|step| format!("{}: {}", step.step, step.undone.detail()));
+        let moot = self.moot.iter().map(|step| format!("{step}: moot since the reboot"));
+        let kept = self.kept.iter().flat_map(|kept| {
+            let who = kept.executable.as_deref().unwrap_or("the program that wrote it");
+            kept.problems.iter().map(move |problem| {
+                format!("kept {} (line {}: {}); run `{who} recover`", kept.path, problem.line, problem.what)
+            })
+        });
+        undone.chain(moot).chain(kept).collect()
+    }
+
+    fn keep(&mut self, path: &Path, executable: Option<String>, problems: Vec<JournalProblem>) {
+        self.kept.push(KeptJournal { path: path.display().to_string(), executable, problems });
+    }
+}
+
+/// Undoes what dead runs left behind. Blocks; may be called from any thread.
+///
+/// # Errors
+/// [`JournalError`] when the state directory can't be read. What is wrong with one journal is in the report.
+pub fn recover(state: &StateDir) -> Result<RecoverReport, JournalError> {
+    let state = state.clone();
+    let work = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|source| JournalError::Read { path: state.journals(), source })?;
+        runtime.block_on(async {
+            let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+            recover_async(&state, &clock).await
+        })
+    });
+    work.join().unwrap_or(Err(JournalError::Poisoned))
+}
+
+/// The same on the caller's runtime.
+pub async fn recover_async(state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, JournalError> {
+    let mut report = RecoverReport::default();
+    for path in PastJournal::list(state)? {
+        match PastJournal::take(&path) {
+            Ok(None) => report.live += usize::from(path.exists()),
+            Ok(Some(journal)) => recover_one(journal, clock, &mut report).await,
+            Err(error) => report.keep(&path, None, vec![JournalProblem { line: 0, what: told(&error) }]),
+        }
+    }
+    Ok(report)
+}
+
+fn told(error: &JournalError) -> String {
+    use std::error::Error;
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+async fn recover_one(mut journal: PastJournal, clock: &Arc<dyn Clock>, report: &mut RecoverReport) {
+    let header = journal.header.clone();
+    let run_id = header.as_ref().map_or_else(|| "unknown".to_owned(), |header| header.run_id.clone());
+    let rebooted = journal.before_reboot();
+    let mut problems = std::mem::take(&mut journal.problems);
+    let mut pending = std::mem::take(&mut journal.pending);
+    pending.sort_by_key(|record| std::cmp::Reverse(record.seq));
+    for record in pending {
+        if rebooted && !record.survives_reboot {
+            report.moot.push(record.describe.clone());
+            journal.mark_undone(record.seq);
+            continue;
+        }
+        match replay(&record, clock).await {
+            Ok((step, undone)) => {
+                journal.mark_undone(record.seq);
+                report.undone.push(RecoveredStep { run_id: run_id.clone(), step, undone });
+            }
+            Err(what) => problems.push(JournalProblem { line: 0, what: format!("{}: {what}", record.describe) }),
+        }
+    }
+    let path = journal.path().to_owned();
+    if problems.is_empty() {
+        if let Err(error) = journal.remove() {
+            report.keep(&path, None, vec![JournalProblem { line: 0, what: told(&error) }]);
+        }
+    } else {
+        report.keep(&path, header.map(|header| header.executable), problems);
+    }
+}
+
+async fn replay(record: &JournalRecord, clock: &Arc<dyn Clock>) -> Result<(String, Undone), String> {
+    let step: Box<dyn DynUndoStep> =
+        serde_json::from_value(record.step.clone()).map_err(|error| format!("this program can't undo it: {error}"))?;
+    let step: Arc<dyn DynUndoStep> = step.into();
+    let undone = undo_step(&step, clock).await?;
+    Ok((step.describe(), undone))
+}

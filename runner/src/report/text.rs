@@ -1,0 +1,65 @@
+//! The report for people, as plain text.
+
+use std::fmt::{self, Write};
+
+use chaos_core::{ChaosResult, Verification};
+
+use super::detail::word;
+use super::{Report, reverted_word};
+
+/// The report as plain text, with a line break at its end.
+pub fn text(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut out, report);
+    out
+}
+
+fn write(out: &mut String, report: &Report) -> fmt::Result {
+    for line in report.recovered.lines() {
+        writeln!(out, "recovered: {line}")?;
+    }
+    probes(out, "steady state before", &report.steady_state_before)?;
+    for entry in &report.entries {
+        write_entry(out, entry)?;
+    }
+    probes(out, "steady state after", &report.steady_state_after)?;
+    let sham = if report.sham { ", sham run: effects were skipped" } else { "" };
+    writeln!(out, "run {} (seed {}, {:.1} s{sham})", report.run_id, report.seed, report.elapsed_seconds)?;
+    writeln!(out, "verdict: {}", report.verdict.word())
+}
+
+fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
+    writeln!(out, "{} ({})", entry.name, entry.injected_fault)?;
+    for point in entry.timeline.iter().filter(|point| point.event != "probed") {
+        let (seconds, millis) = (point.at_ms / 1000, point.at_ms % 1000);
+        let detail = one_line(&point.detail);
+        writeln!(out, "  {seconds:>4}.{millis:03} s  {:<9} {detail}", point.event)?;
+    }
+    if let Some(witness) = &entry.witness {
+        writeln!(out, "  landed:   {}: {}", word(&witness.presence), one_line(&witness.evidence.summary))?;
+    }
+    writeln!(out, "  reverted: {}", reverted_word(entry.reverted))?;
+    probes(out, "  probe", &entry.probes)?;
+    probes(out, "  verify", entry.verification.as_slice())?;
+    if !entry.output.is_empty() {
+        writeln!(out, "  output:   {}", one_line(&entry.output))?;
+    }
+    if let Some(error) = &entry.error {
+        writeln!(out, "  error:    {}", one_line(error))?;
+    }
+    writeln!(out, "  verdict:  {}\n", entry.verdict.word())
+}
+
+fn probes(out: &mut String, what: &str, probes: &[Verification]) -> fmt::Result {
+    for probe in probes {
+        let answer = word(&probe.answer);
+        writeln!(out, "{what} `{}`: {answer}: {}", probe.name, one_line(&probe.detail))?;
+    }
+    Ok(())
+}
+
+/// Control characters of a target's answer must not reach a terminal.
+fn one_line(text: &str) -> String {
+    text.trim().replace('\n', " | ").chars().filter(|c| !c.is_control()).collect()
+}

@@ -1,0 +1,33 @@
+//! Replays undo steps, newest first; the one way back, for a live run and for recovery alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaos_core::{Clock, DynUndoStep, UndoContext, Undone};
+
+use crate::guarded::guarded;
+
+/// How long one attempt of a step may take.
+pub(crate) const STEP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Pauses between attempts; a step is tried once more than there are pauses.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+
+/// Runs one step under its own deadline, with bounded retries; a panic is a failed attempt.
+pub(crate) async fn undo_step(step: &Arc<dyn DynUndoStep>, clock: &Arc<dyn Clock>) -> Result<Undone, String> {
+    let cx = UndoContext::new(Arc::clone(clock), STEP_DEADLINE);
+    let mut pauses = PAUSES.iter();
+    loop {
+        let attempt = clock.timeout(STEP_DEADLINE, guarded(step.undo(&cx))).await;
+        let error = match attempt {
+            Some(Ok(Ok(undone))) => return Ok(undone),
+            Some(Ok(Err(error))) => error.to_string(),
+            Some(Err(panic)) => panic,
+            None => format!("did not end within {} s", STEP_DEADLINE.as_secs()),
+        };
+        match pauses.next() {
+            Some(pause) => clock.sleep(*pause).await,
+            None => return Err(error),
+        }
+    }
+}

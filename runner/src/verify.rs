@@ -1,0 +1,117 @@
+//! Named checks: the embedder's own verifier first, then the task's.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use chaos_core::{
+    Answer, BoxFuture, Check, CheckBody, CheckMode, EventKind, Observation, ProbeNode, ProbeRole, RunContext, Seconds,
+    Verification,
+};
+use serde_json::Value;
+
+use crate::guarded::guarded;
+
+/// How long one look of a probe may take, whatever its own timeout says.
+const PROBE_DEADLINE: Duration = Duration::from_secs(30);
+/// Time between two looks of a check that polls.
+const POLL: Duration = Duration::from_millis(500);
+/// How long `converge` polls and `hold` watches when the check does not say.
+const CHECK_SECONDS: u8 = 30;
+
+/// The embedder's answer to `verify` names.
+pub trait Verifier: Debug + Send + Sync {
+    /// Answers `name`, or `None` to leave it to the task's own checks. `opaque` is the check's value where the
+    /// document holds one of a type that we don't have.
+    fn verify<'a>(
+        &'a self,
+        name: &'a str,
+        opaque: Option<&'a Value>,
+        cx: &'a RunContext,
+    ) -> BoxFuture<'a, Option<Observation>>;
+}
+
+/// Asks a probe once: its panic, a deadline and a policy refusal are "unknown".
+pub(crate) async fn ask<X>(probe: &chaos_core::Node<dyn chaos_core::DynProbe, X>, cx: &RunContext) -> Observation {
+    if let Err(refusal) = crate::admission::check_reach(|| probe.reach(), cx).await {
+        return Observation::unknown(refusal);
+    }
+    match cx.clock().timeout(PROBE_DEADLINE, guarded(probe.observe(cx))).await {
+        Some(Ok(seen)) => seen,
+        Some(Err(panic)) => Observation::unknown(panic),
+        None => Observation::unknown(format!("no answer within {} s", PROBE_DEADLINE.as_secs())),
+    }
+}
+
+/// Asks probes one after the other and puts each answer on the event stream.
+pub(crate) async fn ask_all(
+    probes: &[ProbeNode],
+    role: ProbeRole,
+    segment: &str,
+    cx: &RunContext,
+) -> Vec<Verification> {
+    let mut answers = Vec::new();
+    for (index, probe) in probes.iter().enumerate() {
+        let cx = cx.child(&format!("{segment}/{index}"), None);
+        let seen = ask(probe, &cx).await;
+        cx.emit(EventKind::Probed { role, probe: probe.label().to_owned(), observation: seen.clone() });
+        answers.push(Verification::of(probe.label(), seen));
+    }
+    answers
+}
+
+/// Answers an entry's `verify`.
+pub(crate) async fn verify(name: &str, run: &crate::run::Run, cx: &RunContext) -> Verification {
+    let check = run.task_checks().get(name);
+    let opaque = check.and_then(|check| match &check.body {
+        CheckBody::Opaque { value, .. } => Some(value),
+        CheckBody::Probe(_) => None,
+    });
+    if let Some(verifier) = run.verifier() {
+        match guarded(verifier.verify(name, opaque, cx)).await {
+            Ok(Some(seen)) => return Verification::of(name, seen),
+            Ok(None) => {}
+            Err(panic) => return Verification::of(name, Observation::unknown(panic)),
+        }
+    }
+    let seen = match check {
+        Some(check) => run_check(check, cx).await,
+        None => Observation::unknown(unknown_name(name, run.task_checks().keys().map(String::as_str))),
+    };
+    Verification::of(name, seen)
+}
+
+fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let near = chaos_core::suggestion(name, known.clone()).map(|near| format!("; did you mean `{near}`?"));
+    let known: Vec<&str> = known.collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!("no check is named `{name}`{}; known: {known}", near.unwrap_or_default())
+}
+
+async fn run_check(check: &Check, cx: &RunContext) -> Observation {
+    let probe = match &check.body {
+        CheckBody::Probe(probe) => probe,
+        CheckBody::Opaque { unknown_type, .. } => {
+            return Observation::unknown(format!(
+                "check type `{unknown_type}` belongs to the harness; it was not evaluated"
+            ));
+        }
+    };
+    let limit = check.timeout_seconds.unwrap_or_else(|| Seconds::from(CHECK_SECONDS)).get();
+    match check.mode {
+        CheckMode::Assert => ask(probe, cx).await,
+        CheckMode::Converge => poll(probe, limit, Answer::Yes, cx).await,
+        CheckMode::Hold => poll(probe, limit, Answer::No, cx).await,
+    }
+}
+
+/// Polls until the answer is `stop_at` (or, when that is no, anything but yes), or until `limit`.
+async fn poll(probe: &ProbeNode, limit: Duration, stop_at: Answer, cx: &RunContext) -> Observation {
+    let end = cx.clock().now() + limit;
+    loop {
+        let seen = ask(probe, cx).await;
+        let stop = if stop_at == Answer::Yes { seen.answer == Answer::Yes } else { seen.answer != Answer::Yes };
+        if stop || cx.clock().now() + POLL > end || !cx.sleep(POLL).await {
+            return seen;
+        }
+    }
+}
