@@ -288,7 +288,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "one table of cases")]
     fn every_framing_rule_gives_the_same_end_however_the_bytes_are_cut() {
         let cases: &[(&str, bool, Result<Seen, Malformed>)] = &[
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false, Ok((200, 38, 40, 0, true, 0))),

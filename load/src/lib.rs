@@ -63,6 +63,8 @@ mod snapshot;
 mod summary;
 mod tally;
 pub mod target;
+#[cfg(feature = "tls")]
+mod tls;
 mod wire;
 mod worker;
 

@@ -7,7 +7,7 @@ use crate::plan::Load;
 use crate::random::Random;
 
 /// Text in a URL or body that is replaced by a fresh UUID for each call.
-const UUID_MARK: &str = "{uuid}";
+pub(crate) const UUID_MARK: &str = "{uuid}";
 
 /// The same text as the URL parser writes it in a path.
 const UUID_MARK_ENCODED: &str = "%7Buuid%7D";

@@ -62,7 +62,6 @@ fn load(flags: &str, url: &str) -> Ran {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn what_fortio_refuses_ends_with_its_exit_code_and_reason() {
     let cases = [
         ("", "", 1, "Error: fortio load/curl needs a URL or destination"),

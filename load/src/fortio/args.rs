@@ -241,7 +241,7 @@ impl Draft {
                     command.load.user = Some((user.to_owned(), password.to_owned()));
                 }
                 None => {
-                    command.warnings.push("-user has no colon between name and password; it is not sent".to_owned())
+                    command.warnings.push("-user has no colon between name and password; it is not sent".to_owned());
                 }
             },
             "log-errors" => {

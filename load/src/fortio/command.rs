@@ -165,7 +165,7 @@ fn execute(
     match lost.load(Ordering::Relaxed) {
         0 => {}
         lost => {
-            log.line(Level::Warning, &format!("{lost} log lines left out, as they would have slowed the run"), &[])?
+            log.line(Level::Warning, &format!("{lost} log lines left out, as they would have slowed the run"), &[])?;
         }
     }
     if let Some(cold) = &result.warmup_failure {

@@ -74,7 +74,6 @@ impl LoadResult {
     fn http_part(&self) -> HttpPart {
         let plan = &self.plan;
         let transport = &plan.transport;
-        let standard = transport.standard || transport.h2 || transport.follow_redirects;
         let path = |path: &Option<std::path::PathBuf>| {
             path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
         };
@@ -90,7 +89,7 @@ impl LoadResult {
             url: plan.url.to_string(),
             num_connections: 1,
             compression: transport.compression,
-            disable_fast_client: standard,
+            disable_fast_client: crate::client::is_standard(plan),
             http10: transport.http10,
             h2: transport.h2,
             disable_keep_alive: !plan.keep_alive,
