@@ -105,6 +105,7 @@ impl From<Malformed> for Failure {
             Malformed::Head => (FailureKind::BadAnswer, "the answer does not start with an HTTP/1 head"),
             Malformed::HeadTooLarge => (FailureKind::HeadTooLarge, "the head of the answer has no end"),
             Malformed::Length => (FailureKind::BadAnswer, "the length of the answer is no number, or two disagree"),
+            Malformed::Coding => (FailureKind::BadAnswer, "an HTTP/1.0 answer has a transfer coding"),
             Malformed::Chunk => (FailureKind::BadAnswer, "a chunk of the answer has no proper size"),
             Malformed::Truncated => (FailureKind::Truncated, "the connection ended inside the answer"),
         };

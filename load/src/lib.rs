@@ -32,6 +32,8 @@
 //! | `fortio` | fortio's command line, texts and files |
 //! | `target` | a small server for demonstrations and tests |
 
+#[cfg(test)]
+mod agreement;
 mod alarm;
 mod base64;
 mod call;
