@@ -176,7 +176,7 @@ impl Coordinator {
     }
 }
 
-fn spread(latency: &Latency) -> Spread {
+pub(crate) fn spread(latency: &Latency) -> Spread {
     let at = |percentile| latency.percentile(percentile).unwrap_or_default();
     Spread { p50: at(50.0), p99: at(99.0) }
 }

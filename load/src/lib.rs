@@ -30,6 +30,7 @@
 //! | `call`, `failure`, `tally`, `latency`, `histogram` | what is counted |
 //! | `observer`, `snapshot`, `result`, `summary` | what is told, during and after |
 //! | `fortio` | fortio's command line, texts and files |
+//! | `engine` | a real fortio in place of this engine |
 //! | `target` | a small server for demonstrations and tests |
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ mod client;
 mod clock;
 mod control;
 mod coordinator;
+pub mod engine;
 mod error;
 mod failure;
 pub mod fortio;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::call::ConnectionReport;
 use crate::control::Mark;
 use crate::failure::FailureKind;
+use crate::fortio::{Document, Part};
 use crate::histogram::Histogram;
 use crate::latency::Latency;
 use crate::plan::{Load, Model, Rate};
@@ -154,7 +155,11 @@ pub struct LoadResult {
     pub interrupted: bool,
     /// The run never began, since a warm-up request failed.
     pub warmup_failure: Option<WarmupFailure>,
+    /// A real fortio made the calls, but gave no result; its complaint.
+    pub engine_failure: Option<String>,
     pub(crate) never_began: bool,
+    /// The file that a real fortio wrote.
+    pub(crate) foreign: Option<Box<Document>>,
     pub(crate) connections: Vec<ConnectionReport>,
     pub(crate) durations: Histogram,
     pub(crate) error_durations: Histogram,
@@ -227,6 +232,8 @@ impl LoadResult {
                 cause: cold.cause,
             }),
             never_began: totals.never_began,
+            engine_failure: None,
+            foreign: None,
             codes: tally.codes,
             durations: tally.durations,
             error_durations: tally.error_durations,
@@ -253,6 +260,22 @@ impl LoadResult {
             never_began: true,
         };
         Self::new(plan, totals)
+    }
+
+    /// The result of a real fortio that gave none.
+    pub(crate) fn broken(plan: Arc<Load>, complaint: &str) -> Self {
+        Self { engine_failure: Some(complaint.to_owned()), ..Self::lost(plan) }
+    }
+
+    /// The result of a real fortio, rebuilt from its access log and its file.
+    pub(crate) fn of_fortio(plan: Arc<Load>, totals: Totals, document: Document) -> Self {
+        let mut result = Self::new(plan, totals);
+        if let Part::Http(http) = &document.part {
+            result.sockets.clone_from(&http.sockets);
+            result.addresses.clone_from(&http.ip_count_map);
+        }
+        result.foreign = Some(Box::new(document));
+        result
     }
 
     /// Gives a percentile (0 to 100) of a latency; `None` without calls.
@@ -282,6 +305,9 @@ impl LoadResult {
     pub fn main_failure(&self) -> Option<String> {
         if let Some(cold) = &self.warmup_failure {
             return Some(cold.cause.clone());
+        }
+        if let Some(complaint) = &self.engine_failure {
+            return Some(complaint.clone());
         }
         let first = self.failures.first()?;
         Some(first.kind.to_string())

@@ -85,7 +85,7 @@ pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running,
         observer: observer.clone(),
     };
     spawn("load".to_owned(), move || coordinator.run(result))?;
-    Ok(Running { load, control, snapshots: watcher, outcome: Some(outcome) })
+    Ok(Running::new(load, control, watcher, outcome))
 }
 
 /// A run that goes on. Dropping it cancels the run.
@@ -99,6 +99,15 @@ pub struct Running {
 }
 
 impl Running {
+    pub(crate) fn new(
+        load: Arc<Load>,
+        control: Arc<Control>,
+        snapshots: watch::Receiver<Snapshot>,
+        outcome: oneshot::Receiver<LoadResult>,
+    ) -> Self {
+        Self { load, control, snapshots, outcome: Some(outcome) }
+    }
+
     /// Gives the state of the run, refreshed each second.
     pub fn snapshots(&self) -> watch::Receiver<Snapshot> {
         self.snapshots.clone()

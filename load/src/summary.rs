@@ -27,6 +27,9 @@ impl fmt::Display for LoadResult {
         if let Some(cold) = &self.warmup_failure {
             return write!(f, "no load: the first request failed ({})", cold.cause);
         }
+        if let Some(complaint) = &self.engine_failure {
+            return write!(f, "no load: {complaint}");
+        }
         let counts = &self.counts;
         let asked = self.asked_qps.map_or_else(|| "max".to_owned(), |qps| format!("{qps}"));
         let elapsed =

@@ -25,6 +25,10 @@ impl LoadResult {
     }
 
     pub(super) fn document(&self, access_log: &str, target: Option<&str>) -> Document {
+        if let Some(foreign) = &self.foreign {
+            let extension = Extension { engine: "fortio".to_owned(), ..self.extension() };
+            return Document { extension: Some(Box::new(extension)), ..(**foreign).clone() };
+        }
         let common = self.common(access_log, target);
         let part = if self.plan.url.scheme() == "tcp" {
             Part::Tcp(self.tcp_part())

@@ -60,6 +60,11 @@ impl Document {
         Ok(Self { common, part, extension })
     }
 
+    /// The start of the run in nanoseconds since 1970, where it can be read.
+    pub(crate) fn start(&self) -> Option<u64> {
+        super::id::parse_rfc3339(&self.common.start_time)
+    }
+
     /// Writes the file's text, byte for byte as fortio would.
     ///
     /// # Errors

@@ -83,6 +83,40 @@ impl Moment {
     }
 }
 
+/// Reads a time of RFC 3339 into nanoseconds since 1970.
+pub(super) fn parse_rfc3339(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let seconds = number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+    let rest = text.get(19..)?;
+    let digits =
+        rest.strip_prefix('.').map_or("", |rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or(""));
+    let nanos: u64 = if digits.is_empty() { 0 } else { format!("{digits:0<9.9}").parse().ok()? };
+    let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let offset = match zone.as_bytes() {
+        [b'Z'] => 0,
+        [sign @ (b'+' | b'-'), hours @ ..] if hours.len() == 5 => {
+            let minutes = zone.get(1..3)?.parse::<i64>().ok()? * 60 + zone.get(4..6)?.parse::<i64>().ok()?;
+            if *sign == b'-' { -minutes * 60 } else { minutes * 60 }
+        }
+        _ => return None,
+    };
+    let days = day_number(year, month, day)?;
+    let seconds = u64::try_from(days * 86_400 + seconds - offset).ok()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+/// Day number since 1970 of a date: the inverse of [`civil`].
+fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468)
+}
+
 /// Year, month and day of a day number since 1970 (Howard Hinnant, "chrono-compatible
 /// low-level date algorithms").
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -117,6 +151,22 @@ mod tests {
         ];
         for (seconds, nanos, offset, text) in cases {
             assert_eq!(at(seconds, nanos, offset).rfc3339(), text);
+            assert_eq!(parse_rfc3339(text), Some(seconds * 1_000_000_000 + u64::from(nanos)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_not_read() {
+        for text in [
+            "",
+            "2026",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01Tx0:00:00Z",
+            "2026-01-01T00:00:00+9",
+            "é026-01-01T00:00:00Z",
+        ] {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
         }
     }
 
