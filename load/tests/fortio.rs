@@ -96,7 +96,7 @@ fn what_fortio_refuses_ends_with_its_exit_code_and_reason() {
             "`udp://` needs a real fortio: this engine only makes load (`load`) over http, https and tcp",
         ),
         ("-qps Inf", "http://h/", 2, "invalid value \"Inf\" for flag -qps: it must be a finite number"),
-        ("-h", "http://h/", 0, "usage: fortio load [flags] URL"),
+        ("-h", "http://h/", 0, "Flags end at the URL."),
         (
             "",
             "no-such-host.invalid",

@@ -2,6 +2,30 @@
 
 use crate::error::LoadError;
 
+/// What `-h` shows: the flags that change a run.
+const USAGE: &str = "\
+usage: fortio load [flags] URL
+
+  -qps F                 calls a second over all connections (8); 0 is as fast as possible
+  -c N                   connections (4)
+  -t DURATION            length of the run (5s), such as 90s, 1m30s or 1d; 0 is until interrupted
+  -n N                   exactly so many calls, without warm-up
+  -calc-qps              takes the rate from -n and -t
+  -uniform               starts the connections one after the other
+  -jitter                varies each wait by 10 %
+  -nocatchup             skips calls whose time has passed
+  -timeout DURATION      longest time of one call (3s)
+  -H 'Name: value'       a request header, repeatable
+  -X METHOD, -payload TEXT, -payload-file PATH, -payload-size N, -content-type TYPE, -user NAME:PASSWORD
+  -keepalive=false, -connection-reuse A:B, -halfclose, -http1.0, -unix-socket PATH, -resolve ADDRESS
+  -stdclient, -h2, -L, -compression, -k, -cacert PATH, -cert PATH, -key PATH
+  -sequential-warmup, -allow-initial-errors, -abort-on STATUS, -log-errors=false
+  -p LIST, -r SECONDS, -offset DURATION, -labels TEXT, -runid N
+  -json PATH (- is standard output), -a, -data-dir FOLDER, -access-log-file PATH, -access-log-format json|influx
+  -loglevel LEVEL, -quiet, -gomaxprocs N
+
+Flags end at the URL.";
+
 /// Why a command line is not run; [`FortioArgError::exit_code`] tells how fortio ends.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,7 +46,7 @@ pub enum FortioArgError {
         what: String,
     },
     /// Help was asked for.
-    #[error("usage: fortio load [flags] URL")]
+    #[error("{USAGE}")]
     Help,
     /// A flag is not known.
     #[error("flag provided but not defined: -{name}")]
