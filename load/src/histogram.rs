@@ -266,6 +266,49 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_fortio_1_57_gives_its_own_percentiles() {
+        // Calls in each bucket of a published run: end of the bucket in ms, and how many.
+        let buckets = [
+            (5, 5),
+            (6, 5),
+            (7, 4),
+            (8, 5),
+            (9, 5),
+            (10, 4),
+            (11, 5),
+            (12, 3),
+            (14, 12),
+            (16, 7),
+            (18, 10),
+            (20, 9),
+            (25, 11),
+            (30, 8),
+            (35, 5),
+            (40, 1),
+        ];
+        let mut histogram = Histogram::new(0.0, 0.001);
+        histogram.record(0.004_223_875);
+        histogram.record(0.040_490_042);
+        for (end, calls) in buckets {
+            let inside = f64::from(end) * 0.001 - 0.000_1;
+            (0..calls - u32::from(end == 5)).for_each(|_| histogram.record(inside));
+        }
+        let data = histogram.export(&[]);
+        let expected = [
+            (50.0, 0.014_571_428_571_428_572),
+            (75.0, 0.020_454_545_454_545_454),
+            (90.0, 0.028_125),
+            (95.0, 0.032),
+            (99.0, 0.04),
+            (99.9, 0.040_441_037_8),
+        ];
+        assert_eq!(data.count, 100);
+        for (p, value) in expected {
+            assert_eq!(data.percentile(p).to_bits(), f64::to_bits(value), "p{p}: {}", data.percentile(p));
+        }
+    }
+
+    #[test]
     fn a_value_on_a_boundary_belongs_to_the_lower_bucket() {
         for end in ENDS {
             let histogram = Histogram::new(0.0, 0.001);

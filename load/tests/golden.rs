@@ -62,6 +62,19 @@ fn all_percentiles_follow_bit_for_bit_from_the_buckets() {
 }
 
 #[test]
+fn what_other_producers_write_otherwise_is_read() {
+    let text = read("normal");
+    let null = text.replace("\"Payload\": \"\"", "\"Payload\": null");
+    assert_eq!(Document::read(&null).unwrap().to_text().unwrap(), null, "an older fortio writes no payload as null");
+    let nighthawk = text
+        .replace("\"RequestedQPS\": \"100\"", "\"RequestedQPS\": 100")
+        .replace("\"ActualDuration\": 5031019101", "\"ActualDuration\": 5031019101.0")
+        .replace("\"Count\": 500", "\"Count\": \"500\"");
+    assert_ne!(nighthawk, text);
+    assert_eq!(Document::read(&nighthawk).unwrap().to_text().unwrap(), text);
+}
+
+#[test]
 fn a_file_of_another_kind_of_run_is_refused_by_name() {
     let text = read("tcp").replace("\"TCP\"", "\"GRPC Ping\"");
     let error = Document::read(&text).unwrap_err();
