@@ -254,6 +254,10 @@ impl Load {
             let given = name.escape_debug().to_string();
             return bad("headers", given, "a name or value holds characters that no header may have");
         }
+        if let Some(kind) = self.content_type.as_ref().filter(|kind| !crate::request::is_header("Content-Type", kind)) {
+            let given = kind.escape_debug().to_string();
+            return bad("content_type", given, "it holds characters that no header may have");
+        }
         if let Some(method) = self.method.as_ref().filter(|method| !crate::request::is_token(method)) {
             return bad("method", method.escape_debug().to_string(), "it must be a word such as GET");
         }
@@ -326,4 +330,67 @@ fn parse_url(text: &str) -> Result<Url, LoadError> {
     }
     url.set_fragment(None);
     Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut Load)) -> &'static str {
+        let mut load = Load::to("http://h/").unwrap();
+        change(&mut load);
+        match load.check() {
+            Err(LoadError::BadPlan { field, .. }) => field,
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused_by_the_name_of_their_field() {
+        assert_eq!(refused(|load| load.rate = Rate::Qps(0.0)), "rate");
+        assert_eq!(refused(|load| load.rate = Rate::Qps(f64::NAN)), "rate");
+        assert_eq!(refused(|load| load.rate = Rate::Qps(f64::INFINITY)), "rate");
+        assert_eq!(refused(|load| load.connections = NonZeroUsize::MAX), "connections");
+        assert_eq!(refused(|load| load.timeout = Duration::ZERO), "timeout");
+        assert_eq!(refused(|load| load.stop = Stop::After(Duration::MAX)), "stop");
+        assert_eq!(refused(|load| load.stop = Stop::Count(0)), "stop");
+        assert_eq!(refused(|load| load.reuse = Some((3, 2))), "reuse");
+        assert_eq!(refused(|load| load.reporting.resolution = 0.0), "resolution");
+        assert_eq!(refused(|load| load.reporting.percentiles = vec![50.0, 100.0]), "percentiles");
+    }
+
+    #[test]
+    fn nothing_can_be_smuggled_into_a_request() {
+        let split = || "a\r\nEvil: yes".to_owned();
+        assert_eq!(refused(|load| load.headers = vec![("A".to_owned(), split())]), "headers");
+        assert_eq!(refused(|load| load.headers = vec![("A b".to_owned(), String::new())]), "headers");
+        assert_eq!(refused(|load| load.method = Some("GET / HTTP/1.1\r\n".to_owned())), "method");
+        assert_eq!(refused(|load| load.content_type = Some(split())), "content_type");
+    }
+
+    #[test]
+    fn a_url_is_refused_with_what_would_be_right() {
+        for (url, reason) in [
+            ("http://", "give it as `http://host:port/path`"),
+            ("ftp://h/", "the scheme `ftp` is not one of http, https, tcp"),
+            ("tcp://h", "it names no port; give it as `tcp://host:port`"),
+            ("no url", "give it as `http://host:port/path`"),
+        ] {
+            let error = Load::to(url).unwrap_err().to_string();
+            assert!(error.ends_with(reason), "{url}: {error}");
+        }
+        assert!(!Load::to("http://me:secret@").unwrap_err().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn the_length_of_a_plan_is_known_before_it_starts() {
+        let mut load = Load::to("http://h/").unwrap();
+        assert_eq!(load.planned_duration(), Some(Duration::from_secs(5)));
+        load.stop = Stop::Count(80);
+        assert_eq!(load.planned_duration(), Some(Duration::from_secs(10)));
+        load.rate = Rate::Max;
+        assert_eq!(load.planned_duration(), None);
+        load.stop = Stop::Never;
+        assert_eq!(load.planned_duration(), None);
+    }
 }

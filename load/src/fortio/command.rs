@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::observer::{AccessLog, Observer};
 use crate::plan::Warmup;
@@ -24,6 +25,9 @@ const KILLED_BY_INTERRUPT: u8 = 130;
 
 /// Events that may wait to be written; more than that are counted and left out.
 const EVENTS: usize = 4096;
+
+/// Time between two looks at whether a second interrupt has come.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Asks a command to stop, from another thread: once for a partial result, as
 /// SIGINT does for fortio; twice to give up.
@@ -150,11 +154,15 @@ fn execute(
     };
     drop(observer);
     interrupt.attach(running.canceller());
-    for event in told {
+    loop {
+        match told.recv_timeout(LOOK) {
+            Ok(event) => events::tell(log, command, &access_info, &event)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
         if interrupt.0.asked.load(Ordering::SeqCst) > 1 {
             return Ok(KILLED_BY_INTERRUPT);
         }
-        events::tell(log, command, &access_info, &event)?;
     }
     let Some(result) = wait(running) else {
         return Ok(1);
