@@ -308,8 +308,7 @@ impl Draft {
             "cacert" => transport.ca_cert = path(),
             "cert" => transport.cert = path(),
             "key" => transport.key = path(),
-            // The rest says how names are looked up, which is done once here.
-            _ => {}
+            _ => debug_assert!(false, "every flag that is obeyed has a place here: {name}"),
         }
     }
 
@@ -440,4 +439,91 @@ fn pin(text: &str, port: u16) -> Result<SocketAddr, FortioArgError> {
     }
     let reason = "give an address such as 127.0.0.1".to_owned();
     Err(FortioArgError::BadValue { name: "resolve", value: text.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fortio::flags::{Takes, obeyed};
+
+    fn command(line: &str) -> FortioCommand {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&words).unwrap()
+    }
+
+    #[test]
+    fn every_flag_that_is_obeyed_changes_the_command() {
+        let plain = format!("{:?}", command("load http://h/"));
+        // Values that differ from the defaults, where 1 would not do.
+        let values = [
+            ("H", "a:b"),
+            ("t", "7s"),
+            ("timeout", "7s"),
+            ("offset", "7s"),
+            ("loglevel", "debug"),
+            ("user", "a:b"),
+            ("resolve", "127.0.0.1"),
+            ("p", "42"),
+            ("access-log-format", "influx"),
+            ("payload-file", "/dev/null"),
+            ("keepalive", "false"),
+            ("log-errors", "false"),
+            ("r", "0.5"),
+            ("connection-reuse", "2:3"),
+        ];
+        for (name, takes) in obeyed() {
+            let default = if takes == Takes::Bool { "true" } else { "1" };
+            let value = values.iter().find(|(known, _)| *known == name).map_or(default, |(_, value)| value);
+            let line = match name {
+                "h" | "help" => continue,
+                "calc-qps" => "load -n 30 -calc-qps http://h/".to_owned(),
+                "access-log-format" => "load -access-log-file f -access-log-format influx http://h/".to_owned(),
+                "maxpayloadsizekb" => "load -payload-size 2000 -maxpayloadsizekb 1 http://h/".to_owned(),
+                "payload-file" => "load -payload-file /proc/self/comm http://h/".to_owned(),
+                _ => format!("load -{name}={value} http://h/"),
+            };
+            assert_ne!(format!("{:?}", command(&line)), plain, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_becomes_the_plan_that_it_asks_for() {
+        let load =
+            command("load -qps 300 -c 4 -t 1m30s -uniform -nocatchup -timeout 200ms -H A:b -user u:p h:81/x").load;
+        assert_eq!(
+            (load.rate, load.connections.get(), load.stop),
+            (Rate::Qps(300.0), 4, Stop::After(Duration::from_secs(90)))
+        );
+        assert_eq!(load.model, Model::Fortio { uniform: true, jitter: false, nocatchup: true });
+        assert_eq!(
+            (load.url.as_str(), load.timeout, load.warmup),
+            ("http://h:81/x", Duration::from_millis(200), Warmup::Parallel)
+        );
+        assert_eq!(
+            (load.headers, load.user),
+            (vec![("A".to_owned(), "b".to_owned())], Some(("u".to_owned(), "p".to_owned())))
+        );
+        let load = command("load -n 30 -t 10s -calc-qps http://h/").load;
+        assert_eq!((load.rate, load.stop, load.warmup), (Rate::Qps(3.0), Stop::Count(30), Warmup::None));
+        assert_eq!(command("load -t 0 -qps -1 http://h/").load.stop, Stop::Never);
+        assert_eq!(command("load -c 0 -timeout 0 http://h/").load.connections.get(), 4);
+        assert_eq!(command("fortio load -quiet http://h/").level, LogLevel::Error);
+    }
+
+    #[test]
+    fn a_file_beats_a_size_and_a_size_beats_a_text() {
+        let body = |line: &str| command(&format!("load {line} http://h/")).load.body;
+        assert_eq!(body("-payload abc"), b"abc");
+        assert_eq!(body("-payload abc -payload-size 10").len(), 10);
+        assert_eq!(body("-payload-size 300000").len(), 262_144);
+        assert_eq!(body("-payload abc -payload-file /dev/null"), b"");
+    }
+
+    #[test]
+    fn a_target_is_shown_without_its_credentials() {
+        for (target, shown) in [("http://a:b@h/p@q", "http://h/p@q"), ("a:b@h", "h"), ("http://h/a@b", "http://h/a@b")]
+        {
+            assert_eq!(command(&format!("load {target}")).target, shown);
+        }
+    }
 }

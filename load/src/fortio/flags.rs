@@ -52,7 +52,7 @@ const FLAGS: [(&str, Takes, Use); 102] = {
         ("curl", Bool, Refused),
         ("curl-stdout-headers", Bool, Ignored),
         ("data-dir", Value, Obeyed),
-        ("dns-method", Value, Obeyed),
+        ("dns-method", Value, Silent),
         ("echo-debug-path", Value, Ignored),
         ("echo-server-default-params", Value, Ignored),
         ("gomaxprocs", Value, Obeyed),
@@ -109,7 +109,7 @@ const FLAGS: [(&str, Takes, Use); 102] = {
         ("r", Value, Obeyed),
         ("redirect-port", Value, Ignored),
         ("resolve", Value, Obeyed),
-        ("resolve-ip-type", Value, Obeyed),
+        ("resolve-ip-type", Value, Ignored),
         ("runid", Value, Obeyed),
         ("s", Value, Ignored),
         ("sequential-warmup", Bool, Obeyed),
@@ -191,6 +191,12 @@ fn boolean(name: &'static str, value: &str) -> Result<bool, FortioArgError> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => Err(FortioArgError::BadBool { name, value: value.to_owned() }),
     }
+}
+
+/// The flags that are obeyed.
+#[cfg(test)]
+pub(super) fn obeyed() -> impl Iterator<Item = (&'static str, Takes)> {
+    FLAGS.into_iter().filter(|(.., used)| *used == Use::Obeyed).map(|(name, takes, _)| (name, takes))
 }
 
 /// Whether a word looks like a flag that this table knows.
