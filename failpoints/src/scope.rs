@@ -16,8 +16,8 @@ use crate::{
 /// A set of armings that counts only where it has been entered.
 ///
 /// Enter it on a thread ([`Scope::enter`], [`Scope::run`]) or for a task ([`Scope::wrap`]); tasks and threads that
-/// are started from there see it only through [`inherit`] and [`inherit_call`]. The innermost scope that has a rule
-/// for a site decides alone; then the thread's own rules ([`arm_thread`]) are asked, then the process-wide ones.
+/// are started from there see it only through [`crate::inherit`] and [`crate::inherit_call`]. The innermost scope that has a rule
+/// for a site decides alone; then the thread's own rules ([`crate::arm_thread`]) are asked, then the process-wide ones.
 ///
 /// Cloning gives another handle on the same scope.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl Scope {
         function()
     }
 
-    /// Runs a future inside the scope, on whichever threads it is polled; what it spawns is outside (see [`inherit`]).
+    /// Runs a future inside the scope, on whichever threads it is polled; what it spawns is outside (see [`crate::inherit`]).
     pub fn wrap<F: Future>(&self, future: F) -> Scoped<F> {
         Scoped::new(vec![self.clone()], future)
     }

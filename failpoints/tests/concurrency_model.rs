@@ -76,16 +76,17 @@ fn evaluate(slot: &Slot<Armed>, times: usize) -> (u64, u64) {
     seen
 }
 
-fn model(check: impl Fn() + Sync + Send + 'static) {
+/// Tries every interleaving; with a bound, every one with so many forced switches.
+fn model(bound: Option<usize>, check: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
-    // Three forced switches a run reach every defect that was planted; without a bound the largest model takes too long.
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = bound;
     builder.check(check);
 }
 
 #[test]
 fn no_hit_and_no_fire_is_lost_or_doubled_while_a_site_is_disarmed() {
-    model(|| {
+    // Two evaluations by each of two threads, beside the disarming: without a bound this takes minutes.
+    model(Some(3), || {
         let slot = slot();
         let rule = armed(Gate::OPEN);
         slot.put(Arc::clone(&rule), 1);
@@ -109,7 +110,7 @@ fn no_hit_and_no_fire_is_lost_or_doubled_while_a_site_is_disarmed() {
 
 #[test]
 fn a_bound_is_reached_exactly() {
-    model(|| {
+    model(None, || {
         let slot = slot();
         let rule = armed(Gate { most: 1, ..Gate::OPEN });
         slot.put(Arc::clone(&rule), 1);
@@ -126,7 +127,7 @@ fn a_bound_is_reached_exactly() {
 
 #[test]
 fn replacing_a_rule_never_leaves_a_moment_without_one() {
-    model(|| {
+    model(None, || {
         let slot = slot();
         let (old, new) = (armed(Gate::OPEN), armed(Gate::OPEN));
         slot.put(Arc::clone(&old), 1);
@@ -147,7 +148,7 @@ fn replacing_a_rule_never_leaves_a_moment_without_one() {
 
 #[test]
 fn disarming_the_old_rule_late_leaves_the_new_one_alone() {
-    model(|| {
+    model(None, || {
         let slot = slot();
         let (old, new) = (armed(Gate::OPEN), armed(Gate::OPEN));
         slot.put(Arc::clone(&old), 1);

@@ -327,3 +327,47 @@ fn eight_threads_never_pass_a_bound_and_lose_no_hit() {
     });
     assert_eq!((fired, guard.hits(), guard.fires()), (1000, 8000, 1000));
 }
+
+fn from_variable() -> Option<String> {
+    fail_check!("scopes.from_variable").map(|fired| fired.message())
+}
+
+/// Runs one test of this binary in a process of its own, and returns what it printed.
+fn alone(test: &str, variables: &[(&str, &str)]) -> String {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env("SCOPES_ALONE", "1").envs(variables.iter().copied());
+    let ended = command.output().unwrap();
+    let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(ended.status.success(), "{printed}");
+    printed.lines().find_map(|line| line.strip_prefix("told: ")).unwrap_or(&printed).to_owned()
+}
+
+#[test]
+fn the_variable_arms_a_process_and_a_mistake_in_it_is_told() {
+    let told = |text: &str| alone("in_a_process_of_its_own_the_variable_is_read", &[("FAILPOINTS", text)]);
+    assert_eq!(told("scopes.from_variable=1*off->return(here)"), "[None, Some(\"here\"), Some(\"here\")]");
+    let mistyped = told("scopes.from_varable=off");
+    assert!(mistyped.contains("did you mean `scopes.from_variable`?"), "{mistyped}");
+}
+
+#[test]
+fn the_seed_of_a_process_repeats_its_rates() {
+    let told = |seed: &str| {
+        let variables = [("FAILPOINTS", "scopes.from_variable=50%return(x)"), ("FAILPOINTS_SEED", seed)];
+        alone("in_a_process_of_its_own_the_variable_is_read", &variables)
+    };
+    assert_eq!(told("7"), told("7"));
+    assert!((1..20).any(|seed| told(&seed.to_string()) != told("7")), "another seed draws otherwise");
+}
+
+#[test]
+fn in_a_process_of_its_own_the_variable_is_read() {
+    if std::env::var_os("SCOPES_ALONE").is_none() {
+        println!("skipped: needs a process of its own, which `the_variable_arms_a_process_…` starts");
+        return;
+    }
+    match chaos_failpoints::arm_from_environment() {
+        Ok(_guards) => println!("\ntold: {:?}", [from_variable(), from_variable(), from_variable()]),
+        Err(error) => println!("\ntold: {error}"),
+    }
+}

@@ -2,6 +2,8 @@
 
 #[path = "support/documents.rs"]
 mod documents;
+#[path = "support/lsp.rs"]
+mod lsp;
 #[path = "support/node.rs"]
 mod node;
 #[path = "support/verdicts.rs"]
@@ -10,7 +12,7 @@ mod verdicts;
 use chaos_core::{Descriptor, FAULTS, PROBES, TRIGGERS};
 use chaos_faults as _;
 use chaos_probes as _;
-use chaos_schema::{LoadOptions, load, render};
+use chaos_schema::{DocumentKind, LoadOptions, Profile, load, render, schema};
 use chaos_triggers as _;
 
 #[test]
@@ -44,4 +46,28 @@ fn every_example_loads() {
         let loaded = load(&text, name, &LoadOptions::default());
         assert!(loaded.document.is_some(), "{}", render(&loaded.diagnostics));
     }
+}
+
+#[test]
+fn an_editor_offers_every_linked_fault_with_its_summary() {
+    let Some(modules) = node::node_modules(&["yaml-language-server"]) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = schema(DocumentKind::Task, Profile::Editor).to_string();
+    std::fs::write(folder.path().join("task.schema.json"), text).expect("written");
+    let mut server = lsp::YamlServer::start(&modules, folder.path());
+    let head = "# yaml-language-server: $schema=./task.schema.json\nchaos_spec:\n  - trigger: {type: immediate}\n    action:\n";
+    let offers = server.offers(&format!("{head}      type: "), 5, 13);
+    for fault in FAULTS.all() {
+        let offer = offers.iter().find(|offer| offer.label == fault.name);
+        assert!(
+            offer.is_some_and(|offer| offer.documentation.contains(&fault.summary())),
+            "{}: {offers:?}",
+            fault.name
+        );
+        let task = format!("{head}{}", example(fault, "      "));
+        assert_eq!(server.problems(&task), vec![], "{task}");
+    }
+    let task = format!("{head}{}", example(FAULTS.all()[0], "      "));
+    let hover = server.hover(&task, 5, 15);
+    assert!(hover.contains(&FAULTS.all()[0].summary()), "{hover}");
 }

@@ -513,3 +513,36 @@ fn values_and_text_get_the_same_messages() {
     let want = "/chaos_spec/action/pdi: unknown key `pdi`; did you mean `pid`? known: name, pid, type\n/chaos_spec/trigger/type: unknown trigger type `tiem`; did you mean `time`? known: immediate, time";
     assert_eq!(error.to_string(), want);
 }
+
+#[test]
+fn no_text_makes_it_panic_and_every_place_is_in_the_text() {
+    const BITS: [&str; 18] =
+        ["\t", "\n", ":", "- ", "{", "}", "[", "]", "&a ", "*a", "\"", "'", "|", "é", "\u{feff}", "{{", "\0", "🙂"];
+    let mut state = 7_u64;
+    let mut below = |n: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % n
+    };
+    let mut refused = 0;
+    for _ in 0..2000 {
+        let mut bytes = EXAMPLE.as_bytes().to_vec();
+        for _ in 0..=below(3) {
+            let at = below(bytes.len());
+            match below(4) {
+                0 => drop(bytes.drain(at..(at + below(9)).min(bytes.len()))),
+                1 => bytes[at] = u8::try_from(below(256)).expect("a byte"),
+                _ => drop(bytes.splice(at..at, BITS[below(BITS.len())].bytes())),
+            }
+        }
+        let loaded = load_bytes(&bytes, "t", &with_vars());
+        refused += usize::from(loaded.document.is_none());
+        assert_eq!(loaded.document.is_none(), loaded.has_errors());
+        let Ok(text) = std::str::from_utf8(&bytes) else { continue };
+        for problem in &loaded.diagnostics {
+            let span = problem.span.unwrap_or(chaos_schema::Span { start: 0, end: 0 });
+            assert!(text.get(span.start..span.end).is_some(), "{problem}\n{text}");
+        }
+        assert_eq!(render(&loaded.diagnostics).is_empty(), loaded.diagnostics.is_empty());
+    }
+    assert!((500..2000).contains(&refused), "{refused} of 2000 refused");
+}

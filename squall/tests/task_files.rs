@@ -140,7 +140,7 @@ fn a_benchmark_task_puts_the_asked_load_on_a_real_nginx() {
         (&entry["success"], &entry["injected_fault"], &entry["error"]),
         (&true.into(), &"generate_load".into(), &Value::Null)
     );
-    assert!(entry["output"].as_str().unwrap().contains("no model"), "{}", entry["output"]);
+    assert!(entry["output"].as_str().unwrap().contains("No model was used"), "{}", entry["output"]);
     assert!(entry["elapsed_time"].as_f64().unwrap() >= 5.0, "{entry}");
     assert_eq!(entry["verification"]["success"], true, "{entry}");
     let served = nginx.logged("/load");

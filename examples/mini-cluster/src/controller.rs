@@ -7,10 +7,10 @@ mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chaos_failpoints::inherit;
+use chaos_failpoints::{Fired, inherit};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{Beat, CallError, Finished, Flaw, JobId, JobSpec, JobState, Pace, Worker};
+use crate::{Beat, CallError, Finished, Flaw, JobId, JobSpec, JobState, Pace, Worker, ledger::Ledger};
 use state::{Job, Machine, State};
 pub use state::{JobView, WorkerView};
 
@@ -20,6 +20,7 @@ pub struct Controller {
     pace: Pace,
     flaw: Option<Flaw>,
     state: Mutex<State>,
+    ledger: Ledger,
     /// Something has changed that may let the scheduler act.
     wake: Notify,
     /// Something has changed that somebody may wait for.
@@ -29,8 +30,14 @@ pub struct Controller {
 impl Controller {
     /// Starts a controller.
     pub fn start(pace: Pace, flaw: Option<Flaw>) -> Arc<Self> {
-        let controller =
-            Arc::new(Self { pace, flaw, state: Mutex::default(), wake: Notify::new(), changed: Notify::new() });
+        let controller = Arc::new(Self {
+            pace,
+            flaw,
+            state: Mutex::default(),
+            ledger: Ledger::default(),
+            wake: Notify::new(),
+            changed: Notify::new(),
+        });
         tokio::spawn(inherit(Arc::clone(&controller).schedule()));
         controller
     }
@@ -43,6 +50,16 @@ impl Controller {
     /// Returns the defect that it was built with.
     pub fn flaw(&self) -> Option<Flaw> {
         self.flaw
+    }
+
+    /// Notes a fire that reached the code, and returns its message.
+    pub(crate) fn saw(&self, fired: &Fired) -> String {
+        self.ledger.saw(fired)
+    }
+
+    /// Returns how many fires of a site the code has seen.
+    pub fn seen(&self, site: &str) -> u64 {
+        self.ledger.count(site)
     }
 
     /// Takes a job.

@@ -14,7 +14,9 @@
 //! | `controller` | placing, dispatching, budgets, timeouts; `worker` what runs the tasks |
 //! | `cloud` | the life of the machines that workers run on |
 //! | `flaw` | the three ways in which the system can be broken on purpose |
+//! | `ledger` | what the code at the fail points saw |
 //! | `battery` | the 21 tests |
+//! | `randomised` | rounds of random systems, jobs and rules, judged by the counts |
 
 pub mod battery;
 mod call;
@@ -23,7 +25,9 @@ mod cluster;
 mod controller;
 mod flaw;
 mod job;
+mod ledger;
 mod pace;
+pub mod randomised;
 mod worker;
 
 pub use call::{Beat, CallError, Ended, Finished, TaskRef};

@@ -4,13 +4,14 @@ use std::{
     io::{Write, stdout},
     net::SocketAddr,
     process::ExitCode,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use chaos_failpoints::{ControlServer, arm_from_environment, sites};
+use chaos_failpoints::{ControlServer, arm_from_environment, process_seed, sites};
 use chaos_mini_cluster::{
     Cluster, Flaw, JobSpec, Pace, Work,
-    battery::{CASES, run_all},
+    battery::{CASES, Violation, run_all},
+    randomised::run_for,
 };
 
 /// Prints a line; whoever reads may have gone, which is no reason to end.
@@ -21,10 +22,12 @@ macro_rules! say {
 }
 
 const USAGE: &str = "usage: mini-cluster battery [--real] [--system A|B|C]
+       mini-cluster randomised SECONDS [SEED]
        mini-cluster sites
        mini-cluster serve [--listen 127.0.0.1:PORT] [--seconds N]
 
 battery   runs the 21 tests under the paused clock, or in real time at 1/20; a broken system must fail exactly its own
+randomised runs random systems under both clocks at once, and compares what the code saw with what was counted
 sites     prints the fail points of this program
 serve     runs a system that does a job every tenth of a second, and lets others arm its fail points";
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
             }
             Some(ExitCode::SUCCESS)
         }
+        ["randomised", seconds, rest @ ..] => randomised(seconds, rest),
         ["serve", rest @ ..] => serve(rest),
         _ => None,
     };
@@ -75,6 +79,44 @@ fn battery(words: &[&str]) -> Option<ExitCode> {
     let expected = flaw.map_or(&[][..], Flaw::breaks);
     say!("{} tests in {:.3} s; failed {numbers:?}, expected {expected:?}", CASES.len(), start.elapsed().as_secs_f64());
     Some(if numbers == expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs random rounds; `None` for words that it does not know.
+fn randomised(seconds: &str, rest: &[&str]) -> Option<ExitCode> {
+    let time = Duration::from_secs(seconds.parse().ok()?);
+    let seed = match rest {
+        [] => process_seed(),
+        [seed] => seed.parse().ok()?,
+        _ => return None,
+    };
+    say!("seed {seed}, {} s", time.as_secs());
+    let start = Instant::now();
+    let ended = std::thread::scope(|threads| {
+        let forms = [("paused clock", Pace::FULL), ("real time", Pace::TWENTIETH)];
+        forms.map(|(name, pace)| (name, threads.spawn(move || run_for(pace, seed, time)))).map(|(name, thread)| {
+            let crashed = |_| Err(Violation::new("the run crashed".to_owned()));
+            (name, thread.join().unwrap_or_else(crashed))
+        })
+    });
+    let mut code = ExitCode::SUCCESS;
+    for (name, result) in ended {
+        match result {
+            Ok(sums) => say!(
+                "{name}: {} rounds, {} jobs, {} containers, {} hits, {} fires, all seen once",
+                sums.rounds,
+                sums.jobs,
+                sums.containers,
+                sums.hits,
+                sums.fires
+            ),
+            Err(violation) => {
+                say!("{name}: {violation}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    say!("after {} s", start.elapsed().as_secs());
+    Some(code)
 }
 
 /// Runs a system; `None` for words that it does not know.

@@ -85,7 +85,7 @@ impl Worker {
         fail_error!(
             /// The worker cannot take any task.
             async "worker.submit_task",
-            |fired| CallError::Worker(fired.message())
+            |fired| CallError::Worker(self.controller.saw(&fired))
         );
         let work = spec.tasks[task.task].clone();
         // Known as running before it can end, or a beat in between would show it as lost.
@@ -125,7 +125,7 @@ impl Worker {
         fail_error!(
             /// The first heartbeat, which registers the worker.
             async "worker.heartbeat",
-            |fired| CallError::Unavailable(fired.message())
+            |fired| CallError::Unavailable(self.controller.saw(&fired))
         );
         self.controller.register(self);
         Ok(())
@@ -135,7 +135,7 @@ impl Worker {
         fail_error!(
             /// Every later heartbeat.
             async "worker.heartbeat",
-            |fired| CallError::Unavailable(fired.message())
+            |fired| CallError::Unavailable(self.controller.saw(&fired))
         );
         let finished = self.state().finished.clone();
         let beat = Beat {
@@ -186,7 +186,7 @@ impl Worker {
         fail_error!(
             /// The task's files cannot be fetched.
             async "worker.bundle_download",
-            |fired| CallError::Unexpected(fired.message())
+            |fired| CallError::Unexpected(self.controller.saw(&fired))
         );
         Ok(())
     }
@@ -196,7 +196,7 @@ impl Worker {
         fail_error!(
             /// The container cannot be created.
             async "worker.create_container",
-            |fired| CallError::Unexpected(fired.message())
+            |fired| CallError::Unexpected(self.controller.saw(&fired))
         );
         Ok(())
     }
@@ -208,7 +208,7 @@ impl Worker {
             fail_error!(
                 /// What watches the task crashes.
                 async "worker.task_monitor",
-                |fired| CallError::Unexpected(fired.message())
+                |fired| CallError::Unexpected(self.controller.saw(&fired))
             );
             let left = work.seconds - self.pace.since(start);
             if left <= 0.0 {
@@ -222,7 +222,7 @@ impl Worker {
         fail_error!(
             /// The report of a task's end is lost.
             async "worker.report_task_state",
-            |fired| CallError::Unavailable(fired.message())
+            |fired| CallError::Unavailable(self.controller.saw(&fired))
         );
         self.controller.report(&self.id, done);
         Ok(())

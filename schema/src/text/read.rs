@@ -60,7 +60,8 @@ fn diagnose(source: &Source<'_>, error: &Error) -> Diagnostic {
     if source.text.as_bytes().get(start) == Some(&b'\t') && diagnostic.code == Code::Syntax {
         diagnostic = diagnostic.help("YAML is indented with spaces, never with tabs");
     }
-    source.put(&mut diagnostic, Span { start, end: start + 1 });
+    let width = source.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    source.put(&mut diagnostic, Span { start, end: start + width });
     diagnostic
 }
 

@@ -48,9 +48,9 @@ impl Controller {
     /// The kind of error decides whether the retry is tested at all.
     fn injected(&self, fired: &Fired) -> CallError {
         if self.flaw == Some(Flaw::WrongErrorKind) {
-            CallError::Unexpected(fired.message())
+            CallError::Unexpected(self.saw(fired))
         } else {
-            CallError::Unavailable(fired.message())
+            CallError::Unavailable(self.saw(fired))
         }
     }
 
