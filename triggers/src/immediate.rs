@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn both_triggers_are_registered_and_have_an_example_that_loads() {
-        assert_eq!(TRIGGERS.names(), ["immediate", "time"]);
+        // Not the exact list: a scaffolded trigger must need no edit elsewhere. `docs/reference/names.txt` pins it.
+        assert!(["immediate", "time"].iter().all(|name| TRIGGERS.get(name).is_ok()), "{:?}", TRIGGERS.names());
         for descriptor in TRIGGERS.all() {
             let example = descriptor.example().unwrap();
             assert!(example.starts_with(&format!("type: {}\n", descriptor.name)), "{example}");
