@@ -21,6 +21,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
     if packages.is_empty() && !ours.contains(&"--workspace") {
         cargo.arg("--workspace");
     }
+    // A test that needs a feature is left out by cargo without a word where that feature is off.
+    if !names_features(ours) {
+        cargo.arg("--all-features");
+    }
     // Without `--show-output` the harness swallows the lines by which tests say that they were skipped.
     cargo.args(ours).args(["--", "--show-output"]).args(theirs);
     cargo.env("SQUALL_NODE_MODULES", &tools.node_modules).env("PATH", path(&tools));
@@ -46,6 +50,12 @@ fn split<'a>(arguments: &'a [&'a str]) -> (&'a [&'a str], &'a [&'a str]) {
         Some(at) => (&arguments[..at], &arguments[at + 1..]),
         None => (arguments, &[]),
     }
+}
+
+/// Whether the caller chose features.
+fn names_features(arguments: &[&str]) -> bool {
+    let own = ["--features", "--all-features", "--no-default-features", "-F"];
+    arguments.iter().any(|argument| own.iter().any(|flag| argument.starts_with(flag)))
 }
 
 /// The packages that `-p` and `--package` name.
@@ -98,6 +108,14 @@ mod tests {
         for (arguments, want) in rows {
             assert_eq!(packages(arguments), want, "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn features_are_the_callers_where_they_are_named() {
+        for own in ["--features=tls", "-Ftls", "--no-default-features", "--all-features"] {
+            assert!(names_features(&["-p", "chaos-load", own]), "{own}");
+        }
+        assert!(!names_features(&["-p", "chaos-load"]));
     }
 
     #[test]
