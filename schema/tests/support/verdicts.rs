@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::documents::{Dice, Maker, SPOILS, Spoil, spoil};
 
 const SEED: u64 = 20_260_301;
-/// Of ten documents so many are spoilt; what is spoilt at an optional or foreign key stays valid.
-const SPOILT: usize = 7;
+/// Of twenty documents so many are spoilt; what is spoilt at an optional or foreign key stays valid.
+const SPOILT: usize = 13;
 
 pub(crate) struct Judged {
     pub(crate) kind: DocumentKind,
@@ -62,7 +62,7 @@ fn documents(count: usize) -> (Vec<Judged>, BTreeMap<(String, Spoil), usize>) {
     while out.len() < count {
         let (kind, maker) = &mut makers[out.len() % 2];
         let (document, places) = maker.document(&mut dice);
-        if dice.below(10) >= SPOILT {
+        if dice.below(20) >= SPOILT {
             out.push(Judged { kind: *kind, document, how: "as made".into() });
             continue;
         }
