@@ -6,15 +6,10 @@ use std::time::Duration;
 use chaos_load::target::{Behaviour, serve};
 
 fn main() -> std::io::Result<()> {
-    let mut numbers = std::env::args()
-        .skip(1)
-        .map(|word| word.parse::<u16>().unwrap_or(0));
+    let mut numbers = std::env::args().skip(1).map(|word| word.parse::<u16>().unwrap_or(0));
     let port = numbers.next().unwrap_or(0);
     let delay = Duration::from_millis(u64::from(numbers.next().unwrap_or(0)));
-    let target = serve(
-        SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        Behaviour::new().delay(delay),
-    )?;
+    let target = serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Behaviour::new().delay(delay))?;
     println!("{}", target.url());
     loop {
         std::thread::park();

@@ -19,10 +19,7 @@ pub(crate) struct Alarm {
 impl Alarm {
     /// Makes an alarm; it must be called inside a tokio runtime.
     pub(crate) fn new(deadline: Instant) -> Self {
-        Self {
-            sleep: Box::pin(tokio::time::sleep_until(deadline.into())),
-            deadline,
-        }
+        Self { sleep: Box::pin(tokio::time::sleep_until(deadline.into())), deadline }
     }
 
     /// Sets the deadline of the next call.

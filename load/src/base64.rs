@@ -10,9 +10,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
         let word = byte(0) << 16 | byte(1) << 8 | byte(2);
         for place in 0..4 {
             if place <= chunk.len() {
-                text.push(char::from(
-                    ALPHABET[(word >> (18 - 6 * place) & 63) as usize],
-                ));
+                text.push(char::from(ALPHABET[(word >> (18 - 6 * place) & 63) as usize]));
             } else {
                 text.push('=');
             }

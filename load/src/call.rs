@@ -49,17 +49,7 @@ impl Outcome {
 
     /// A call that was answered well with `size` bytes.
     pub(crate) fn answered(code: i32, size: u64) -> Self {
-        Self {
-            code,
-            failure: None,
-            size,
-            head: 0,
-            sent: 0,
-            interim: 0,
-            stray: 0,
-            reusable: true,
-            retried: false,
-        }
+        Self { code, failure: None, size, head: 0, sent: 0, interim: 0, stray: 0, reusable: true, retried: false }
     }
 
     /// Whether the target answered, in whatever way.
@@ -88,23 +78,14 @@ pub(crate) struct ConnectionReport {
 
 impl ConnectionReport {
     pub(crate) fn new(index: usize, offset: f64, resolution: f64) -> Self {
-        Self {
-            index,
-            sockets: 0,
-            addresses: Vec::new(),
-            connects: Histogram::new(offset, resolution),
-        }
+        Self { index, sockets: 0, addresses: Vec::new(), connects: Histogram::new(offset, resolution) }
     }
 
     /// Notes the start of an attempt to connect.
     pub(crate) fn attempt(&mut self, address: Option<SocketAddr>) {
         self.sockets += 1;
         let Some(address) = address else { return };
-        match self
-            .addresses
-            .iter_mut()
-            .find(|(known, _)| *known == address)
-        {
+        match self.addresses.iter_mut().find(|(known, _)| *known == address) {
             Some((_, sockets)) => *sockets += 1,
             None => self.addresses.push((address, 1)),
         }

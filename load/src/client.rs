@@ -1,6 +1,8 @@
 //! The clients that make a worker's calls.
 
 mod fast;
+#[cfg(feature = "std-client")]
+mod standard;
 mod tcp;
 
 use std::net::SocketAddr;
@@ -25,6 +27,10 @@ pub(crate) struct Destination {
     pub(crate) request: Request,
     pub(crate) body: Vec<u8>,
     tcp: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Tls>,
+    #[cfg(feature = "std-client")]
+    standard: Option<Arc<standard::StandardPlan>>,
     addresses: Vec<SocketAddr>,
     turn: AtomicUsize,
     pub(crate) unix_socket: Option<PathBuf>,
@@ -40,23 +46,21 @@ pub(crate) struct Destination {
 impl Destination {
     /// Prepares the request of a plan for addresses that are known.
     pub(crate) fn new(load: &Load, addresses: Vec<SocketAddr>) -> Result<Self, LoadError> {
+        if cfg!(not(feature = "tls")) && load.url.scheme() == "https" {
+            return Err(LoadError::MissingFeature { what: "https", feature: "tls" });
+        }
+        if cfg!(not(feature = "std-client")) && is_standard(load) {
+            return Err(LoadError::MissingFeature { what: "the standard client", feature: "std-client" });
+        }
         let transport = &load.transport;
-        if transport.standard || transport.h2 || transport.follow_redirects {
-            return Err(LoadError::MissingFeature {
-                what: "the standard client",
-                feature: "std-client",
-            });
-        }
-        if load.url.scheme() == "https" {
-            return Err(LoadError::MissingFeature {
-                what: "https",
-                feature: "tls",
-            });
-        }
         Ok(Self {
             request: Request::of(load),
             body: load.body.clone(),
             tcp: load.url.scheme() == "tcp",
+            #[cfg(feature = "tls")]
+            tls: crate::tls::Tls::of(load)?,
+            #[cfg(feature = "std-client")]
+            standard: standard_plan(load)?,
             addresses,
             turn: AtomicUsize::new(0),
             unix_socket: load.unix_socket.clone(),
@@ -79,6 +83,19 @@ impl Destination {
         Some(self.addresses[self.turn.fetch_add(1, Ordering::Relaxed) % count])
     }
 
+    async fn dial(&self, address: SocketAddr) -> Result<Wire, Failure> {
+        let stream = Wire::tcp(address).await?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            let wrapped = tls.wrap(stream).await;
+            return match wrapped {
+                Ok(stream) => Ok(Wire::Tls(Box::new(stream))),
+                Err(error) => Err(Failure::new(FailureKind::Tls, error.to_string())),
+            };
+        }
+        Ok(Wire::Tcp(stream))
+    }
+
     fn report(&self, index: usize) -> ConnectionReport {
         ConnectionReport::new(index, self.offset, self.resolution)
     }
@@ -90,6 +107,9 @@ pub(crate) enum Client {
     Fast(FastClient),
     /// Bytes and their echo.
     Tcp(TcpClient),
+    /// hyper.
+    #[cfg(feature = "std-client")]
+    Standard(Box<standard::StandardClient>),
 }
 
 impl Client {
@@ -97,6 +117,10 @@ impl Client {
     pub(crate) fn new(destination: Arc<Destination>, index: usize) -> Self {
         if destination.tcp {
             return Self::Tcp(TcpClient::new(destination, index));
+        }
+        #[cfg(feature = "std-client")]
+        if let Some(plan) = destination.standard.clone() {
+            return Self::Standard(Box::new(standard::StandardClient::new(destination, plan, index)));
         }
         Self::Fast(FastClient::new(destination, index))
     }
@@ -106,6 +130,8 @@ impl Client {
         match self {
             Self::Fast(client) => client.call(sent).await,
             Self::Tcp(client) => client.call(sent).await,
+            #[cfg(feature = "std-client")]
+            Self::Standard(client) => client.call(sent).await,
         }
     }
 
@@ -114,30 +140,59 @@ impl Client {
         match self {
             Self::Fast(client) => client.into_report(),
             Self::Tcp(client) => client.into_report(),
+            #[cfg(feature = "std-client")]
+            Self::Standard(client) => client.into_report(),
         }
     }
 }
 
 /// Opens a connection to the next address and notes how that went.
-async fn connect(
-    destination: &Destination,
-    report: &mut ConnectionReport,
-) -> Result<Wire, Failure> {
+async fn connect(destination: &Destination, report: &mut ConnectionReport) -> Result<Wire, Failure> {
     let address = destination.address();
     let start = Instant::now();
     report.attempt(address);
     let wire = match (&destination.unix_socket, address) {
-        (Some(path), _) => Wire::unix(path).await,
-        (None, Some(address)) => Wire::tcp(address).await,
-        (None, None) => {
-            return Err(Failure::new(
-                FailureKind::Unreachable,
-                "the target has no address",
-            ));
-        }
+        (Some(path), _) => Wire::unix(path).await.map_err(Failure::from),
+        (None, Some(address)) => destination.dial(address).await,
+        (None, None) => return Err(Failure::new(FailureKind::Unreachable, "the target has no address")),
     };
     report.attempted(since(start));
-    Ok(wire?)
+    wire
+}
+
+/// Whether a plan needs the standard client.
+pub(crate) fn is_standard(load: &Load) -> bool {
+    let transport = &load.transport;
+    load.url.scheme() != "tcp" && (transport.standard || transport.h2 || transport.follow_redirects)
+}
+
+#[cfg(feature = "std-client")]
+fn standard_plan(load: &Load) -> Result<Option<Arc<standard::StandardPlan>>, LoadError> {
+    use hyper::header::{HeaderName, HeaderValue};
+    if !is_standard(load) {
+        return Ok(None);
+    }
+    let bad = |field, given: &str, expected| LoadError::BadPlan { field, given: given.to_owned(), expected };
+    let method = crate::request::method(load);
+    let mut headers = hyper::HeaderMap::new();
+    for (name, value) in crate::request::headers(load, &method) {
+        let key = HeaderName::from_bytes(name.as_bytes());
+        let key = key.map_err(|_| bad("headers", &name, "it must be the name of a header"))?;
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        headers.append(key, value.map_err(|_| bad("headers", &name, "its value must be printable"))?);
+    }
+    if load.transport.compression {
+        headers.insert(hyper::header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let method = hyper::Method::from_bytes(method.as_bytes());
+    Ok(Some(Arc::new(standard::StandardPlan {
+        url: load.url.clone(),
+        method: method.map_err(|_| bad("method", "", "it must be a word such as GET"))?,
+        headers,
+        h2: load.transport.h2,
+        follow: load.transport.follow_redirects,
+        compression: load.transport.compression,
+    })))
 }
 
 /// Seconds since an instant.

@@ -21,11 +21,7 @@ impl RunClock {
     pub(crate) fn starting_in(ahead: Duration) -> Self {
         let monotonic = clock_gettime(ClockId::Monotonic);
         let origin = Instant::now() + ahead;
-        Self {
-            origin,
-            monotonic: later(monotonic, nanos(ahead)),
-            wall: SystemTime::now() + ahead,
-        }
+        Self { origin, monotonic: later(monotonic, nanos(ahead)), wall: SystemTime::now() + ahead }
     }
 
     /// Nanoseconds since the start, 0 before it.
@@ -62,24 +58,16 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 }
 
 /// Seconds of a number of nanoseconds.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact below 104 days, which no sum of calls needs"
-)]
+#[expect(clippy::cast_precision_loss, reason = "exact below 104 days, which no sum of calls needs")]
 pub(crate) fn seconds(nanos: u64) -> f64 {
     nanos as f64 / 1e9
 }
 
-#[expect(
-    clippy::cast_possible_wrap,
-    reason = "584 years of nanoseconds are 1.8e10 seconds"
-)]
+#[expect(clippy::cast_possible_wrap, reason = "584 years of nanoseconds are 1.8e10 seconds")]
 fn later(from: Timespec, nanos: u64) -> Timespec {
     let sum = from.tv_nsec.unsigned_abs() + nanos % SECOND;
     Timespec {
-        tv_sec: from
-            .tv_sec
-            .saturating_add((nanos / SECOND + sum / SECOND) as i64),
+        tv_sec: from.tv_sec.saturating_add((nanos / SECOND + sum / SECOND) as i64),
         tv_nsec: (sum % SECOND) as i64,
     }
 }
@@ -90,10 +78,7 @@ mod tests {
 
     #[test]
     fn a_later_moment_carries_over_whole_seconds() {
-        let from = Timespec {
-            tv_sec: 7,
-            tv_nsec: 999_999_999,
-        };
+        let from = Timespec { tv_sec: 7, tv_nsec: 999_999_999 };
         for (nanos, sec, nsec) in [(0, 7, 999_999_999), (1, 8, 0), (2 * SECOND + 2, 10, 1)] {
             let got = later(from, nanos);
             assert_eq!((got.tv_sec, got.tv_nsec), (sec, nsec), "{nanos}");
@@ -104,10 +89,7 @@ mod tests {
     fn before_the_start_the_clock_stands_at_zero() {
         let clock = RunClock::starting_in(Duration::from_hours(1));
         assert_eq!(clock.now(), 0);
-        assert!(
-            !clock.has_passed(0),
-            "a call due at the start must not go out before it"
-        );
+        assert!(!clock.has_passed(0), "a call due at the start must not go out before it");
         assert_eq!(clock.at(clock.instant(5)), 5);
     }
 }

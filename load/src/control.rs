@@ -126,10 +126,7 @@ impl Control {
         if self.marked.load(Ordering::Acquire) == 0 {
             return 0;
         }
-        lock(&self.marks)
-            .iter()
-            .rposition(|mark| mark.at <= at)
-            .map_or(0, |index| index + 1)
+        lock(&self.marks).iter().rposition(|mark| mark.at <= at).map_or(0, |index| index + 1)
     }
 }
 
@@ -142,10 +139,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(tally: Tally) -> Self {
-        Self {
-            started: AtomicU64::new(0),
-            tally: Mutex::new(tally),
-        }
+        Self { started: AtomicU64::new(0), tally: Mutex::new(tally) }
     }
 
     /// Counts a call that goes out.
@@ -184,9 +178,7 @@ mod tests {
         assert_eq!(control.phase_at(5), 0);
         control.mark("during".to_owned(), clock.instant(100));
         control.mark("after".to_owned(), clock.instant(200));
-        let phases: Vec<usize> = [0, 99, 100, 199, 200, 900]
-            .map(|at| control.phase_at(at))
-            .to_vec();
+        let phases: Vec<usize> = [0, 99, 100, 199, 200, 900].map(|at| control.phase_at(at)).to_vec();
         assert_eq!(phases, [0, 0, 1, 1, 2, 2]);
     }
 
@@ -196,9 +188,6 @@ mod tests {
         control.note_answer(7);
         control.note_answer(9);
         control.note_end();
-        assert_eq!(
-            *control.first.borrow(),
-            First::Answered(Duration::from_nanos(7))
-        );
+        assert_eq!(*control.first.borrow(), First::Answered(Duration::from_nanos(7)));
     }
 }

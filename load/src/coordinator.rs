@@ -55,13 +55,8 @@ impl Coordinator {
         if cold.is_none() {
             self.observer.tell(|| Event::Begun);
         }
-        self.gate
-            .send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
-        let mut ledger = Ledger {
-            totals: Tally::new(&self.load),
-            spare: Tally::new(&self.load),
-            last: Instant::now(),
-        };
+        self.gate.send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
+        let mut ledger = Ledger { totals: Tally::new(&self.load), spare: Tally::new(&self.load), last: Instant::now() };
         let mut connections = self.follow(&clock, &mut ledger);
         connections.sort_by_key(|report| report.index);
         let interrupted = self.control.is_stopped();
@@ -113,10 +108,7 @@ impl Coordinator {
         let mut running = self.desks.len();
         let mut tick = Instant::now() + TICK;
         while running > 0 {
-            match self
-                .reports
-                .recv_timeout(tick.saturating_duration_since(Instant::now()))
-            {
+            match self.reports.recv_timeout(tick.saturating_duration_since(Instant::now())) {
                 Ok(Report::Done(reports)) => {
                     running -= 1;
                     connections.extend(reports);
@@ -163,19 +155,11 @@ impl Coordinator {
                 Rate::Max => None,
             },
             #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
-            achieved_qps: if interval > 0.0 {
-                (totals.completed() - before) as f64 / interval
-            } else {
-                0.0
-            },
+            achieved_qps: if interval > 0.0 { (totals.completed() - before) as f64 / interval } else { 0.0 },
             service: spread(&totals.service()),
             response: spread(&totals.response()),
             recent_response: spread(&recent),
-            failures: totals
-                .failures
-                .iter()
-                .map(|(kind, tally)| (*kind, tally.first.clone()))
-                .collect(),
+            failures: totals.failures.iter().map(|(kind, tally)| (*kind, tally.first.clone())).collect(),
             finished,
         });
     }
@@ -192,10 +176,7 @@ impl Coordinator {
     }
 }
 
-fn spread(latency: &Latency) -> Spread {
+pub(crate) fn spread(latency: &Latency) -> Spread {
     let at = |percentile| latency.percentile(percentile).unwrap_or_default();
-    Spread {
-        p50: at(50.0),
-        p99: at(99.0),
-    }
+    Spread { p50: at(50.0), p99: at(99.0) }
 }

@@ -36,6 +36,14 @@ pub enum LoadError {
         #[source]
         source: Option<io::Error>,
     },
+    /// A file of certificates or keys cannot be used.
+    #[error("cannot use `{path}`: {reason}")]
+    BadFile {
+        /// Its path.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The plan needs something that this build leaves out.
     #[error("`{what}` needs the feature `{feature}` of chaos-load")]
     MissingFeature {

@@ -66,10 +66,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-        }
+        Self { kind, detail: detail.into() }
     }
 
     /// Whether a reused connection that fails like this was dead before the
@@ -84,22 +81,15 @@ impl From<io::Error> for Failure {
         use io::ErrorKind as Kind;
         let kind = match error.kind() {
             Kind::ConnectionRefused => FailureKind::Refused,
-            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
-                FailureKind::Reset
-            }
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => FailureKind::Reset,
             Kind::UnexpectedEof => FailureKind::Closed,
             Kind::TimedOut => FailureKind::Timeout,
-            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::AddrNotAvailable => {
-                FailureKind::Unreachable
-            }
+            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::AddrNotAvailable => FailureKind::Unreachable,
             Kind::InvalidData => FailureKind::Tls,
             _ if is_file_limit(&error) => FailureKind::TooManyFiles,
             _ => FailureKind::Io,
         };
-        Self {
-            kind,
-            detail: error.to_string(),
-        }
+        Self { kind, detail: error.to_string() }
     }
 }
 
@@ -112,26 +102,12 @@ fn is_file_limit(error: &io::Error) -> bool {
 impl From<Malformed> for Failure {
     fn from(malformed: Malformed) -> Self {
         let (kind, detail) = match malformed {
-            Malformed::Head => (
-                FailureKind::BadAnswer,
-                "the answer does not start with an HTTP/1 head",
-            ),
-            Malformed::HeadTooLarge => (
-                FailureKind::HeadTooLarge,
-                "the head of the answer has no end",
-            ),
-            Malformed::Length => (
-                FailureKind::BadAnswer,
-                "the length of the answer is no number, or two disagree",
-            ),
-            Malformed::Chunk => (
-                FailureKind::BadAnswer,
-                "a chunk of the answer has no proper size",
-            ),
-            Malformed::Truncated => (
-                FailureKind::Truncated,
-                "the connection ended inside the answer",
-            ),
+            Malformed::Head => (FailureKind::BadAnswer, "the answer does not start with an HTTP/1 head"),
+            Malformed::HeadTooLarge => (FailureKind::HeadTooLarge, "the head of the answer has no end"),
+            Malformed::Length => (FailureKind::BadAnswer, "the length of the answer is no number, or two disagree"),
+            Malformed::Coding => (FailureKind::BadAnswer, "an HTTP/1.0 answer has a transfer coding"),
+            Malformed::Chunk => (FailureKind::BadAnswer, "a chunk of the answer has no proper size"),
+            Malformed::Truncated => (FailureKind::Truncated, "the connection ended inside the answer"),
         };
         Self::new(kind, detail)
     }
@@ -144,15 +120,9 @@ mod tests {
     #[test]
     fn a_failure_names_its_cause_in_words() {
         let cases = [
-            (
-                io::Error::from(io::ErrorKind::ConnectionRefused),
-                "connection refused",
-            ),
+            (io::Error::from(io::ErrorKind::ConnectionRefused), "connection refused"),
             (io::Error::from_raw_os_error(24), "too many open files"),
-            (
-                io::Error::from(io::ErrorKind::BrokenPipe),
-                "connection reset",
-            ),
+            (io::Error::from(io::ErrorKind::BrokenPipe), "connection reset"),
             (io::Error::from(io::ErrorKind::TimedOut), "timeout"),
         ];
         for (error, words) in cases {

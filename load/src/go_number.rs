@@ -58,11 +58,7 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
 }
 
 fn trimmed(text: &str) -> &str {
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        text
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
 fn with_exponent(digits: &str, exponent: i32) -> String {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// Upper ends of the buckets, in units of the resolution.
 const ENDS: [u32; 56] = [
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80,
-    90, 100, 120, 140, 160, 180, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800, 900, 1000, 2000,
-    3000, 4000, 5000, 7500, 10_000, 20_000, 30_000, 40_000, 50_000, 75_000, 100_000,
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100, 120, 140,
+    160, 180, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800, 900, 1000, 2000, 3000, 4000, 5000, 7500, 10_000,
+    20_000, 30_000, 40_000, 50_000, 75_000, 100_000,
 ];
 
 /// Values this close above a bucket's start, in units, belong to the bucket before.
@@ -54,11 +54,7 @@ impl Counter {
 
     #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
     pub(crate) fn average(&self) -> f64 {
-        if self.count == 0 {
-            0.0
-        } else {
-            self.sum / self.count as f64
-        }
+        if self.count == 0 { 0.0 } else { self.sum / self.count as f64 }
     }
 
     /// Deviation of the population, not of a sample.
@@ -68,9 +64,7 @@ impl Counter {
             return 0.0;
         }
         let count = self.count as f64;
-        ((self.squares - self.sum * self.sum / count) / count)
-            .max(0.0)
-            .sqrt()
+        ((self.squares - self.sum * self.sum / count) / count).max(0.0).sqrt()
     }
 }
 
@@ -86,12 +80,7 @@ pub(crate) struct Histogram {
 impl Histogram {
     /// Makes an empty one; `unit` is the width of the smallest buckets.
     pub(crate) fn new(offset: f64, unit: f64) -> Self {
-        Self {
-            offset,
-            unit,
-            counter: Counter::default(),
-            buckets: [0; ENDS.len() + 1],
-        }
+        Self { offset, unit, counter: Counter::default(), buckets: [0; ENDS.len() + 1] }
     }
 
     pub(crate) fn record(&mut self, value: f64) {
@@ -127,11 +116,7 @@ impl Histogram {
         }
         let whole = scaled.floor();
         // A bucket is open at its start: a value right on it belongs to the one before.
-        let place = if scaled - whole < TOLERANCE {
-            whole - 1.0
-        } else {
-            whole
-        };
+        let place = if scaled - whole < TOLERANCE { whole - 1.0 } else { whole };
         ENDS.partition_point(|end| f64::from(*end) <= place)
     }
 
@@ -148,10 +133,7 @@ impl Histogram {
             percentiles: None,
         };
         if data.data.is_some() && !percentiles.is_empty() {
-            let row = |&p: &f64| PercentileRow {
-                percentile: p,
-                value: data.percentile(p),
-            };
+            let row = |&p: &f64| PercentileRow { percentile: p, value: data.percentile(p) };
             data.percentiles = Some(percentiles.iter().map(row).collect());
         }
         data
@@ -163,26 +145,12 @@ impl Histogram {
         let edge = |end: u32| self.unit * f64::from(end) + self.offset;
         let mut rows: Vec<BucketRow> = Vec::new();
         let mut total = 0;
-        for (index, &here) in self
-            .buckets
-            .iter()
-            .enumerate()
-            .filter(|(_, here)| **here > 0)
-        {
+        for (index, &here) in self.buckets.iter().enumerate().filter(|(_, here)| **here > 0) {
             total += here;
             let start = ENDS[index.saturating_sub(1)];
-            let start = if rows.is_empty() {
-                self.counter.min
-            } else {
-                edge(start)
-            };
+            let start = if rows.is_empty() { self.counter.min } else { edge(start) };
             let end = ENDS.get(index).map_or(self.counter.max, |end| edge(*end));
-            rows.push(BucketRow {
-                start,
-                end,
-                percent: 100.0 * total as f64 / count,
-                count: here,
-            });
+            rows.push(BucketRow { start, end, percent: 100.0 * total as f64 / count, count: here });
         }
         rows.last_mut()?.end = self.counter.max;
         Some(rows)
@@ -232,8 +200,7 @@ impl HistogramData {
         }
         for row in rows {
             if percentile <= row.percent {
-                return row.start
-                    + (percentile - before) / (row.percent - before) * (row.end - row.start);
+                return row.start + (percentile - before) / (row.percent - before) * (row.end - row.start);
             }
             before = row.percent;
         }
@@ -283,42 +250,61 @@ mod tests {
     #[test]
     fn percentiles_follow_the_known_vectors() {
         let three = of(&[10.0, 20.0, 30.0], 0.0, 10.0);
-        for (p, value) in [
-            (50.0, 15.0),
-            (75.0, 22.5),
-            (99.0, 29.7),
-            (99.9, 29.970_000_000_000_002),
-        ] {
+        for (p, value) in [(50.0, 15.0), (75.0, 22.5), (99.0, 29.7), (99.9, 29.970_000_000_000_002)] {
             assert_eq!(three.percentile(p).to_bits(), f64::to_bits(value), "p{p}");
         }
         let five = of(&[1.0, 251.0, 501.0, 751.0, 1001.0], 0.0, 10.0);
-        for (p, value) in [
-            (20.0, 1.0),
-            (20.01, 250.025),
-            (50.0, 550.0),
-            (75.0, 775.0),
-            (90.0, 1000.5),
-            (99.9, 1000.995),
-        ] {
-            assert!(
-                (five.percentile(p) - value).abs() < 1e-9,
-                "p{p}: {}",
-                five.percentile(p)
-            );
+        for (p, value) in
+            [(20.0, 1.0), (20.01, 250.025), (50.0, 550.0), (75.0, 775.0), (90.0, 1000.5), (99.9, 1000.995)]
+        {
+            assert!((five.percentile(p) - value).abs() < 1e-9, "p{p}: {}", five.percentile(p));
         }
         let tiny = of(&[500.1, 500.2, 500.3, 500.4], 0.0, 1e-6);
-        for (p, value) in [
-            (50.0, 500.2),
-            (75.0, 500.3),
-            (90.0, 500.36),
-            (99.0, 500.396),
-            (99.9, 500.3996),
-        ] {
-            assert!(
-                (tiny.percentile(p) - value).abs() < 1e-9,
-                "p{p}: {}",
-                tiny.percentile(p)
-            );
+        for (p, value) in [(50.0, 500.2), (75.0, 500.3), (90.0, 500.36), (99.0, 500.396), (99.9, 500.3996)] {
+            assert!((tiny.percentile(p) - value).abs() < 1e-9, "p{p}: {}", tiny.percentile(p));
+        }
+    }
+
+    #[test]
+    fn a_run_of_fortio_1_57_gives_its_own_percentiles() {
+        // Calls in each bucket of a published run: end of the bucket in ms, and how many.
+        let buckets = [
+            (5, 5),
+            (6, 5),
+            (7, 4),
+            (8, 5),
+            (9, 5),
+            (10, 4),
+            (11, 5),
+            (12, 3),
+            (14, 12),
+            (16, 7),
+            (18, 10),
+            (20, 9),
+            (25, 11),
+            (30, 8),
+            (35, 5),
+            (40, 1),
+        ];
+        let mut histogram = Histogram::new(0.0, 0.001);
+        histogram.record(0.004_223_875);
+        histogram.record(0.040_490_042);
+        for (end, calls) in buckets {
+            let inside = f64::from(end) * 0.001 - 0.000_1;
+            (0..calls - u32::from(end == 5)).for_each(|_| histogram.record(inside));
+        }
+        let data = histogram.export(&[]);
+        let expected = [
+            (50.0, 0.014_571_428_571_428_572),
+            (75.0, 0.020_454_545_454_545_454),
+            (90.0, 0.028_125),
+            (95.0, 0.032),
+            (99.0, 0.04),
+            (99.9, 0.040_441_037_8),
+        ];
+        assert_eq!(data.count, 100);
+        for (p, value) in expected {
+            assert_eq!(data.percentile(p).to_bits(), f64::to_bits(value), "p{p}: {}", data.percentile(p));
         }
     }
 
@@ -336,10 +322,7 @@ mod tests {
     #[test]
     fn an_empty_histogram_has_no_data_and_no_percentiles() {
         let empty = of(&[], 0.0, 0.001);
-        assert_eq!(
-            (empty.data.as_ref(), empty.percentiles.as_ref()),
-            (None, None)
-        );
+        assert_eq!((empty.data.as_ref(), empty.percentiles.as_ref()), (None, None));
         assert_eq!(empty.percentile(50.0).to_bits(), 0.0_f64.to_bits());
     }
 
@@ -355,9 +338,8 @@ mod tests {
         let mut random = crate::random::Random::new(11, 0);
         for _ in 0..50 {
             #[expect(clippy::cast_precision_loss, reason = "below 2^52")]
-            let mut values: Vec<f64> = (0..random.between(1, 400))
-                .map(|_| random.between(0, 200_000_000) as f64 / 1e6)
-                .collect();
+            let mut values: Vec<f64> =
+                (0..random.between(1, 400)).map(|_| random.between(0, 200_000_000) as f64 / 1e6).collect();
             let data = of(&values, 0.0, 0.001);
             values.sort_by(f64::total_cmp);
             let rows = data.data.as_ref().unwrap();
@@ -372,14 +354,8 @@ mod tests {
                 )]
                 let rank = ((p / 100.0 * values.len() as f64).ceil() as usize).max(1) - 1;
                 let row = rows.iter().find(|row| p <= row.percent + 1e-9).unwrap();
-                assert!(
-                    values[rank] >= row.start - 1e-9 && values[rank] <= row.end + 1e-9,
-                    "p{p}"
-                );
-                assert!(
-                    data.percentile(p) >= row.start - 1e-9 && data.percentile(p) <= row.end + 1e-9,
-                    "p{p}"
-                );
+                assert!(values[rank] >= row.start - 1e-9 && values[rank] <= row.end + 1e-9, "p{p}");
+                assert!(data.percentile(p) >= row.start - 1e-9 && data.percentile(p) <= row.end + 1e-9, "p{p}");
             }
         }
     }

@@ -13,11 +13,7 @@ use crate::schedule::{Lane, Split};
 use crate::worker::Floor;
 
 /// Runs the connections of one worker to their end.
-pub(crate) async fn run(
-    floor: &Rc<Floor>,
-    split: Split,
-    clients: Vec<(usize, Client)>,
-) -> Vec<ConnectionReport> {
+pub(crate) async fn run(floor: &Rc<Floor>, split: Split, clients: Vec<(usize, Client)>) -> Vec<ConnectionReport> {
     let mut tasks = Vec::with_capacity(clients.len());
     let mut reports = Vec::with_capacity(clients.len());
     for (index, client) in clients {
@@ -26,12 +22,7 @@ pub(crate) async fn run(
             continue;
         }
         let lane = Lane::of(&floor.load, &split, index);
-        tasks.push(tokio::task::spawn_local(follow(
-            floor.clone(),
-            lane,
-            index,
-            client,
-        )));
+        tasks.push(tokio::task::spawn_local(follow(floor.clone(), lane, index, client)));
     }
     for task in tasks {
         reports.extend(task.await);
@@ -39,12 +30,7 @@ pub(crate) async fn run(
     reports
 }
 
-async fn follow(
-    floor: Rc<Floor>,
-    lane: Lane,
-    index: usize,
-    mut client: Client,
-) -> ConnectionReport {
+async fn follow(floor: Rc<Floor>, lane: Lane, index: usize, mut client: Client) -> ConnectionReport {
     let mut random = Random::new(floor.load.seed, (index as u64) << 32 | 0x6a69);
     let mut call = 0;
     let mut due = lane.offset;
@@ -57,9 +43,7 @@ async fn follow(
             planned = lane.calls;
             break;
         }
-        floor
-            .call(&mut client, index, call, lane.qps.map(|_| due))
-            .await;
+        floor.call(&mut client, index, call, lane.qps.map(|_| due)).await;
         let now = floor.clock.now();
         let Some((next, at)) = lane.after(call, now) else {
             call += 1;
@@ -78,12 +62,7 @@ async fn follow(
         }
     }
     let after = Duration::from_nanos(floor.clock.now().saturating_sub(lane.offset));
-    floor.observer.tell(|| Event::Ended {
-        connection: index,
-        after,
-        calls: call,
-        planned,
-    });
+    floor.observer.tell(|| Event::Ended { connection: index, after, calls: call, planned });
     client.into_report()
 }
 
@@ -95,11 +74,7 @@ fn jittered(random: &mut Random, now: u64, due: u64) -> u64 {
 
 /// Seconds from `now` to `due`, negative when it has passed.
 fn signed_seconds(due: u64, now: u64) -> f64 {
-    if due >= now {
-        seconds(due - now)
-    } else {
-        -seconds(now - due)
-    }
+    if due >= now { seconds(due - now) } else { -seconds(now - due) }
 }
 
 #[cfg(test)]
@@ -113,11 +88,7 @@ mod tests {
             let moved = jittered(&mut random, 1_000_000, 2_000_000);
             assert!((1_900_000..=2_100_000).contains(&moved), "{moved}");
         }
-        assert_eq!(
-            jittered(&mut random, 2_000_000, 1_000_000),
-            1_000_000,
-            "late calls are not moved"
-        );
+        assert_eq!(jittered(&mut random, 2_000_000, 1_000_000), 1_000_000, "late calls are not moved");
     }
 
     #[test]

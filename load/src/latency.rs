@@ -53,10 +53,7 @@ impl Latency {
 
     /// Gives a percentile (0 to 100), `None` without calls.
     pub fn percentile(&self, percentile: f64) -> Option<Duration> {
-        let value = || {
-            self.histogram
-                .value_at_percentile(percentile.clamp(0.0, 100.0))
-        };
+        let value = || self.histogram.value_at_percentile(percentile.clamp(0.0, 100.0));
         (self.count() > 0).then(|| Duration::from_nanos(value().min(self.histogram.max())))
     }
 
@@ -74,28 +71,19 @@ impl Latency {
     pub fn mean(&self) -> Option<Duration> {
         let count = u128::from(self.count());
         let mean = self.sum.checked_div(count)?;
-        Some(Duration::from_nanos(
-            u64::try_from(mean).unwrap_or(u64::MAX),
-        ))
+        Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
     }
 
     /// Gives what a result file holds.
     pub fn to_data(&self) -> LatencyData {
         let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
-        let row = |&p: &f64| LatencyRow {
-            percentile: p,
-            value: seconds(self.percentile(p)),
-        };
+        let row = |&p: &f64| LatencyRow { percentile: p, value: seconds(self.percentile(p)) };
         LatencyData {
             count: self.count(),
             min: seconds(self.min()),
             mean: seconds(self.mean()),
             max: seconds(self.max()),
-            percentiles: if self.count() == 0 {
-                Vec::new()
-            } else {
-                SHOWN.iter().map(row).collect()
-            },
+            percentiles: if self.count() == 0 { Vec::new() } else { SHOWN.iter().map(row).collect() },
         }
     }
 }
@@ -156,20 +144,14 @@ mod tests {
             let rank = ((p / 100.0 * values.len() as f64).ceil() as usize).max(1) - 1;
             let truth = Duration::from_nanos(values[rank]).as_secs_f64();
             let got = latency.percentile(p).unwrap().as_secs_f64();
-            assert!(
-                (got - truth).abs() <= truth * 0.001 + 1e-9,
-                "p{p}: {got} for {truth}"
-            );
+            assert!((got - truth).abs() <= truth * 0.001 + 1e-9, "p{p}: {got} for {truth}");
         }
     }
 
     #[test]
     fn without_calls_there_is_no_percentile() {
         let empty = Latency::new();
-        assert_eq!(
-            (empty.percentile(50.0), empty.mean(), empty.max()),
-            (None, None, None)
-        );
+        assert_eq!((empty.percentile(50.0), empty.mean(), empty.max()), (None, None, None));
         assert_eq!(empty.to_data().percentiles, []);
     }
 

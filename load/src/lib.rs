@@ -30,8 +30,11 @@
 //! | `call`, `failure`, `tally`, `latency`, `histogram` | what is counted |
 //! | `observer`, `snapshot`, `result`, `summary` | what is told, during and after |
 //! | `fortio` | fortio's command line, texts and files |
+//! | `engine` | a real fortio in place of this engine |
 //! | `target` | a small server for demonstrations and tests |
 
+#[cfg(test)]
+mod agreement;
 mod alarm;
 mod base64;
 mod call;
@@ -39,6 +42,7 @@ mod client;
 mod clock;
 mod control;
 mod coordinator;
+pub mod engine;
 mod error;
 mod failure;
 pub mod fortio;
@@ -63,6 +67,8 @@ mod snapshot;
 mod summary;
 mod tally;
 pub mod target;
+#[cfg(feature = "tls")]
+mod tls;
 mod wire;
 mod worker;
 

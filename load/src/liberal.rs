@@ -9,9 +9,7 @@ use serde_json::Value;
 /// A whole number, also as a double or in a string.
 pub(crate) fn count<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
     let value = Value::deserialize(input)?;
-    whole(&value)
-        .and_then(|number| u64::try_from(number).ok())
-        .ok_or_else(|| not(&value, "a count"))
+    whole(&value).and_then(|number| u64::try_from(number).ok()).ok_or_else(|| not(&value, "a count"))
 }
 
 /// A whole number of nanoseconds, also as a double or in a string.
@@ -31,18 +29,13 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Err
 
 fn whole(value: &Value) -> Option<i64> {
     match value {
-        Value::Number(number) => number
-            .as_i64()
-            .or_else(|| number.as_f64().and_then(rounded)),
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(rounded)),
         Value::String(text) => text.parse().ok(),
         _ => None,
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "checked to be whole and small enough"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small enough")]
 fn rounded(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 9e18).then_some(number as i64)
 }
@@ -74,9 +67,6 @@ mod tests {
     #[test]
     fn a_bad_count_is_named_in_the_error() {
         let error = count(&mut serde_json::Deserializer::from_str("\"many\"")).unwrap_err();
-        assert!(
-            error.to_string().starts_with("`\"many\"` is not a count"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("`\"many\"` is not a count"), "{error}");
     }
 }

@@ -7,8 +7,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::call::ConnectionReport;
@@ -25,7 +25,7 @@ struct Crew {
     /// Connections that were not needed yet.
     fresh: RefCell<Vec<(usize, Client)>>,
     /// Idle connections, the last used on top: few stay busy, the rest sleep.
-    idle: RefCell<Vec<oneshot::Sender<()>>>,
+    idle: RefCell<Vec<Rc<Seat>>>,
     tasks: RefCell<Vec<JoinHandle<ConnectionReport>>>,
     vacant: Cell<bool>,
     over: Cell<bool>,
@@ -54,12 +54,7 @@ pub(crate) async fn run(
         let Some(task) = task else { break };
         reports.extend(task.await);
     }
-    reports.extend(
-        crew.fresh
-            .take()
-            .into_iter()
-            .map(|(_, client)| client.into_report()),
-    );
+    reports.extend(crew.fresh.take().into_iter().map(|(_, client)| client.into_report()));
     if let Some(end) = schedule.end {
         // The period ends when it was planned to, not with its last call.
         floor.pacer.until(end).await;
@@ -67,16 +62,53 @@ pub(crate) async fn run(
     reports
 }
 
+/// What an idle connection is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// Take the next call.
+    Lead,
+    /// There is none: end.
+    Leave,
+}
+
+/// Where an idle connection waits; it is used again and again, so that waiting
+/// costs no allocation.
+#[derive(Default)]
+struct Seat {
+    call: Cell<Option<Call>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Seat {
+    fn call(&self, call: Call) {
+        self.call.set(Some(call));
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    async fn called(&self) -> Call {
+        std::future::poll_fn(|cx| {
+            if let Some(call) = self.call.take() {
+                return Poll::Ready(call);
+            }
+            let mut waker = self.waker.borrow_mut();
+            if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
 impl Crew {
     /// Gives the lead to somebody, if there is somebody.
     fn hand_over(self: &Rc<Self>) {
         self.vacant.set(false);
-        loop {
-            let idle = self.idle.borrow_mut().pop();
-            let Some(idle) = idle else { break };
-            if idle.send(()).is_ok() {
-                return;
-            }
+        let idle = self.idle.borrow_mut().pop();
+        if let Some(seat) = idle {
+            return seat.call(Call::Lead);
         }
         let fresh = self.fresh.borrow_mut().pop();
         match fresh {
@@ -91,10 +123,13 @@ impl Crew {
     /// Wakes everybody to end.
     fn end(&self) {
         self.over.set(true);
-        self.idle.borrow_mut().clear();
+        for seat in self.idle.take() {
+            seat.call(Call::Leave);
+        }
     }
 
     async fn serve(self: Rc<Self>, index: usize, mut client: Client) -> ConnectionReport {
+        let seat = Rc::new(Seat::default());
         while !self.over.get() {
             let Some((slot, due)) = self.lead().await else {
                 self.end();
@@ -108,9 +143,8 @@ impl Crew {
             if self.vacant.replace(false) {
                 continue;
             }
-            let (wake, woken) = oneshot::channel();
-            self.idle.borrow_mut().push(wake);
-            if woken.await.is_err() {
+            self.idle.borrow_mut().push(seat.clone());
+            if seat.called().await == Call::Leave {
                 break;
             }
         }
@@ -125,10 +159,7 @@ impl Crew {
         }
         let slot = floor.control.take_slot();
         let due = self.schedule.due(slot)?;
-        let last = self
-            .schedule
-            .end
-            .map(|end| end.saturating_add(nanos(floor.load.timeout)));
+        let last = self.schedule.end.map(|end| end.saturating_add(nanos(floor.load.timeout)));
         if last.is_some_and(|last| floor.clock.now() > last) {
             return None;
         }

@@ -10,8 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -101,11 +100,7 @@ impl Pacer {
 
     /// Waits for a moment of the run, or for its stop.
     pub(crate) fn until(self: &Rc<Self>, due: u64) -> Until<'_> {
-        Until {
-            pacer: self,
-            due,
-            queued: false,
-        }
+        Until { pacer: self, due, queued: false }
     }
 
     /// Wakes every wait; those to come return at once.
@@ -149,13 +144,7 @@ impl Pacer {
             return Ok(());
         }
         self.armed.set(due);
-        let once = Itimerspec {
-            it_interval: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
-            it_value: self.clock.timer(due),
-        };
+        let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: self.clock.timer(due) };
         timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once)?;
         Ok(())
     }
@@ -163,9 +152,7 @@ impl Pacer {
     fn queue(&self, due: u64, waker: Waker) {
         let order = self.order.get();
         self.order.set(order.wrapping_add(1));
-        self.waits
-            .borrow_mut()
-            .push(Reverse(Wait { due, order, waker }));
+        self.waits.borrow_mut().push(Reverse(Wait { due, order, waker }));
         if self.arm(due).is_err() {
             // A timer that cannot be set would leave the call asleep for ever.
             self.stop();

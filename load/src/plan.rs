@@ -106,10 +106,7 @@ impl Default for Reporting {
 /// How the standard client and TLS go about it; the default is the fast client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each one is a switch of fortio's, independent of the rest"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each one is a switch of fortio's, independent of the rest")]
 pub struct Transport {
     /// Uses the standard client (feature `std-client`).
     pub standard: bool,
@@ -234,69 +231,35 @@ impl Load {
     ///
     /// The first number that is out of range, with what would be right.
     pub fn check(&self) -> Result<(), LoadError> {
-        let bad = |field, given: String, expected| {
-            Err(LoadError::BadPlan {
-                field,
-                given,
-                expected,
-            })
-        };
+        let bad = |field, given: String, expected| Err(LoadError::BadPlan { field, given, expected });
         if let Rate::Qps(qps) = self.rate
             && !(qps > 0.0 && qps <= MAX_QPS)
         {
-            return bad(
-                "rate",
-                qps.to_string(),
-                "it must be above 0 and at most 1e9 a second",
-            );
+            return bad("rate", qps.to_string(), "it must be above 0 and at most 1e9 a second");
         }
         if self.connections.get() > MAX_CONNECTIONS {
-            return bad(
-                "connections",
-                self.connections.to_string(),
-                "at most 100000 are possible",
-            );
+            return bad("connections", self.connections.to_string(), "at most 100000 are possible");
         }
         if self.timeout.is_zero() || self.timeout > MAX_DURATION {
-            return bad(
-                "timeout",
-                format!("{:?}", self.timeout),
-                "it must be above 0 and at most 400 days",
-            );
+            return bad("timeout", format!("{:?}", self.timeout), "it must be above 0 and at most 400 days");
         }
         match self.stop {
             Stop::After(time) if time.is_zero() || time > MAX_DURATION => {
-                return bad(
-                    "stop",
-                    format!("{time:?}"),
-                    "it must be above 0 and at most 400 days",
-                );
+                return bad("stop", format!("{time:?}"), "it must be above 0 and at most 400 days");
             }
             Stop::Count(0) => return bad("stop", "0 calls".to_owned(), "it must be at least 1"),
             _ => {}
         }
-        if let Some((name, _)) = self
-            .headers
-            .iter()
-            .find(|(name, value)| !crate::request::is_header(name, value))
-        {
+        if let Some((name, _)) = self.headers.iter().find(|(name, value)| !crate::request::is_header(name, value)) {
             let given = name.escape_debug().to_string();
-            return bad(
-                "headers",
-                given,
-                "a name or value holds characters that no header may have",
-            );
+            return bad("headers", given, "a name or value holds characters that no header may have");
         }
-        if let Some(method) = self
-            .method
-            .as_ref()
-            .filter(|method| !crate::request::is_token(method))
-        {
-            return bad(
-                "method",
-                method.escape_debug().to_string(),
-                "it must be a word such as GET",
-            );
+        if let Some(kind) = self.content_type.as_ref().filter(|kind| !crate::request::is_header("Content-Type", kind)) {
+            let given = kind.escape_debug().to_string();
+            return bad("content_type", given, "it holds characters that no header may have");
+        }
+        if let Some(method) = self.method.as_ref().filter(|method| !crate::request::is_token(method)) {
+            return bad("method", method.escape_debug().to_string(), "it must be a word such as GET");
         }
         if let Some((least, most)) = self.reuse
             && (least == 0 || least > most)
@@ -309,22 +272,10 @@ impl Load {
         }
         let reporting = &self.reporting;
         if !(reporting.resolution > 0.0 && reporting.resolution.is_finite()) {
-            return bad(
-                "resolution",
-                reporting.resolution.to_string(),
-                "it must be above 0",
-            );
+            return bad("resolution", reporting.resolution.to_string(), "it must be above 0");
         }
-        match reporting
-            .percentiles
-            .iter()
-            .find(|p| !(**p > 0.0 && **p < 100.0))
-        {
-            Some(p) => bad(
-                "percentiles",
-                p.to_string(),
-                "each must be above 0 and below 100",
-            ),
+        match reporting.percentiles.iter().find(|p| !(**p > 0.0 && **p < 100.0)) {
+            Some(p) => bad("percentiles", p.to_string(), "each must be above 0 and below 100"),
             None => Ok(()),
         }
     }
@@ -335,13 +286,8 @@ impl Load {
     pub fn planned_duration(&self) -> Option<Duration> {
         match (self.stop, self.rate) {
             (Stop::After(time), _) => Some(time),
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a duration needs no more than 52 bits"
-            )]
-            (Stop::Count(calls), Rate::Qps(qps)) => {
-                Duration::try_from_secs_f64(calls as f64 / qps).ok()
-            }
+            #[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 52 bits")]
+            (Stop::Count(calls), Rate::Qps(qps)) => Duration::try_from_secs_f64(calls as f64 / qps).ok(),
             _ => None,
         }
     }
@@ -352,10 +298,7 @@ fn take_user(url: &mut Url) -> Option<(String, String)> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let user = (
-        url.username().to_owned(),
-        url.password().unwrap_or_default().to_owned(),
-    );
+    let user = (url.username().to_owned(), url.password().unwrap_or_default().to_owned());
     // Both only fail on a URL without a host, which was refused before.
     let _ = url.set_username("");
     let _ = url.set_password(None);
@@ -367,31 +310,18 @@ fn parse_url(text: &str) -> Result<Url, LoadError> {
     let mut url = match Url::parse(text) {
         Ok(url) => url,
         Err(error) => {
-            let shown = if text.contains('@') {
-                "…".to_owned()
-            } else {
-                text.to_owned()
-            };
-            return bad(
-                shown,
-                format!("{error}; give it as `http://host:port/path`"),
-            );
+            let shown = if text.contains('@') { "…".to_owned() } else { text.to_owned() };
+            return bad(shown, format!("{error}; give it as `http://host:port/path`"));
         }
     };
     if url.host_str().is_none_or(str::is_empty) {
-        return bad(
-            text.to_owned(),
-            "it names no host; give it as `http://host:port/path`".to_owned(),
-        );
+        return bad(text.to_owned(), "it names no host; give it as `http://host:port/path`".to_owned());
     }
     match url.scheme() {
         "http" | "https" => {}
         "tcp" if url.port().is_some() => {}
         "tcp" => {
-            return bad(
-                text.to_owned(),
-                "it names no port; give it as `tcp://host:port`".to_owned(),
-            );
+            return bad(text.to_owned(), "it names no port; give it as `tcp://host:port`".to_owned());
         }
         other => {
             let reason = format!("the scheme `{other}` is not one of http, https, tcp");
@@ -400,4 +330,67 @@ fn parse_url(text: &str) -> Result<Url, LoadError> {
     }
     url.set_fragment(None);
     Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut Load)) -> &'static str {
+        let mut load = Load::to("http://h/").unwrap();
+        change(&mut load);
+        match load.check() {
+            Err(LoadError::BadPlan { field, .. }) => field,
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused_by_the_name_of_their_field() {
+        assert_eq!(refused(|load| load.rate = Rate::Qps(0.0)), "rate");
+        assert_eq!(refused(|load| load.rate = Rate::Qps(f64::NAN)), "rate");
+        assert_eq!(refused(|load| load.rate = Rate::Qps(f64::INFINITY)), "rate");
+        assert_eq!(refused(|load| load.connections = NonZeroUsize::MAX), "connections");
+        assert_eq!(refused(|load| load.timeout = Duration::ZERO), "timeout");
+        assert_eq!(refused(|load| load.stop = Stop::After(Duration::MAX)), "stop");
+        assert_eq!(refused(|load| load.stop = Stop::Count(0)), "stop");
+        assert_eq!(refused(|load| load.reuse = Some((3, 2))), "reuse");
+        assert_eq!(refused(|load| load.reporting.resolution = 0.0), "resolution");
+        assert_eq!(refused(|load| load.reporting.percentiles = vec![50.0, 100.0]), "percentiles");
+    }
+
+    #[test]
+    fn nothing_can_be_smuggled_into_a_request() {
+        let split = || "a\r\nEvil: yes".to_owned();
+        assert_eq!(refused(|load| load.headers = vec![("A".to_owned(), split())]), "headers");
+        assert_eq!(refused(|load| load.headers = vec![("A b".to_owned(), String::new())]), "headers");
+        assert_eq!(refused(|load| load.method = Some("GET / HTTP/1.1\r\n".to_owned())), "method");
+        assert_eq!(refused(|load| load.content_type = Some(split())), "content_type");
+    }
+
+    #[test]
+    fn a_url_is_refused_with_what_would_be_right() {
+        for (url, reason) in [
+            ("http://", "give it as `http://host:port/path`"),
+            ("ftp://h/", "the scheme `ftp` is not one of http, https, tcp"),
+            ("tcp://h", "it names no port; give it as `tcp://host:port`"),
+            ("no url", "give it as `http://host:port/path`"),
+        ] {
+            let error = Load::to(url).unwrap_err().to_string();
+            assert!(error.ends_with(reason), "{url}: {error}");
+        }
+        assert!(!Load::to("http://me:secret@").unwrap_err().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn the_length_of_a_plan_is_known_before_it_starts() {
+        let mut load = Load::to("http://h/").unwrap();
+        assert_eq!(load.planned_duration(), Some(Duration::from_secs(5)));
+        load.stop = Stop::Count(80);
+        assert_eq!(load.planned_duration(), Some(Duration::from_secs(10)));
+        load.rate = Rate::Max;
+        assert_eq!(load.planned_duration(), None);
+        load.stop = Stop::Never;
+        assert_eq!(load.planned_duration(), None);
+    }
 }

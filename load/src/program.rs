@@ -28,9 +28,7 @@ impl Program {
             Self::Lanes(split) => split.threads,
             Self::Open(schedule) => {
                 let calls = schedule.total.unwrap_or(u64::MAX);
-                load.connections
-                    .get()
-                    .min(usize::try_from(calls).unwrap_or(usize::MAX))
+                load.connections.get().min(usize::try_from(calls).unwrap_or(usize::MAX))
             }
         }
     }
@@ -39,9 +37,7 @@ impl Program {
     pub(crate) fn due_by(&self, load: &Load, now: u64) -> Option<u64> {
         match self {
             Self::Open(schedule) => Some(schedule.due_by(now)),
-            Self::Lanes(split) => (0..split.threads)
-                .map(|index| Lane::of(load, split, index).due_by(now))
-                .sum(),
+            Self::Lanes(split) => (0..split.threads).map(|index| Lane::of(load, split, index).due_by(now)).sum(),
         }
     }
 

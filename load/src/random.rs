@@ -57,8 +57,7 @@ mod tests {
     #[test]
     fn between_reaches_both_ends_and_never_leaves() {
         let mut random = Random::new(7, 0);
-        let drawn: std::collections::BTreeSet<u64> =
-            (0..200).map(|_| random.between(3, 6)).collect();
+        let drawn: std::collections::BTreeSet<u64> = (0..200).map(|_| random.between(3, 6)).collect();
         assert_eq!(drawn.into_iter().collect::<Vec<_>>(), [3, 4, 5, 6]);
         assert_eq!(random.between(5, 5), 5);
         random.between(0, u64::MAX);
@@ -69,9 +68,6 @@ mod tests {
         let uuid = Random::new(1, 1).uuid();
         assert_eq!(uuid.len(), 36);
         assert_eq!(uuid.as_bytes()[14], b'4');
-        assert!(
-            matches!(uuid.as_bytes()[19], b'8' | b'9' | b'a' | b'b'),
-            "{uuid}"
-        );
+        assert!(matches!(uuid.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{uuid}");
     }
 }

@@ -7,7 +7,7 @@ use crate::plan::Load;
 use crate::random::Random;
 
 /// Text in a URL or body that is replaced by a fresh UUID for each call.
-const UUID_MARK: &str = "{uuid}";
+pub(crate) const UUID_MARK: &str = "{uuid}";
 
 /// The same text as the URL parser writes it in a path.
 const UUID_MARK_ENCODED: &str = "%7Buuid%7D";
@@ -35,10 +35,7 @@ impl Request {
         text.push_str("\r\n");
         let mut bytes = text.into_bytes();
         bytes.extend_from_slice(&load.body);
-        Self {
-            pieces: split(&bytes),
-            bodiless: method == "HEAD",
-        }
+        Self { pieces: split(&bytes), bodiless: method == "HEAD" }
     }
 
     /// Gives the bytes of the next call; without a mark they are the same each time.
@@ -65,10 +62,7 @@ pub(crate) fn is_token(text: &str) -> bool {
 
 /// Whether a header can be sent without changing what the rest of the request means.
 pub(crate) fn is_header(name: &str, value: &str) -> bool {
-    is_token(name)
-        && !value
-            .bytes()
-            .any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f)
+    is_token(name) && !value.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f)
 }
 
 /// The method of a plan.
@@ -92,16 +86,9 @@ pub(crate) fn path(url: &Url) -> String {
 
 /// All headers of a plan in the order in which they are sent.
 pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
-    let named = |name: &str| {
-        load.headers
-            .iter()
-            .rev()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-    };
-    let mut first = vec![(
-        "Host".to_owned(),
-        named("host").map_or_else(|| authority(&load.url), |(_, value)| value.clone()),
-    )];
+    let named = |name: &str| load.headers.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name));
+    let mut first =
+        vec![("Host".to_owned(), named("host").map_or_else(|| authority(&load.url), |(_, value)| value.clone()))];
     if load.transport.http10 {
         first.clear();
     }
@@ -110,10 +97,7 @@ pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
     }
     let mut rest: Vec<(String, String)> = Vec::new();
     if named("user-agent").is_none() {
-        rest.push((
-            "User-Agent".to_owned(),
-            concat!("chaos-load/", env!("CARGO_PKG_VERSION")).to_owned(),
-        ));
+        rest.push(("User-Agent".to_owned(), concat!("chaos-load/", env!("CARGO_PKG_VERSION")).to_owned()));
     }
     if let Some((user, password)) = &load.user {
         let token = base64::encode(format!("{user}:{password}").as_bytes());
@@ -121,21 +105,15 @@ pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
     }
     let has_body = !load.body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH");
     if has_body && named("content-length").is_none() {
-        rest.push((
-            "Content-Length".to_owned(),
-            body_length(&load.body).to_string(),
-        ));
+        rest.push(("Content-Length".to_owned(), body_length(&load.body).to_string()));
     }
     if named("content-type").is_none() && has_body {
-        let kind = load
-            .content_type
-            .as_deref()
-            .unwrap_or("application/octet-stream");
+        let kind = load.content_type.as_deref().unwrap_or("application/octet-stream");
         rest.push(("Content-Type".to_owned(), kind.to_owned()));
     }
     for (name, value) in &load.headers {
-        let dropped = name.eq_ignore_ascii_case("host")
-            || (name.eq_ignore_ascii_case("user-agent") && value.is_empty());
+        let dropped =
+            name.eq_ignore_ascii_case("host") || (name.eq_ignore_ascii_case("user-agent") && value.is_empty());
         if !dropped {
             rest.push((name.clone(), value.clone()));
         }
@@ -148,8 +126,7 @@ pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
 /// Host and, where it is not the scheme's own, port.
 pub(crate) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Length of a body after its marks are replaced: a mark has 6 bytes, a UUID 36.
@@ -191,10 +168,7 @@ mod tests {
     fn a_plain_get_has_host_and_agent_only() {
         let got = text(|load| load.url.set_path("/ok"));
         assert!(got.starts_with("GET /ok?q=1&r="), "{got}");
-        assert!(
-            got.ends_with(" HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: t\r\n\r\n"),
-            "{got}"
-        );
+        assert!(got.ends_with(" HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: t\r\n\r\n"), "{got}");
     }
 
     #[test]
@@ -202,10 +176,7 @@ mod tests {
         let got = text(|load| load.body = b"<{uuid}>".to_vec());
         assert!(!got.contains("{uuid}"), "{got}");
         assert!(got.starts_with("POST /a/"), "{got}");
-        assert!(
-            got.contains("Content-Length: 38\r\nContent-Type: application/octet-stream\r\n"),
-            "{got}"
-        );
+        assert!(got.contains("Content-Length: 38\r\nContent-Type: application/octet-stream\r\n"), "{got}");
         let body = got.split("\r\n\r\n").nth(1).unwrap();
         assert_eq!(body.len(), 38);
     }
@@ -225,15 +196,7 @@ mod tests {
         let lines: Vec<&str> = got.split("\r\n").skip(1).collect();
         assert_eq!(
             lines,
-            [
-                "Host: other",
-                "Connection: close",
-                "a: 1",
-                "Authorization: Basic YWxpY2U6czNjcmV0",
-                "B: 2",
-                "",
-                ""
-            ]
+            ["Host: other", "Connection: close", "a: 1", "Authorization: Basic YWxpY2U6czNjcmV0", "B: 2", "", ""]
         );
     }
 }

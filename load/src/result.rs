@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::call::ConnectionReport;
 use crate::control::Mark;
 use crate::failure::FailureKind;
+use crate::fortio::{Document, Part};
 use crate::histogram::Histogram;
 use crate::latency::Latency;
 use crate::plan::{Load, Model, Rate};
@@ -154,7 +155,11 @@ pub struct LoadResult {
     pub interrupted: bool,
     /// The run never began, since a warm-up request failed.
     pub warmup_failure: Option<WarmupFailure>,
+    /// A real fortio made the calls, but gave no result; its complaint.
+    pub engine_failure: Option<String>,
     pub(crate) never_began: bool,
+    /// The file that a real fortio wrote.
+    pub(crate) foreign: Option<Box<Document>>,
     pub(crate) connections: Vec<ConnectionReport>,
     pub(crate) durations: Histogram,
     pub(crate) error_durations: Histogram,
@@ -179,12 +184,7 @@ pub(crate) struct Totals {
 
 impl LoadResult {
     pub(crate) fn new(plan: Arc<Load>, totals: Totals) -> Self {
-        let Totals {
-            tally,
-            connections,
-            marks,
-            ..
-        } = totals;
+        let Totals { tally, connections, marks, .. } = totals;
         let elapsed = Duration::from_nanos(totals.elapsed);
         let completed = tally.completed();
         let (service, response) = (tally.service(), tally.response());
@@ -195,12 +195,7 @@ impl LoadResult {
             missed: totals.scheduled.saturating_sub(totals.started),
             ok: tally.ok,
             errors: tally.errors,
-            answered: tally
-                .codes
-                .iter()
-                .filter(|(code, _)| **code >= 0)
-                .map(|(_, count)| count)
-                .sum(),
+            answered: tally.codes.iter().filter(|(code, _)| **code >= 0).map(|(_, count)| count).sum(),
             late: tally.late,
             retried: tally.retries,
             interim: tally.interim,
@@ -210,10 +205,7 @@ impl LoadResult {
             Rate::Max => None,
         };
         let mut addresses = BTreeMap::new();
-        for (address, sockets) in connections
-            .iter()
-            .flat_map(|connection| &connection.addresses)
-        {
+        for (address, sockets) in connections.iter().flat_map(|connection| &connection.addresses) {
             *addresses.entry(address.to_string()).or_insert(0) += sockets;
         }
         Self {
@@ -221,22 +213,11 @@ impl LoadResult {
             elapsed,
             asked_qps,
             #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
-            achieved_qps: if elapsed.is_zero() {
-                0.0
-            } else {
-                completed as f64 / elapsed.as_secs_f64()
-            },
+            achieved_qps: if elapsed.is_zero() { 0.0 } else { completed as f64 / elapsed.as_secs_f64() },
             counts,
             failures: failures(&tally),
-            bytes: Bytes {
-                sent: tally.bytes_sent,
-                received: tally.bytes_received,
-                stray: tally.stray,
-            },
-            sockets: connections
-                .iter()
-                .map(|connection| connection.sockets)
-                .collect(),
+            bytes: Bytes { sent: tally.bytes_sent, received: tally.bytes_received, stray: tally.stray },
+            sockets: connections.iter().map(|connection| connection.sockets).collect(),
             addresses,
             phases: phases(&tally, marks),
             saturated: asked_qps.is_some() && is_saturated(&counts, &service, &response),
@@ -251,6 +232,8 @@ impl LoadResult {
                 cause: cold.cause,
             }),
             never_began: totals.never_began,
+            engine_failure: None,
+            foreign: None,
             codes: tally.codes,
             durations: tally.durations,
             error_durations: tally.error_durations,
@@ -277,6 +260,22 @@ impl LoadResult {
             never_began: true,
         };
         Self::new(plan, totals)
+    }
+
+    /// The result of a real fortio that gave none.
+    pub(crate) fn broken(plan: Arc<Load>, complaint: &str) -> Self {
+        Self { engine_failure: Some(complaint.to_owned()), ..Self::lost(plan) }
+    }
+
+    /// The result of a real fortio, rebuilt from its access log and its file.
+    pub(crate) fn of_fortio(plan: Arc<Load>, totals: Totals, document: Document) -> Self {
+        let mut result = Self::new(plan, totals);
+        if let Part::Http(http) = &document.part {
+            result.sockets.clone_from(&http.sockets);
+            result.addresses.clone_from(&http.ip_count_map);
+        }
+        result.foreign = Some(Box::new(document));
+        result
     }
 
     /// Gives a percentile (0 to 100) of a latency; `None` without calls.
@@ -307,6 +306,9 @@ impl LoadResult {
         if let Some(cold) = &self.warmup_failure {
             return Some(cold.cause.clone());
         }
+        if let Some(complaint) = &self.engine_failure {
+            return Some(complaint.clone());
+        }
         let first = self.failures.first()?;
         Some(first.kind.to_string())
     }
@@ -324,11 +326,7 @@ fn failures(tally: &Tally) -> Vec<FailureCount> {
     let mut failures: Vec<_> = tally
         .failures
         .iter()
-        .map(|(kind, tally)| FailureCount {
-            kind: *kind,
-            count: tally.count,
-            first: tally.first.clone(),
-        })
+        .map(|(kind, tally)| FailureCount { kind: *kind, count: tally.count, first: tally.first.clone() })
         .collect();
     failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
     failures
@@ -338,11 +336,7 @@ fn phases(tally: &Tally, marks: Vec<Mark>) -> Vec<Phase> {
     if marks.is_empty() {
         return Vec::new();
     }
-    let names = std::iter::once(Mark {
-        name: "before".to_owned(),
-        at: 0,
-    })
-    .chain(marks);
+    let names = std::iter::once(Mark { name: "before".to_owned(), at: 0 }).chain(marks);
     let mut parts = tally.phases.iter();
     names
         .map(|mark| {

@@ -52,9 +52,7 @@ pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running,
     };
     let workers = worker_count(&load, connections);
     let control = Arc::new(Control::new());
-    let desks: Vec<_> = (0..workers)
-        .map(|_| Arc::new(Desk::new(Tally::new(&load))))
-        .collect();
+    let desks: Vec<_> = (0..workers).map(|_| Arc::new(Desk::new(Tally::new(&load)))).collect();
     let gate = watch::Sender::new(Gate::Closed);
     let (report, reports) = mpsc::channel();
     for (index, desk) in desks.iter().enumerate() {
@@ -87,12 +85,7 @@ pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running,
         observer: observer.clone(),
     };
     spawn("load".to_owned(), move || coordinator.run(result))?;
-    Ok(Running {
-        load,
-        control,
-        snapshots: watcher,
-        outcome: Some(outcome),
-    })
+    Ok(Running::new(load, control, watcher, outcome))
 }
 
 /// A run that goes on. Dropping it cancels the run.
@@ -106,6 +99,15 @@ pub struct Running {
 }
 
 impl Running {
+    pub(crate) fn new(
+        load: Arc<Load>,
+        control: Arc<Control>,
+        snapshots: watch::Receiver<Snapshot>,
+        outcome: oneshot::Receiver<LoadResult>,
+    ) -> Self {
+        Self { load, control, snapshots, outcome: Some(outcome) }
+    }
+
     /// Gives the state of the run, refreshed each second.
     pub fn snapshots(&self) -> watch::Receiver<Snapshot> {
         self.snapshots.clone()
@@ -150,10 +152,7 @@ impl Running {
     ///
     /// Inside an async runtime, as blocking there would be a mistake.
     pub fn wait_blocking(mut self) -> LoadResult {
-        let result = self
-            .outcome
-            .take()
-            .and_then(|outcome| outcome.blocking_recv().ok());
+        let result = self.outcome.take().and_then(|outcome| outcome.blocking_recv().ok());
         result.unwrap_or_else(|| LoadResult::lost(self.load.clone()))
     }
 }
@@ -175,11 +174,7 @@ impl Canceller {
     }
 }
 
-fn spawn_worker(
-    setup: Setup,
-    gate: watch::Receiver<Gate>,
-    report: mpsc::Sender<Report>,
-) -> Result<(), LoadError> {
+fn spawn_worker(setup: Setup, gate: watch::Receiver<Gate>, report: mpsc::Sender<Report>) -> Result<(), LoadError> {
     spawn(format!("load-{}", setup.index), move || {
         worker::run(setup, gate, &report);
     })
@@ -187,10 +182,7 @@ fn spawn_worker(
 
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<(), LoadError> {
     let spawned = thread::Builder::new().name(name).spawn(body);
-    spawned.map(drop).map_err(|source| LoadError::System {
-        what: "a thread",
-        source,
-    })
+    spawned.map(drop).map_err(|source| LoadError::System { what: "a thread", source })
 }
 
 fn await_ready(reports: &Receiver<Report>, workers: usize) -> Result<(), LoadError> {
@@ -222,17 +214,10 @@ fn addresses(load: &Load) -> Result<Vec<SocketAddr>, LoadError> {
     let found = match (bare, port).to_socket_addrs() {
         Ok(found) => found.collect::<Vec<_>>(),
         Err(source) => {
-            return Err(LoadError::NoAddress {
-                host,
-                source: Some(source),
-            });
+            return Err(LoadError::NoAddress { host, source: Some(source) });
         }
     };
     let four: Vec<_> = found.iter().copied().filter(SocketAddr::is_ipv4).collect();
     let chosen = if four.is_empty() { found } else { four };
-    if chosen.is_empty() {
-        Err(LoadError::NoAddress { host, source: None })
-    } else {
-        Ok(chosen)
-    }
+    if chosen.is_empty() { Err(LoadError::NoAddress { host, source: None }) } else { Ok(chosen) }
 }

@@ -36,12 +36,7 @@ impl Split {
         };
         let total = match load.stop {
             Stop::Never => {
-                return Self {
-                    threads: asked,
-                    each: 0,
-                    left: 0,
-                    lowered: None,
-                };
+                return Self { threads: asked, each: 0, left: 0, lowered: None };
             }
             Stop::Count(calls) => calls,
             #[expect(
@@ -53,56 +48,28 @@ impl Split {
         };
         if total < 2 {
             let left = i64::try_from(total).unwrap_or(0) - 2;
-            let left = if matches!(load.stop, Stop::Count(_)) {
-                left
-            } else {
-                0
-            };
-            return Self {
-                threads: 1,
-                each: 2,
-                left,
-                lowered: Some(Lowered::ToMinimum),
-            };
+            let left = if matches!(load.stop, Stop::Count(_)) { left } else { 0 };
+            return Self { threads: 1, each: 2, left, lowered: Some(Lowered::ToMinimum) };
         }
         let half = usize::try_from(total / 2).unwrap_or(usize::MAX);
-        let (threads, lowered) = if half < asked {
-            (half, Some(Lowered::ToHalf(total)))
-        } else {
-            (asked, None)
-        };
+        let (threads, lowered) = if half < asked { (half, Some(Lowered::ToHalf(total))) } else { (asked, None) };
         let each = total / threads as u64;
         let left = match load.stop {
             Stop::Count(_) => i64::try_from(total - each * threads as u64).unwrap_or(0),
             _ => 0,
         };
-        Self {
-            threads,
-            each,
-            left,
-            lowered,
-        }
+        Self { threads, each, left, lowered }
     }
 
     fn at_full_speed(stop: Stop, asked: usize) -> Self {
         let Stop::Count(calls) = stop else {
-            return Self {
-                threads: asked,
-                each: 0,
-                left: 0,
-                lowered: None,
-            };
+            return Self { threads: asked, each: 0, left: 0, lowered: None };
         };
         // fortio starts a connection for nothing here and overshoots; ours takes exactly `calls`.
         let threads = asked.min(usize::try_from(calls).unwrap_or(usize::MAX));
         let each = calls / threads as u64;
         let left = i64::try_from(calls - each * threads as u64).unwrap_or(0);
-        Self {
-            threads,
-            each,
-            left,
-            lowered: None,
-        }
+        Self { threads, each, left, lowered: None }
     }
 
     /// Calls of one connection; `None` without a number.
@@ -141,11 +108,7 @@ impl Lane {
     /// The schedule of connection `index` of a plan.
     pub(crate) fn of(load: &Load, split: &Split, index: usize) -> Self {
         let (uniform, jitter, nocatchup) = match load.model {
-            Model::Fortio {
-                uniform,
-                jitter,
-                nocatchup,
-            } => (uniform, jitter, nocatchup),
+            Model::Fortio { uniform, jitter, nocatchup } => (uniform, jitter, nocatchup),
             Model::Open => (false, false, false),
         };
         let qps = match load.rate {
@@ -163,14 +126,7 @@ impl Lane {
             Stop::After(time) => Some(nanos(time)),
             Stop::Count(_) | Stop::Never => None,
         };
-        Self {
-            qps,
-            calls: split.calls(index),
-            offset,
-            end,
-            jitter,
-            nocatchup,
-        }
+        Self { qps, calls: split.calls(index), offset, end, jitter, nocatchup }
     }
 
     /// When call `i` is due. With `N` calls an interval is `N / (N - 1)` times
@@ -179,10 +135,7 @@ impl Lane {
         let Some(qps) = self.qps else {
             return self.offset;
         };
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "fortio computes in doubles too; 2^52 calls are enough"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "fortio computes in doubles too; 2^52 calls are enough")]
         let elapsed = match self.calls {
             Some(calls) if calls > 1 => (i as f64 + i as f64 / (calls - 1) as f64) / qps,
             _ => i as f64 / qps,
@@ -214,18 +167,8 @@ impl Lane {
         };
         // The inverse of `due`, then put right by at most one step of rounding.
         #[expect(clippy::cast_precision_loss, reason = "2^52 calls are enough")]
-        let share = self.calls.map_or(1.0, |calls| {
-            if calls > 1 {
-                (calls - 1) as f64 / calls as f64
-            } else {
-                1.0
-            }
-        });
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "positive, and cut on purpose"
-        )]
+        let share = self.calls.map_or(1.0, |calls| if calls > 1 { (calls - 1) as f64 / calls as f64 } else { 1.0 });
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and cut on purpose")]
         let mut calls = (crate::clock::seconds(since) * qps * share) as u64 + 1;
         if self.due(calls) <= now {
             calls += 1;
@@ -237,8 +180,7 @@ impl Lane {
     /// least two calls, and its very last one.
     pub(crate) fn is_over(&self, i: u64, now: u64) -> bool {
         let Some(end) = self.end else { return false };
-        now > end
-            && (self.qps.is_none() || (i >= 2 && self.calls.is_none_or(|calls| i + 1 != calls)))
+        now > end && (self.qps.is_none() || (i >= 2 && self.calls.is_none_or(|calls| i + 1 != calls)))
     }
 }
 
@@ -282,19 +224,11 @@ impl OpenSchedule {
 }
 
 /// `qps x time`; a product that is whole but for rounding counts as whole.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positive, and cut on purpose"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and cut on purpose")]
 fn calls_within(qps: f64, time: Duration) -> u64 {
     let calls = qps * time.as_secs_f64();
     let whole = calls.round();
-    let calls = if (calls - whole).abs() < 1e-9 * whole.max(1.0) {
-        whole
-    } else {
-        calls.floor()
-    };
+    let calls = if (calls - whole).abs() < 1e-9 * whole.max(1.0) { whole } else { calls.floor() };
     calls as u64
 }
 
@@ -319,11 +253,7 @@ mod tests {
         load.rate = if qps > 0.0 { Rate::Qps(qps) } else { Rate::Max };
         load.connections = NonZeroUsize::new(connections).unwrap();
         load.stop = stop;
-        load.model = Model::Fortio {
-            uniform: false,
-            jitter: false,
-            nocatchup: false,
-        };
+        load.model = Model::Fortio { uniform: false, jitter: false, nocatchup: false };
         load
     }
 
@@ -371,11 +301,7 @@ mod tests {
         for (qps, connections, stop, threads, first, others, total) in cases {
             let split = Split::of(&plan(qps, connections, stop));
             let got = (split.threads, split.calls(0), split.calls(1), split.total());
-            assert_eq!(
-                got,
-                (threads, Some(first), Some(others), Some(total)),
-                "{qps} {connections} {stop:?}"
-            );
+            assert_eq!(got, (threads, Some(first), Some(others), Some(total)), "{qps} {connections} {stop:?}");
         }
         assert_eq!(Split::of(&plan(8.0, 4, Stop::Never)).total(), None);
     }
@@ -387,22 +313,14 @@ mod tests {
         assert_eq!((lane.due(0), lane.due(24)), (0, 12_500_000_000));
         let load = plan(20.0, 4, Stop::Never);
         let lane = Lane::of(&load, &Split::of(&load), 0);
-        assert_eq!(
-            lane.due(15),
-            3 * SECOND,
-            "without an end calls are 1 / qps apart"
-        );
+        assert_eq!(lane.due(15), 3 * SECOND, "without an end calls are 1 / qps apart");
     }
 
     #[test]
     fn a_slow_target_gets_the_calls_that_fortio_makes() {
         let slow = |uniform, nocatchup| {
             let mut load = plan(85.0, 2, after(2));
-            load.model = Model::Fortio {
-                uniform,
-                jitter: false,
-                nocatchup,
-            };
+            load.model = Model::Fortio { uniform, jitter: false, nocatchup };
             simulate(&load, SECOND / 10 + 1000).0
         };
         assert_eq!(slow(false, false), 40);
@@ -410,36 +328,22 @@ mod tests {
         let mut least = plan(40.0, 1, after(1));
         assert_eq!(simulate(&least, 8 * SECOND / 10).0, 2);
         least.timeout = Duration::from_secs(3);
-        assert_eq!(
-            simulate(&least, 14 * SECOND / 10).0,
-            2,
-            "two calls are made however slow they are"
-        );
+        assert_eq!(simulate(&least, 14 * SECOND / 10).0, 2, "two calls are made however slow they are");
     }
 
     #[test]
     fn skipped_calls_count_as_slots_of_an_exact_run() {
         let mut load = plan(40.0, 4, Stop::Count(40));
-        load.model = Model::Fortio {
-            uniform: false,
-            jitter: false,
-            nocatchup: true,
-        };
+        load.model = Model::Fortio { uniform: false, jitter: false, nocatchup: true };
         assert_eq!(simulate(&load, 150_000_000).0, 20);
     }
 
     #[test]
     fn connections_are_staggered_by_one_over_qps() {
         let mut load = plan(40.0, 4, after(3));
-        load.model = Model::Fortio {
-            uniform: true,
-            jitter: false,
-            nocatchup: false,
-        };
+        load.model = Model::Fortio { uniform: true, jitter: false, nocatchup: false };
         let split = Split::of(&load);
-        let offsets: Vec<u64> = (0..4)
-            .map(|index| Lane::of(&load, &split, index).offset)
-            .collect();
+        let offsets: Vec<u64> = (0..4).map(|index| Lane::of(&load, &split, index).offset).collect();
         assert_eq!(offsets, [0, 25_000_000, 50_000_000, 75_000_000]);
         assert_eq!(simulate(&load, 0), (120, 3_075_000_000));
     }
@@ -449,25 +353,10 @@ mod tests {
         let mut load = plan(300.0, 4, after(5));
         load.model = Model::Open;
         let open = OpenSchedule::of(&load).unwrap();
-        assert_eq!(
-            (open.total, open.due(1499).is_some(), open.due(1500)),
-            (Some(1500), true, None)
-        );
+        assert_eq!((open.total, open.due(1499).is_some(), open.due(1500)), (Some(1500), true, None));
         assert_eq!(open.due(300), Some(SECOND));
-        assert_eq!(
-            (
-                open.due_by(0),
-                open.due_by(SECOND),
-                open.due_by(100 * SECOND)
-            ),
-            (1, 301, 1500)
-        );
-        for (qps, seconds, total) in [
-            (0.1, 5, 1),
-            (1.0 / 3.0, 9, 3),
-            (99.9, 10, 999),
-            (1e9, 1, 1_000_000_000),
-        ] {
+        assert_eq!((open.due_by(0), open.due_by(SECOND), open.due_by(100 * SECOND)), (1, 301, 1500));
+        for (qps, seconds, total) in [(0.1, 5, 1), (1.0 / 3.0, 9, 3), (99.9, 10, 999), (1e9, 1, 1_000_000_000)] {
             load.rate = Rate::Qps(qps);
             load.stop = after(seconds);
             assert_eq!(OpenSchedule::of(&load).unwrap().total, Some(total), "{qps}");

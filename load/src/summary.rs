@@ -27,18 +27,14 @@ impl fmt::Display for LoadResult {
         if let Some(cold) = &self.warmup_failure {
             return write!(f, "no load: the first request failed ({})", cold.cause);
         }
+        if let Some(complaint) = &self.engine_failure {
+            return write!(f, "no load: {complaint}");
+        }
         let counts = &self.counts;
-        let asked = self
-            .asked_qps
-            .map_or_else(|| "max".to_owned(), |qps| format!("{qps}"));
-        let elapsed = go_duration::format(Duration::from_millis(
-            u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
-        ));
-        let cut = if self.interrupted {
-            ", interrupted"
-        } else {
-            ""
-        };
+        let asked = self.asked_qps.map_or_else(|| "max".to_owned(), |qps| format!("{qps}"));
+        let elapsed =
+            go_duration::format(Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX)));
+        let cut = if self.interrupted { ", interrupted" } else { "" };
         writeln!(
             f,
             "{} calls in {elapsed}{cut}: asked {asked} qps, achieved {:.1}",
@@ -47,32 +43,14 @@ impl fmt::Display for LoadResult {
         writeln!(
             f,
             "scheduled {}, started {}, completed {}, missed {}, ok {}, errors {}",
-            counts.scheduled,
-            counts.started,
-            counts.completed,
-            counts.missed,
-            counts.ok,
-            counts.errors
+            counts.scheduled, counts.started, counts.completed, counts.missed, counts.ok, counts.errors
         )?;
-        for (name, kind) in [
-            ("response", Kind::Response),
-            ("service", Kind::Service),
-            ("start lag", Kind::StartLag),
-        ] {
+        for (name, kind) in [("response", Kind::Response), ("service", Kind::Service), ("start lag", Kind::StartLag)] {
             let at = |percentile| Millis(self.percentile(kind, percentile));
-            writeln!(
-                f,
-                "{name}: p50 {}, p99 {}, max {}",
-                at(50.0),
-                at(99.0),
-                Millis(self.latency(kind).max())
-            )?;
+            writeln!(f, "{name}: p50 {}, p99 {}, max {}", at(50.0), at(99.0), Millis(self.latency(kind).max()))?;
         }
         if self.saturated {
-            writeln!(
-                f,
-                "saturated: calls waited for a connection, so the response time is what a user would feel"
-            )?;
+            writeln!(f, "saturated: calls waited for a connection, so the response time is what a user would feel")?;
         }
         for phase in &self.phases {
             let at = |percentile| Millis(phase.response.percentile(percentile));
@@ -87,18 +65,10 @@ impl fmt::Display for LoadResult {
             )?;
         }
         for failure in self.failures.iter().take(SHOWN) {
-            writeln!(
-                f,
-                "{} x {} (first: {})",
-                failure.count, failure.kind, failure.first
-            )?;
+            writeln!(f, "{} x {} (first: {})", failure.count, failure.kind, failure.first)?;
         }
         if self.failures.len() > SHOWN {
-            writeln!(
-                f,
-                "and {} more kinds of failures",
-                self.failures.len() - SHOWN
-            )?;
+            writeln!(f, "and {} more kinds of failures", self.failures.len() - SHOWN)?;
         }
         Ok(())
     }

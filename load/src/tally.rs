@@ -38,12 +38,7 @@ pub(crate) struct PhaseTally {
 
 impl PhaseTally {
     fn new() -> Self {
-        Self {
-            ok: 0,
-            errors: 0,
-            service: Latency::new(),
-            response: Latency::new(),
-        }
+        Self { ok: 0, errors: 0, service: Latency::new(), response: Latency::new() }
     }
 
     fn add(&mut self, other: &Self) {
@@ -92,10 +87,7 @@ const LATE: u64 = 1_000_000;
 
 impl Tally {
     pub(crate) fn new(load: &Load) -> Self {
-        let (offset, unit) = (
-            load.reporting.offset.as_secs_f64(),
-            load.reporting.resolution,
-        );
+        let (offset, unit) = (load.reporting.offset.as_secs_f64(), load.reporting.resolution);
         Self {
             ok: 0,
             errors: 0,
@@ -148,20 +140,14 @@ impl Tally {
                 self.errors += 1;
                 part.errors += 1;
                 self.error_durations.record(seconds);
-                let none = || FailureTally {
-                    count: 0,
-                    first: failure.detail.clone(),
-                };
+                let none = || FailureTally { count: 0, first: failure.detail.clone() };
                 self.failures.entry(failure.kind).or_insert_with(none).count += 1;
             }
         }
         self.record_answer(outcome);
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "sizes of answers are far below 2^52"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "sizes of answers are far below 2^52")]
     fn record_answer(&mut self, outcome: &Outcome) {
         *self.codes.entry(outcome.code).or_insert(0) += 1;
         self.sizes.record(outcome.size as f64);
@@ -188,10 +174,7 @@ impl Tally {
             *self.codes.entry(*code).or_insert(0) += count;
         }
         for (kind, tally) in &other.failures {
-            let none = || FailureTally {
-                count: 0,
-                first: tally.first.clone(),
-            };
+            let none = || FailureTally { count: 0, first: tally.first.clone() };
             self.failures.entry(*kind).or_insert_with(none).count += tally.count;
         }
         self.lag.add(&other.lag);
@@ -217,13 +200,9 @@ impl Tally {
         self.failures.clear();
         self.lag.clear();
         self.phases.iter_mut().for_each(PhaseTally::clear);
-        for histogram in [
-            &mut self.durations,
-            &mut self.error_durations,
-            &mut self.sleeps,
-            &mut self.sizes,
-            &mut self.head_sizes,
-        ] {
+        for histogram in
+            [&mut self.durations, &mut self.error_durations, &mut self.sleeps, &mut self.sizes, &mut self.head_sizes]
+        {
             histogram.clear();
         }
     }
@@ -271,18 +250,11 @@ mod tests {
     #[test]
     fn adding_two_tallies_counts_what_one_would_have() {
         let load = Load::to("http://h/").unwrap();
-        let (mut one, mut two, mut whole) =
-            (Tally::new(&load), Tally::new(&load), Tally::new(&load));
+        let (mut one, mut two, mut whole) = (Tally::new(&load), Tally::new(&load), Tally::new(&load));
         for (index, part) in [0, 1, 0, 1, 1].into_iter().enumerate() {
             let failure = (index == 3).then(|| Failure::new(FailureKind::Refused, "no"));
             let at = index as u64 * 100;
-            call(
-                if part == 0 { &mut one } else { &mut two },
-                at,
-                at,
-                at + 7,
-                failure.clone(),
-            );
+            call(if part == 0 { &mut one } else { &mut two }, at, at, at + 7, failure.clone());
             call(&mut whole, at, at, at + 7, failure);
         }
         one.add(&two);
@@ -290,10 +262,7 @@ mod tests {
             (one.ok, one.errors, one.codes, one.failures),
             (whole.ok, whole.errors, whole.codes, whole.failures)
         );
-        assert_eq!(
-            (one.durations.counter.count, one.lag.count(), one.last_done),
-            (5, 5, 407)
-        );
+        assert_eq!((one.durations.counter.count, one.lag.count(), one.last_done), (5, 5, 407));
         two.clear();
         assert_eq!((two.completed(), two.lag.count()), (0, 0));
     }

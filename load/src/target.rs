@@ -29,12 +29,7 @@ pub struct Behaviour {
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self {
-            status: 200,
-            body: "ok\n".to_owned(),
-            delay: Duration::ZERO,
-            requests_per_connection: None,
-        }
+        Self { status: 200, body: "ok\n".to_owned(), delay: Duration::ZERO, requests_per_connection: None }
     }
 }
 
@@ -135,21 +130,12 @@ pub fn serve(address: SocketAddr, behaviour: Behaviour) -> io::Result<Target> {
         status: AtomicU16::new(behaviour.status),
     });
     let (stop, stopped) = watch::channel(false);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let shared = counts.clone();
-    let thread = thread::Builder::new()
-        .name("load-target".to_owned())
-        .spawn(move || {
-            runtime.block_on(accept(listener, Arc::new(behaviour), shared, stopped));
-        })?;
-    Ok(Target {
-        address,
-        counts,
-        stop,
-        thread: Some(thread),
-    })
+    let thread = thread::Builder::new().name("load-target".to_owned()).spawn(move || {
+        runtime.block_on(accept(listener, Arc::new(behaviour), shared, stopped));
+    })?;
+    Ok(Target { address, counts, stop, thread: Some(thread) })
 }
 
 async fn accept(
@@ -199,9 +185,7 @@ async fn answer(stream: &TcpStream, behaviour: &Behaviour, counts: &Counts) -> i
             tokio::time::sleep(behaviour.delay).await;
         }
         served += 1;
-        let last = behaviour
-            .requests_per_connection
-            .is_some_and(|most| served >= most);
+        let last = behaviour.requests_per_connection.is_some_and(|most| served >= most);
         let status = counts.status.load(Ordering::Relaxed);
         let body = &behaviour.body;
         let text = format!(
@@ -241,17 +225,8 @@ fn length(held: &[u8]) -> io::Result<Option<usize>> {
     let mut parsed = httparse::Request::new(&mut lines);
     match parsed.parse(held) {
         Ok(httparse::Status::Complete(end)) => {
-            let body = parsed
-                .headers
-                .iter()
-                .find(|header| header.name.eq_ignore_ascii_case("content-length"));
-            let body = body.and_then(|header| {
-                std::str::from_utf8(header.value)
-                    .ok()?
-                    .trim()
-                    .parse::<usize>()
-                    .ok()
-            });
+            let body = parsed.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+            let body = body.and_then(|header| std::str::from_utf8(header.value).ok()?.trim().parse::<usize>().ok());
             Ok(Some(end.saturating_add(body.unwrap_or(0))))
         }
         Ok(httparse::Status::Partial) if held.len() < MAX_HEAD => Ok(None),
@@ -276,18 +251,9 @@ mod tests {
 
     #[test]
     fn the_length_of_a_request_includes_its_body() {
-        assert_eq!(
-            length(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap(),
-            Some(27)
-        );
-        assert_eq!(
-            length(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab").unwrap(),
-            Some(41)
-        );
+        assert_eq!(length(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap(), Some(27));
+        assert_eq!(length(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab").unwrap(), Some(41));
         assert_eq!(length(b"GET / HT").unwrap(), None);
-        assert_eq!(
-            length(b"\0\0\0").unwrap_err().kind(),
-            io::ErrorKind::InvalidData
-        );
+        assert_eq!(length(b"\0\0\0").unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

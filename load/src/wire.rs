@@ -1,4 +1,4 @@
-//! A connection to the target: TCP or a Unix socket.
+//! A connection to the target: TCP, a Unix socket, or TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,14 +18,17 @@ pub(crate) enum Wire {
     Tcp(TcpStream),
     /// Over a socket file.
     Unix(UnixStream),
+    /// Over TLS on TCP.
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
 impl Wire {
     /// Connects to an address, without delay of small writes.
-    pub(crate) async fn tcp(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self::Tcp(stream))
+        Ok(stream)
     }
 
     /// Connects to a socket file.
@@ -40,15 +43,24 @@ impl Wire {
         let seen = match self {
             Self::Tcp(stream) => stream.try_read(&mut probe),
             Self::Unix(stream) => stream.try_read(&mut probe),
+            // Session tickets may come at any time: they belong to no answer.
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => return true,
         };
         matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Says whether both sides agreed on HTTP/2 while shaking hands.
+    #[cfg(all(feature = "tls", feature = "std-client"))]
+    pub(crate) fn agreed_on_h2(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
     }
 
     /// Reads what is there; 0 bytes mean that the connection ended.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         std::future::poll_fn(|cx| {
             let mut into = ReadBuf::new(buffer);
-            ready!(self.poll_read(cx, &mut into))?;
+            ready!(Pin::new(&mut *self).poll_read(cx, &mut into))?;
             Poll::Ready(Ok(into.filled().len()))
         })
         .await
@@ -57,35 +69,62 @@ impl Wire {
     /// Writes all bytes.
     pub(crate) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let written = std::future::poll_fn(|cx| self.poll_write(cx, bytes)).await?;
+            let written = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_write(cx, bytes)).await?;
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             bytes = &bytes[written..];
+        }
+        // TLS keeps records back until it is flushed.
+        #[cfg(feature = "tls")]
+        if let Self::Tls(stream) = self {
+            std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await?;
         }
         Ok(())
     }
 
     /// Closes the sending half: the other side sees the end of what we say.
     pub(crate) async fn finish(&mut self) -> io::Result<()> {
-        std::future::poll_fn(|cx| match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        })
-        .await
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await
     }
+}
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
+impl AsyncRead for Wire {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, into),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, into),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

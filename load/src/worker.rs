@@ -90,23 +90,13 @@ pub(crate) struct Floor {
 
 impl Floor {
     /// Makes call `iter` of a connection, due at a moment (or at once), and counts it.
-    pub(crate) async fn call(
-        &self,
-        client: &mut Client,
-        connection: usize,
-        iter: u64,
-        due: Option<u64>,
-    ) {
+    pub(crate) async fn call(&self, client: &mut Client, connection: usize, iter: u64, due: Option<u64>) {
         let start = Instant::now();
         let sent = self.clock.at(start);
         self.desk.note_start();
         let outcome = client.call(start).await;
         let done = self.clock.now();
-        let times = Times {
-            due: due.unwrap_or(sent),
-            sent,
-            done,
-        };
+        let times = Times { due: due.unwrap_or(sent), sent, done };
         let phase = self.control.phase_at(times.due);
         self.desk.tally().record(times, phase, &outcome);
         if outcome.is_answered() {
@@ -119,13 +109,7 @@ impl Floor {
     }
 
     fn observe(&self, connection: usize, iter: u64, times: Times, outcome: Outcome) {
-        let Outcome {
-            code,
-            failure,
-            size,
-            retried,
-            ..
-        } = outcome;
+        let Outcome { code, failure, size, retried, .. } = outcome;
         if let Some(access) = &self.observer.access {
             access.record(&self.clock, times, connection, iter, failure.as_ref(), code);
         }
@@ -133,11 +117,7 @@ impl Floor {
             self.observer.tell(|| Event::Replaced { connection });
         }
         if let Some(failure) = failure {
-            self.observer.tell(|| Event::Failed {
-                connection,
-                failure,
-                size,
-            });
+            self.observer.tell(|| Event::Failed { connection, failure, size });
         }
     }
 }
@@ -159,9 +139,7 @@ pub(crate) fn run(setup: Setup, gate: watch::Receiver<Gate>, reports: &Sender<Re
 
 fn prepare() -> Result<(LocalRuntime, OwnedFd), (&'static str, io::Error)> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder
-        .enable_all()
-        .build_local(tokio::runtime::LocalOptions::default());
+    let runtime = builder.enable_all().build_local(tokio::runtime::LocalOptions::default());
     let runtime = runtime.map_err(|error| ("an event loop", error))?;
     let timer = pacer::timer().map_err(|error| ("a timer", error))?;
     Ok((runtime, timer))
@@ -184,15 +162,9 @@ async fn work(
     let mut clients = setup.clients();
     let cold = warm_up(&setup.load, &setup.observer, &mut clients).await;
     let _ = reports.send(Report::Warm(cold));
-    let told = gate
-        .wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort))
-        .await
-        .map(|gate| *gate);
+    let told = gate.wait_for(|gate| matches!(gate, Gate::Go(_) | Gate::Abort)).await.map(|gate| *gate);
     let Ok(Gate::Go(clock)) = told else {
-        return clients
-            .into_iter()
-            .map(|(_, client)| client.into_report())
-            .collect();
+        return clients.into_iter().map(|(_, client)| client.into_report()).collect();
     };
     let Ok(pacer) = Pacer::new(timer, clock, setup.slack()) else {
         return Vec::new();
@@ -238,37 +210,20 @@ impl Setup {
 }
 
 /// Makes one uncounted call on each connection; gives the failure that counts.
-async fn warm_up(
-    load: &Load,
-    observer: &Observer,
-    clients: &mut Vec<(usize, Client)>,
-) -> Option<ColdStart> {
+async fn warm_up(load: &Load, observer: &Observer, clients: &mut Vec<(usize, Client)>) -> Option<ColdStart> {
     let mut cold = None;
     let mut note = |connection: usize, outcome: Outcome| {
         let (answered, code, size) = (outcome.is_answered(), outcome.code, outcome.size);
         let Some(failure) = outcome.failure else {
             return false;
         };
-        observer.tell(|| Event::Failed {
-            connection,
-            failure: failure.clone(),
-            size,
-        });
+        observer.tell(|| Event::Failed { connection, failure: failure.clone(), size });
         // An echo server that is not there yet is no reason to give up, as fortio has it.
         if load.allow_initial_errors || load.url.scheme() == "tcp" {
             return false;
         }
-        let cause = if answered {
-            failure.kind.to_string()
-        } else {
-            format!("{}: {}", failure.kind, failure.detail)
-        };
-        cold = Some(ColdStart {
-            connection,
-            code,
-            size,
-            cause,
-        });
+        let cause = if answered { failure.kind.to_string() } else { format!("{}: {}", failure.kind, failure.detail) };
+        cold = Some(ColdStart { connection, code, size, cause });
         true
     };
     match load.warmup {

@@ -1,9 +1,6 @@
 //! Files that a real fortio 1.75.2 wrote are read and written again, byte for byte.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may fail by it, in its helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail by it, in its helpers too")]
 
 use std::fs;
 use std::path::Path;
@@ -26,9 +23,7 @@ const FILES: [&str; 11] = [
 ];
 
 fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(format!("{name}.json"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.json"));
     fs::read_to_string(path).unwrap()
 }
 
@@ -46,10 +41,8 @@ fn all_percentiles_follow_bit_for_bit_from_the_buckets() {
     let mut seen = 0;
     for name in FILES {
         let document = Document::read(&read(name)).unwrap();
-        let mut histograms: Vec<HistogramData> = vec![
-            document.common.duration_histogram,
-            document.common.errors_duration_histogram,
-        ];
+        let mut histograms: Vec<HistogramData> =
+            vec![document.common.duration_histogram, document.common.errors_duration_histogram];
         if let Part::Http(http) = document.part {
             histograms.push(http.connection_stats);
         }
@@ -69,13 +62,21 @@ fn all_percentiles_follow_bit_for_bit_from_the_buckets() {
 }
 
 #[test]
+fn what_other_producers_write_otherwise_is_read() {
+    let text = read("normal");
+    let null = text.replace("\"Payload\": \"\"", "\"Payload\": null");
+    assert_eq!(Document::read(&null).unwrap().to_text().unwrap(), null, "an older fortio writes no payload as null");
+    let nighthawk = text
+        .replace("\"RequestedQPS\": \"100\"", "\"RequestedQPS\": 100")
+        .replace("\"ActualDuration\": 5031019101", "\"ActualDuration\": 5031019101.0")
+        .replace("\"Count\": 500", "\"Count\": \"500\"");
+    assert_ne!(nighthawk, text);
+    assert_eq!(Document::read(&nighthawk).unwrap().to_text().unwrap(), text);
+}
+
+#[test]
 fn a_file_of_another_kind_of_run_is_refused_by_name() {
     let text = read("tcp").replace("\"TCP\"", "\"GRPC Ping\"");
     let error = Document::read(&text).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("`GRPC Ping` is not one of HTTP, TCP"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("`GRPC Ping` is not one of HTTP, TCP"), "{error}");
 }

@@ -1,18 +1,13 @@
 //! Runs in real time against a server in this process: counts and kinds, never timings.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may fail by it, in its helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail by it, in its helpers too")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use chaos_load::target::{Behaviour, Target, serve};
-use chaos_load::{
-    FailureKind, Kind, Load, LoadError, LoadResult, Model, Rate, Stop, Warmup, start,
-};
+use chaos_load::{FailureKind, Kind, Load, LoadError, LoadResult, Model, Rate, Stop, Warmup, start};
 
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
@@ -27,18 +22,11 @@ fn run(url: &str, change: impl FnOnce(&mut Load)) -> LoadResult {
 }
 
 fn closed_port() -> SocketAddr {
-    TcpListener::bind(SocketAddr::from(LOOPBACK))
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind(SocketAddr::from(LOOPBACK)).unwrap().local_addr().unwrap()
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 #[test]
@@ -49,15 +37,7 @@ fn an_open_run_makes_exactly_the_calls_of_its_schedule() {
         load.stop = Stop::After(Duration::from_secs(1));
     });
     let counts = result.counts;
-    assert_eq!(
-        (
-            counts.scheduled,
-            counts.started,
-            counts.completed,
-            counts.missed
-        ),
-        (300, 300, 300, 0)
-    );
+    assert_eq!((counts.scheduled, counts.started, counts.completed, counts.missed), (300, 300, 300, 0));
     assert_eq!((counts.ok, counts.errors, server.requests()), (300, 0, 300));
     assert_eq!(result.codes.into_iter().collect::<Vec<_>>(), [(200, 300)]);
     assert!(!result.interrupted);
@@ -75,12 +55,7 @@ fn a_stalled_server_shows_in_the_response_time_and_not_in_the_service_time() {
     assert_eq!((result.counts.completed, result.counts.missed), (50, 0));
     assert!(result.saturated);
     let p90 = |kind| result.percentile(kind, 90.0).unwrap();
-    assert!(
-        p90(Kind::Response) > 5 * p90(Kind::Service),
-        "{:?} {:?}",
-        p90(Kind::Response),
-        p90(Kind::Service)
-    );
+    assert!(p90(Kind::Response) > 5 * p90(Kind::Service), "{:?} {:?}", p90(Kind::Response), p90(Kind::Service));
 }
 
 #[test]
@@ -118,11 +93,7 @@ fn an_error_status_is_named_and_costs_the_connection() {
         load.rate = Rate::Max;
         load.stop = Stop::Count(6);
         load.connections = NonZeroUsize::MIN.saturating_add(1);
-        load.model = Model::Fortio {
-            uniform: false,
-            jitter: false,
-            nocatchup: false,
-        };
+        load.model = Model::Fortio { uniform: false, jitter: false, nocatchup: false };
     });
     assert_eq!(result.main_failure().as_deref(), Some("status 503"));
     assert_eq!((result.counts.answered, result.counts.errors), (6, 6));
@@ -138,10 +109,7 @@ fn a_server_that_closes_kept_connections_causes_no_error() {
         load.connections = NonZeroUsize::MIN;
     });
     assert_eq!((result.counts.ok, result.counts.errors), (100, 0));
-    assert_eq!(
-        (result.sockets.as_slice(), server.requests()),
-        ([10].as_slice(), 100)
-    );
+    assert_eq!((result.sockets.as_slice(), server.requests()), ([10].as_slice(), 100));
 }
 
 #[test]
@@ -195,10 +163,7 @@ fn a_pinned_address_is_used_and_no_name_is_looked_up() {
         load.stop = Stop::Count(3);
     });
     assert_eq!((result.counts.ok, server.requests()), (3, 3));
-    assert_eq!(
-        result.addresses.keys().collect::<Vec<_>>(),
-        [&server.address().to_string()]
-    );
+    assert_eq!(result.addresses.keys().collect::<Vec<_>>(), [&server.address().to_string()]);
 }
 
 #[test]
@@ -208,10 +173,7 @@ fn a_redirect_is_an_error_and_is_not_followed() {
         load.rate = Rate::Max;
         load.stop = Stop::Count(2);
     });
-    assert_eq!(
-        (result.main_failure().as_deref(), server.requests()),
-        (Some("status 302"), 2)
-    );
+    assert_eq!((result.main_failure().as_deref(), server.requests()), (Some("status 302"), 2));
 }
 
 #[test]
@@ -219,15 +181,8 @@ fn a_failed_warm_up_keeps_the_run_from_starting() {
     let server = target(Behaviour::new().status(503));
     let result = run(&server.url(), |load| load.warmup = Warmup::Parallel);
     let cold = result.warmup_failure.unwrap();
-    assert_eq!(
-        (cold.code, cold.cause.as_str(), result.counts.started),
-        (503, "status 503", 0)
-    );
-    assert_eq!(
-        server.requests(),
-        4,
-        "every connection warms up before the run is given up"
-    );
+    assert_eq!((cold.code, cold.cause.as_str(), result.counts.started), (503, "status 503", 0));
+    assert_eq!(server.requests(), 4, "every connection warms up before the run is given up");
 }
 
 #[test]
@@ -239,21 +194,11 @@ fn marks_cut_the_latencies_by_phase() {
     let running = start(load).unwrap();
     let result = block_on(async {
         running.first_answer().await;
-        running.mark(
-            "during",
-            std::time::Instant::now() + Duration::from_millis(100),
-        );
-        running.mark(
-            "after",
-            std::time::Instant::now() + Duration::from_millis(300),
-        );
+        running.mark("during", std::time::Instant::now() + Duration::from_millis(100));
+        running.mark("after", std::time::Instant::now() + Duration::from_millis(300));
         running.wait().await
     });
-    let names: Vec<_> = result
-        .phases
-        .iter()
-        .map(|phase| phase.name.as_str())
-        .collect();
+    let names: Vec<_> = result.phases.iter().map(|phase| phase.name.as_str()).collect();
     assert_eq!(names, ["before", "during", "after"]);
     assert!(result.phases.iter().all(|phase| phase.ok > 0));
     assert_eq!(result.phases.iter().map(|phase| phase.ok).sum::<u64>(), 100);
@@ -262,7 +207,5 @@ fn marks_cut_the_latencies_by_phase() {
 #[test]
 fn an_unknown_host_is_refused_before_the_run() {
     let load = Load::to("http://no-such-host.invalid/").unwrap();
-    assert!(
-        matches!(start(load).unwrap_err(), LoadError::NoAddress { host, .. } if host == "no-such-host.invalid")
-    );
+    assert!(matches!(start(load).unwrap_err(), LoadError::NoAddress { host, .. } if host == "no-such-host.invalid"));
 }

@@ -267,7 +267,7 @@ impl Runner {
         let recovered = recover_async(&state, &clock).await?;
         let run_id = run_id(&clock);
         let journal = Journal::create(&state, &run_id, &self.set.executable)?;
-        let seed = self.set.seed.or(task.seed).unwrap_or_else(|| nanos(&clock));
+        let seed = self.set.seed.or(task.seed).unwrap_or_else(|| seed_of(&clock));
         let shared = Arc::new(Run {
             checks: std::mem::take(&mut task.checks),
             verifier: self.set.verifier.clone(),
@@ -335,9 +335,11 @@ impl Runner {
     }
 }
 
-fn nanos(clock: &Arc<dyn Clock>) -> u64 {
+/// A seed that a document can hold: JSON counts whole numbers exactly up to 2^53 - 1.
+fn seed_of(clock: &Arc<dyn Clock>) -> u64 {
+    const EXACT: u128 = (1 << 53) - 1;
     let nanos = clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    u64::try_from(nanos & u128::from(u64::MAX)).unwrap_or_default()
+    u64::try_from(nanos & EXACT).unwrap_or_default()
 }
 
 /// Sorts by time and is unique on this machine: Unix milliseconds, process id, and a count within the process.

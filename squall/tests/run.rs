@@ -184,36 +184,6 @@ fn signals_undo_and_report_and_a_second_one_changes_nothing() {
 }
 
 #[test]
-fn what_a_killed_run_leaves_is_undone_by_recover_once() {
-    let (place, sleeper) = (place(), Sleeper::start());
-    let run = Background::pause(&place, &sleeper);
-    let beside = squall(&place, &["recover"]);
-    assert_eq!((beside.status.code(), sleeper.is_stopped()), (Some(0), true), "a live run is left alone");
-    run.signal("KILL");
-    run.end();
-    assert!(sleeper.is_stopped());
-
-    let first = squall(&place, &["recover"]);
-    let out = String::from_utf8_lossy(&first.stdout);
-    assert_eq!((first.status.code(), sleeper.is_stopped()), (Some(0), false), "{out}");
-    assert!(out.contains(&sleeper.pid()), "{out}");
-    let second = squall(&place, &["recover"]);
-    assert_eq!(String::from_utf8_lossy(&second.stdout), "nothing to undo\n");
-}
-
-#[test]
-fn what_a_killed_run_leaves_is_undone_by_the_next_run() {
-    let (place, sleeper, other) = (place(), Sleeper::start(), Sleeper::start());
-    let run = Background::pause(&place, &sleeper);
-    run.signal("KILL");
-    run.end();
-    let pid = format!("pid={}", other.pid());
-    let (report, code) =
-        report(&squall(&place, &["inject", "pause_process", &pid, "--for", "100ms", "--format", "json"]));
-    assert_eq!((code, sleeper.is_stopped()), (0, false));
-    assert_eq!(report["recovered"]["undone"].as_array().unwrap().len(), 1, "{report:#}");
-}
-#[test]
 fn junit_has_one_case_an_entry() {
     let (place, sleeper) = (place(), Sleeper::start());
     let pid = format!("pid={}", sleeper.pid());

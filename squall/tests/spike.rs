@@ -4,12 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use squall::chaos_load::target::{Behaviour, serve};
-use tempfile::TempDir;
 
 #[path = "support/shell.rs"]
 mod shell;
@@ -41,18 +38,6 @@ fn a_task_file_with_placeholders_runs_to_held_and_keeps_the_classic_fields() {
     assert!(entry["error"].is_null(), "{entry:#}");
     assert!(target.requests() >= 50, "{}", target.requests());
     assert_eq!(journals(&place), 0);
-}
-
-#[test]
-fn a_service_that_is_down_is_inconclusive_and_the_error_names_the_cause() {
-    let place = place();
-    let address = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-    let file = write(&place, "task.json", &spike(&format!("http://{address}/"), "serves"));
-    let (report, code) = report(&squall(&place, &["run", &file, "--format", "json"]));
-    let entry = &report["entries"][0];
-    assert_eq!((code, &report["verdict"], &entry["success"]), (2, &json!("inconclusive"), &json!(false)));
-    let error = entry["error"].as_str().unwrap();
-    assert!(error.contains("load did not reach the workload"), "{error}");
 }
 
 #[test]
@@ -114,72 +99,4 @@ fn a_fault_with_an_end_of_its_own_can_not_be_held() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(64), "{err}");
     assert!(err.contains("its own end"), "{err}");
-}
-
-/// nginx of the system's packages, on a free port of loopback.
-struct Nginx {
-    child: Child,
-    url: String,
-    _place: TempDir,
-}
-
-impl Nginx {
-    fn start() -> Option<Self> {
-        let program = ["/usr/sbin/nginx", "/usr/bin/nginx"].into_iter().find(|path| Path::new(path).exists())?;
-        let place = place();
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let folder = place.path().display();
-        let config = format!(
-            "daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n\
-             events {{ worker_connections 256; }}\n\
-             http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;\n\
-             fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n\
-             server {{ listen 127.0.0.1:{port}; location / {{ return 200 \"ok\\n\"; }} }} }}\n"
-        );
-        fs::write(place.path().join("nginx.conf"), config).unwrap();
-        let mut child = Command::new(program);
-        child.arg("-p").arg(place.path()).args(["-c", "nginx.conf", "-e", "error.log"]).stderr(Stdio::null());
-        let child = child.spawn().unwrap();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            std::thread::yield_now();
-        }
-        Some(Self { child, url: format!("http://127.0.0.1:{port}/"), _place: place })
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // SIGQUIT would wait for connections; the master takes its worker along on SIGTERM.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn three_hundred_requests_a_second_reach_nginx_within_half_a_percent() {
-    let Some(nginx) = Nginx::start() else {
-        println!("skipped: needs nginx");
-        return;
-    };
-    let (place, url) = (place(), nginx.url.clone());
-    let task = json!({
-        "chaos_spec": [{
-            "trigger": {"type": "time", "delay_seconds": 0},
-            "action": {"type": "generate_load",
-                       "target": {"service_url": "{{URL}}", "qps": 300, "duration": "10s", "concurrency": 4}},
-            "verify": "serves",
-        }],
-        "verification_spec": [{"name": "serves", "check": {"type": "http", "url": "{{URL}}"}}],
-    });
-    let file = write(&place, "task.json", &task);
-    let (told, code) = report(&squall(&place, &["run", &file, "--var", &format!("URL={url}"), "--format", "json"]));
-    assert_eq!((code, &told["verdict"]), (0, &json!("held")), "{told:#}");
-    let load = &told["entries"][0]["load"];
-    let reached = load["ActualQPS"].as_f64().unwrap_or_else(|| panic!("{load:#}"));
-    assert!((reached - 300.0).abs() <= 1.5, "{reached}");
-
-    drop(nginx);
-    let (told, code) = report(&squall(&place, &["run", &file, "--var", &format!("URL={url}"), "--format", "json"]));
-    let entry = &told["entries"][0];
-    assert_eq!((code, &entry["success"], &entry["verdict"]), (2, &json!(false), &json!("inconclusive")), "{entry:#}");
 }

@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
     ("xtask", &[]),
     ("chaos-examples", &["squall"]),
-    // The system under test in the examples: it has fail points and knows nothing of Squall.
+    // A system under test: it knows nothing of us but the fail points that are linked into it.
     ("chaos-mini-cluster", &["chaos-failpoints"]),
     // A plug-in needs the contract, and `squall` for its own binary.
     ("chaos-plugin-example", &["chaos-core", "squall"]),
@@ -82,6 +82,7 @@ const TREES: &[(&[&str], &[&[&str]])] = &[
     (&["-p", "chaos-schema"], &[HTTP, MODELS]),
     (&["-p", "chaos-runner"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-load"], &[MODELS, YAML]),
+    (&["-p", "chaos-failpoints"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-faults", "--no-default-features"], &[HTTP, MODELS]),
     (&["-p", "squall", "--no-default-features"], &[HTTP, MODELS]),
 ];

@@ -38,12 +38,7 @@ impl FastClient {
     pub(crate) fn new(destination: Arc<Destination>, index: usize) -> Self {
         Self {
             alarm: None,
-            line: Line {
-                wire: None,
-                buffer: Vec::new(),
-                left: 0,
-                seen: 0,
-            },
+            line: Line { wire: None, buffer: Vec::new(), left: 0, seen: 0 },
             scratch: Vec::new(),
             random: Random::new(destination.seed, index as u64),
             report: destination.report(index),
@@ -58,14 +53,7 @@ impl FastClient {
     /// Makes one call. A kept connection that turns out dead before any byte of
     /// an answer is replaced once, inside the same call and its deadline.
     pub(crate) async fn call(&mut self, sent: Instant) -> Outcome {
-        let Self {
-            destination,
-            alarm,
-            line,
-            scratch,
-            random,
-            report,
-        } = self;
+        let Self { destination, alarm, line, scratch, random, report } = self;
         let deadline = sent + destination.timeout;
         let alarm = alarm.get_or_insert_with(|| Alarm::new(deadline));
         alarm.set(deadline);
@@ -88,10 +76,7 @@ impl FastClient {
             result
         } else {
             report.abandoned(since(sent));
-            Err(Failure::new(
-                FailureKind::Timeout,
-                "no complete answer in time",
-            ))
+            Err(Failure::new(FailureKind::Timeout, "no complete answer in time"))
         };
         let mut outcome = result.unwrap_or_else(|failure| {
             line.wire = None;
@@ -139,9 +124,7 @@ impl Line {
     }
 
     async fn answer(&mut self, bodiless: bool) -> Result<Outcome, Failure> {
-        let Self {
-            wire, buffer, seen, ..
-        } = self;
+        let Self { wire, buffer, seen, .. } = self;
         let Some(wire) = wire.as_mut() else {
             return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
         };
@@ -153,10 +136,7 @@ impl Line {
         loop {
             if filled == buffer.len() {
                 if filled >= MAX_BUFFER {
-                    return Err(Failure::new(
-                        FailureKind::HeadTooLarge,
-                        "the head of the answer has no end",
-                    ));
+                    return Err(Failure::new(FailureKind::HeadTooLarge, "the head of the answer has no end"));
                 }
                 buffer.resize(filled * 2, 0);
             }
@@ -164,10 +144,9 @@ impl Line {
             if read == 0 {
                 return match framing.end_of_stream() {
                     Ok(()) => Ok(outcome(&framing, *seen, 0)),
-                    Err(_) if *seen == 0 => Err(Failure::new(
-                        FailureKind::Closed,
-                        "the connection ended before an answer",
-                    )),
+                    Err(_) if *seen == 0 => {
+                        Err(Failure::new(FailureKind::Closed, "the connection ended before an answer"))
+                    }
                     Err(malformed) => Err(malformed.into()),
                 };
             }
@@ -201,12 +180,8 @@ impl Line {
 /// and its head is not measured, both as fortio has it.
 fn outcome(framing: &Framing, seen: u64, stray: u64) -> Outcome {
     let ok = is_ok(framing.status);
-    let failure = (!ok).then(|| {
-        Failure::new(
-            FailureKind::Status(framing.status),
-            format!("HTTP status {}", framing.status),
-        )
-    });
+    let failure =
+        (!ok).then(|| Failure::new(FailureKind::Status(framing.status), format!("HTTP status {}", framing.status)));
     Outcome {
         code: i32::from(framing.status),
         failure,

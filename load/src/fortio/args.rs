@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::LoadError;
 use crate::plan::{Load, Model, Rate, Stop, Warmup};
 
 use super::flags::{self, Given, Use};
+use super::refusal::FortioArgError;
 use super::values;
 
 /// Largest body that `-payload-size` makes unless `-maxpayloadsizekb` says otherwise.
@@ -17,121 +17,9 @@ const MAX_PAYLOAD_KB: i64 = 256;
 /// Timeout where none, or none above zero, is given.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why a command line is not run; [`FortioArgError::exit_code`] tells how fortio ends.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FortioArgError {
-    /// There is no command.
-    #[error("Missing command argument")]
-    NoCommand,
-    /// The command is none of fortio's.
-    #[error("Error: unknown command \"{name}\"")]
-    UnknownCommand {
-        /// Its name.
-        name: String,
-    },
-    /// The command, flag or target is one that only a real fortio serves.
-    #[error(
-        "`{what}` needs a real fortio: this engine only makes load (`load`) over http, https and tcp"
-    )]
-    NotServed {
-        /// What was asked for.
-        what: String,
-    },
-    /// Help was asked for.
-    #[error("usage: fortio load [flags] URL")]
-    Help,
-    /// A flag is not known.
-    #[error("flag provided but not defined: -{name}")]
-    UnknownFlag {
-        /// Its name.
-        name: String,
-    },
-    /// A word starts with dashes and is no flag.
-    #[error("bad flag syntax: {word}")]
-    BadSyntax {
-        /// The word.
-        word: String,
-    },
-    /// A flag has no value.
-    #[error("flag needs an argument: -{name}")]
-    MissingValue {
-        /// Its name.
-        name: &'static str,
-    },
-    /// The value of a flag cannot be read.
-    #[error("invalid value \"{value}\" for flag -{name}: {reason}")]
-    BadValue {
-        /// The flag.
-        name: &'static str,
-        /// Its value.
-        value: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The value of a boolean flag is none.
-    #[error("invalid boolean value \"{value}\" for -{name}: parse error")]
-    BadBool {
-        /// The flag.
-        name: &'static str,
-        /// Its value.
-        value: String,
-    },
-    /// There is no target.
-    #[error("Error: fortio load/curl needs a URL or destination")]
-    NoTarget,
-    /// There is more than a target.
-    #[error("At most 1 argument expected, got {count}{}", if *.flag_behind { "; flags end at the URL, so put them before it" } else { "" })]
-    ExtraWords {
-        /// Words from the target on.
-        count: usize,
-        /// One of them is a flag.
-        flag_behind: bool,
-    },
-    /// The list of percentiles cannot be read.
-    #[error("Unable to extract percentiles from -p: {reason}")]
-    BadPercentiles {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// `-calc-qps` lacks what it divides.
-    #[error("Error: can't use `-calc-qps` without also specifying `-n` and `-t`")]
-    CalcQps,
-    /// The plan cannot be run.
-    #[error("Aborting because of {0}")]
-    Plan(LoadError),
-    /// A file that a flag names cannot be read.
-    #[error("Unable to read {path}: {source}")]
-    File {
-        /// Its path.
-        path: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-}
-
-impl FortioArgError {
-    /// Gives the exit code with which fortio ends: 2 for what Go's flag parser
-    /// refuses, 0 for help, 1 for the rest.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Help => 0,
-            Self::UnknownFlag { .. }
-            | Self::BadSyntax { .. }
-            | Self::MissingValue { .. }
-            | Self::BadValue { .. }
-            | Self::BadBool { .. } => 2,
-            _ => 1,
-        }
-    }
-}
-
 /// How much is written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(
-    missing_docs,
-    reason = "the names are fortio's own levels and say all there is"
-)]
+#[expect(missing_docs, reason = "the names are fortio's own levels and say all there is")]
 pub enum LogLevel {
     Debug,
     Verbose,
@@ -198,16 +86,12 @@ pub fn parse(argv: &[String]) -> Result<FortioCommand, FortioArgError> {
     match command.as_str() {
         "load" => {}
         "help" => return Err(FortioArgError::Help),
-        "server" | "curl" | "report" | "redirect" | "nc" | "tcp-echo" | "udp-echo" | "proxies"
-        | "grpcping" | "script" | "version" | "buildinfo" => {
-            return Err(FortioArgError::NotServed {
-                what: command.clone(),
-            });
+        "server" | "curl" | "report" | "redirect" | "nc" | "tcp-echo" | "udp-echo" | "proxies" | "grpcping"
+        | "script" | "version" | "buildinfo" => {
+            return Err(FortioArgError::NotServed { what: command.clone() });
         }
         _ => {
-            return Err(FortioArgError::UnknownCommand {
-                name: command.clone(),
-            });
+            return Err(FortioArgError::UnknownCommand { name: command.clone() });
         }
     }
     let (given, rest) = flags::split(rest)?;
@@ -217,20 +101,14 @@ pub fn parse(argv: &[String]) -> Result<FortioCommand, FortioArgError> {
         [target] => target,
         more => {
             let flag_behind = more[1..].iter().any(|word| flags::is_flag(word));
-            return Err(FortioArgError::ExtraWords {
-                count: more.len(),
-                flag_behind,
-            });
+            return Err(FortioArgError::ExtraWords { count: more.len(), flag_behind });
         }
     };
     draft.finish(target)
 }
 
 /// The values of the flags, before the target is known.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each one is a flag of fortio's, independent of the rest"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each one is a flag of fortio's, independent of the rest")]
 struct Draft {
     command: FortioCommand,
     duration: Option<Duration>,
@@ -261,16 +139,11 @@ impl Draft {
                 Use::Obeyed => draft.set(flag)?,
                 Use::Silent => {}
                 Use::Ignored => {
-                    draft
-                        .command
-                        .warnings
-                        .push(format!("flag -{} has no effect on a load run", flag.name));
+                    draft.command.warnings.push(format!("flag -{} has no effect on a load run", flag.name));
                 }
                 Use::Refused if flag.value == "false" => {}
                 Use::Refused => {
-                    return Err(FortioArgError::NotServed {
-                        what: format!("-{}", flag.name),
-                    });
+                    return Err(FortioArgError::NotServed { what: format!("-{}", flag.name) });
                 }
             }
         }
@@ -299,10 +172,7 @@ impl Draft {
             duration_given: false,
             calc_qps: false,
             percentiles: "50,75,90,99,99.9".to_owned(),
-            payload: Payload {
-                most_kb: MAX_PAYLOAD_KB,
-                ..Payload::default()
-            },
+            payload: Payload { most_kb: MAX_PAYLOAD_KB, ..Payload::default() },
             uniform: false,
             jitter: false,
             nocatchup: false,
@@ -313,11 +183,7 @@ impl Draft {
     fn set(&mut self, flag: &Given) -> Result<(), FortioArgError> {
         let (name, value) = (flag.name, flag.value.as_str());
         let on = value == "true";
-        let bad = |reason: String| FortioArgError::BadValue {
-            name,
-            value: value.to_owned(),
-            reason,
-        };
+        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
         let load = &mut self.command.load;
         match name {
             "h" | "help" => return Err(FortioArgError::Help),
@@ -342,9 +208,7 @@ impl Draft {
             "nocatchup" => self.nocatchup = on,
             "timeout" => {
                 let timeout = values::duration(value).map_err(bad)?;
-                load.timeout = timeout
-                    .filter(|timeout| !timeout.is_zero())
-                    .unwrap_or(TIMEOUT);
+                load.timeout = timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT);
             }
             "H" => load.headers.push(header(value).map_err(bad)?),
             "X" => load.method = (!value.is_empty()).then(|| value.to_owned()),
@@ -365,11 +229,7 @@ impl Draft {
     fn set_output(&mut self, flag: &Given) -> Result<(), FortioArgError> {
         let (name, value) = (flag.name, flag.value.as_str());
         let on = value == "true";
-        let bad = |reason: String| FortioArgError::BadValue {
-            name,
-            value: value.to_owned(),
-            reason,
-        };
+        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
         let command = &mut self.command;
         match name {
             "sequential-warmup" if on => command.load.warmup = Warmup::Sequential,
@@ -380,9 +240,9 @@ impl Draft {
                 Some((user, password)) => {
                     command.load.user = Some((user.to_owned(), password.to_owned()));
                 }
-                None => command.warnings.push(
-                    "-user has no colon between name and password; it is not sent".to_owned(),
-                ),
+                None => {
+                    command.warnings.push("-user has no colon between name and password; it is not sent".to_owned());
+                }
             },
             "log-errors" => {
                 command.log_errors = on;
@@ -397,9 +257,8 @@ impl Draft {
             }
             "runid" => command.load.reporting.run_id = values::integer(value).map_err(bad)?,
             "gomaxprocs" => {
-                if let Some(procs) = usize::try_from(values::integer(value).map_err(bad)?)
-                    .ok()
-                    .and_then(NonZeroUsize::new)
+                if let Some(procs) =
+                    usize::try_from(values::integer(value).map_err(bad)?).ok().and_then(NonZeroUsize::new)
                 {
                     command.procs = procs.get();
                     command.load.threads = Some(procs);
@@ -409,18 +268,13 @@ impl Draft {
                 if let Some(level) = level(value).map_err(bad)? {
                     command.level = level;
                 } else {
-                    command
-                        .warnings
-                        .push("SetLogLevel called with level 6 higher than Critical!".to_owned());
+                    command.warnings.push("SetLogLevel called with level 6 higher than Critical!".to_owned());
                 }
             }
             "quiet" if on => command.level = LogLevel::Error,
             "access-log-file" => {
                 let influx = command.access_log.as_ref().is_some_and(|log| log.influx);
-                command.access_log = Some(AccessLogArgs {
-                    path: value.to_owned(),
-                    influx,
-                });
+                command.access_log = Some(AccessLogArgs { path: value.to_owned(), influx });
             }
             "access-log-format" => {
                 let influx = match value.to_ascii_lowercase().as_str() {
@@ -428,11 +282,7 @@ impl Draft {
                     "influx" => true,
                     _ => return Err(bad("it should be `json` or `influx`".to_owned())),
                 };
-                let path = command
-                    .access_log
-                    .take()
-                    .map(|log| log.path)
-                    .unwrap_or_default();
+                let path = command.access_log.take().map(|log| log.path).unwrap_or_default();
                 command.access_log = Some(AccessLogArgs { path, influx });
             }
             _ => self.set_transport(flag),
@@ -458,37 +308,28 @@ impl Draft {
             "cacert" => transport.ca_cert = path(),
             "cert" => transport.cert = path(),
             "key" => transport.key = path(),
-            // The rest says how names are looked up, which is done once here.
-            _ => {}
+            _ => debug_assert!(false, "every flag that is obeyed has a place here: {name}"),
         }
     }
 
     fn finish(self, target: &str) -> Result<FortioCommand, FortioArgError> {
         let Self { mut command, .. } = self;
         if target.starts_with("udp://") {
-            return Err(FortioArgError::NotServed {
-                what: "udp://".to_owned(),
-            });
+            return Err(FortioArgError::NotServed { what: "udp://".to_owned() });
         }
         let url = if target.contains("://") {
             target.to_owned()
         } else {
-            command
-                .warnings
-                .push(format!("Assuming http:// on missing scheme for '{target}'"));
+            command.warnings.push(format!("Assuming http:// on missing scheme for '{target}'"));
             format!("http://{target}")
         };
         let parsed = Load::to(&url).map_err(FortioArgError::Plan)?;
-        command.target = if parsed.user.is_some() {
-            without_user(target)
-        } else {
-            target.to_owned()
-        };
+        command.target = if parsed.user.is_some() { without_user(target) } else { target.to_owned() };
         let load = &mut command.load;
         load.url = parsed.url;
         load.user = load.user.take().or(parsed.user);
-        load.reporting.percentiles = values::percentiles(&self.percentiles)
-            .map_err(|reason| FortioArgError::BadPercentiles { reason })?;
+        load.reporting.percentiles =
+            values::percentiles(&self.percentiles).map_err(|reason| FortioArgError::BadPercentiles { reason })?;
         let exactly = u64::try_from(command.exactly).unwrap_or(0);
         if self.calc_qps {
             match self.duration {
@@ -499,21 +340,13 @@ impl Draft {
                 _ => return Err(FortioArgError::CalcQps),
             }
         }
-        load.rate = if command.qps > 0.0 {
-            Rate::Qps(command.qps)
-        } else {
-            Rate::Max
-        };
+        load.rate = if command.qps > 0.0 { Rate::Qps(command.qps) } else { Rate::Max };
         load.stop = match (exactly, self.duration) {
             (0, Some(duration)) => Stop::After(duration),
             (0, None) => Stop::Never,
             (calls, _) => Stop::Count(calls),
         };
-        load.model = Model::Fortio {
-            uniform: self.uniform,
-            jitter: self.jitter,
-            nocatchup: self.nocatchup,
-        };
+        load.model = Model::Fortio { uniform: self.uniform, jitter: self.jitter, nocatchup: self.nocatchup };
         if exactly > 0 {
             load.warmup = Warmup::None;
         } else if load.warmup == Warmup::None {
@@ -525,11 +358,7 @@ impl Draft {
             let port = load.url.port_or_known_default().unwrap_or(80);
             load.resolve = vec![pin(pinned, port)?];
         }
-        if command
-            .access_log
-            .as_ref()
-            .is_some_and(|log| log.path.is_empty())
-        {
+        if command.access_log.as_ref().is_some_and(|log| log.path.is_empty()) {
             command.access_log = None;
         }
         command.load.check().map_err(FortioArgError::Plan)?;
@@ -547,28 +376,19 @@ impl Payload {
         }
         let most = self.most_kb.saturating_mul(1024).max(0);
         if self.size > most {
-            warnings.push(format!(
-                "Requested payload size {} capped to {most} (see -maxpayloadsizekb)",
-                self.size
-            ));
+            warnings.push(format!("Requested payload size {} capped to {most} (see -maxpayloadsizekb)", self.size));
         }
         let size = usize::try_from(self.size.min(most)).unwrap_or(0);
         let mut random = crate::random::Random::new(0, size as u64);
         // Letters and digits only: the bytes go into the result file too.
-        let letter = |_| {
-            b"abcdefghijklmnopqrstuvwxyz012345"[usize::try_from(random.next() % 32).unwrap_or(0)]
-        };
+        let letter = |_| b"abcdefghijklmnopqrstuvwxyz012345"[usize::try_from(random.next() % 32).unwrap_or(0)];
         Ok((0..size).map(letter).collect())
     }
 }
 
 /// fortio takes 0 for its default of 4, and one connection for less.
 fn connections_of(given: i64) -> NonZeroUsize {
-    let count = if given == 0 {
-        4
-    } else {
-        usize::try_from(given).unwrap_or(1)
-    };
+    let count = if given == 0 { 4 } else { usize::try_from(given).unwrap_or(1) };
     NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -578,9 +398,7 @@ fn status(given: i64) -> Option<i32> {
 
 fn header(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once(':') else {
-        return Err(format!(
-            "invalid extra header '{text}', expecting Key: Value"
-        ));
+        return Err(format!("invalid extra header '{text}', expecting Key: Value"));
     };
     let (name, value) = (name.trim(), value.trim());
     if !crate::request::is_header(name, value) {
@@ -602,39 +420,110 @@ fn level(text: &str) -> Result<Option<LogLevel>, String> {
         "critical" => LogLevel::Critical,
         "fatal" => return Ok(None),
         _ => {
-            return Err(format!(
-                "\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"
-            ));
+            return Err(format!("\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"));
         }
     }))
 }
 
 /// A target without the credentials that stand before its host.
 fn without_user(target: &str) -> String {
-    let (scheme, rest) = target
-        .split_once("://")
-        .map_or(("", target), |(scheme, rest)| (scheme, rest));
+    let (scheme, rest) = target.split_once("://").map_or(("", target), |(scheme, rest)| (scheme, rest));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let host = rest[..end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
-    if scheme.is_empty() {
-        host.to_owned()
-    } else {
-        format!("{scheme}://{host}")
-    }
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
 }
 
 fn pin(text: &str, port: u16) -> Result<SocketAddr, FortioArgError> {
-    if let Ok(address) = text
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>()
-    {
+    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Ok(SocketAddr::new(address, port));
     }
     let reason = "give an address such as 127.0.0.1".to_owned();
-    Err(FortioArgError::BadValue {
-        name: "resolve",
-        value: text.to_owned(),
-        reason,
-    })
+    Err(FortioArgError::BadValue { name: "resolve", value: text.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fortio::flags::{Takes, obeyed};
+
+    fn command(line: &str) -> FortioCommand {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&words).unwrap()
+    }
+
+    #[test]
+    fn every_flag_that_is_obeyed_changes_the_command() {
+        let plain = format!("{:?}", command("load http://h/"));
+        // Values that differ from the defaults, where 1 would not do.
+        let values = [
+            ("H", "a:b"),
+            ("t", "7s"),
+            ("timeout", "7s"),
+            ("offset", "7s"),
+            ("loglevel", "debug"),
+            ("user", "a:b"),
+            ("resolve", "127.0.0.1"),
+            ("p", "42"),
+            ("access-log-format", "influx"),
+            ("payload-file", "/dev/null"),
+            ("keepalive", "false"),
+            ("log-errors", "false"),
+            ("r", "0.5"),
+            ("connection-reuse", "2:3"),
+        ];
+        for (name, takes) in obeyed() {
+            let default = if takes == Takes::Bool { "true" } else { "1" };
+            let value = values.iter().find(|(known, _)| *known == name).map_or(default, |(_, value)| value);
+            let line = match name {
+                "h" | "help" => continue,
+                "calc-qps" => "load -n 30 -calc-qps http://h/".to_owned(),
+                "access-log-format" => "load -access-log-file f -access-log-format influx http://h/".to_owned(),
+                "maxpayloadsizekb" => "load -payload-size 2000 -maxpayloadsizekb 1 http://h/".to_owned(),
+                "payload-file" => "load -payload-file /proc/self/comm http://h/".to_owned(),
+                _ => format!("load -{name}={value} http://h/"),
+            };
+            assert_ne!(format!("{:?}", command(&line)), plain, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_becomes_the_plan_that_it_asks_for() {
+        let load =
+            command("load -qps 300 -c 4 -t 1m30s -uniform -nocatchup -timeout 200ms -H A:b -user u:p h:81/x").load;
+        assert_eq!(
+            (load.rate, load.connections.get(), load.stop),
+            (Rate::Qps(300.0), 4, Stop::After(Duration::from_secs(90)))
+        );
+        assert_eq!(load.model, Model::Fortio { uniform: true, jitter: false, nocatchup: true });
+        assert_eq!(
+            (load.url.as_str(), load.timeout, load.warmup),
+            ("http://h:81/x", Duration::from_millis(200), Warmup::Parallel)
+        );
+        assert_eq!(
+            (load.headers, load.user),
+            (vec![("A".to_owned(), "b".to_owned())], Some(("u".to_owned(), "p".to_owned())))
+        );
+        let load = command("load -n 30 -t 10s -calc-qps http://h/").load;
+        assert_eq!((load.rate, load.stop, load.warmup), (Rate::Qps(3.0), Stop::Count(30), Warmup::None));
+        assert_eq!(command("load -t 0 -qps -1 http://h/").load.stop, Stop::Never);
+        assert_eq!(command("load -c 0 -timeout 0 http://h/").load.connections.get(), 4);
+        assert_eq!(command("fortio load -quiet http://h/").level, LogLevel::Error);
+    }
+
+    #[test]
+    fn a_file_beats_a_size_and_a_size_beats_a_text() {
+        let body = |line: &str| command(&format!("load {line} http://h/")).load.body;
+        assert_eq!(body("-payload abc"), b"abc");
+        assert_eq!(body("-payload abc -payload-size 10").len(), 10);
+        assert_eq!(body("-payload-size 300000").len(), 262_144);
+        assert_eq!(body("-payload abc -payload-file /dev/null"), b"");
+    }
+
+    #[test]
+    fn a_target_is_shown_without_its_credentials() {
+        for (target, shown) in [("http://a:b@h/p@q", "http://h/p@q"), ("a:b@h", "h"), ("http://h/a@b", "http://h/a@b")]
+        {
+            assert_eq!(command(&format!("load {target}")).target, shown);
+        }
+    }
 }

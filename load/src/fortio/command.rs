@@ -4,18 +4,20 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::observer::{AccessLog, Observer};
 use crate::plan::Warmup;
 use crate::result::{LoadResult, WarmupFailure};
 use crate::running::{Canceller, start_observed};
 
-use super::args::{FortioArgError, FortioCommand, parse};
+use super::args::{FortioCommand, parse};
 use super::document::Document;
 use super::events;
 use super::log::{Level, Log};
+use super::refusal::FortioArgError;
 use super::text;
 
 /// Exit code of a process that SIGINT ended.
@@ -23,6 +25,9 @@ const KILLED_BY_INTERRUPT: u8 = 130;
 
 /// Events that may wait to be written; more than that are counted and left out.
 const EVENTS: usize = 4096;
+
+/// Time between two looks at whether a second interrupt has come.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Asks a command to stop, from another thread: once for a partial result, as
 /// SIGINT does for fortio; twice to give up.
@@ -44,23 +49,13 @@ impl Interrupt {
     /// Asks the command to stop.
     pub fn trigger(&self) {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
-        if let Some(running) = self
-            .0
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-        {
+        if let Some(running) = self.0.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             running.cancel();
         }
     }
 
     fn attach(&self, running: Canceller) {
-        let mut slot = self
-            .0
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
         if self.0.asked.load(Ordering::SeqCst) > 0 {
             running.cancel();
         }
@@ -71,17 +66,12 @@ impl Interrupt {
 /// Runs the words after `fortio`, with SIGINT giving a partial result, and
 /// gives the exit code. It blocks for the length of the run; result files go
 /// where the flags say, `-json -` to `stdout`, all text to `stderr`.
-pub fn run(
-    argv: &[String],
-    stdout: &mut (dyn Write + Send),
-    stderr: &mut (dyn Write + Send),
-) -> u8 {
+pub fn run(argv: &[String], stdout: &mut (dyn Write + Send), stderr: &mut (dyn Write + Send)) -> u8 {
     let interrupt = Interrupt::new();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let listener = interrupt.clone();
-    let listening = std::thread::Builder::new()
-        .name("load-signal".to_owned())
-        .spawn(move || listen(&listener, stopped));
+    let listening =
+        std::thread::Builder::new().name("load-signal".to_owned()).spawn(move || listen(&listener, stopped));
     let code = run_with(argv, stdout, stderr, &interrupt);
     drop(stop);
     if let Ok(listening) = listening {
@@ -93,16 +83,11 @@ pub fn run(
 
 /// Turns signals into triggers until the run is over. A second SIGINT ends the process.
 fn listen(interrupt: &Interrupt, mut stopped: tokio::sync::oneshot::Receiver<()>) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    else {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;
     };
     runtime.block_on(async {
-        let Ok(mut signals) =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
-        else {
+        let Ok(mut signals) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()) else {
             return;
         };
         loop {
@@ -158,11 +143,7 @@ fn execute(
         }
     };
     let (events, told) = sync_channel(EVENTS);
-    let observer = Observer {
-        events: Some(events),
-        access: access.clone(),
-        ..Observer::default()
-    };
+    let observer = Observer { events: Some(events), access: access.clone(), ..Observer::default() };
     let lost = observer.lost.clone();
     let running = match start_observed(command.load.clone(), &observer) {
         Ok(running) => running,
@@ -173,11 +154,15 @@ fn execute(
     };
     drop(observer);
     interrupt.attach(running.canceller());
-    for event in told {
+    loop {
+        match told.recv_timeout(LOOK) {
+            Ok(event) => events::tell(log, command, &access_info, &event)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
         if interrupt.0.asked.load(Ordering::SeqCst) > 1 {
             return Ok(KILLED_BY_INTERRUPT);
         }
-        events::tell(log, command, &access_info, &event)?;
     }
     let Some(result) = wait(running) else {
         return Ok(1);
@@ -187,11 +172,9 @@ fn execute(
     }
     match lost.load(Ordering::Relaxed) {
         0 => {}
-        lost => log.line(
-            Level::Warning,
-            &format!("{lost} log lines left out, as they would have slowed the run"),
-            &[],
-        )?,
+        lost => {
+            log.line(Level::Warning, &format!("{lost} log lines left out, as they would have slowed the run"), &[])?;
+        }
     }
     if let Some(cold) = &result.warmup_failure {
         writeln!(log.out, "{}", abort_line(command, cold))?;
@@ -215,17 +198,10 @@ fn open_access_log(command: &FortioCommand) -> Result<(Option<Arc<AccessLog>>, S
 }
 
 fn abort_line(command: &FortioCommand, cold: &WarmupFailure) -> String {
-    let WarmupFailure {
-        connection,
-        code,
-        size,
-        ..
-    } = cold;
+    let WarmupFailure { connection, code, size, .. } = cold;
     let url = &command.load.url;
     if command.load.warmup == Warmup::Sequential {
-        format!(
-            "Aborting because of error {code} for {url} ({size} body bytes), thread# {connection}"
-        )
+        format!("Aborting because of error {code} for {url} ({size} body bytes), thread# {connection}")
     } else {
         format!("Aborting because of error {code} for {url} ({size} bytes)")
     }
@@ -236,43 +212,23 @@ fn wait(running: crate::running::Running) -> Option<LoadResult> {
     std::thread::scope(|scope| scope.spawn(|| running.wait_blocking()).join().ok())
 }
 
-fn save(
-    command: &FortioCommand,
-    document: &Document,
-    stdout: &mut dyn Write,
-    log: &mut Log<'_>,
-) -> io::Result<u8> {
+fn save(command: &FortioCommand, document: &Document, stdout: &mut dyn Write, log: &mut Log<'_>) -> io::Result<u8> {
     let path = match (&command.json, command.save) {
         (Some(path), _) => PathBuf::from(path),
-        (None, true) => command
-            .data_dir
-            .join(format!("{}.json", document.common.id)),
+        (None, true) => command.data_dir.join(format!("{}.json", document.common.id)),
         (None, false) => return Ok(0),
     };
     let content = document.to_text().map_err(io::Error::other)?;
     let (written, name) = if path.as_os_str() == "-" {
-        (
-            stdout
-                .write_all(content.as_bytes())
-                .and_then(|()| stdout.flush()),
-            "stdout".to_owned(),
-        )
+        (stdout.write_all(content.as_bytes()).and_then(|()| stdout.flush()), "stdout".to_owned())
     } else {
         let written = File::create(&path).and_then(|mut file| file.write_all(content.as_bytes()));
         (written, path.display().to_string())
     };
     if let Err(error) = written {
-        log.line(
-            Level::Fatal,
-            &format!("Unable to create {name}: {error}"),
-            &[],
-        )?;
+        log.line(Level::Fatal, &format!("Unable to create {name}: {error}"), &[])?;
         return Ok(2);
     }
-    writeln!(
-        log.out,
-        "Successfully wrote {} bytes of Json data to {name}",
-        content.len()
-    )?;
+    writeln!(log.out, "Successfully wrote {} bytes of Json data to {name}", content.len())?;
     Ok(0)
 }

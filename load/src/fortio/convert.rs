@@ -25,43 +25,31 @@ impl LoadResult {
     }
 
     pub(super) fn document(&self, access_log: &str, target: Option<&str>) -> Document {
+        if let Some(foreign) = &self.foreign {
+            let extension = Extension { engine: "fortio".to_owned(), ..self.extension() };
+            return Document { extension: Some(Box::new(extension)), ..(**foreign).clone() };
+        }
         let common = self.common(access_log, target);
         let part = if self.plan.url.scheme() == "tcp" {
             Part::Tcp(self.tcp_part())
         } else {
             Part::Http(Box::new(self.http_part()))
         };
-        Document {
-            common,
-            part,
-            extension: Some(Box::new(self.extension())),
-        }
+        Document { common, part, extension: Some(Box::new(self.extension())) }
     }
 
     fn common(&self, access_log: &str, target: Option<&str>) -> Common {
         let plan = &self.plan;
         let reporting = &plan.reporting;
         let (uniform, jitter, no_catch_up) = match plan.model {
-            Model::Fortio {
-                uniform,
-                jitter,
-                nocatchup,
-            } => (uniform, jitter, nocatchup),
+            Model::Fortio { uniform, jitter, nocatchup } => (uniform, jitter, nocatchup),
             Model::Open => (false, false, false),
         };
-        let labels = reporting
-            .labels
-            .clone()
-            .unwrap_or_else(|| default_labels(plan, target));
+        let labels = reporting.labels.clone().unwrap_or_else(|| default_labels(plan, target));
         let moment = Moment::of(self.started_at, super::zone::offset(self.started_at));
         let aborted = (self.never_began && self.warmup_failure.is_none()).then_some(true);
         Common {
-            run_type: if plan.url.scheme() == "tcp" {
-                "TCP"
-            } else {
-                "HTTP"
-            }
-            .to_owned(),
+            run_type: if plan.url.scheme() == "tcp" { "TCP" } else { "HTTP" }.to_owned(),
             start_time: moment.rfc3339(),
             requested_qps: requested_qps(plan),
             requested_duration: requested_duration(plan, self.counts.completed),
@@ -90,18 +78,11 @@ impl LoadResult {
     fn http_part(&self) -> HttpPart {
         let plan = &self.plan;
         let transport = &plan.transport;
-        let standard = transport.standard || transport.h2 || transport.follow_redirects;
         let path = |path: &Option<std::path::PathBuf>| {
-            path.as_ref()
-                .map(|path| path.display().to_string())
-                .unwrap_or_default()
+            path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
         };
         HttpPart {
-            ret_codes: self
-                .codes
-                .iter()
-                .map(|(code, count)| (code.to_string(), *count))
-                .collect(),
+            ret_codes: self.codes.iter().map(|(code, count)| (code.to_string(), *count)).collect(),
             ip_count_map: self.addresses.clone(),
             insecure: transport.insecure,
             mtls: transport.mtls,
@@ -112,23 +93,15 @@ impl LoadResult {
             url: plan.url.to_string(),
             num_connections: 1,
             compression: transport.compression,
-            disable_fast_client: standard,
+            disable_fast_client: crate::client::is_standard(plan),
             http10: transport.http10,
             h2: transport.h2,
             disable_keep_alive: !plan.keep_alive,
             allow_half_close: transport.half_close,
             follow_redirects: transport.follow_redirects,
-            resolve: plan
-                .resolve
-                .first()
-                .map(|address| address.ip().to_string())
-                .unwrap_or_default(),
+            resolve: plan.resolve.first().map(|address| address.ip().to_string()).unwrap_or_default(),
             http_req_time_out: signed(plan.timeout),
-            user_credentials: if plan.user.is_some() {
-                MASK.to_owned()
-            } else {
-                String::new()
-            },
+            user_credentials: if plan.user.is_some() { MASK.to_owned() } else { String::new() },
             content_type: plan.content_type.clone().unwrap_or_default(),
             payload: Some(base64::encode(&plan.body)),
             method_override: plan.method.clone().unwrap_or_default(),
@@ -152,11 +125,7 @@ impl LoadResult {
         if self.counts.ok > 0 {
             ret_codes.insert("OK".to_owned(), self.counts.ok);
         }
-        ret_codes.extend(
-            self.failures
-                .iter()
-                .map(|failure| (failure.kind.to_string(), failure.count)),
-        );
+        ret_codes.extend(self.failures.iter().map(|failure| (failure.kind.to_string(), failure.count)));
         TcpPart {
             destination: self.plan.url.to_string().trim_end_matches('/').to_owned(),
             payload: Some(base64::encode(&self.plan.body)),
@@ -173,9 +142,7 @@ impl LoadResult {
     pub(super) fn connects(&self) -> Histogram {
         let reporting = &self.plan.reporting;
         let mut all = Histogram::new(reporting.offset.as_secs_f64(), reporting.resolution);
-        self.connections
-            .iter()
-            .for_each(|connection| all.add(&connection.connects));
+        self.connections.iter().for_each(|connection| all.add(&connection.connects));
         all
     }
 

@@ -56,16 +56,13 @@ impl Document {
                 return Err(serde::de::Error::custom(message));
             }
         };
-        let extension = value
-            .get("ChaosLoad")
-            .map(Extension::deserialize)
-            .transpose()?
-            .map(Box::new);
-        Ok(Self {
-            common,
-            part,
-            extension,
-        })
+        let extension = value.get("ChaosLoad").map(Extension::deserialize).transpose()?.map(Box::new);
+        Ok(Self { common, part, extension })
+    }
+
+    /// The start of the run in nanoseconds since 1970, where it can be read.
+    pub(crate) fn start(&self) -> Option<u64> {
+        super::id::parse_rfc3339(&self.common.start_time)
     }
 
     /// Writes the file's text, byte for byte as fortio would.
@@ -136,10 +133,7 @@ pub struct Common {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the fields are those of fortio's file"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields are those of fortio's file")]
 pub struct HttpPart {
     /// Calls by status; -1 stands for no answer.
     pub ret_codes: BTreeMap<String, u64>,

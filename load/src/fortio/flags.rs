@@ -1,6 +1,6 @@
 //! Go's flag syntax, and the table of fortio's flags.
 
-use super::args::FortioArgError;
+use super::refusal::FortioArgError;
 
 /// Which values a flag takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ const FLAGS: [(&str, Takes, Use); 102] = {
         ("curl", Bool, Refused),
         ("curl-stdout-headers", Bool, Ignored),
         ("data-dir", Value, Obeyed),
-        ("dns-method", Value, Obeyed),
+        ("dns-method", Value, Silent),
         ("echo-debug-path", Value, Ignored),
         ("echo-server-default-params", Value, Ignored),
         ("gomaxprocs", Value, Obeyed),
@@ -109,7 +109,7 @@ const FLAGS: [(&str, Takes, Use); 102] = {
         ("r", Value, Obeyed),
         ("redirect-port", Value, Ignored),
         ("resolve", Value, Obeyed),
-        ("resolve-ip-type", Value, Obeyed),
+        ("resolve-ip-type", Value, Ignored),
         ("runid", Value, Obeyed),
         ("s", Value, Ignored),
         ("sequential-warmup", Bool, Obeyed),
@@ -165,11 +165,8 @@ pub(super) fn split(words: &[String]) -> Result<(Vec<Given>, &[String]), FortioA
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (body, None),
         };
-        let Some((name, takes, used)) = FLAGS.iter().find(|(known, ..)| *known == name).copied()
-        else {
-            return Err(FortioArgError::UnknownFlag {
-                name: name.to_owned(),
-            });
+        let Some((name, takes, used)) = FLAGS.iter().find(|(known, ..)| *known == name).copied() else {
+            return Err(FortioArgError::UnknownFlag { name: name.to_owned() });
         };
         let value = match (value, takes) {
             (Some(value), Takes::Bool) => boolean(name, &value)?.to_string(),
@@ -192,11 +189,14 @@ fn boolean(name: &'static str, value: &str) -> Result<bool, FortioArgError> {
     match value {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(FortioArgError::BadBool {
-            name,
-            value: value.to_owned(),
-        }),
+        _ => Err(FortioArgError::BadBool { name, value: value.to_owned() }),
     }
+}
+
+/// The flags that are obeyed.
+#[cfg(test)]
+pub(super) fn obeyed() -> impl Iterator<Item = (&'static str, Takes)> {
+    FLAGS.into_iter().filter(|(.., used)| *used == Use::Obeyed).map(|(name, takes, _)| (name, takes))
 }
 
 /// Whether a word looks like a flag that this table knows.
@@ -218,26 +218,14 @@ mod tests {
     fn every_flag_is_taken_in_all_three_spellings() {
         for (name, takes, _) in FLAGS {
             let spellings = match takes {
-                Takes::Bool => [
-                    format!("-{name}"),
-                    format!("--{name}"),
-                    format!("-{name}=true"),
-                ],
-                Takes::Value => [
-                    format!("-{name} 1"),
-                    format!("--{name} 1"),
-                    format!("-{name}=1"),
-                ],
+                Takes::Bool => [format!("-{name}"), format!("--{name}"), format!("-{name}=true")],
+                Takes::Value => [format!("-{name} 1"), format!("--{name} 1"), format!("-{name}=1")],
             };
             for spelling in spellings {
                 let line = words(&format!("{spelling} URL"));
                 let (given, rest) = split(&line).unwrap();
                 let expected = if takes == Takes::Bool { "true" } else { "1" };
-                assert_eq!(
-                    (given[0].name, given[0].value.as_str(), given.len()),
-                    (name, expected, 1),
-                    "{spelling}"
-                );
+                assert_eq!((given[0].name, given[0].value.as_str(), given.len()), (name, expected, 1), "{spelling}");
                 assert_eq!(rest, ["URL"], "{spelling}");
             }
         }
@@ -256,11 +244,7 @@ mod tests {
         assert_eq!((given.len(), rest.len()), (1, 2));
         let line = words("-keepalive false URL");
         let (given, rest) = split(&line).unwrap();
-        assert_eq!(
-            (given.len(), rest.len()),
-            (1, 2),
-            "a boolean never takes the next word"
-        );
+        assert_eq!((given.len(), rest.len()), (1, 2), "a boolean never takes the next word");
         let line = words("- -c 4");
         assert_eq!(split(&line).unwrap().1.len(), 3);
     }
@@ -270,20 +254,13 @@ mod tests {
         let cases = [
             ("-foo URL", "flag provided but not defined: -foo"),
             ("--nosuch=3", "flag provided but not defined: -nosuch"),
-            (
-                "-keepalive=maybe",
-                "invalid boolean value \"maybe\" for -keepalive: parse error",
-            ),
+            ("-keepalive=maybe", "invalid boolean value \"maybe\" for -keepalive: parse error"),
             ("-qps", "flag needs an argument: -qps"),
             ("---qps 3", "bad flag syntax: ---qps"),
             ("-=3", "bad flag syntax: -=3"),
         ];
         for (line, error) in cases {
-            assert_eq!(
-                split(&words(line)).unwrap_err().to_string(),
-                error,
-                "{line}"
-            );
+            assert_eq!(split(&words(line)).unwrap_err().to_string(), error, "{line}");
         }
     }
 }

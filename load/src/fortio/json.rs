@@ -11,10 +11,7 @@ use crate::go_number;
 /// newline at the end.
 pub(crate) fn to_text<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(
-        &mut bytes,
-        GoFormatter(PrettyFormatter::with_indent(b"  ")),
-    ))?;
+    value.serialize(&mut Serializer::with_formatter(&mut bytes, GoFormatter(PrettyFormatter::with_indent(b"  "))))?;
     bytes.push(b'\n');
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -28,11 +25,7 @@ impl Formatter for GoFormatter<'_> {
         writer.write_all(go_number::json(value).as_bytes())
     }
 
-    fn write_string_fragment<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut plain = 0;
         for (at, character) in fragment.char_indices() {
             if matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
@@ -52,11 +45,7 @@ impl Formatter for GoFormatter<'_> {
         self.0.end_array(writer)
     }
 
-    fn begin_array_value<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
         self.0.begin_array_value(writer, first)
     }
 
@@ -72,11 +61,7 @@ impl Formatter for GoFormatter<'_> {
         self.0.end_object(writer)
     }
 
-    fn begin_object_key<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
         self.0.begin_object_key(writer, first)
     }
 

@@ -52,12 +52,7 @@ impl<'a> Log<'a> {
 
     /// Writes a line, if its level is shown. There are no goroutines and no Go
     /// files here, so `r`, `file` and `line` are left out.
-    pub(super) fn line(
-        &mut self,
-        level: Level,
-        message: &str,
-        fields: &[(&str, Value)],
-    ) -> io::Result<()> {
+    pub(super) fn line(&mut self, level: Level, message: &str, fields: &[(&str, Value)]) -> io::Result<()> {
         if !self.shows(level) {
             return Ok(());
         }

@@ -29,11 +29,7 @@ pub(super) fn before(log: &mut Log<'_>, command: &FortioCommand) -> io::Result<(
     log.line(
         Level::Info,
         "Starting",
-        &[
-            field("command", "squall"),
-            field("version", version),
-            field("go-max-procs", procs),
-        ],
+        &[field("command", "squall"), field("version", version), field("go-max-procs", procs)],
     )?;
     for warning in &command.warnings {
         log.line(Level::Warning, warning, &[])?;
@@ -51,20 +47,11 @@ pub(super) fn before(log: &mut Log<'_>, command: &FortioCommand) -> io::Result<(
     )?;
     let qps = if command.qps > 0.0 { command.qps } else { -1.0 };
     if load.url.scheme() == "tcp" {
-        let text = format!(
-            "Starting tcp test for {target} with {} threads at {qps:.1} qps",
-            load.connections
-        );
+        let text = format!("Starting tcp test for {target} with {} threads at {qps:.1} qps", load.connections);
         return log.line(Level::Info, &text, &[]);
     }
-    let warmup = if load.warmup == crate::plan::Warmup::Sequential {
-        "sequential"
-    } else {
-        "parallel"
-    };
-    let reuse = load
-        .reuse
-        .map_or_else(String::new, |(least, most)| format!("[{least}, {most}]"));
+    let warmup = if load.warmup == crate::plan::Warmup::Sequential { "sequential" } else { "parallel" };
+    let reuse = load.reuse.map_or_else(String::new, |(least, most)| format!("[{least}, {most}]"));
     log.line(
         Level::Info,
         "Starting http test",
@@ -101,12 +88,7 @@ pub(super) fn starting(log: &mut Log<'_>, command: &FortioCommand, access: &str)
     if !log.shows(Level::Warning) && load.stop != Stop::Never {
         return Ok(());
     }
-    let Split {
-        threads,
-        each,
-        left,
-        ..
-    } = split;
+    let Split { threads, each, left, .. } = split;
     let procs = command.procs;
     let total = each * threads as u64;
     let rate = match load.rate {
@@ -117,54 +99,34 @@ pub(super) fn starting(log: &mut Log<'_>, command: &FortioCommand, access: &str)
         (Rate::Qps(_), Stop::Count(calls)) => {
             format!(": exactly {calls}, {each} calls each (total {total} + {left})")
         }
-        (Rate::Qps(_), Stop::After(time)) => format!(
-            "for {} : {each} calls each (total {total})",
-            go_duration::format(time)
-        ),
+        (Rate::Qps(_), Stop::After(time)) => {
+            format!("for {} : {each} calls each (total {total})", go_duration::format(time))
+        }
         (Rate::Max, Stop::Count(calls)) => {
             format!("for exactly {calls} calls ({each} per thread + {left})")
         }
         (Rate::Max, Stop::After(time)) => format!("for {}", go_duration::format(time)),
         (_, Stop::Never) => "until interrupted".to_owned(),
     };
-    let access = if access.is_empty() {
-        String::new()
-    } else {
-        format!(" with access logger {access}")
-    };
-    writeln!(
-        log.out,
-        "Starting at {rate} qps with {threads} thread(s) [gomax {procs}] {plan}{access}"
-    )
+    let access = if access.is_empty() { String::new() } else { format!(" with access logger {access}") };
+    writeln!(log.out, "Starting at {rate} qps with {threads} thread(s) [gomax {procs}] {plan}{access}")
 }
 
 /// Writes what stands after the run, but for the last two lines.
 pub(super) fn after(log: &mut Log<'_>, result: &LoadResult, document: &Document) -> io::Result<()> {
     if result.never_began {
-        log.line(
-            Level::Warning,
-            "Run requested to stop before even starting",
-            &[],
-        )?;
+        log.line(Level::Warning, "Run requested to stop before even starting", &[])?;
     } else {
         timing(log, result, document)?;
     }
-    if result.plan.url.scheme() == "tcp" {
-        tcp(log, result)
-    } else {
-        http(log, result)
-    }
+    if result.plan.url.scheme() == "tcp" { tcp(log, result) } else { http(log, result) }
 }
 
 fn timing(log: &mut Log<'_>, result: &LoadResult, document: &Document) -> io::Result<()> {
     let calls = result.counts.completed;
     if log.shows(Level::Warning) {
         let elapsed = go_duration::format(result.elapsed);
-        writeln!(
-            log.out,
-            "Ended after {elapsed} : {calls} calls. qps={}",
-            significant(result.achieved_qps, 5)
-        )?;
+        writeln!(log.out, "Ended after {elapsed} : {calls} calls. qps={}", significant(result.achieved_qps, 5))?;
     }
     log.line(
         Level::Info,
@@ -181,18 +143,10 @@ fn timing(log: &mut Log<'_>, result: &LoadResult, document: &Document) -> io::Re
     }
     let common = &document.common;
     if log.shows(Level::Warning) {
-        histogram(
-            log.out,
-            "Aggregated Function Time",
-            &common.duration_histogram,
-        )?;
+        histogram(log.out, "Aggregated Function Time", &common.duration_histogram)?;
         return histogram(log.out, "Error cases", &common.errors_duration_histogram);
     }
-    counter(
-        log.out,
-        "Aggregated Function Time",
-        &result.durations.counter,
-    )?;
+    counter(log.out, "Aggregated Function Time", &result.durations.counter)?;
     targets(log.out, &common.duration_histogram)?;
     counter(log.out, "Error cases", &result.error_durations.counter)
 }
@@ -221,33 +175,17 @@ fn http(log: &mut Log<'_>, result: &LoadResult) -> io::Result<()> {
     }
     let connects = result.connects();
     if log.shows(Level::Info) {
-        histogram(
-            log.out,
-            "Connection time histogram (s)",
-            &connects.export(&result.plan.reporting.percentiles),
-        )?;
+        histogram(log.out, "Connection time histogram (s)", &connects.export(&result.plan.reporting.percentiles))?;
     } else if log.shows(Level::Warning) {
         counter(log.out, "Connection time (s)", &connects.counter)?;
     }
     let (uniform, jitter, nocatchup) = match result.plan.model {
-        Model::Fortio {
-            uniform,
-            jitter,
-            nocatchup,
-        } => (uniform, jitter, nocatchup),
+        Model::Fortio { uniform, jitter, nocatchup } => (uniform, jitter, nocatchup),
         Model::Open => (false, false, false),
     };
     let sockets: u64 = result.sockets.iter().sum();
-    writeln!(
-        log.out,
-        "Sockets used: {sockets} (for perfect keepalive, would be {})",
-        threads(&result.plan)
-    )?;
-    writeln!(
-        log.out,
-        "Uniform: {uniform}, Jitter: {jitter}, Catchup allowed: {}",
-        !nocatchup
-    )?;
+    writeln!(log.out, "Sockets used: {sockets} (for perfect keepalive, would be {})", threads(&result.plan))?;
+    writeln!(log.out, "Uniform: {uniform}, Jitter: {jitter}, Catchup allowed: {}", !nocatchup)?;
     writeln!(log.out, "IP addresses distribution:")?;
     let mut addresses: Vec<_> = result.addresses.iter().collect();
     addresses.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -259,16 +197,8 @@ fn http(log: &mut Log<'_>, result: &LoadResult) -> io::Result<()> {
         writeln!(log.out, "Code {code:3} : {count} ({share:.1} %)")?;
     }
     if log.shows(Level::Verbose) {
-        histogram(
-            log.out,
-            "Response Header Sizes Histogram",
-            &result.head_sizes.export(&[]),
-        )?;
-        histogram(
-            log.out,
-            "Response Body/Total Sizes Histogram",
-            &result.sizes.export(&[]),
-        )?;
+        histogram(log.out, "Response Header Sizes Histogram", &result.head_sizes.export(&[]))?;
+        histogram(log.out, "Response Body/Total Sizes Histogram", &result.sizes.export(&[]))?;
     } else if log.shows(Level::Warning) {
         counter(log.out, "Response Header Sizes", &result.head_sizes.counter)?;
         counter(log.out, "Response Body/Total Sizes", &result.sizes.counter)?;
@@ -279,92 +209,42 @@ fn http(log: &mut Log<'_>, result: &LoadResult) -> io::Result<()> {
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
 fn tcp(log: &mut Log<'_>, result: &LoadResult) -> io::Result<()> {
     let sockets: u64 = result.sockets.iter().sum();
-    writeln!(
-        log.out,
-        "Sockets used: {sockets} (for perfect no error run, would be {})",
-        threads(&result.plan)
-    )?;
-    writeln!(
-        log.out,
-        "Total Bytes sent: {}, received: {}",
-        result.bytes.sent, result.bytes.received
-    )?;
+    writeln!(log.out, "Sockets used: {sockets} (for perfect no error run, would be {})", threads(&result.plan))?;
+    writeln!(log.out, "Total Bytes sent: {}, received: {}", result.bytes.sent, result.bytes.received)?;
     let share = |count: u64| 100.0 * count as f64 / result.counts.completed as f64;
     if result.counts.ok > 0 {
-        writeln!(
-            log.out,
-            "tcp OK : {} ({:.1} %)",
-            result.counts.ok,
-            share(result.counts.ok)
-        )?;
+        writeln!(log.out, "tcp OK : {} ({:.1} %)", result.counts.ok, share(result.counts.ok))?;
     }
     for failure in &result.failures {
-        writeln!(
-            log.out,
-            "tcp {} : {} ({:.1} %)",
-            failure.kind,
-            failure.count,
-            share(failure.count)
-        )?;
+        writeln!(log.out, "tcp {} : {} ({:.1} %)", failure.kind, failure.count, share(failure.count))?;
     }
     Ok(())
 }
 
 fn connection(out: &mut dyn Write, report: &ConnectionReport) -> io::Result<()> {
-    let seen: Vec<String> = report
-        .addresses
-        .iter()
-        .map(|(address, _)| address.to_string())
-        .collect();
+    let seen: Vec<String> = report.addresses.iter().map(|(address, _)| address.to_string()).collect();
     let seen = match seen.as_slice() {
         [only] => only.clone(),
         several => format!("[{}]", several.join(" ")),
     };
-    write!(
-        out,
-        "[{}] {:3} socket used, resolved to {seen}",
-        report.index, report.sockets
-    )?;
+    write!(out, "[{}] {:3} socket used, resolved to {seen}", report.index, report.sockets)?;
     counter(out, ", connection timing", &report.connects.counter)
 }
 
 /// Writes the last line of a run.
-pub(super) fn done(
-    out: &mut dyn Write,
-    result: &LoadResult,
-    command: &FortioCommand,
-) -> io::Result<()> {
-    let warmup = if command.exactly > 0 {
-        0
-    } else {
-        command.load.connections.get()
-    };
+pub(super) fn done(out: &mut dyn Write, result: &LoadResult, command: &FortioCommand) -> io::Result<()> {
+    let warmup = if command.exactly > 0 { 0 } else { command.load.connections.get() };
     let calls = result.counts.completed;
     let average = result.durations.counter.average() * 1e3;
-    writeln!(
-        out,
-        "All done {calls} calls (plus {warmup} warmup) {average:.3} ms avg, {:.1} qps",
-        result.achieved_qps
-    )
+    writeln!(out, "All done {calls} calls (plus {warmup} warmup) {average:.3} ms avg, {:.1} qps", result.achieved_qps)
 }
 
 fn counter(out: &mut dyn Write, title: &str, counter: &Counter) -> io::Result<()> {
-    let values = [
-        counter.average(),
-        counter.deviation(),
-        counter.min,
-        counter.max,
-        counter.sum,
-    ];
+    let values = [counter.average(), counter.deviation(), counter.min, counter.max, counter.sum];
     sums(out, title, counter.count, values)
 }
 
-fn sums(
-    out: &mut dyn Write,
-    title: &str,
-    count: u64,
-    [avg, deviation, min, max, sum]: [f64; 5],
-) -> io::Result<()> {
+fn sums(out: &mut dyn Write, title: &str, count: u64, [avg, deviation, min, max, sum]: [f64; 5]) -> io::Result<()> {
     writeln!(
         out,
         "{title} : count {count} avg {} +/- {} min {} max {} sum {}",
@@ -381,12 +261,7 @@ pub(super) fn histogram(out: &mut dyn Write, title: &str, data: &HistogramData) 
     let Some(rows) = &data.data else {
         return writeln!(out, "{title} : no data");
     };
-    sums(
-        out,
-        title,
-        data.count,
-        [data.avg, data.std_dev, data.min, data.max, data.sum],
-    )?;
+    sums(out, title, data.count, [data.avg, data.std_dev, data.min, data.max, data.sum])?;
     writeln!(out, "# range, mid point, percentile, count")?;
     for (index, row) in rows.iter().enumerate() {
         let open = if index == 0 { ">=" } else { ">" };
@@ -407,12 +282,7 @@ pub(super) fn histogram(out: &mut dyn Write, title: &str, data: &HistogramData) 
 
 fn targets(out: &mut dyn Write, data: &HistogramData) -> io::Result<()> {
     for row in data.percentiles.as_deref().unwrap_or_default() {
-        writeln!(
-            out,
-            "# target {}% {}",
-            shortest(row.percentile),
-            significant(row.value, 6)
-        )?;
+        writeln!(out, "# target {}% {}", shortest(row.percentile), significant(row.value, 6))?;
     }
     Ok(())
 }
@@ -425,5 +295,101 @@ pub(super) fn shows(set: LogLevel, line: Level) -> bool {
         Level::Warning => set <= LogLevel::Warning,
         Level::Error => set <= LogLevel::Error,
         Level::Fatal => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fortio::args::parse;
+    use crate::fortio::document::Part;
+
+    fn golden(name: &str) -> String {
+        let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn histograms_are_printed_as_fortio_printed_them() {
+        for name in ["behind", "calls20", "errors", "interrupted", "max-n", "normal", "refused", "stdclient-h2", "tcp"]
+        {
+            let text = golden(&format!("{name}.stderr.txt"));
+            let document = Document::read(&golden(&format!("{name}.json"))).unwrap();
+            let mut blocks = vec![
+                ("Aggregated Function Time", document.common.duration_histogram),
+                ("Error cases", document.common.errors_duration_histogram),
+            ];
+            if let Part::Http(http) = document.part {
+                blocks.push(("Connection time histogram (s)", http.connection_stats));
+            }
+            for (title, data) in blocks {
+                let block = written(|out| histogram(out, title, &data).unwrap());
+                assert!(text.contains(&block), "{name}: {block}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_printed_as_fortio_printed_them() {
+        let text = golden("max-n.stderr.txt");
+        let document = Document::read(&golden("max-n.json")).unwrap();
+        let Part::Http(http) = document.part else { panic!("max-n is an HTTP run") };
+        let rows = [("Response Header Sizes", http.header_sizes), ("Response Body/Total Sizes", http.sizes)];
+        for (title, data) in rows {
+            let values = [data.avg, data.std_dev, data.min, data.max, data.sum];
+            let line = written(|out| sums(out, title, data.count, values).unwrap());
+            assert!(text.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_announced_as_fortio_announced_it() {
+        let cases = [
+            ("normal", "-qps 100 -c 4 -t 5s -uniform http://127.0.0.1:28080/?delay=1ms:50,5ms:10&size=200"),
+            ("max-n", "-qps 0 -n 200 -c 4 http://127.0.0.1:28080/?size=64"),
+            ("tcp", "-qps 40 -c 2 -t 1s tcp://127.0.0.1:28078"),
+            ("interrupted", "-qps 40 -c 2 -n 500 http://127.0.0.1:28080/?delay=3ms"),
+            ("refused", "-qps 0 -n 4 -c 1 http://127.0.0.1:28999/"),
+            ("behind", "-qps 40 -c 2 -t 2s http://127.0.0.1:28080/?delay=80ms"),
+            ("calls20", "-qps 40 -c 2 -n 20 http://127.0.0.1:28080/"),
+            ("calls20-quiet", "-quiet -qps 40 -c 2 -n 20 http://127.0.0.1:28080/"),
+        ];
+        for (name, line) in cases {
+            let text = golden(&format!("{name}.stderr.txt"));
+            let words: Vec<String> = format!("load -gomaxprocs 2 {line}").split(' ').map(str::to_owned).collect();
+            let command = parse(&words).unwrap();
+            let ours = written(|out| {
+                let mut log = Log::new(out, command.level);
+                before(&mut log, &command).unwrap();
+                starting(&mut log, &command, "").unwrap();
+            });
+            let plain = |text: &str| {
+                let lines = text.lines().filter(|line| line.starts_with("Fortio") || line.starts_with("Starting"));
+                lines.map(|line| line.replace(TOOL, "Fortio 1.75.2")).collect::<Vec<_>>()
+            };
+            assert_eq!(plain(&ours), plain(&text), "{name}");
+            let values = |text: &str| {
+                let start = text.lines().find(|line| line.contains("\"Starting http test\""));
+                start.and_then(|line| line.split_once("\"msg\"")).map(|(_, values)| values.to_owned())
+            };
+            assert_eq!(values(&ours), values(&text), "{name}");
+        }
+    }
+
+    #[test]
+    fn late_waits_are_told_from_five_percent_on() {
+        for (late, told) in [(1, false), (2, true)] {
+            let mut waits = Histogram::new(-0.001, 0.001);
+            (0..20).for_each(|index| waits.record(if index < late { -0.5 } else { 0.01 }));
+            let text = written(|out| sleeps(&mut Log::new(out, LogLevel::Info), &waits).unwrap());
+            assert_eq!(text.contains("WARNING 10.00% of sleep were falling behind"), told, "{text}");
+            assert_eq!(text.starts_with("Sleep times : count 20 "), !told, "{text}");
+        }
     }
 }

@@ -51,11 +51,7 @@ pub(super) fn long_duration(text: &str) -> Result<Option<Duration>, String> {
     Ok(to_duration(nanos).filter(|duration| !duration.is_zero()))
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be in range"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
 fn to_duration(nanos: f64) -> Option<Duration> {
     (nanos >= 0.0).then(|| Duration::from_nanos(nanos.round().min(MAX_NANOS) as u64))
 }
@@ -78,16 +74,10 @@ fn nanos(text: &str, long: bool) -> Result<f64, String> {
         if long {
             rest = rest.trim_start();
         }
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
-        let number: f64 = rest[..digits]
-            .parse()
-            .map_err(|_| format!("invalid duration {text}"))?;
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let number: f64 = rest[..digits].parse().map_err(|_| format!("invalid duration {text}"))?;
         rest = &rest[digits..];
-        let letters = rest
-            .find(|c: char| c.is_ascii_digit() || c == '.' || c == ' ')
-            .unwrap_or(rest.len());
+        let letters = rest.find(|c: char| c.is_ascii_digit() || c == '.' || c == ' ').unwrap_or(rest.len());
         if letters == 0 {
             return Err(format!("missing unit in duration {text}"));
         }
@@ -96,11 +86,7 @@ fn nanos(text: &str, long: bool) -> Result<f64, String> {
         total += number * unit;
         rest = &rest[letters..];
     }
-    if total > MAX_NANOS {
-        Err(format!("invalid duration {text}"))
-    } else {
-        Ok(sign * total)
-    }
+    if total > MAX_NANOS { Err(format!("invalid duration {text}")) } else { Ok(sign * total) }
 }
 
 fn unit(name: &str, long: bool) -> Option<f64> {
@@ -170,19 +156,12 @@ mod tests {
         for (text, value) in cases {
             assert_eq!(integer(text).ok(), value, "{text}");
         }
-        assert_eq!(
-            integer("99999999999999999999").unwrap_err(),
-            "value out of range"
-        );
+        assert_eq!(integer("99999999999999999999").unwrap_err(), "value out of range");
     }
 
     #[test]
     fn durations_take_days_and_weeks_only_where_they_may() {
-        let secs = |text| {
-            long_duration(text)
-                .unwrap()
-                .map(|duration| duration.as_secs_f64())
-        };
+        let secs = |text| long_duration(text).unwrap().map(|duration| duration.as_secs_f64());
         assert_eq!(secs("1w2d3h4m5.5s"), Some(788_645.5));
         assert_eq!(secs("1s 30ms"), Some(1.03));
         assert_eq!((secs("0"), secs("-5s")), (None, None));
@@ -203,26 +182,16 @@ mod tests {
     #[test]
     fn percentiles_and_ranges_say_what_is_wrong() {
         assert_eq!(percentiles("50, 99.9").unwrap(), [50.0, 99.9]);
-        assert_eq!(
-            percentiles("50,101").unwrap_err(),
-            "percentile 101 must be > 0 and < 100"
-        );
+        assert_eq!(percentiles("50,101").unwrap_err(), "percentile 101 must be > 0 and < 100");
         assert_eq!(percentiles("").unwrap_err(), "list can't be empty");
-        assert_eq!(
-            (reuse("2:4"), reuse("5"), reuse("0:0")),
-            (Ok(Some((2, 4))), Ok(Some((5, 5))), Ok(None))
-        );
+        assert_eq!((reuse("2:4"), reuse("5"), reuse("0:0")), (Ok(Some((2, 4))), Ok(Some((5, 5))), Ok(None)));
         assert!(reuse("a:b").unwrap_err().contains("`a` is no number"));
     }
 
     #[test]
     fn numbers_without_end_are_refused() {
         for text in ["Inf", "-inf", "NaN"] {
-            assert_eq!(
-                float(text).unwrap_err(),
-                "it must be a finite number",
-                "{text}"
-            );
+            assert_eq!(float(text).unwrap_err(), "it must be a finite number", "{text}");
         }
         assert_eq!(float("1e3"), Ok(1000.0));
     }

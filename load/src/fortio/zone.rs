@@ -5,9 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Seconds east of Greenwich at a moment: by the variable `TZ` or the system's
 /// zone file; 0 where neither can be read.
 pub(super) fn offset(at: SystemTime) -> i64 {
-    let seconds = at
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0));
+    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0));
     let path = match std::env::var("TZ") {
         Ok(zone) if zone.is_empty() || zone == "UTC" => return 0,
         Ok(zone) => {
@@ -15,18 +13,11 @@ pub(super) fn offset(at: SystemTime) -> i64 {
             if name.contains("..") {
                 return 0;
             }
-            if name.starts_with('/') {
-                name.to_owned()
-            } else {
-                format!("/usr/share/zoneinfo/{name}")
-            }
+            if name.starts_with('/') { name.to_owned() } else { format!("/usr/share/zoneinfo/{name}") }
         }
         Err(_) => "/etc/localtime".to_owned(),
     };
-    std::fs::read(path)
-        .ok()
-        .and_then(|bytes| lookup(&bytes, seconds))
-        .unwrap_or(0)
+    std::fs::read(path).ok().and_then(|bytes| lookup(&bytes, seconds)).unwrap_or(0)
 }
 
 /// Finds the offset in a zone file (RFC 8536), whose second part has 64-bit times.
@@ -58,9 +49,7 @@ impl Header {
         let count = |place: usize| {
             let at = 20 + place * 4;
             let bytes: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
-            usize::try_from(u32::from_be_bytes(bytes))
-                .ok()
-                .filter(|count| *count < 1 << 20)
+            usize::try_from(u32::from_be_bytes(bytes)).ok().filter(|count| *count < 1 << 20)
         };
         Some(Self {
             version: *bytes.get(4)?,
@@ -74,27 +63,16 @@ impl Header {
     }
 
     fn size(&self, width: usize) -> usize {
-        self.times * (width + 1)
-            + self.types * 6
-            + self.letters
-            + self.leaps * (width + 4)
-            + self.standard
-            + self.utc
+        self.times * (width + 1) + self.types * 6 + self.letters + self.leaps * (width + 4) + self.standard + self.utc
     }
 
     fn offset(&self, body: &[u8], at: i64, width: usize) -> Option<i64> {
         let time = |index: usize| {
             let bytes = body.get(index * width..(index + 1) * width)?;
             let sign = if bytes[0] & 0x80 == 0 { 0 } else { -1 };
-            Some(
-                bytes
-                    .iter()
-                    .fold(sign, |value: i64, byte| value << 8 | i64::from(*byte)),
-            )
+            Some(bytes.iter().fold(sign, |value: i64, byte| value << 8 | i64::from(*byte)))
         };
-        let past = (0..self.times)
-            .take_while(|index| time(*index).is_some_and(|time| time <= at))
-            .count();
+        let past = (0..self.times).take_while(|index| time(*index).is_some_and(|time| time <= at)).count();
         let kind = match past.checked_sub(1) {
             Some(last) => usize::from(*body.get(self.times * width + last)?),
             None => 0,
@@ -135,20 +113,14 @@ mod tests {
 
     #[test]
     fn the_offset_changes_at_its_moment() {
-        assert_eq!(
-            (lookup(&zone(), 999), lookup(&zone(), 1000)),
-            (Some(3600), Some(7200))
-        );
+        assert_eq!((lookup(&zone(), 999), lookup(&zone(), 1000)), (Some(3600), Some(7200)));
     }
 
     #[test]
     fn a_cut_or_strange_file_gives_no_offset() {
         let bytes = zone();
         for cut in 0..bytes.len() - 4 {
-            assert!(
-                lookup(&bytes[..cut], 2000).is_none_or(|offset| offset == 7200),
-                "cut at {cut}"
-            );
+            assert!(lookup(&bytes[..cut], 2000).is_none_or(|offset| offset == 7200), "cut at {cut}");
         }
         assert_eq!(lookup(b"no zone", 0), None);
     }
