@@ -78,7 +78,10 @@ impl Case {
             .build()
             .map_err(|error| Violation::new(format!("no runtime: {error}")))?;
         let scope = bench.scope().clone();
-        runtime.block_on(scope.wrap((self.run)(bench)))
+        runtime.block_on(scope.wrap(async {
+            bench.watch_clock();
+            (self.run)(bench).await
+        }))
     }
 }
 

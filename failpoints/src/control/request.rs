@@ -240,4 +240,51 @@ mod tests {
         let request = parsed("GET /a%2Fb%20c?x=1 HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
         assert_eq!(request.path, "a/b c");
     }
+
+    /// Sticks pieces of requests together at random, and cuts the result anywhere.
+    fn rubbish(seed: u64) -> Vec<u8> {
+        const PIECES: [&str; 14] = [
+            "PUT ",
+            "GET ",
+            "/a.b/count",
+            "/%4",
+            "/%zz",
+            " HTTP/1.1\r\n",
+            "\r\n",
+            "\r\n\r\n",
+            "host: localhost\r\n",
+            "content-length: 3\r\n",
+            "content-length: 99999999999999999999\r\n",
+            "host: [\r\n",
+            "é\0",
+            "abc",
+        ];
+        let mut state = seed;
+        let mut roll = |below: usize| {
+            state = crate::seed::mix(state);
+            usize::try_from(state % below as u64).unwrap()
+        };
+        let mut bytes: Vec<u8> = (0..roll(12)).flat_map(|_| PIECES[roll(PIECES.len())].bytes()).collect();
+        bytes.truncate(roll(bytes.len() + 1));
+        bytes
+    }
+
+    #[test]
+    fn twenty_thousand_odd_requests_are_read_or_refused() {
+        let (mut read_well, mut refused) = (0, 0);
+        for seed in 0..20_000 {
+            let mut bytes = rubbish(seed);
+            if seed % 4 == 0 {
+                bytes.splice(0..0, *b"GET / HTTP/1.1\r\nhost: localhost\r\n");
+            }
+            match read(&mut bytes.as_slice()) {
+                Ok(_) => read_well += 1,
+                Err(refusal) => {
+                    assert!((400..=431).contains(&refusal.status), "{seed}: {refusal:?}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(read_well > 100 && refused > 100, "{read_well} read, {refused} refused");
+    }
 }

@@ -47,7 +47,9 @@ pub(super) async fn heartbeats_always_lost(mut bench: Bench) -> Result<(), Viola
     failed(&job, "no worker is left")?;
     failed(&job, "no heartbeat for 60 s")?;
     equal("workers given up", given_up(&cluster), 2)?;
-    ensure(armed.fires() >= 10, || format!("{} heartbeats lost in 60 s by two workers", armed.fires()))?;
+    // Five a worker in 60 s; a machine that wakes them late fits in fewer.
+    let least = if bench.pace().is_real() { 4 } else { 10 };
+    ensure(armed.fires() >= least, || format!("{} heartbeats lost in 60 s by two workers", armed.fires()))?;
     bench.job_took(&job, 60.0, 62.0)
 }
 
