@@ -169,7 +169,7 @@ fn a_task_file_arms_a_site_and_the_report_shows_its_hits() {
 
 fn a_killed_runner_s_site_is_disarmed_by_its_lease() {
     let (system, place) = (System::start(), tempfile::tempdir().unwrap());
-    kill_while_armed(&system, &place, 1);
+    kill_while_armed(&system, &place, 3);
     system.wait_until(|status| status["armed"] == false);
     let (recovered, output) = run(&place, &["recover", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0), "nothing is left to undo, and the journal goes: {recovered:#}");
