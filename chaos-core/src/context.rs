@@ -189,6 +189,11 @@ impl RunContext {
         self.run.env.get(name).map(String::as_str)
     }
 
+    /// Every environment variable of the run, for a program that is started on its behalf.
+    pub fn environment(&self) -> &HashMap<String, String> {
+        &self.run.env
+    }
+
     /// Folder for files that a plug-in leaves on purpose (transcripts, results).
     pub fn workspace(&self) -> &Path {
         &self.run.workspace

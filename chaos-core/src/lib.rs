@@ -11,6 +11,7 @@
 //! | `result` | [`ChaosResult`], [`Verdict`], exit codes |
 //! | `context`, `clock`, `event`, `active` | what a plug-in gets at run time |
 //! | `policy`, `host` | the fence, and hosts resolved once |
+//! | `address` | where to connect, as authors write it |
 //! | `undo`, `journal`, `state_dir` | write-ahead undo and where it is kept |
 //! | `secret` | text that never prints |
 //!
@@ -18,6 +19,7 @@
 //! `register_…!` line. Everything else (lists, schemas, messages, tools, reference pages) reads the registry.
 
 mod active;
+mod address;
 mod clock;
 mod context;
 mod duration;
@@ -43,6 +45,7 @@ mod undo;
 mod undo_step;
 
 pub use active::{ActiveSignal, ActiveState, ActiveWatch};
+pub use address::{Address, AddressError, HttpUrl, HttpUrlError};
 pub use clock::{Clock, ExternalWait, RealClock, VirtualClock};
 pub use context::{ContextParts, Engine, RunContext};
 pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};

@@ -154,9 +154,14 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
 /// The known name that `typed` most likely means; `None` when nothing is near.
 pub fn suggestion<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Jaro-Winkler likes a shared start, as typos in names have; below 0.8 suggestions look arbitrary.
+    // One edit in a short name (`pdi` for `pid`) is far by that measure, and near for people.
+    let near = |name: &str| match strsim::osa_distance(typed, name) {
+        1 if name.len() > 2 => 0.95,
+        _ => strsim::jaro_winkler(typed, name),
+    };
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(typed, name), name))
+        .map(|name| (near(name), name))
         .filter(|(score, _)| *score >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)

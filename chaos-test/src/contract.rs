@@ -84,7 +84,9 @@ impl Case {
 
     fn runner(&self) -> RunnerBuilder {
         let policy = Policy { allow_privileged: true, allow_commands: vec!["*".into()], ..Policy::default() };
-        Runner::builder().state_dir(self.bench.state()).workspace(self.bench.folder()).seed(1).policy(policy)
+        let runner = Runner::builder().state_dir(self.bench.state()).workspace(self.bench.folder());
+        // A model of the developer's own environment has no part in this.
+        runner.env(std::collections::HashMap::new()).seed(1).policy(policy)
     }
 
     fn task(&self, action: &Value) -> Result<Task, String> {

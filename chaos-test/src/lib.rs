@@ -5,13 +5,14 @@
 //! | `touch_file` | a sustained fault whose world is a file, and that can misbehave in every way the engine must survive |
 //! | `fakes` | a finite fault, triggers and probes with a given behaviour |
 //! | `contract` | the rules that every registered fault keeps, run on its own example |
-//! | `subjects` | what the contract lets faults act on |
+//! | `subjects`, `control_subject` | what the contract lets faults act on |
 //! | `panics_after` | wrappers that panic behind another fault's effect |
 //! | `time` | virtual time for a run |
 //! | `bench` | a state directory and a runner in a temporary folder |
 
 mod bench;
 mod contract;
+mod control_subject;
 mod fakes;
 mod panics_after;
 mod subjects;

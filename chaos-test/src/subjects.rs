@@ -1,4 +1,4 @@
-//! What a contract suite lets faults act on: a process, an HTTP service and a folder of its own.
+//! What a contract suite lets faults act on: a process, an HTTP service, control endpoints and a folder of its own.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,14 +7,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
+
+use crate::control_subject;
 
 /// Fresh subjects; all are gone when this is dropped.
 #[derive(Debug)]
 pub struct Subjects {
     process: Child,
     address: SocketAddr,
+    control: SocketAddr,
     requests: Arc<AtomicU64>,
     folder: TempDir,
 }
@@ -37,14 +40,21 @@ impl Subjects {
                 std::thread::spawn(move || answer(stream, &count));
             }
         });
-        Ok(Self { process, address, requests, folder: tempfile::tempdir()? })
+        let control = control_subject::start()?;
+        Ok(Self { process, address, control, requests, folder: tempfile::tempdir()? })
     }
 
     /// An example with its `pid`, addresses and paths replaced by these subjects, and its times cut short.
     pub fn fit(&self, example: &Value) -> Value {
         match example {
             Value::Object(map) => {
-                Value::Object(map.iter().map(|(key, value)| (key.clone(), self.fit_key(key, value))).collect())
+                let mut fitted: Map<_, _> =
+                    map.iter().map(|(key, value)| (key.clone(), self.fit_key(key, value))).collect();
+                // A `url` beside a `site` is that of control endpoints, whose looks are no requests to a service.
+                if map.contains_key("site") && map.contains_key("url") {
+                    fitted.insert("url".to_owned(), json!(format!("http://{}", self.control)));
+                }
+                Value::Object(fitted)
             }
             Value::Array(items) => Value::Array(items.iter().map(|item| self.fit(item)).collect()),
             other => other.clone(),

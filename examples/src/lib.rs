@@ -1,1 +1,8 @@
 //! Task files and small programs that show Squall at work.
+//!
+//! | Where | What |
+//! |---|---|
+//! | `tasks/` | task files; `tests/tasks.rs` validates and runs each |
+//! | `examples/embed.rs` | a harness that embeds Squall, in about forty lines |
+//! | `tests/guard.rs` | a test that holds one fault while it asks the code under test |
+//! | `plugin/` | a plug-in crate outside the core, with a binary of its own |

@@ -1,1 +1,33 @@
-//! Probes: read-only questions about the system under test.
+//! Probes: read-only questions about the system under test. One file each, named for its `type`.
+//!
+//! | Module | `type` |
+//! |---|---|
+//! | `http` | what a URL answers (feature `http`; `https` adds TLS) |
+//! | `tcp` | whether a connection opens |
+//! | `command` | how a program exits |
+//! | `sequence`, `all`, `any`, `none` | several probes as one |
+//! | `checks` | what the last four have in common |
+//! | `asking` | one question with its time limit |
+
+mod all;
+mod any;
+mod asking;
+mod checks;
+mod command;
+#[cfg(feature = "http")]
+mod http;
+mod none;
+mod sequence;
+mod tcp;
+#[cfg(test)]
+mod test_context;
+
+pub use all::All;
+pub use any::Any;
+pub use checks::{Checks, NoChecks};
+pub use command::{Argv, Command, EmptyArgv};
+#[cfg(feature = "http")]
+pub use http::{BodyPattern, Http, Method, StatusRange, StatusRangeError};
+pub use none::NoneOf;
+pub use sequence::Sequence;
+pub use tcp::Tcp;

@@ -1,1 +1,32 @@
 //! Squall: typed, proven, undone chaos for one machine.
+//!
+//! A fault is injected, a look at the world proves that it landed, it is undone whatever happens, and a verdict says
+//! how the system held. This crate is the facade: [`prelude`] is what a harness that embeds Squall needs, [`cli`] is
+//! the command line, and every plug-in crate is linked here.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`prelude`] | the names for embedding: load a task, run it in the background, await *active*, read the report |
+//! | [`cli`] | `squall::cli::main()`, for the binary `squall` and for binaries that add plug-ins of their own |
+//! | `chaos_core`, `chaos_runner`, `chaos_schema`, `chaos_load` | the crates below, for what the prelude leaves out |
+//! | `linked` | names each plug-in crate, so that the linker keeps what it registers |
+//!
+//! A plug-in crate outside this workspace gets every surface (lists, schemas, tools, runs) from a binary of three
+//! lines:
+//!
+//! ```no_run
+//! // use my_plug_ins as _;
+//! fn main() -> std::process::ExitCode {
+//!     squall::cli::main()
+//! }
+//! ```
+
+pub mod cli;
+mod linked;
+pub mod prelude;
+
+pub use chaos_core;
+#[cfg(feature = "load")]
+pub use chaos_load;
+pub use chaos_runner;
+pub use chaos_schema;

@@ -1,2 +1,7 @@
 //! The `squall` command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    squall::cli::main()
+}

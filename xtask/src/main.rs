@@ -1,3 +1,56 @@
-//! Development tasks of this workspace.
+//! Development tasks of this workspace: `cargo xtask test | gen | new | layers | features`.
 
-fn main() {}
+use std::env;
+use std::process::ExitCode;
+
+use crate::error::TaskError;
+
+mod error;
+mod features;
+mod generate;
+mod layers;
+mod needs;
+mod process;
+mod scaffold;
+mod suite;
+mod tally;
+mod workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  test [-p PACKAGE]… [CARGO-TEST-ARGUMENT]… [-- TEST-ARGUMENT…]
+                             installs what the tests need, runs them, and counts what was skipped
+  gen [--check]              writes the generated files, or says which are out of date
+  new fault|trigger|probe NAME
+                             writes a plug-in that compiles and passes its contract, and links it
+  layers                     proves the arrows between crates, and what must not be linked
+  features                   checks each feature of each crate alone";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode, TaskError> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["test", rest @ ..] => suite::run(rest),
+        ["gen"] => generate::write(),
+        ["gen", "--check"] => generate::check(),
+        ["new", kind, name] => scaffold::run(kind, name),
+        ["layers"] => layers::run(),
+        ["features"] => features::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(TaskError::Usage(USAGE.to_owned())),
+    }
+}

@@ -1,0 +1,121 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_squall_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_squall_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_squall_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_squall_using_subcommand
+    set -l cmd (__fish_squall_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c squall -n "__fish_squall_needs_command" -s h -l help -d 'Print help'
+complete -c squall -n "__fish_squall_needs_command" -s V -l version -d 'Print version'
+complete -c squall -n "__fish_squall_needs_command" -f -a "demo" -d 'Shows the whole way: validates a task file, waits for its trigger, makes a load spike on a server of its own, verifies it, undoes, reports. Takes about ten seconds; touches nothing but loopback'
+complete -c squall -n "__fish_squall_needs_command" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
+complete -c squall -n "__fish_squall_needs_command" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_needs_command" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
+complete -c squall -n "__fish_squall_needs_command" -f -a "schema" -d 'Prints the JSON Schema of task files, with every plug-in of this program'
+complete -c squall -n "__fish_squall_needs_command" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
+complete -c squall -n "__fish_squall_needs_command" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
+complete -c squall -n "__fish_squall_needs_command" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
+complete -c squall -n "__fish_squall_needs_command" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
+complete -c squall -n "__fish_squall_needs_command" -f -a "completions" -d 'Prints a completion script; the types of this program\'s plug-ins are in it'
+complete -c squall -n "__fish_squall_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c squall -n "__fish_squall_using_subcommand demo" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
+json\t'One JSON object'
+junit\t'`JUnit` XML, one case an entry'"
+complete -c squall -n "__fish_squall_using_subcommand demo" -l sham -d 'Skips every effect and keeps every look: it must not pass'
+complete -c squall -n "__fish_squall_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand run" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
+entry\t'One entry'"
+complete -c squall -n "__fish_squall_using_subcommand run" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
+json\t'One JSON object'
+junit\t'`JUnit` XML, one case an entry'"
+complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every step as a line of JSON while the run goes on' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own least time; default 1h' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins leave on purpose (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l allow-command -d 'Allows probes and triggers to start this program, as the file names it; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l max-qps -d 'Ceiling of requests per second' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
+complete -c squall -n "__fish_squall_using_subcommand run" -l sham -d 'Skips every effect and keeps every look; such a run never passes'
+complete -c squall -n "__fish_squall_using_subcommand run" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
+complete -c squall -n "__fish_squall_using_subcommand run" -l allow-privileged -d 'Allows what needs another user\'s rights or a capability'
+complete -c squall -n "__fish_squall_using_subcommand run" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
+complete -c squall -n "__fish_squall_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand inject" -l for -d 'How long to hold it; default 10s. A fault that runs to its own end refuses it' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
+json\t'One JSON object'
+junit\t'`JUnit` XML, one case an entry'"
+complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every step as a line of JSON while the run goes on' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own least time; default 1h' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins leave on purpose (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-command -d 'Allows probes and triggers to start this program, as the file names it; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l max-qps -d 'Ceiling of requests per second' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
+complete -c squall -n "__fish_squall_using_subcommand inject" -l sham -d 'Skips every effect and keeps every look; such a run never passes'
+complete -c squall -n "__fish_squall_using_subcommand inject" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
+complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-privileged -d 'Allows what needs another user\'s rights or a capability'
+complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
+complete -c squall -n "__fish_squall_using_subcommand inject" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand validate" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand validate" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
+entry\t'One entry'"
+complete -c squall -n "__fish_squall_using_subcommand validate" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document' -r -f -a "task\t'A task with its entries'
+entry\t'One entry'"
+complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'For whom' -r -f -a "editor\t'Editors: with snippets and texts for hovering'
+plain\t'Validators: standard keywords only'
+tools\t'Models: one function tool a fault'"
+complete -c squall -n "__fish_squall_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand list" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand explain" -l format -d 'How to print it; the text is Markdown' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand recover" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "demo" -d 'Shows the whole way: validates a task file, waits for its trigger, makes a load spike on a server of its own, verifies it, undoes, reports. Takes about ten seconds; touches nothing but loopback'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, with every plug-in of this program'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "completions" -d 'Prints a completion script; the types of this program\'s plug-ins are in it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,0 +1,52 @@
+//! A harness that embeds Squall: a fault in the background, own work while it is in force, an own verifier, a policy.
+
+use std::error::Error;
+use std::process::Command;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use squall::prelude::*;
+
+/// Answers the `verify` names of this harness, in its own way.
+#[derive(Debug)]
+struct Harness {
+    worker: u32,
+}
+
+impl Verifier for Harness {
+    fn verify<'a>(
+        &'a self,
+        name: &'a str,
+        _opaque: Option<&'a Value>,
+        _cx: &'a RunContext,
+    ) -> BoxFuture<'a, Option<Observation>> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.worker)).unwrap_or_default();
+        let seen = if status.contains("State:\tS") { Observation::yes("it sleeps") } else { Observation::no(status) };
+        Box::pin(async move { (name == "worker_is_back").then_some(seen) })
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let state = tempfile::tempdir()?;
+    let mut worker = Command::new("sleep").arg("60").spawn()?;
+    let task = Task::from_value(&json!({"chaos_spec": {
+        "trigger": {"type": "immediate"},
+        "action": {"type": "pause_process", "pid": worker.id()},
+        "duration_seconds": 1,
+        "verify": "worker_is_back",
+    }}))?;
+    let policy = Policy { max_duration_seconds: 5.0, ..Policy::default() };
+    let runner = Runner::builder().policy(policy).verifier(Arc::new(Harness { worker: worker.id() }));
+    let run = runner.state_dir(StateDir::at(state.path())).build()?.start(task)?;
+
+    let evidence = run.active(0).ok_or("no such entry")?.active().await.ok_or("it never was in force")?;
+    println!("in force: {}", evidence.summary);
+    // Here the harness goes on with its own work, while the worker stands still.
+
+    let report = run.wait().await?;
+    worker.kill()?;
+    worker.wait()?;
+    println!("verdict: {}", report.verdict.word());
+    if report.verdict == Verdict::Held { Ok(()) } else { Err("the worker did not come back".into()) }
+}

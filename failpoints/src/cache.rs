@@ -1,0 +1,104 @@
+//! A thread's own copies of the rules that it met last, so that meeting one again takes no lock.
+
+use crate::{
+    sync::Arc,
+    tally::{Tally, Verdict},
+};
+
+/// What counts its hits and can be ended.
+pub(crate) trait Counted {
+    /// Returns the counters.
+    fn tally(&self) -> &Tally;
+    /// Closes the counters, and does once what belongs to it.
+    fn end(&self);
+    /// Says that its time has passed, so that it must not be counted any more.
+    fn expired(&self) -> bool;
+}
+
+/// A place where the rule for one site may be kept.
+pub(crate) trait Source<A> {
+    /// Returns a number that changes with whatever `find` returns and never comes back; 0 when there is no rule.
+    fn stamp(&self) -> u64;
+    /// Looks under the lock.
+    fn find(&self) -> Option<Arc<A>>;
+}
+
+/// Direct-mapped: so many rules at once are as many as one call path is likely to meet.
+const PLACES: usize = 8;
+
+/// The rules that a thread met last. They may be over by now: then they say `Closed`, and the stamp has changed.
+#[derive(Debug)]
+pub(crate) struct Cache<A> {
+    places: [Option<Copied<A>>; PLACES],
+}
+
+#[derive(Debug)]
+struct Copied<A> {
+    stamp: u64,
+    site: u32,
+    arming: Arc<A>,
+}
+
+/// Armings that had to make room, to be dropped by whoever can run what their end may run.
+pub(crate) struct Evicted<A>(pub(crate) Vec<Arc<A>>);
+
+/// A rule that was met, as a place in the cache, and what it said.
+pub(crate) struct Met {
+    place: usize,
+    pub(crate) verdict: Verdict,
+}
+
+impl<A: Counted> Cache<A> {
+    pub(crate) const EMPTY: Self = Self { places: [const { None }; PLACES] };
+
+    /// Counts a hit on the rule that a source has for a site. What had to make room is left in `evicted`.
+    #[inline]
+    pub(crate) fn take(&mut self, site: u32, source: &impl Source<A>, evicted: &mut Evicted<A>) -> Option<Met> {
+        loop {
+            let stamp = source.stamp();
+            if stamp == 0 {
+                return None;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "any spread over the places will do")]
+            let place = (stamp as usize).wrapping_add(site as usize) % PLACES;
+            let held = self.places[place].as_ref();
+            let arming = match held.filter(|copied| copied.stamp == stamp && copied.site == site) {
+                Some(copied) => &copied.arming,
+                None => self.copy(place, stamp, site, source, evicted)?,
+            };
+            if arming.expired() {
+                let verdict = Verdict::Lapsed;
+                return Some(Met { place, verdict });
+            }
+            match arming.tally().take() {
+                Verdict::Closed => {}
+                verdict => return Some(Met { place, verdict }),
+            }
+        }
+    }
+
+    /// Looks under the lock. Whatever is found is at least as new as the stamp; a newer one has a newer stamp.
+    #[cold]
+    fn copy(
+        &mut self,
+        place: usize,
+        stamp: u64,
+        site: u32,
+        source: &impl Source<A>,
+        evicted: &mut Evicted<A>,
+    ) -> Option<&Arc<A>> {
+        let arming = source.find()?;
+        let old = self.places[place].replace(Copied { stamp, site, arming });
+        evicted.0.extend(old.map(|copied| copied.arming));
+        self.at(place)
+    }
+
+    /// Returns the arming that was met.
+    pub(crate) fn get(&self, met: &Met) -> Option<&Arc<A>> {
+        self.at(met.place)
+    }
+
+    fn at(&self, place: usize) -> Option<&Arc<A>> {
+        self.places[place].as_ref().map(|copied| &copied.arming)
+    }
+}

@@ -1,0 +1,177 @@
+//! The control server: gofail's endpoints, on loopback or a unix socket, for as long as the program wants.
+
+mod request;
+mod routes;
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use crate::Error;
+
+/// Connections served at once; control traffic is a few requests a second.
+const CONNECTIONS: usize = 8;
+/// How long a client may take over its request, and over reading the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Lets other processes arm this one's fail points over HTTP, until it is dropped.
+///
+/// It arms for the whole process and can make it panic, so it listens on loopback or on a unix socket of mode 0600
+/// only, refuses a `Host` that is not loopback (a web page that a browser on this machine shows could else reach
+/// it), refuses what a browser sends across origins, and answers no CORS question. It runs on threads of its own,
+/// so that a program whose runtime is held by a fail point can still be freed.
+///
+/// | Request | Does |
+/// |---|---|
+/// | `PUT /NAME`, body = actions | arms (204); a body of type `application/x-www-form-urlencoded` holds the fields of [`crate::RuleFields`] |
+/// | `GET /NAME`, `GET /` | the rule; all names with their rules |
+/// | `GET /NAME/count` | how often it fired |
+/// | `DELETE /NAME` | disarms (204) |
+/// | `PUT /failpoints`, body = `NAME=actions;…` | arms several, or none if one is wrong |
+/// | `GET /NAME/status` | rule, owner, hits, fires, waiting callers and the rest of the lease, as JSON |
+/// | `PUT /NAME/lease` | renews the lease |
+/// | `PUT /NAME/release`, body = a number | lets so many callers of a `pause` go |
+///
+/// The last three are ours. What is armed from outside carries a lease: 60 s, or the seconds of the header
+/// `Failpoint-Lease` (up to an hour); it lapses by itself unless it is renewed. The header `Failpoint-Owner` names
+/// who arms: then nobody else can replace it or renew it, and a `DELETE` that names another owner leaves it alone.
+#[derive(Debug)]
+#[must_use = "the server stops when this is dropped"]
+pub struct ControlServer {
+    place: Place,
+    stop: Arc<AtomicBool>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl ControlServer {
+    /// Listens on a loopback address; port 0 takes a free one (see [`ControlServer::address`]).
+    ///
+    /// # Errors
+    /// An address that is not loopback, or one that cannot be listened on.
+    pub fn tcp(address: SocketAddr) -> Result<Self, Error> {
+        let failed = |problem: String| Error::Listen { address: address.to_string(), problem };
+        if !address.ip().is_loopback() {
+            return Err(failed("it is not loopback; use 127.0.0.1, [::1] or a unix socket".to_owned()));
+        }
+        let listener = TcpListener::bind(address).map_err(|error| failed(error.to_string()))?;
+        let bound = listener.local_addr().map_err(|error| failed(error.to_string()))?;
+        let accept = move || {
+            let (stream, _) = listener.accept()?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            Ok(stream)
+        };
+        Self::start(Place::Tcp(bound), accept).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Listens on a unix socket that only this user can open. What is in its place is not removed.
+    ///
+    /// # Errors
+    /// A path that is taken or cannot be listened on.
+    pub fn unix(path: &Path) -> Result<Self, Error> {
+        let failed =
+            |error: std::io::Error| Error::Listen { address: path.display().to_string(), problem: error.to_string() };
+        // Bound under a name that nobody knows, so that it is never open to others: the mode follows the bind.
+        let hidden = path.with_extension(format!("{}.new", std::process::id()));
+        let listener = UnixListener::bind(&hidden).map_err(failed)?;
+        let put = std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600))
+            .and_then(|()| std::fs::hard_link(&hidden, path));
+        // The hidden name goes whether the link was made or not.
+        let gone = std::fs::remove_file(&hidden);
+        put.and(gone).map_err(failed)?;
+        let accept = move || {
+            let (stream, _) = listener.accept()?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            Ok(stream)
+        };
+        Self::start(Place::Unix(path.to_owned()), accept).map_err(failed)
+    }
+
+    /// Returns the address, where it is one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match &self.place {
+            Place::Tcp(address) => Some(*address),
+            Place::Unix(_) => None,
+        }
+    }
+
+    fn start<S: Read + Write + Send + 'static>(
+        place: Place,
+        accept: impl Fn() -> std::io::Result<S> + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("failpoint-control".to_owned());
+        let accepting = thread.spawn(move || accept_all(&stopping, &accept))?;
+        Ok(Self { place, stop, accepting: Some(accepting) })
+    }
+}
+
+/// Serves each connection on a thread of its own, as long as there are not too many.
+fn accept_all<S: Read + Write + Send + 'static>(stop: &AtomicBool, accept: &dyn Fn() -> std::io::Result<S>) {
+    let open = Arc::new(AtomicUsize::new(0));
+    // One request at a time changes what is armed: looking who owns it and arming it are one step.
+    let turn = Arc::new(Mutex::new(()));
+    while !stop.load(Ordering::Acquire) {
+        let Ok(mut stream) = accept() else {
+            // Out of descriptors, most likely: not to be asked again at once.
+            std::thread::park_timeout(Duration::from_millis(20));
+            continue;
+        };
+        if stop.load(Ordering::Acquire) || open.load(Ordering::Acquire) >= CONNECTIONS {
+            continue;
+        }
+        open.fetch_add(1, Ordering::AcqRel);
+        let (turn, here) = (Arc::clone(&turn), Arc::clone(&open));
+        let serve = move || {
+            let response = match request::read(&mut stream) {
+                Ok(request) => routes::answer(&request, &turn),
+                Err(refusal) => refusal,
+            };
+            // A client that has gone does not hear it.
+            let _ = stream.write_all(&response.bytes());
+            here.fetch_sub(1, Ordering::AcqRel);
+        };
+        if std::thread::Builder::new().spawn(serve).is_err() {
+            open.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // The accepting thread is woken by one last connection.
+        let woken = match &self.place {
+            Place::Tcp(address) => TcpStream::connect(address).is_ok(),
+            Place::Unix(path) => UnixStream::connect(path).is_ok(),
+        };
+        if let Place::Unix(path) = &self.place {
+            // It may have been removed already.
+            let _ = std::fs::remove_file(path);
+        }
+        if let Some(thread) = self.accepting.take().filter(|_| woken) {
+            // It does not panic: whatever a request does happens on another thread.
+            let _ = thread.join();
+        }
+    }
+}

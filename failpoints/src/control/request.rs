@@ -1,0 +1,243 @@
+//! Reading one request, within bounds, and refusing what may come from a web page.
+
+use std::{
+    io::{ErrorKind, Read},
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+/// The longest head that is read; ours are a few hundred bytes.
+const HEAD: usize = 8 * 1024;
+/// The longest body; a list of a few hundred sites.
+const BODY: usize = 64 * 1024;
+/// The most headers.
+const HEADERS: usize = 64;
+/// How long the whole request may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A request, as far as the routes need it.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    pub(super) method: String,
+    /// The path without its slash and its query, decoded.
+    pub(super) path: String,
+    pub(super) owner: Option<String>,
+    pub(super) lease: Option<String>,
+    /// The body holds named fields.
+    pub(super) is_form: bool,
+    pub(super) body: String,
+}
+
+/// An answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) body: String,
+}
+
+impl Response {
+    pub(super) fn new(status: u16, body: impl Into<String>) -> Self {
+        Self { status, body: body.into() }
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let reason = match self.status {
+            200 => "OK",
+            204 => "No Content",
+            400 => "Bad Request",
+            403 => "Forbidden",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            408 => "Request Timeout",
+            409 => "Conflict",
+            413 => "Content Too Large",
+            431 => "Request Header Fields Too Large",
+            _ => "Internal Server Error",
+        };
+        let mut text = format!("HTTP/1.1 {} {reason}\r\nconnection: close\r\n", self.status);
+        if self.status == 405 {
+            text += "allow: DELETE, GET, PUT\r\n";
+        }
+        if self.status != 204 {
+            text += "content-type: text/plain; charset=utf-8\r\ncontent-length: ";
+            text += &self.body.len().to_string();
+            text += "\r\n";
+        }
+        text += "x-content-type-options: nosniff\r\n\r\n";
+        if self.status != 204 {
+            text += &self.body;
+        }
+        text.into_bytes()
+    }
+}
+
+/// Reads a request; what is wrong with it is an answer already.
+pub(super) fn read(stream: &mut impl Read) -> Result<Request, Response> {
+    let end = Instant::now() + PATIENCE;
+    let mut bytes = Vec::new();
+    loop {
+        if let Some((mut request, head, length)) = parse_head(&bytes)? {
+            while bytes.len() < head + length {
+                more(stream, &mut bytes, end)?;
+            }
+            let body = bytes[head..head + length].to_vec();
+            request.body = String::from_utf8(body).map_err(|_| Response::new(400, "the body is not UTF-8\n"))?;
+            return Ok(request);
+        }
+        if bytes.len() >= HEAD {
+            return Err(Response::new(431, "the head is longer than 8 KiB\n"));
+        }
+        more(stream, &mut bytes, end)?;
+    }
+}
+
+fn more(stream: &mut impl Read, bytes: &mut Vec<u8>, end: Instant) -> Result<(), Response> {
+    let mut part = [0; 1024];
+    let late = || Response::new(408, "the request took longer than 5 s\n");
+    if Instant::now() >= end {
+        return Err(late());
+    }
+    match stream.read(&mut part) {
+        Ok(0) => Err(Response::new(400, "the request ends in the middle\n")),
+        Ok(length) => {
+            bytes.extend_from_slice(&part[..length]);
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+        Err(_) => Err(late()),
+    }
+}
+
+/// Reads the head once it is complete: the request, the head's length and the body's.
+fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, Response> {
+    let wrong = |problem: &str| Response::new(400, format!("{problem}\n"));
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut parsed = httparse::Request::new(&mut headers);
+    let head = match parsed.parse(bytes) {
+        Ok(httparse::Status::Complete(head)) => head,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(wrong(&format!("malformed request: {error}"))),
+    };
+    let mut request = Request {
+        method: parsed.method.unwrap_or_default().to_owned(),
+        path: path(parsed.path.unwrap_or_default()).ok_or_else(|| wrong("malformed request URI"))?,
+        ..Request::default()
+    };
+    let (mut hosts, mut lengths) = (Vec::new(), Vec::new());
+    for header in parsed.headers.iter() {
+        let value = std::str::from_utf8(header.value).map_err(|_| wrong("a header is not UTF-8"))?.trim();
+        match header.name.to_ascii_lowercase().as_str() {
+            "host" => hosts.push(value),
+            "content-length" => lengths.push(value),
+            "failpoint-owner" => request.owner = Some(value.to_owned()),
+            "failpoint-lease" => request.lease = Some(value.to_owned()),
+            "content-type" => request.is_form = value.starts_with("application/x-www-form-urlencoded"),
+            "transfer-encoding" => return Err(wrong("send the body with a content-length")),
+            "origin" => return Err(Response::new(403, "requests of web pages are refused\n")),
+            _ => {}
+        }
+    }
+    match hosts.as_slice() {
+        [host] if is_loopback(host) => {}
+        _ => return Err(Response::new(403, "the `Host` is not loopback: use localhost, 127.0.0.1 or [::1]\n")),
+    }
+    let length = match lengths.as_slice() {
+        [] => 0,
+        [length] => length.parse().map_err(|_| wrong("the content-length is not a number"))?,
+        _ => return Err(wrong("more than one content-length")),
+    };
+    if length > BODY {
+        return Err(Response::new(413, "the body is longer than 64 KiB\n"));
+    }
+    Ok(Some((request, head, length)))
+}
+
+/// Says whether a `Host` names this machine only; a name that is not an address may resolve to anything.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Returns the decoded path without the slash before it and without the query.
+fn path(target: &str) -> Option<String> {
+    let path = target.strip_prefix('/')?;
+    decode(path.split('?').next().unwrap_or_default())
+}
+
+/// Undoes percent encoding.
+pub(super) fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = &rest[2..];
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Request, Response> {
+        read(&mut text.as_bytes())
+    }
+
+    #[test]
+    fn a_host_that_is_not_loopback_is_refused() {
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:22381", "127.9.9.9", "[::1]", "[::1]:80"] {
+            let request = parsed(&format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+            assert!(request.is_ok(), "{host}: {request:?}");
+        }
+        for head in [
+            "host: example.com\r\n",
+            "host: 127.0.0.1.example.com\r\n",
+            "host: localhost.example.com:80\r\n",
+            "host: 0.0.0.0\r\n",
+            "host: 10.0.0.1\r\n",
+            "host: \r\n",
+            "host: localhost\r\nhost: example.com\r\n",
+            "",
+            "host: localhost\r\norigin: http://localhost\r\n",
+        ] {
+            let refusal = parsed(&format!("GET / HTTP/1.1\r\n{head}\r\n")).unwrap_err();
+            assert_eq!(refusal.status, 403, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_or_too_long_is_an_answer() {
+        let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n", "y".repeat(HEAD));
+        for (text, status) in [
+            ("", 400),
+            ("GET / HTTP/1.1\r\nhost: loc", 400),
+            ("nonsense\r\n\r\n", 400),
+            ("GET x HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+            ("GET /%zz HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nabc", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: -5\r\n\r\nabc", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999\r\n\r\n", 413),
+            (&long, 431),
+        ] {
+            let refusal = parsed(text).unwrap_err();
+            assert_eq!(refusal.status, status, "{:?}: {refusal:?}", &text[..text.len().min(60)]);
+        }
+    }
+
+    #[test]
+    fn names_are_decoded_and_queries_dropped() {
+        let request = parsed("GET /a%2Fb%20c?x=1 HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        assert_eq!(request.path, "a/b c");
+    }
+}

@@ -1,0 +1,193 @@
+//! The counters of one arming: who may fire, counted exactly, without a lock.
+
+use crate::{
+    gate::Gate,
+    seed::mix,
+    sync::{AtomicU64, Ordering, breathe},
+};
+
+/// Set in the ticket once the arming is over; no hit is counted after it.
+const CLOSED: u64 = 1 << 63;
+
+/// What an evaluation is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The arming is over: look again, another may have taken its place.
+    Closed,
+    /// Its lease has passed: not counted, and to be taken out.
+    Lapsed,
+    /// Counted as a hit, and nothing fires.
+    Pass,
+    /// Counted as a hit and as a fire of this step.
+    Fire {
+        /// Which step of the rule fires.
+        step: usize,
+        /// The number of the hit, from 0.
+        hit: u64,
+    },
+}
+
+/// One step's conditions and its counters.
+#[derive(Debug)]
+struct Step {
+    gate: Gate,
+    /// Evaluations that reached the step; kept for all but the first, whose number is the hit's own.
+    seen: AtomicU64,
+    fired: AtomicU64,
+}
+
+/// Hit and fire counters of one arming, and the decisions that follow from them.
+///
+/// A hit's number is one atomic addition. The addition that closes the arming tells how many came before it, and
+/// that count is kept; whoever adds afterwards sees the mark and is not counted. A bounded step claims each of its
+/// fires, so a bound is never passed.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    ticket: Alone,
+    /// The hits at the moment of closing; `OPEN` before it.
+    frozen: AtomicU64,
+    seed: u64,
+    steps: Box<[Step]>,
+}
+
+/// The one word that every hit writes, on a line without neighbours: the rest is only read, by all cores at once.
+/// Two lines wide, since processors fetch lines in pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Alone(AtomicU64);
+
+/// Stands in `frozen` for: not closed yet.
+const OPEN: u64 = u64::MAX;
+
+impl Tally {
+    pub(crate) fn new(gates: impl Iterator<Item = Gate>, seed: u64) -> Self {
+        let steps = gates.map(|gate| Step { gate, seen: AtomicU64::new(0), fired: AtomicU64::new(0) });
+        Self { ticket: Alone(AtomicU64::new(0)), frozen: AtomicU64::new(OPEN), seed, steps: steps.collect() }
+    }
+
+    /// Counts a hit and decides which step, if any, fires on it.
+    #[inline]
+    pub(crate) fn take(&self) -> Verdict {
+        let hit = self.ticket.0.fetch_add(1, Ordering::AcqRel);
+        if hit & CLOSED != 0 {
+            return Verdict::Closed;
+        }
+        for (at, step) in self.steps.iter().enumerate() {
+            // Each step draws from its own stream, or two steps at 50 % would agree for ever.
+            let fires = if at == 0 {
+                step.gate.admits(hit, self.seed) && (step.gate.is_steady() || step.claim())
+            } else {
+                let number = step.seen.fetch_add(1, Ordering::Relaxed);
+                step.gate.admits(number, mix(self.seed ^ at as u64)) && step.claim()
+            };
+            if fires {
+                return Verdict::Fire { step: at, hit };
+            }
+        }
+        Verdict::Pass
+    }
+
+    /// Ends the arming: whoever has not counted a hit by now is told `Closed`. True for the call that ends it.
+    pub(crate) fn close(&self) -> bool {
+        let before = self.ticket.0.fetch_or(CLOSED, Ordering::AcqRel);
+        let first = before & CLOSED == 0;
+        if first {
+            self.frozen.store(before, Ordering::Release);
+        }
+        first
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.ticket.0.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    pub(crate) fn hits(&self) -> u64 {
+        let now = self.ticket.0.load(Ordering::Acquire);
+        if now & CLOSED == 0 {
+            return now;
+        }
+        loop {
+            // Another thread is between the two writes of `close`.
+            match self.frozen.load(Ordering::Acquire) {
+                OPEN => breathe(),
+                hits => return hits,
+            }
+        }
+    }
+
+    pub(crate) fn fires(&self) -> u64 {
+        let fires = |(at, step): (usize, &Step)| {
+            if at == 0 && step.gate.is_steady() {
+                step.gate.candidates(self.hits())
+            } else {
+                step.fired.load(Ordering::Acquire)
+            }
+        };
+        self.steps.iter().enumerate().map(fires).sum()
+    }
+}
+
+impl Step {
+    /// Takes one of the step's fires, unless all are spent.
+    fn claim(&self) -> bool {
+        if self.gate.most == u64::MAX {
+            self.fired.fetch_add(1, Ordering::AcqRel);
+            return true;
+        }
+        self.fired
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |fired| (fired < self.gate.most).then(|| fired + 1))
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::check;
+
+    fn steps_taken(gates: Vec<Gate>, hits: usize) -> Vec<Option<usize>> {
+        let tally = Tally::new(gates.into_iter(), 5);
+        (0..hits)
+            .map(|_| match tally.take() {
+                Verdict::Fire { step, .. } => Some(step),
+                Verdict::Pass => None,
+                ended => unreachable!("nobody closed it: {ended:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_sequence_moves_on_when_a_step_is_spent() {
+        let twice = Gate { most: 2, ..Gate::OPEN };
+        let once = Gate { most: 1, ..Gate::OPEN };
+        check(move || {
+            assert_eq!(steps_taken(vec![twice, once], 5), [Some(0), Some(0), Some(1), None, None]);
+        });
+    }
+
+    #[test]
+    fn a_later_step_counts_only_what_reaches_it() {
+        let third = Gate { every: 3, ..Gate::OPEN };
+        let second = Gate { every: 2, ..Gate::OPEN };
+        // Hits 1, 2, 4, 5, 7 fall through; the second step takes every other one of those.
+        check(move || {
+            assert_eq!(
+                steps_taken(vec![third, second], 8),
+                [Some(0), Some(1), None, Some(0), Some(1), None, Some(0), Some(1)]
+            );
+        });
+    }
+
+    #[test]
+    fn closing_freezes_the_counts() {
+        check(|| {
+            let tally = Tally::new(std::iter::once(Gate::OPEN), 0);
+            assert_eq!(tally.take(), Verdict::Fire { step: 0, hit: 0 });
+            assert!(tally.close());
+            assert!(!tally.close(), "only one call ends it");
+            assert_eq!(tally.take(), Verdict::Closed);
+            assert!(tally.is_closed());
+            assert_eq!((tally.hits(), tally.fires()), (1, 1));
+        });
+    }
+}

@@ -1,0 +1,229 @@
+//! The fault that sends a spike of load to a service, asked for by a model and made by code.
+
+mod command;
+mod drive;
+mod duration;
+mod goal;
+mod judge;
+mod load_tool;
+mod planned;
+mod planner;
+mod run_command;
+mod spike;
+#[cfg(test)]
+mod test_context;
+mod transcript;
+
+use std::num::NonZeroU32;
+
+use chaos_core::{
+    Capability, Fault, HttpUrl, Injection, Plan, PluginError, Reach, RunContext, Sighting, Span, Undo, register_fault,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use duration::{SpikeDuration, SpikeDurationError};
+
+use self::planned::Planned;
+use self::planner::Planner;
+
+/// Sends one spike of load to a service.
+///
+/// # What it does
+/// A model gets the goal, the target and a tool that makes load, and asks for the planned spike; code checks every
+/// figure that it gives and makes the load itself. Without a model (`CHAOS_MODEL`, else `AGENT_MODEL`) the offline
+/// planner makes the planned call, and the output says so. The load is open-loop: call `i` is due at `i / qps`, however
+/// long earlier answers take, and what waits for a free connection is charged to the response time.
+///
+/// # What it surfaces
+/// Missing limits, pools and timeouts, autoscaling that comes too late, queues that never drain, and retries that make
+/// an overload worse. The result's `load` holds fortio's result document with exact latencies; figures come about once
+/// a second as progress events.
+///
+/// # How it is undone
+/// It ends by itself; nothing outlives it. When the run is cancelled no further request is sent, and those under way
+/// are awaited for one timeout (3 s) at the most.
+///
+/// # Limits
+/// One spike, of exactly the planned figures; a second one, another host and any other flag are refused and told to the
+/// model. Connections go only to the addresses that the policy allowed, and redirects are not followed. Plain `http`
+/// only. It landed when requests were answered, with whatever status: the share of errors is in the evidence. Every
+/// conversation is written to `.squall/transcripts/` in the workspace, which must be writable.
+///
+/// # Example
+/// ```yaml
+/// type: generate_load
+/// target:
+///   service_url: http://127.0.0.1:8080/
+///   qps: 300
+///   duration: 30s
+///   concurrency: 4
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GenerateLoad {
+    /// Where the load goes, and how much of it.
+    pub target: LoadTarget,
+    /// What makes the load.
+    #[serde(default)]
+    pub engine: LoadEngine,
+    /// Also offers the model `run_command`: one `fortio load` command line, checked word by word, without a shell.
+    #[serde(default)]
+    pub allow_command: bool,
+}
+
+/// Where load goes, and how much of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct LoadTarget {
+    /// The URL that every request goes to.
+    pub service_url: HttpUrl,
+    /// Requests per second, over all connections; default 100.
+    #[serde(default = "default_qps")]
+    pub qps: NonZeroU32,
+    /// How long, as fortio writes it; without it a model chooses within the policy, and the offline planner takes 30s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<SpikeDuration>,
+    /// Connections at the most; without it 4, or fewer where the policy allows fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<NonZeroU32>,
+}
+
+/// What makes the load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum LoadEngine {
+    /// The best one at hand; today that is always the embedded one.
+    #[default]
+    Auto,
+    /// The one in this program.
+    Embedded,
+    /// A real fortio; refused until there is a driver for it.
+    Fortio,
+}
+
+/// The design's default, for targets that say nothing.
+fn default_qps() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(99)
+}
+
+impl Fault for GenerateLoad {
+    const SPAN: Span = Span::Finite;
+    const NEEDS: &'static [Capability] = &[Capability::Network];
+
+    async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
+        let planned = self.planned(&Planner::of(cx)?, cx)?;
+        Ok(Plan {
+            qps: Some(planned.qps()),
+            concurrency: Some(planned.connections.get()),
+            duration: Some(planned.length.longest()),
+            ..Plan::new(planned.to_string()).reaching(Reach::host(planned.url.host().clone()))
+        })
+    }
+
+    async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+        let asks = Planner::of(cx)?;
+        let planned = self.planned(&asks, cx)?;
+        let model = asks.model(&planned)?;
+        drive::drive(model.as_ref(), &planned, self.allow_command, cx).await.map(Injection::Finished)
+    }
+
+    async fn witness(&self, _cx: &RunContext) -> Sighting {
+        Sighting::unknown("a spike leaves nothing to look at; its evidence is in its outcome")
+    }
+}
+
+impl GenerateLoad {
+    /// Resolves what was left open; looks at nothing but the policy.
+    fn planned(&self, asks: &Planner, cx: &RunContext) -> Result<Planned, PluginError> {
+        let url = &self.target.service_url;
+        if url.is_tls() {
+            let why = format!("`{url}` needs TLS, which the load engine of this build has not; give an `http://` URL");
+            return Err(PluginError::refused(why));
+        }
+        if self.engine == LoadEngine::Fortio {
+            let why = "engine `fortio` needs a driver for a real fortio, which this build has not; use `embedded`";
+            return Err(PluginError::refused(why));
+        }
+        Ok(Planned::of(&self.target, asks.chooses(), cx.policy()))
+    }
+}
+
+register_fault!(GenerateLoad, "generate_load");
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::FAULTS;
+    use serde_json::{Value, json};
+
+    use super::test_context::{TestContext, fault};
+    use super::*;
+
+    async fn planned(node: Value, env: &[(&str, &str)]) -> Result<Plan, PluginError> {
+        let place = TestContext::new(env);
+        Fault::plan(&fault(&node), &place.cx()).await
+    }
+
+    #[tokio::test]
+    async fn the_plan_names_host_and_figures_with_their_defaults() {
+        let rows = [
+            (json!({"service_url": "http://127.0.0.1:81/"}), "127.0.0.1:81", 100.0, 4, 30),
+            (json!({"service_url": "http://h/", "qps": 300, "duration": "1m30s"}), "h:80", 300.0, 4, 90),
+            (json!({"service_url": "http://h/", "concurrency": 9}), "h:80", 100.0, 9, 30),
+        ];
+        for (target, host, qps, connections, seconds) in rows {
+            let plan = planned(json!({"target": target}), &[]).await.unwrap();
+            assert_eq!(plan.reach.hosts[0].to_string(), host);
+            assert_eq!((plan.qps, plan.concurrency), (Some(qps), Some(connections)), "{target}");
+            assert_eq!(plan.duration.unwrap().as_secs(), seconds, "{target}");
+            assert!(plan.touches.is_empty() && plan.privileged.is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_this_build_cannot_do_is_refused_with_what_would_be_right() {
+        let http = json!({"service_url": "http://127.0.0.1/"});
+        let rows = [
+            (json!({"target": {"service_url": "https://127.0.0.1/"}}), "give an `http://` URL"),
+            (json!({"target": http, "engine": "fortio"}), "use `embedded`"),
+        ];
+        for (node, right) in rows {
+            let error = planned(node, &[]).await.unwrap_err().to_string();
+            assert!(error.ends_with(right), "{error}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_closed_and_bounded() {
+        let rows = [
+            (json!({}), "missing field `target`"),
+            (json!({"target": {}}), "missing field `service_url`"),
+            (json!({"target": {"service_url": "http://h/", "qps": 0}}), "nonzero"),
+            (json!({"target": {"service_url": "http://h/", "qps": -1}}), "expected a nonzero u32"),
+            (json!({"target": {"service_url": "http://h/", "qps": 4_294_967_296_u64}}), "expected a nonzero u32"),
+            (json!({"target": {"service_url": "http://h/", "qps": 1.5}}), "expected a nonzero u32"),
+            (json!({"target": {"service_url": "http://h/", "concurrency": 0}}), "nonzero"),
+            (json!({"target": {"service_url": "http://h/", "duration": "0s"}}), "above zero"),
+            (json!({"target": {"service_url": "http://h/", "duration": "-5s"}}), "above zero"),
+            (json!({"target": {"service_url": "http://u:p@h/"}}), "not a URL to connect to"),
+            (json!({"target": {"service_url": "http://h/"}, "engine": "wrk"}), "unknown variant `wrk`"),
+            (json!({"target": {"service_url": "http://h/"}, "retries": 1}), "unknown field `retries`"),
+        ];
+        for (node, why) in rows {
+            let error = chaos_core::parse::<GenerateLoad>(&node).unwrap_err().to_string();
+            assert!(error.contains(why), "{node}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_schema_stands_alone_and_shows_defaults() {
+        let schema = FAULTS.get("generate_load").unwrap().schema_value();
+        let target = &schema["properties"]["target"]["properties"];
+        assert_eq!((&target["qps"]["default"], &target["qps"]["minimum"]), (&json!(100), &json!(1)));
+        assert_eq!(schema["properties"]["allow_command"]["default"], json!(false));
+        assert_eq!(schema["properties"]["engine"]["default"], json!("auto"));
+        assert!(!schema.to_string().contains("$ref"), "{schema}");
+    }
+}

@@ -1,0 +1,62 @@
+//! What the tests of this fault share: a place to run in, and faults from values.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use chaos_core::{ContextParts, Events, Hosts, RealClock, RunContext, SystemResolver};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::{GenerateLoad, LoadTarget};
+
+/// A workspace and an environment.
+pub(super) struct TestContext {
+    folder: TempDir,
+    env: HashMap<String, String>,
+}
+
+impl TestContext {
+    pub(super) fn new(env: &[(&str, &str)]) -> Self {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { folder: tempfile::tempdir().unwrap(), env }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn cx(&self) -> RunContext {
+        let clock = Arc::new(RealClock::new());
+        let parts = ContextParts {
+            run_id: "run".into(),
+            seed: 1,
+            events: Events::new(clock.clone()),
+            clock,
+            policy: Arc::default(),
+            hosts: Hosts::new(Arc::new(SystemResolver)),
+            env: Arc::new(self.env.clone()),
+            workspace: self.folder.path().to_owned(),
+            engine: None,
+        };
+        RunContext::new(parts, CancellationToken::new())
+    }
+}
+
+/// A fault from its parameters.
+pub(super) fn fault(node: &Value) -> GenerateLoad {
+    chaos_core::parse(node).unwrap()
+}
+
+/// A target; an empty duration and no connections leave them open.
+pub(super) fn target(url: &str, qps: u32, duration: &str, connections: u32) -> LoadTarget {
+    let mut target = json!({"service_url": url, "qps": qps});
+    if !duration.is_empty() {
+        target["duration"] = json!(duration);
+    }
+    if connections > 0 {
+        target["concurrency"] = json!(connections);
+    }
+    chaos_core::parse(&target).unwrap()
+}

@@ -1,0 +1,278 @@
+//! The fault that stops a process, and the step that lets it go on.
+
+use std::io;
+use std::num::NonZeroU32;
+
+use chaos_core::{
+    Capability, Evidence, Fault, Injection, Plan, PluginError, Resource, RunContext, Sighting, Span, Undo, UndoContext,
+    UndoStep, Undone, boot_id, register_fault, register_undo_step,
+};
+use rustix::process::{Signal, geteuid};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::process::{Held, Look, Owner, line_of, looks_in_seconds, pid_namespace};
+
+/// How long a process may take to stop or to go on; one in an uninterruptible wait does neither before its end.
+const SETTLE_SECONDS: u32 = 5;
+
+/// Stops a process with SIGSTOP, and lets it go on with SIGCONT.
+///
+/// # What it does
+/// All threads of the process stand still; its memory, files and sockets stay. Its peers see a service that accepts
+/// connections (the kernel does) and never answers.
+///
+/// # What it surfaces
+/// Missing timeouts, health checks that only connect, leases that nobody takes over, work that is done twice after the
+/// process wakes up and does not know that time has passed.
+///
+/// # How it is undone
+/// With SIGCONT, through a pidfd, and only to the same process: boot, pid namespace, pid and start time are journalled
+/// before the signal. A process that has ended meanwhile needs nothing; one that stays stopped is a failed undo.
+///
+/// # Limits
+/// Refused: pid 1, Squall itself and its ancestors, threads (name their process), threads of the kernel, and what is
+/// stopped or traced already. A process of another user than ours is privileged. Children are not stopped with it.
+/// Linux 5.3 or later. Whoever else sends SIGCONT undoes it, and the run then says so.
+///
+/// # Example
+/// ```yaml
+/// type: pause_process
+/// pid: 4711
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseProcess {
+    /// The process, in the pid namespace of Squall.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    pub pid: NonZeroU32,
+}
+
+/// Lets a stopped process go on, if it is still the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumeProcess {
+    /// The process.
+    pub pid: NonZeroU32,
+    /// When it started, in clock ticks since boot.
+    pub start_time: u64,
+    /// The boot in which it was stopped.
+    pub boot_id: String,
+    /// The inode of the pid namespace in which `pid` counts.
+    pub pid_ns: u64,
+}
+
+impl Fault for PauseProcess {
+    const SPAN: Span = Span::Sustained;
+    const NEEDS: &'static [Capability] = &[Capability::LinuxPidfd];
+
+    async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
+        let target = self.target()?;
+        let resource = Resource::new("process", format!("{}@{}", target.pid, target.start_time));
+        let mut plan = Plan::new(format!("stop {}", target.label())).touching(resource);
+        plan.privileged = self.foreign(&target)?;
+        Ok(plan)
+    }
+
+    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+        // Held first, looked at then: what the look shows is what the signal reaches.
+        let held = Held::open(self.pid).map_err(|error| self.failed("take hold of", &error))?;
+        let held = held.ok_or_else(|| self.missing())?;
+        let target = self.target()?;
+        let effect = undo.arm(ResumeProcess::of(&target, self)?).await?;
+        let _real = cx.clock().external();
+        let settled = tokio::task::spawn_blocking(move || {
+            // The permit goes with the effect, wherever the run goes meanwhile.
+            let _effect = effect;
+            held.signal(Signal::STOP)?;
+            held.settle(looks_in_seconds(SETTLE_SECONDS), |states| states.is_empty() || all_still(states))
+        });
+        let states = settled.await.map_err(|error| PluginError::failed(error.to_string()))?;
+        let states = states.map_err(|error| self.failed("stop", &error))?;
+        if states.is_empty() {
+            return Err(PluginError::failed(format!("{} ended before it stopped", target.label())));
+        }
+        if !all_still(&states) {
+            let text: String = states.iter().collect();
+            let label = target.label();
+            return Err(PluginError::failed(format!(
+                "{label} did not stop in {SETTLE_SECONDS} s (thread states {text})"
+            )));
+        }
+        Ok(Injection::in_force())
+    }
+
+    async fn witness(&self, _cx: &RunContext) -> Sighting {
+        match Look::at(self.pid.get()) {
+            Ok(Some(look)) if look.is_traced() => {
+                Sighting::unknown(format!("{} is held by a tracer (state t)", look.label()))
+            }
+            Ok(Some(look)) => {
+                let stopped = look.is_stopped();
+                let word = if stopped { "stopped" } else { "not stopped" };
+                let shown = Evidence::new(format!("{} is {word} (state {})", look.label(), look.state));
+                if stopped { Sighting::present(shown) } else { Sighting::absent(shown) }
+            }
+            Ok(None) => Sighting::absent(Evidence::new(format!("there is no process {}", self.pid))),
+            Err(error) => Sighting::unknown(self.failed("look at", &error).to_string()),
+        }
+    }
+}
+
+register_fault!(PauseProcess, "pause_process");
+
+impl PauseProcess {
+    /// The process, if it is one that may be stopped at all.
+    fn target(&self) -> Result<Look, PluginError> {
+        let look = Look::at(self.pid.get()).map_err(|error| self.failed("look at", &error))?;
+        let look = look.ok_or_else(|| self.missing())?;
+        let refused = |why: &str| Err(PluginError::refused(format!("{} {why}", look.label())));
+        let us = std::process::id();
+        let line = line_of(us).map_err(|error| PluginError::io("look at our ancestors", &error))?;
+        let owner = self.owner()?;
+        if look.pid == 1 {
+            return refused("is the first process: stopping it would stop the machine or the container");
+        }
+        if owner.process == us {
+            return refused("is Squall itself, which could not undo it any more");
+        }
+        if line.contains(&look.pid) {
+            return refused("is an ancestor of Squall, which must outlive the fault");
+        }
+        if look.is_kernel {
+            return refused("is a thread of the kernel, which no signal stops");
+        }
+        if owner.process != look.pid {
+            return refused(&format!(
+                "is a thread of process {0}; name {0}, which stops with all its threads",
+                owner.process
+            ));
+        }
+        if look.is_dead() {
+            return refused("has ended");
+        }
+        if look.is_stopped() || look.is_traced() {
+            return refused(&format!(
+                "is stopped already (state {}), and resuming it is for whoever stopped it",
+                look.state
+            ));
+        }
+        Ok(look)
+    }
+
+    /// Why it is privileged: it belongs, in part, to another user than the one whose rights we use.
+    fn foreign(&self, target: &Look) -> Result<Option<String>, PluginError> {
+        let ours = geteuid().as_raw();
+        let other = self.owner()?.uids.into_iter().find(|uid| *uid != ours);
+        Ok(other.map(|uid| format!("{} belongs to uid {uid}, not to {ours}", target.label())))
+    }
+
+    fn owner(&self) -> Result<Owner, PluginError> {
+        let owner = Owner::of(self.pid.get()).map_err(|error| self.failed("look at", &error))?;
+        owner.ok_or_else(|| self.missing())
+    }
+
+    fn missing(&self) -> PluginError {
+        PluginError::refused(format!("there is no process {}", self.pid))
+    }
+
+    fn failed(&self, verb: &str, error: &io::Error) -> PluginError {
+        PluginError::io(&format!("{verb} process {}", self.pid), error)
+    }
+}
+
+/// Whether every thread stands still, by a signal or in a tracer's hands; dead ones count for nothing.
+fn all_still(states: &[char]) -> bool {
+    states.iter().all(|state| matches!(state, 'T' | 't' | 'Z' | 'X')) && !states.is_empty()
+}
+
+/// Whether some thread stands still.
+fn any_still(states: &[char]) -> bool {
+    states.iter().any(|state| matches!(state, 'T' | 't'))
+}
+
+impl ResumeProcess {
+    fn of(target: &Look, fault: &PauseProcess) -> Result<Self, PluginError> {
+        let pid_ns = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
+        Ok(Self { pid: fault.pid, start_time: target.start_time, boot_id: boot_id(), pid_ns })
+    }
+
+    fn gone(&self) -> Undone {
+        Undone::NothingToDo(format!("process {} is gone", self.pid))
+    }
+
+    /// What the thread states before and after the signal say.
+    fn judge(&self, before: &[char], after: &[char]) -> Result<Undone, PluginError> {
+        let pid = self.pid;
+        if after.is_empty() {
+            return Ok(self.gone());
+        }
+        if any_still(after) {
+            let text: String = after.iter().collect();
+            let why = format!("process {pid} stays stopped (thread states {text}); a tracer may hold it");
+            return Err(PluginError::failed(why));
+        }
+        if any_still(before) {
+            Ok(Undone::Reverted(format!("process {pid} goes on")))
+        } else {
+            Ok(Undone::NothingToDo(format!("process {pid} was not stopped")))
+        }
+    }
+
+    /// The same process, held; or why there is nothing to do.
+    fn same(&self) -> Result<Result<Held, Undone>, PluginError> {
+        if self.boot_id != boot_id() {
+            return Ok(Err(Undone::NothingToDo(format!("process {} was stopped in another boot", self.pid))));
+        }
+        let here = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
+        if self.pid_ns != here {
+            let (pid, there) = (self.pid, self.pid_ns);
+            let why = format!("process {pid} counts in pid namespace {there}, and this is {here}: recover from there");
+            return Err(PluginError::failed(why));
+        }
+        let look = |error: io::Error| PluginError::io(&format!("look at process {}", self.pid), &error);
+        let Some(held) = Held::open(self.pid).map_err(look)? else { return Ok(Err(self.gone())) };
+        match Look::at(self.pid.get()).map_err(look)? {
+            None => Ok(Err(self.gone())),
+            Some(now) if now.start_time != self.start_time => {
+                let why = format!("{} is another one that was given its pid, and is left alone", now.label());
+                Ok(Err(Undone::NothingToDo(why)))
+            }
+            Some(_) => Ok(Ok(held)),
+        }
+    }
+}
+
+/// Sends SIGCONT, and gives the thread states before and after it; empty ones when the process is gone.
+fn go_on(held: &Held, looks: u32) -> io::Result<(Vec<char>, Vec<char>)> {
+    let before = held.settle(0, |_| true)?;
+    // Sent in any case: a stop that is on its way, but not yet to be seen, is taken back with it.
+    if !held.signal(Signal::CONT)? {
+        return Ok((before, Vec::new()));
+    }
+    let after = held.settle(looks, |states| !any_still(states))?;
+    Ok((before, after))
+}
+
+impl UndoStep for ResumeProcess {
+    async fn undo(&self, cx: &UndoContext) -> Result<Undone, PluginError> {
+        let held = match self.same()? {
+            Ok(held) => held,
+            Err(nothing) => return Ok(nothing),
+        };
+        let _real = cx.clock().external();
+        let resumed = tokio::task::spawn_blocking(move || go_on(&held, looks_in_seconds(SETTLE_SECONDS)));
+        let resumed = resumed.await.map_err(|error| PluginError::failed(error.to_string()))?;
+        let (before, after) =
+            resumed.map_err(|error| PluginError::io(&format!("resume process {}", self.pid), &error))?;
+        self.judge(&before, &after)
+    }
+
+    fn describe(&self) -> String {
+        format!("resume process {}", self.pid)
+    }
+}
+
+register_undo_step!(ResumeProcess, "resume_process");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! Whole runs of `generate_load` through the engine, judged by what a service of its own has counted.
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use chaos_core::{ChaosResult, Event, EventKind, Presence, Reverted, Task, Verdict, parse};
+use chaos_faults as _;
+use chaos_load::fortio::Document;
+use chaos_load::target::{Behaviour, Target, serve};
+use chaos_runner::{Report, Runner, RunnerBuilder};
+use chaos_test::Bench;
+use serde_json::{Value, json};
+
+fn service(behaviour: Behaviour) -> Target {
+    serve(([127, 0, 0, 1], 0).into(), behaviour).unwrap()
+}
+
+/// Real time, and no model whatever the environment of this test says.
+fn runner(bench: &Bench) -> RunnerBuilder {
+    Runner::builder().state_dir(bench.state()).workspace(bench.folder()).env(HashMap::new()).seed(1)
+}
+
+fn spike(url: &str, qps: u32, duration: &str) -> Value {
+    let target = json!({"service_url": url, "qps": qps, "duration": duration, "concurrency": 4});
+    json!({"trigger": {"type": "test_now"}, "action": {"type": "generate_load", "target": target}})
+}
+
+fn task(entry: &Value) -> Task {
+    Task::of(parse(entry).unwrap())
+}
+
+fn run(bench: &Bench, entry: &Value) -> ChaosResult {
+    only(runner(bench).build().unwrap().run(task(entry)).unwrap())
+}
+
+fn only(mut report: Report) -> ChaosResult {
+    assert_eq!(report.entries.len(), 1);
+    report.entries.remove(0)
+}
+
+#[test]
+fn three_hundred_a_second_for_two_seconds_are_six_hundred_requests() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let handle = runner(&bench).build().unwrap().start(task(&spike(&service.url(), 300, "2s")));
+    let mut handle = handle.unwrap();
+    let mut stream = handle.take_events().unwrap();
+    let mut events = Vec::new();
+    while let Some(event) = stream.blocking_recv() {
+        events.push(event);
+    }
+    let result = only(handle.wait_blocking().unwrap());
+
+    assert_eq!(service.requests(), 600, "counted by the service");
+    assert_eq!((result.success, result.verdict, &result.error), (true, Verdict::Unchecked, &None));
+    assert_eq!(result.reverted, Reverted::NothingToRevert);
+    assert!(result.output.to_lowercase().contains("no model"), "{}", result.output);
+    let witness = result.witness.unwrap();
+    assert_eq!(witness.presence, Presence::Present);
+    assert!(witness.evidence.summary.starts_with("600 of 600 requests answered"), "{}", witness.evidence.summary);
+    let load = result.load.unwrap();
+    assert_eq!((&load["RetCodes"], &load["RequestedQPS"]), (&json!({"200": 600}), &json!("300")));
+    let document = Document::read(&load.to_string()).unwrap();
+    assert!(document.extension.is_some(), "fortio's document with what this engine adds");
+    active_and_progress(&events);
+}
+
+fn active_and_progress(events: &[Event]) {
+    let place = |wanted: fn(&EventKind) -> bool| events.iter().position(|event| wanted(&event.kind)).unwrap();
+    let injecting = place(|kind| matches!(kind, EventKind::Injecting { .. }));
+    let active = place(|kind| matches!(kind, EventKind::Active { .. }));
+    let first_figures = place(|kind| matches!(kind, EventKind::Progress { .. }));
+    assert!(injecting < active && active < first_figures, "{injecting} {active} {first_figures}");
+    let figures: Vec<&Value> = events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Progress { value } => Some(value),
+            _ => None,
+        })
+        .collect();
+    assert!(figures.len() >= 2, "{figures:?}");
+    let last = figures.last().unwrap();
+    let keys: Vec<&String> = last.as_object().unwrap().keys().collect();
+    let want = ["achieved_qps", "asked_qps", "completed", "elapsed_seconds", "errors", "p50_ms", "p99_ms"];
+    assert_eq!(keys, want);
+    assert_eq!((&last["completed"], &last["errors"], &last["asked_qps"]), (&json!(600), &json!(0), &json!(300.0)));
+}
+
+#[test]
+fn under_virtual_time_the_load_is_real() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let runner = bench.runner().env(HashMap::new()).build().unwrap();
+    let result = only(runner.run(task(&spike(&service.url(), 100, "500ms"))).unwrap());
+    assert_eq!((result.success, &result.error, service.requests()), (true, &None, 50));
+}
+
+#[test]
+fn the_conversation_is_kept_in_the_workspace() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let result = run(&bench, &spike(&service.url(), 100, "200ms"));
+    let path = result.witness.unwrap().evidence.data["transcript"].as_str().unwrap().to_owned();
+    assert!(path.starts_with(bench.path(".squall/transcripts").to_str().unwrap()), "{path}");
+    assert!(path.ends_with("-chaos_spec-0-action.jsonl"), "{path}");
+    let lines = std::fs::read_to_string(path).unwrap();
+    assert!(lines.lines().any(|line| line.contains(r#""tool":"load""#)), "{lines}");
+}
+
+#[test]
+fn a_closed_port_is_named_and_is_no_pass() {
+    let bench = Bench::new().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let result = run(&bench, &spike(&format!("http://{closed}/"), 100, "300ms"));
+    assert_eq!((result.success, result.verdict), (false, Verdict::Inconclusive));
+    assert_eq!(result.error.as_deref(), Some("load did not reach the workload: connection refused"));
+    assert!(result.timeline.iter().all(|point| point.event != "active"), "{:?}", result.timeline);
+}
+
+#[test]
+fn a_service_that_hangs_up_without_an_answer_was_not_reached() {
+    let bench = Bench::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let result = run(&bench, &spike(&url, 50, "200ms"));
+    let error = result.error.unwrap();
+    assert_eq!((result.success, result.verdict), (false, Verdict::Inconclusive));
+    assert!(error.starts_with("load did not reach the workload: connection "), "{error}");
+}
+
+#[test]
+fn what_the_policy_does_not_allow_is_refused_before_anything_is_sent() {
+    let service = service(Behaviour::new());
+    let rows = [
+        (spike("http://192.0.2.1/", 10, "1s"), json!({}), "`--allow-host 192.0.2.1` would allow it"),
+        (spike("http://shop.example/", 10, "1s"), json!({}), "`--allow-host shop.example` would allow it"),
+        (spike(&service.url(), 1001, "1s"), json!({}), "`--max-qps 1001` would allow it"),
+        (spike(&service.url(), 10, "11m"), json!({}), "`--max-duration 660` would allow it"),
+        (spike(&service.url(), 10, "1s"), json!({"max_qps": 5}), "`--max-qps 10` would allow it"),
+    ];
+    for (entry, policy, flag) in rows {
+        let bench = Bench::new().unwrap();
+        let mut task = task(&entry);
+        task.policy = parse(&policy).unwrap();
+        let result = only(runner(&bench).build().unwrap().run(task).unwrap());
+        let error = result.error.unwrap();
+        assert_eq!(result.verdict, Verdict::Inconclusive, "{error}");
+        assert!(error.starts_with("refused by policy: ") && error.ends_with(flag), "{error}");
+        assert!(!bench.path(".squall").exists(), "nothing was begun");
+    }
+    assert_eq!(service.connections(), 0);
+}
+
+#[test]
+fn without_its_effect_a_run_does_not_pass() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let sham = runner(&bench).sham(true).build().unwrap();
+    let result = only(sham.run(task(&spike(&service.url(), 100, "200ms"))).unwrap());
+    assert_eq!((result.success, result.verdict), (false, Verdict::Inconclusive));
+    assert_eq!((service.requests(), result.load), (0, None));
+}
+
+#[test]
+fn a_workspace_that_cannot_be_written_stops_the_run_before_the_load() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    std::fs::write(bench.path("occupied"), "a file").unwrap();
+    let runner = runner(&bench).workspace(bench.path("occupied")).build().unwrap();
+    let result = only(runner.run(task(&spike(&service.url(), 100, "200ms"))).unwrap());
+    let error = result.error.unwrap();
+    assert_eq!((result.success, result.verdict), (false, Verdict::Inconclusive));
+    assert!(error.starts_with("no load without a transcript: "), "{error}");
+    assert_eq!(service.requests(), 0);
+}
+
+#[test]
+fn cancelling_stops_the_load_and_keeps_what_was_measured() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let mut handle = runner(&bench).build().unwrap().start(task(&spike(&service.url(), 100, "5m"))).unwrap();
+    let mut stream = handle.take_events().unwrap();
+    let mut cancelled = None;
+    while let Some(event) = stream.blocking_recv() {
+        if matches!(event.kind, EventKind::Progress { .. }) && cancelled.is_none() {
+            cancelled = Some(Instant::now());
+            handle.cancel();
+        }
+    }
+    let result = only(handle.wait_blocking().unwrap());
+    // The engine's own grace is 5 s; a fault that outlasts it loses its evidence.
+    assert!(cancelled.unwrap().elapsed() < Duration::from_secs(5));
+    assert_eq!((result.success, result.error.as_deref()), (false, Some("interrupted")));
+    assert_eq!(result.witness.unwrap().presence, Presence::Present);
+    let answered = result.load.unwrap()["RetCodes"]["200"].as_u64().unwrap();
+    assert_eq!(answered, service.requests(), "no request after the end");
+}
+
+#[test]
+fn cancelling_does_not_wait_for_a_service_that_never_answers() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new().delay(Duration::from_mins(5))));
+    let mut handle = runner(&bench).build().unwrap().start(task(&spike(&service.url(), 20, "5m"))).unwrap();
+    let mut stream = handle.take_events().unwrap();
+    while let Some(event) = stream.blocking_recv() {
+        if matches!(event.kind, EventKind::Progress { .. }) {
+            handle.cancel();
+        }
+    }
+    let result = only(handle.wait_blocking().unwrap());
+    assert_eq!(result.error.as_deref(), Some("interrupted"), "not: did not stop within its grace");
+    assert_eq!(result.witness.unwrap().presence, Presence::Absent);
+    assert!(result.load.is_some(), "requests under way were awaited, and counted as failed");
+}
+
+#[test]
+fn the_service_that_answers_only_sometimes_was_reached_and_its_errors_are_told() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let mut handle = runner(&bench).build().unwrap().start(task(&spike(&service.url(), 100, "2s"))).unwrap();
+    let mut stream = handle.take_events().unwrap();
+    while let Some(event) = stream.blocking_recv() {
+        if matches!(event.kind, EventKind::Active { .. }) {
+            service.set_status(503);
+        }
+    }
+    let result = only(handle.wait_blocking().unwrap());
+    assert_eq!((result.success, result.verdict), (true, Verdict::Unchecked));
+    let evidence = result.witness.unwrap().evidence;
+    let ratio = evidence.data["error_ratio"].as_f64().unwrap();
+    assert!(ratio > 0.5 && ratio < 1.0, "{ratio}");
+    assert!(evidence.summary.contains("mostly status 503"), "{}", evidence.summary);
+}

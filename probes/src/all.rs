@@ -1,0 +1,42 @@
+//! The probe that asks several probes at the same time, and wants all of them.
+
+use chaos_core::{Answer, Observation, PluginError, Probe, Reach, RunContext, register_probe};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::checks::{Checks, every};
+
+/// Asks several probes at the same time: yes when all say yes.
+///
+/// # Answers
+/// Kleene "and": one no is a no; otherwise one unknown is unknown. `parallel` is another name of it.
+/// The observation's value lists what each check saw.
+///
+/// # Example
+/// ```yaml
+/// type: all
+/// checks:
+///   - type: tcp
+///     address: 127.0.0.1:8080
+///   - type: tcp
+///     address: 127.0.0.1:5432
+/// ```
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct All {
+    /// The probes.
+    pub checks: Checks,
+}
+
+impl Probe for All {
+    async fn observe(&self, cx: &RunContext) -> Observation {
+        let seen = self.checks.ask_all(cx).await;
+        self.checks.sum(every(&seen), Answer::Yes, &seen)
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        self.checks.reach()
+    }
+}
+
+register_probe!(All, "all", aliases: ["parallel"]);

@@ -1,0 +1,42 @@
+//! The probe that asks several probes at the same time, and wants one of them.
+
+use chaos_core::{Answer, Observation, PluginError, Probe, Reach, RunContext, register_probe};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::checks::{Checks, some};
+
+/// Asks several probes at the same time: yes when at least one says yes.
+///
+/// # Answers
+/// Kleene "or": one yes is a yes; otherwise one unknown is unknown.
+/// The observation's value lists what each check saw.
+///
+/// # Example
+/// ```yaml
+/// type: any
+/// checks:
+///   - type: tcp
+///     address: 127.0.0.1:8080
+///   - type: tcp
+///     address: 127.0.0.1:5432
+/// ```
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Any {
+    /// The probes.
+    pub checks: Checks,
+}
+
+impl Probe for Any {
+    async fn observe(&self, cx: &RunContext) -> Observation {
+        let seen = self.checks.ask_all(cx).await;
+        self.checks.sum(some(&seen), Answer::Yes, &seen)
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        self.checks.reach()
+    }
+}
+
+register_probe!(Any, "any");

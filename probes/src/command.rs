@@ -1,0 +1,349 @@
+//! The probe that runs a program and looks at how it exits.
+
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use chaos_core::{Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
+use rustix::process::{Pid, Signal, kill_process_group};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Child;
+
+use crate::asking::{Cut, ask, five_seconds};
+
+/// How much of what a program prints is kept: its end, which is where programs say why they failed.
+const KEPT_BYTES: usize = 4096;
+/// How long a program's pipes are read after its exit; a process that it left behind may hold them open for ever.
+const PIPE_GRACE: Duration = Duration::from_millis(100);
+
+/// Asks a program, without a shell.
+///
+/// # Answers
+/// Yes when it exits with `expect_exit`, no when it exits with another code. Unknown when it can't be started, is ended
+/// by a signal, or takes longer than `timeout_seconds` (then it and its process group are killed). The observation's
+/// value is the last 4 KiB of its standard output.
+///
+/// # Limits
+/// The policy must allow the program by the name that stands in `argv` (`--allow-command NAME`). It gets the run's
+/// environment and no standard input. It should only look: nothing undoes what it does.
+///
+/// # Example
+/// ```yaml
+/// type: command
+/// argv: [pg_isready, --host, 127.0.0.1]
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The program and its arguments.
+    pub argv: Argv,
+    /// The exit code that means yes.
+    #[serde(default)]
+    pub expect_exit: u8,
+    /// Seconds after which it is killed; default 5.
+    #[serde(default = "five_seconds")]
+    pub timeout_seconds: Seconds,
+}
+
+/// A program and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Argv {
+    program: String,
+    arguments: Vec<String>,
+}
+
+/// A list without a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no program; write a list such as `[pg_isready, --host, 127.0.0.1]`")]
+pub struct EmptyArgv;
+
+impl TryFrom<Vec<String>> for Argv {
+    type Error = EmptyArgv;
+
+    fn try_from(mut words: Vec<String>) -> Result<Self, EmptyArgv> {
+        if words.is_empty() {
+            return Err(EmptyArgv);
+        }
+        let program = words.remove(0);
+        Ok(Self { program, arguments: words })
+    }
+}
+
+impl From<Argv> for Vec<String> {
+    fn from(argv: Argv) -> Self {
+        std::iter::once(argv.program).chain(argv.arguments).collect()
+    }
+}
+
+impl JsonSchema for Argv {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Argv".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "array", "items": { "type": "string" }, "minItems": 1 })
+    }
+}
+
+impl Probe for Command {
+    async fn observe(&self, cx: &RunContext) -> Observation {
+        if let Err(refusal) = cx.policy().check_commands(&Reach::command(&self.argv.program)) {
+            return Observation::unknown(refusal.to_string());
+        }
+        let program = &self.argv.program;
+        let mut running = match Running::start(&self.argv, cx) {
+            Ok(running) => running,
+            Err(error) => return Observation::unknown(format!("`{program}` can't be started: {error}")),
+        };
+        match ask(cx, self.timeout_seconds, running.exit(cx)).await {
+            Ok(Ok(ended)) => self.judge(&ended),
+            Ok(Err(error)) => Observation::unknown(format!("`{program}` can't be waited for: {error}")),
+            Err(Cut::Late) => {
+                let seconds = self.timeout_seconds.get().as_secs_f64();
+                Observation::unknown(format!("`{program}` did not end within {seconds} s"))
+            }
+            Err(Cut::Cancelled) => Observation::unknown("cancelled"),
+        }
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        Ok(Reach::command(&self.argv.program))
+    }
+}
+
+register_probe!(Command, "command");
+
+impl Command {
+    fn judge(&self, ended: &Ended) -> Observation {
+        let program = &self.argv.program;
+        let last = ended.stderr.lines().rfind(|line| !line.trim().is_empty());
+        let said = last.map(|line| format!(": {}", line.trim())).unwrap_or_default();
+        let seen = match ended.status.code() {
+            Some(code) if code == i32::from(self.expect_exit) => {
+                Observation::yes(format!("`{program}` exited with {code}"))
+            }
+            Some(code) => {
+                Observation::no(format!("`{program}` exited with {code} instead of {}{said}", self.expect_exit))
+            }
+            None => Observation::unknown(format!("`{program}` was ended: {}{said}", ended.status)),
+        };
+        seen.with_value(ended.stdout.trim_end())
+    }
+}
+
+/// A program under way; dropped before its exit, its whole process group is killed.
+struct Running {
+    child: Child,
+    group: Option<Pid>,
+}
+
+struct Ended {
+    status: ExitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+impl Running {
+    fn start(argv: &Argv, cx: &RunContext) -> std::io::Result<Self> {
+        let child = tokio::process::Command::new(&argv.program)
+            .args(&argv.arguments)
+            .env_clear()
+            .envs(cx.environment())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Ok(Self { child, group })
+    }
+
+    async fn exit(&mut self, cx: &RunContext) -> std::io::Result<Ended> {
+        let (mut stdout, mut stderr) = (Tail::default(), Tail::default());
+        let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
+        let status = {
+            let mut reading = pin!(async { tokio::join!(stdout.read(out), stderr.read(err)) });
+            let (status, read) = tokio::select! {
+                status = self.child.wait() => (status?, false),
+                _ = &mut reading => (self.child.wait().await?, true),
+            };
+            // Its leader is gone, so its number may soon be another group's.
+            self.group = None;
+            if !read {
+                // What it left in the pipes is worth having; that they stay open is not worth waiting for.
+                let _ = cx.clock().timeout(PIPE_GRACE, reading).await;
+            }
+            status
+        };
+        Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            // It may be gone already, which is what is wanted.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// The last bytes of a stream.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    async fn read(&mut self, from: Option<impl AsyncRead + Unpin>) {
+        let Some(mut from) = from else { return };
+        let mut buffer = vec![0; KEPT_BYTES];
+        while let Ok(count @ 1..) = from.read(&mut buffer).await {
+            self.0.extend_from_slice(&buffer[..count]);
+            let surplus = self.0.len().saturating_sub(KEPT_BYTES);
+            self.0.drain(..surplus);
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::{Answer, Policy, ProbeNode, parse};
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::test_context::{context, plain};
+
+    fn free(env: &[(&str, &str)]) -> RunContext {
+        let mut policy = Policy::default();
+        policy.allow_commands.push("*".into());
+        context(policy, env, CancellationToken::new())
+    }
+
+    fn sh(script: &str, expect_exit: u8) -> Command {
+        let argv = vec!["/bin/sh".into(), "-c".into(), script.into()];
+        Command { argv: argv.try_into().unwrap(), expect_exit, timeout_seconds: five_seconds() }
+    }
+
+    #[tokio::test]
+    async fn the_exit_code_decides() {
+        let rows = [
+            ("exit 0", 0, Answer::Yes, "`/bin/sh` exited with 0"),
+            ("exit 3", 3, Answer::Yes, "`/bin/sh` exited with 3"),
+            ("echo why >&2; exit 1", 0, Answer::No, "`/bin/sh` exited with 1 instead of 0: why"),
+            ("kill -9 $$", 0, Answer::Unknown, "`/bin/sh` was ended: signal: 9 (SIGKILL)"),
+        ];
+        for (script, expect, answer, detail) in rows {
+            let seen = Probe::observe(&sh(script, expect), &free(&[])).await;
+            assert_eq!((seen.answer, seen.detail.as_str()), (answer, detail), "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_value_is_the_end_of_what_it_printed() {
+        let seen = Probe::observe(&sh("head -c 100000 /dev/zero | tr '\\0' x; echo end", 0), &free(&[])).await;
+        let text = seen.value.as_str().unwrap();
+        assert_eq!(text.len(), KEPT_BYTES - 1, "the final line feed is cut off");
+        assert!(text.ends_with("xend"), "{}", &text[text.len() - 10..]);
+    }
+
+    #[tokio::test]
+    async fn it_gets_the_runs_environment_and_no_other() {
+        let seen = Probe::observe(&sh("echo $GIVEN-$CARGO_PKG_NAME", 0), &free(&[("GIVEN", "yes")])).await;
+        assert_eq!(seen.value, "yes-");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_allowed_is_not_started() {
+        let bench = tempfile::tempdir().unwrap();
+        let made = bench.path().join("made");
+        let seen = Probe::observe(&sh(&format!("touch {}", made.display()), 0), &plain()).await;
+        assert_eq!(seen.answer, Answer::Unknown);
+        assert!(seen.detail.contains("`--allow-command /bin/sh` would allow it"), "{}", seen.detail);
+        assert!(!made.exists());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_unknown() {
+        let argv = Argv::try_from(vec!["/nowhere/at/all".to_owned()]).unwrap();
+        let probe = Command { argv, expect_exit: 0, timeout_seconds: five_seconds() };
+        let seen = Probe::observe(&probe, &free(&[])).await;
+        assert_eq!(seen.answer, Answer::Unknown);
+        assert!(seen.detail.starts_with("`/nowhere/at/all` can't be started: No such file"), "{}", seen.detail);
+    }
+
+    #[tokio::test]
+    async fn a_late_program_is_unknown() {
+        let mut probe = sh("exec sleep 600", 0);
+        probe.timeout_seconds = Seconds::try_from(0.05).unwrap();
+        let seen = Probe::observe(&probe, &free(&[("PATH", "/bin:/usr/bin")])).await;
+        assert_eq!((seen.answer, seen.detail.as_str()), (Answer::Unknown, "`/bin/sh` did not end within 0.05 s"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_given_up_is_killed_with_its_children() {
+        let bench = tempfile::tempdir().unwrap();
+        let file = bench.path().join("pids");
+        let mut probe = sh(&format!("sleep 600 & echo $! $$ . > {}; wait", file.display()), 0);
+        probe.timeout_seconds = Seconds::from(255);
+        let mut policy = Policy::default();
+        policy.allow_commands.push("/bin/sh".into());
+        let cancel = CancellationToken::new();
+        let cx = context(policy, &[("PATH", "/bin:/usr/bin")], cancel.clone());
+        let started = async {
+            loop {
+                match std::fs::read_to_string(&file) {
+                    Ok(text) if text.ends_with(".\n") => break text,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        let (seen, pids) = tokio::join!(Probe::observe(&probe, &cx), async {
+            let pids = started.await;
+            cancel.cancel();
+            pids
+        });
+        assert_eq!((seen.answer, seen.detail.as_str()), (Answer::Unknown, "cancelled"));
+        for pid in pids.split_whitespace().filter(|word| *word != ".") {
+            gone(pid).await;
+        }
+    }
+
+    /// Waits until a killed process is gone or a zombie; a process that lives on fails the test by never ending.
+    async fn gone(pid: &str) {
+        while let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+            if stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_that_keeps_the_pipes_open_does_not_keep_the_answer() {
+        let seen = Probe::observe(&sh("sleep 2 & echo done", 0), &free(&[("PATH", "/bin:/usr/bin")])).await;
+        assert_eq!((seen.answer, seen.value), (Answer::Yes, json!("done")));
+    }
+
+    #[test]
+    fn an_argv_needs_a_program_and_is_declared() {
+        let node: ProbeNode = parse(&json!({"type": "command", "argv": ["true"]})).unwrap();
+        assert_eq!(node.reach().unwrap().commands, ["true"]);
+        assert_eq!(serde_json::to_value(&node).unwrap()["argv"], json!(["true"]));
+        for (argv, pointer) in [(json!([]), "/argv"), (json!("true"), "/argv"), (json!(["a", 1]), "/argv/1")] {
+            let error = parse::<ProbeNode>(&json!({"type": "command", "argv": argv})).unwrap_err();
+            assert_eq!(error.pointer, pointer, "{error}");
+        }
+    }
+}

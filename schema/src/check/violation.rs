@@ -1,0 +1,259 @@
+//! What the validator found, in the words of an author.
+
+use std::collections::BTreeSet;
+
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use serde_json::Value;
+
+use super::compiled::Compiled;
+use super::message::{actual, choices, expected, type_hint};
+use super::report::Report;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::generate::{kind_of_definition, known};
+use crate::pointer::{self, subject};
+
+/// Reports every violation of the schema.
+pub(crate) fn report(compiled: &Compiled, value: &Value, report: &mut Report<'_>) {
+    let mut found = Vec::new();
+    for error in compiled.validator.iter_errors(value) {
+        Violation { schema: &compiled.schema, error: &error }.describe(&mut found);
+    }
+    // A misspelt key is one mistake: that the right one is missing goes without saying.
+    let misspelt: BTreeSet<String> = found.iter().filter_map(|f| f.means.clone()).collect();
+    for Found { diagnostic, means: _ } in found {
+        let implied = diagnostic.code == Code::MissingKey && misspelt.contains(&missing_at(&diagnostic));
+        if !implied && !report.explains(&diagnostic.pointer) {
+            report.add(diagnostic);
+        }
+    }
+}
+
+struct Found {
+    diagnostic: Diagnostic,
+    /// The pointer that an unknown key was most likely meant to be.
+    means: Option<String>,
+}
+
+fn missing_at(diagnostic: &Diagnostic) -> String {
+    let key = diagnostic.message.split('`').nth(1).unwrap_or_default();
+    pointer::join(&diagnostic.pointer, key)
+}
+
+struct Violation<'e> {
+    schema: &'e Value,
+    error: &'e ValidationError<'e>,
+}
+
+impl Violation<'_> {
+    fn describe(&self, found: &mut Vec<Found>) {
+        if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } =
+            self.error.kind()
+        {
+            return self.alternatives(context, found);
+        }
+        if let ValidationErrorKind::AdditionalProperties { unexpected } = self.error.kind() {
+            found.extend(unexpected.iter().map(|key| self.unknown_key(key)));
+            return;
+        }
+        found.push(Found { diagnostic: self.one(), means: None });
+    }
+
+    fn at(&self) -> String {
+        self.error.instance_path().to_string()
+    }
+
+    fn at_value(&self, code: Code, message: String) -> Diagnostic {
+        Diagnostic::new(code, self.at(), message)
+    }
+
+    /// The schema that the violated keyword stands in.
+    fn holder(&self) -> Option<&Value> {
+        let path = self.error.schema_path().to_string();
+        self.schema.pointer(pointer::parent(&path)?)
+    }
+
+    fn unknown_key(&self, key: &str) -> Found {
+        let properties = self.holder().and_then(|holder| holder.get("properties")).and_then(Value::as_object);
+        let names = properties.into_iter().flatten().map(|(name, _)| name.as_str());
+        let known: Vec<&str> = names.filter(|name| !matches!(*name, "$schema" | "verification")).collect();
+        let at = self.at();
+        let means = chaos_core::suggestion(key, known.iter().copied()).map(|near| pointer::join(&at, near));
+        let diagnostic = Diagnostic::new(Code::UnknownKey, pointer::join(&at, key), format!("unknown key `{key}`"));
+        Found { diagnostic: diagnostic.help(choices(Some(key), &known)), means }
+    }
+
+    fn one(&self) -> Diagnostic {
+        let at = self.at();
+        let what = subject(&at);
+        let bounds = |text: String| self.at_value(Code::OutOfBounds, format!("{what} must {text}"));
+        match self.error.kind() {
+            ValidationErrorKind::Required { property } => self.missing(property.as_str().unwrap_or_default()),
+            ValidationErrorKind::Type { kind } => self.wrong_type(&type_names(kind)),
+            ValidationErrorKind::Enum { options } => self.not_one_of(options),
+            ValidationErrorKind::Constant { expected_value } => {
+                self.at_value(Code::NotOneOf, format!("{what} must be `{}`", plain(expected_value)))
+            }
+            ValidationErrorKind::FalseSchema => self.forbidden(),
+            ValidationErrorKind::Pattern { .. } => self.wrong_format(),
+            ValidationErrorKind::Minimum { limit } => bounds(format!("be at least {limit}")),
+            ValidationErrorKind::Maximum { limit } => bounds(format!("be at most {limit}")),
+            ValidationErrorKind::ExclusiveMinimum { limit } => bounds(format!("be more than {limit}")),
+            ValidationErrorKind::ExclusiveMaximum { limit } => bounds(format!("be less than {limit}")),
+            ValidationErrorKind::MultipleOf { multiple_of } => bounds(format!("be a multiple of {multiple_of}")),
+            ValidationErrorKind::MinItems { limit } => bounds(format!("have at least {}", count(*limit, "item"))),
+            ValidationErrorKind::MaxItems { limit } => bounds(format!("have at most {}", count(*limit, "item"))),
+            ValidationErrorKind::AdditionalItems { limit } => {
+                bounds(format!("have at most {}", count(*limit as u64, "item")))
+            }
+            ValidationErrorKind::MinLength { limit } => bounds(format!("have at least {}", count(*limit, "character"))),
+            ValidationErrorKind::MaxLength { limit } => bounds(format!("have at most {}", count(*limit, "character"))),
+            ValidationErrorKind::MinProperties { limit } => bounds(format!("have at least {}", count(*limit, "key"))),
+            ValidationErrorKind::MaxProperties { limit } => bounds(format!("have at most {}", count(*limit, "key"))),
+            ValidationErrorKind::UniqueItems => bounds("not hold one item twice".into()),
+            _ => self.at_value(Code::InvalidValue, format!("{what}: {}", self.error.masked())),
+        }
+    }
+
+    fn missing(&self, key: &str) -> Diagnostic {
+        let diagnostic = self.at_value(Code::MissingKey, format!("missing key `{key}`"));
+        if let Some(kind) = self.node_kind().filter(|_| key == "type") {
+            return diagnostic.help(choices(None, &known(kind)));
+        }
+        let property = self.holder().and_then(|holder| holder.get("properties")).and_then(|all| all.get(key));
+        let text = property.and_then(|schema| schema.get("description")).and_then(Value::as_str);
+        diagnostic.maybe_help(text.map(|text| format!("`{key}`: {}", first_sentence(text))))
+    }
+
+    /// The kind of plug-in whose node the violated keyword stands in directly.
+    fn node_kind(&self) -> Option<chaos_core::Kind> {
+        let path = self.error.schema_path().to_string();
+        let mut segments = path.strip_prefix("/definitions/")?.split('/');
+        let kind = kind_of_definition(segments.next()?)?;
+        match (kind, segments.next()) {
+            (_, Some("allOf")) => None,
+            ("fault", _) => Some(chaos_core::Kind::Fault),
+            ("trigger", _) => Some(chaos_core::Kind::Trigger),
+            _ => Some(chaos_core::Kind::Probe),
+        }
+    }
+
+    fn wrong_type(&self, wanted: &[&str]) -> Diagnostic {
+        let at = self.at();
+        let value = self.error.instance().as_ref();
+        if value.is_array() && wanted == ["object"] {
+            let one = one_expected(&at);
+            let help = "remove the `-`, or the brackets";
+            return self.at_value(Code::ListNotAllowed, format!("one {one} is expected here, not a list")).help(help);
+        }
+        let words: Vec<&str> = wanted.iter().map(|name| expected(name)).collect();
+        let message = format!("{} must be {}, not {}", subject(&at), words.join(" or "), actual(value));
+        self.at_value(Code::WrongType, message).maybe_help(type_hint(value, wanted).map(str::to_owned))
+    }
+
+    fn not_one_of(&self, options: &Value) -> Diagnostic {
+        let typed = self.error.instance().as_str();
+        if let Some(kind) = self.node_kind() {
+            let code = match kind {
+                chaos_core::Kind::Fault => Code::UnknownFault,
+                chaos_core::Kind::Trigger => Code::UnknownTrigger,
+                _ => Code::UnknownProbe,
+            };
+            let Some(name) = typed else {
+                let value = actual(self.error.instance());
+                return self.at_value(Code::WrongType, format!("`type` must be a string, not {value}"));
+            };
+            let message = format!("unknown {} type `{name}`", kind.word());
+            return self.at_value(code, message).help(choices(typed, &known(kind)));
+        }
+        let options: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
+        let known: Vec<&str> = options.iter().map(String::as_str).collect();
+        let message = format!("{} is not one of the values that are read", subject(&self.at()));
+        self.at_value(Code::NotOneOf, message).help(choices(typed, &known))
+    }
+
+    /// A key that another key rules out.
+    fn forbidden(&self) -> Diagnostic {
+        if self.node_kind().is_some() {
+            return self.not_one_of(&Value::Null);
+        }
+        match pointer::last(&self.at()).as_deref() {
+            Some("verify") => {
+                let message = "`verify` and its alias `verification` stand in one entry";
+                self.at_value(Code::BothVerifyAndVerification, message.into()).help("keep one of the two")
+            }
+            Some("duration_seconds") => {
+                let message = "`duration_seconds` is for faults that are held; this one runs to its own end";
+                self.at_value(Code::DurationOnFinite, message.into())
+                    .help("remove it, or give the fault its own duration")
+            }
+            _ => self.at_value(Code::UnknownKey, format!("{} is not allowed here", subject(&self.at()))),
+        }
+    }
+
+    fn wrong_format(&self) -> Diagnostic {
+        let message = format!("{} does not have the form that is read", subject(&self.at()));
+        let holder = self.holder();
+        let own = holder.and_then(|h| h.get("patternErrorMessage")).and_then(Value::as_str).map(str::to_owned);
+        let examples = holder.and_then(|h| h.get("examples")).and_then(Value::as_array);
+        let examples = examples.map(|all| all.iter().map(|e| format!("`{}`", plain(e))).collect::<Vec<_>>().join(", "));
+        let pattern = holder.and_then(|h| h.get("pattern")).and_then(Value::as_str).map(|p| format!("pattern: {p}"));
+        let help = own.or(examples.filter(|all| !all.is_empty()).map(|all| format!("for example {all}"))).or(pattern);
+        self.at_value(Code::WrongFormat, message).maybe_help(help)
+    }
+
+    /// No form of several fits: the one form whose type fits is explained, or else what the types would be.
+    fn alternatives(&self, context: &[Vec<ValidationError<'_>>], found: &mut Vec<Found>) {
+        let at = self.at();
+        let wants = |errors: &[ValidationError<'_>]| {
+            errors.iter().find_map(|error| match error.kind() {
+                ValidationErrorKind::Type { kind } if error.instance_path().to_string() == at => Some(type_names(kind)),
+                _ => None,
+            })
+        };
+        let mut fitting = context.iter().filter(|errors| wants(errors).is_none());
+        if let (Some(only), None) = (fitting.next(), fitting.next()) {
+            for error in only {
+                Violation { schema: self.schema, error }.describe(found);
+            }
+            return;
+        }
+        let types: BTreeSet<&str> = context.iter().filter_map(|errors| wants(errors)).flatten().collect();
+        let diagnostic = if context.iter().all(|errors| wants(errors).is_some()) {
+            self.wrong_type(&types.into_iter().collect::<Vec<_>>())
+        } else {
+            self.at_value(Code::WrongFormat, format!("{} has none of the forms that are read", subject(&at)))
+        };
+        found.push(Found { diagnostic, means: None });
+    }
+}
+
+fn type_names(kind: &TypeKind) -> Vec<&'static str> {
+    match kind {
+        TypeKind::Single(one) => vec![one.as_str()],
+        TypeKind::Multiple(many) => many.iter().map(jsonschema::JsonType::as_str).collect(),
+    }
+}
+
+fn one_expected(at: &str) -> String {
+    match pointer::last(at).as_deref() {
+        Some(known @ ("trigger" | "action")) => known.to_owned(),
+        Some("detect" | "abort_if") => "probe".into(),
+        Some("check" | "spec") => "check".into(),
+        Some(index) if index.parse::<usize>().is_ok() && at.starts_with("/chaos_spec/") => "entry".into(),
+        _ => "mapping".into(),
+    }
+}
+
+fn count(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// A constant of the schema without quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn first_sentence(text: &str) -> &str {
+    text.split("\n\n").next().unwrap_or_default()
+}

@@ -1,0 +1,216 @@
+//! One problem of a document: what, where, and what would be right.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The document is refused.
+    Error,
+    /// The document is read; somebody should look.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $severity:ident;)*) => {
+        /// What kind of problem it is; stable, for programs and for searching.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The code as it is printed.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// Whether it refuses the document.
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A fault `type` that is not registered.
+    UnknownFault = "unknown-fault" Error;
+    /// A trigger `type` that is not registered.
+    UnknownTrigger = "unknown-trigger" Error;
+    /// A probe `type` that is not registered.
+    UnknownProbe = "unknown-probe" Error;
+    /// A key that is not read here.
+    UnknownKey = "unknown-key" Error;
+    /// A required key is absent.
+    MissingKey = "missing-key" Error;
+    /// A value of another type than the one that is read.
+    WrongType = "wrong-type" Error;
+    /// A number, text or list beyond its bounds.
+    OutOfBounds = "out-of-bounds" Error;
+    /// A value that is not one of the few that are read.
+    NotOneOf = "not-one-of" Error;
+    /// Text that does not have the form that is read.
+    WrongFormat = "wrong-format" Error;
+    /// A value that the plug-in's own parse refuses.
+    InvalidValue = "invalid-value" Error;
+    /// The same key twice in one mapping.
+    DuplicateKey = "duplicate-key" Error;
+    /// A key that is not text.
+    KeyNotText = "key-not-text" Error;
+    /// `.inf` or `.nan`, which no schema knows.
+    NotFinite = "not-finite" Error;
+    /// A `{{NAME}}` that no variable fills.
+    LeftoverPlaceholder = "leftover-placeholder" Error;
+    /// A variable that nothing uses.
+    UnusedVariable = "unused-variable" Warning;
+    /// A `verify` that names no check of this document.
+    UnknownVerify = "unknown-verify" Warning;
+    /// A check whose `type` is not ours; only an embedder can evaluate it.
+    OpaqueCheck = "opaque-check" Warning;
+    /// Two checks of one name, or two bodies of one check.
+    DuplicateCheck = "duplicate-check" Warning;
+    /// A top-level key that looks like one of ours.
+    TopLevelTypo = "top-level-typo" Warning;
+    /// A list where one entry, trigger, action or probe is expected.
+    ListNotAllowed = "list-not-allowed" Error;
+    /// `verify` and its alias `verification` in one entry.
+    BothVerifyAndVerification = "both-verify-and-verification" Error;
+    /// `duration_seconds` beside a fault that runs to its own end.
+    DurationOnFinite = "duration-on-finite" Error;
+    /// A document that is neither a task nor an entry.
+    UnknownKind = "unknown-kind" Error;
+    /// A `chaos_spec` string that is not JSON.
+    NotJson = "not-json" Error;
+    /// Text that is neither YAML nor JSON.
+    Syntax = "syntax" Error;
+    /// Bytes that are not UTF-8.
+    NotUtf8 = "not-utf8" Error;
+    /// More than one document in one text.
+    ManyDocuments = "many-documents" Error;
+    /// Nesting past the bound.
+    TooDeep = "too-deep" Error;
+    /// A text, or what its aliases stand for, past the bound.
+    TooLarge = "too-large" Error;
+    /// A linked plug-in's own schema can't be used.
+    BrokenSchema = "broken-schema" Error;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Bytes of the text, from `start` up to and without `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// The author's line that a problem is on; a long line is cut to a window around the mark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snippet {
+    /// The line, or a window of it, without control characters.
+    pub text: String,
+    /// Characters of `text` before the mark.
+    pub mark: usize,
+    /// Characters under the mark, at least one.
+    pub width: usize,
+}
+
+/// One problem of a document. Its message never holds a value of the document, since that could be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind of problem it is.
+    pub code: Code,
+    /// What is wrong, in one clause.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+    /// The name of the source.
+    pub file: String,
+    /// Line from 1; absent where there is no text, or no place in it.
+    pub line: Option<usize>,
+    /// Column from 1, in characters.
+    pub column: Option<usize>,
+    /// Bytes of the text.
+    pub span: Option<Span>,
+    /// JSON pointer to what is wrong.
+    pub pointer: String,
+    /// The line of the text.
+    pub snippet: Option<Snippet>,
+}
+
+impl Diagnostic {
+    pub(crate) fn new(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            severity: code.severity(),
+            code,
+            message: message.into(),
+            help: None,
+            file: String::new(),
+            line: None,
+            column: None,
+            span: None,
+            pointer: pointer.into(),
+            snippet: None,
+        }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    /// Whether it refuses the document.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_written_as_it_is_printed_and_read_again() {
+        for code in Code::ALL {
+            let json = serde_json::to_value(code).unwrap();
+            assert_eq!(json, serde_json::json!(code.as_str()));
+            assert_eq!(serde_json::from_value::<Code>(json).unwrap(), *code);
+        }
+    }
+
+    #[test]
+    fn a_diagnostic_serializes_for_ci() {
+        let json = serde_json::to_value(Diagnostic::new(Code::UnknownVerify, "/verify", "x")).unwrap();
+        assert_eq!((&json["severity"], &json["code"]), (&"warning".into(), &"unknown-verify".into()));
+    }
+}

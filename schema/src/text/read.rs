@@ -1,0 +1,96 @@
+//! One parser for YAML and JSON, with budgets.
+
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::{Error, MessageFormatter, Options, Spanned, UserMessageFormatter};
+
+use super::lower::{Lowered, lower};
+use super::source::Source;
+use super::tree::Node;
+use crate::diagnostic::{Code, Diagnostic, Span};
+
+/// Bytes of a text; a task file is some kilobytes, and a prompt in it hardly more.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Nodes after aliases are replaced by what they stand for. A list of 1,000 entries has some 20,000.
+const MAX_NODES: usize = 50_000;
+
+/// Levels of nesting while reading, the harness's own keys included: room for an entry at its bound of 24.
+///
+/// Measured: 52 nested mappings overflow a 2 MiB stack in a debug build.
+const MAX_LEVELS: usize = 32;
+
+/// Aliases in one text; the largest task file seen had 12.
+const MAX_ALIASES: usize = 500;
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        // Both are let through and found in the tree, so that one pass reports all.
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        // `no` is text in YAML 1.2.
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_LEVELS, max_aliases: MAX_ALIASES },
+    }
+}
+
+/// Reads a text, or says in one diagnostic where it stops being readable.
+pub(crate) fn read(source: &Source<'_>) -> Result<Lowered, Box<Diagnostic>> {
+    if source.text.len() > MAX_BYTES {
+        let message = format!("the text has {} bytes; at most {MAX_BYTES} are read", source.text.len());
+        let mut diagnostic = Diagnostic::new(Code::TooLarge, "", message);
+        source.put(&mut diagnostic, Span { start: 0, end: 0 });
+        return Err(Box::new(diagnostic));
+    }
+    serde_saphyr::from_str_with_options::<Spanned<Node>>(source.text, options())
+        .map(|root| lower(source.text, root))
+        .map_err(|error| Box::new(diagnose(source, &error)))
+}
+
+fn diagnose(source: &Source<'_>, error: &Error) -> Diagnostic {
+    let location = error.location();
+    let mut diagnostic = describe(error);
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let start = location.map_or(0, |at| {
+        let offset = at.span().byte_offset().map(number);
+        offset.unwrap_or_else(|| source.offset(number(at.line()), number(at.column())))
+    });
+    let start = start.min(source.text.len());
+    if source.text.as_bytes().get(start) == Some(&b'\t') && diagnostic.code == Code::Syntax {
+        diagnostic = diagnostic.help("YAML is indented with spaces, never with tabs");
+    }
+    let width = source.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    source.put(&mut diagnostic, Span { start, end: start + width });
+    diagnostic
+}
+
+fn describe(error: &Error) -> Diagnostic {
+    let of = |code, message: &str| Diagnostic::new(code, "", message);
+    match error {
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => describe(error),
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. } => {
+            let bounds = format!("at most {MAX_NODES} values and {MAX_ALIASES} aliases are read");
+            of(Code::TooLarge, "the text stands for too many values").help(bounds)
+        }
+        Error::MultipleDocuments { .. } => {
+            of(Code::ManyDocuments, "a second document starts here").help("one file holds one document")
+        }
+        Error::UnknownAnchor { .. } => of(Code::Syntax, "this alias has no anchor before it"),
+        other => {
+            let message = UserMessageFormatter.format_message(other).escape_debug().to_string();
+            // The parser has its own bound on flow nesting, which it reports as text only.
+            if message.starts_with("recursion limit") { too_deep() } else { of(Code::Syntax, &message) }
+        }
+    }
+}
+
+fn too_deep() -> Diagnostic {
+    let message = format!("nested more than {MAX_LEVELS} levels deep");
+    Diagnostic::new(Code::TooDeep, "", message).help(format!("at most {} are read", chaos_core::MAX_DEPTH))
+}

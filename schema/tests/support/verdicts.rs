@@ -1,0 +1,119 @@
+//! The published schema, judged by ajv, against the loader.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use chaos_schema::{Code, DocumentKind, KindHint, LoadOptions, Profile, check_value, load, schema};
+use serde_json::{Value, json};
+
+use crate::documents::{Dice, Maker, SPOILS, Spoil, spoil};
+
+const SEED: u64 = 20_260_301;
+/// Of ten documents so many are spoilt; what is spoilt at an optional or foreign key stays valid.
+const SPOILT: usize = 7;
+
+pub(crate) struct Judged {
+    pub(crate) kind: DocumentKind,
+    pub(crate) document: Value,
+    pub(crate) how: String,
+}
+
+fn hint(kind: DocumentKind) -> KindHint {
+    match kind {
+        DocumentKind::Task => KindHint::Task,
+        DocumentKind::Entry => KindHint::Entry,
+    }
+}
+
+/// ajv's verdicts over the published schema.
+pub(crate) fn judge(modules: &Path, documents: &[Judged]) -> Vec<bool> {
+    let schemas = json!({
+        "task": schema(DocumentKind::Task, Profile::Plain),
+        "entry": schema(DocumentKind::Entry, Profile::Plain),
+    });
+    let mut input = schemas.to_string();
+    for Judged { kind, document, .. } in documents {
+        input += "\n";
+        input += &json!({ "kind": kind.word(), "document": document }).to_string();
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/judge.cjs");
+    let mut child = Command::new("node")
+        .arg(script)
+        .env("NODE_PATH", modules)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node starts");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("node reads");
+    let output = child.wait_with_output().expect("node ends");
+    assert!(output.status.success(), "ajv refused the schema");
+    output.stdout.iter().map(|byte| *byte == b'1').collect()
+}
+
+/// Documents of both kinds, most of them spoilt, where and how the fewest were before.
+fn documents(count: usize) -> (Vec<Judged>, BTreeMap<(String, Spoil), usize>) {
+    let schemas = [DocumentKind::Task, DocumentKind::Entry].map(|kind| (kind, schema(kind, Profile::Plain)));
+    let mut makers = schemas.each_ref().map(|(kind, schema)| (*kind, Maker::new(schema)));
+    let mut dice = Dice::new(SEED);
+    let mut covered: BTreeMap<(String, Spoil), usize> = BTreeMap::new();
+    let mut out = Vec::new();
+    while out.len() < count {
+        let (kind, maker) = &mut makers[out.len() % 2];
+        let (document, places) = maker.document(&mut dice);
+        if dice.below(10) >= SPOILT {
+            out.push(Judged { kind: *kind, document, how: "as made".into() });
+            continue;
+        }
+        let mut choices = Vec::new();
+        for place in places.iter().filter(|place| !place.pointer.is_empty()) {
+            for how in SPOILS {
+                let key = (place.label.clone(), how);
+                choices.push((covered.get(&key).copied().unwrap_or(0), key, place, how));
+            }
+        }
+        choices.sort_by_key(|(count, ..)| *count);
+        for (_, key, place, how) in choices {
+            let told = format!("{} {how:?}", place.pointer);
+            // The inside of a string is an exception, tested below.
+            let spoilt = spoil(&document, place, how, &mut dice).filter(|d| !d["chaos_spec"].is_string());
+            if let Some(document) = spoilt {
+                *covered.entry(key).or_default() += 1;
+                out.push(Judged { kind: *kind, document, how: told });
+                break;
+            }
+        }
+    }
+    (out, covered)
+}
+
+/// Asks both about so many documents, and holds them to one verdict on each.
+pub(crate) fn agree_on(count: usize, modules: &Path) {
+    let (documents, covered) = documents(count);
+    let verdicts = judge(modules, &documents);
+    assert_eq!(verdicts.len(), count);
+    let mut disagreements = Vec::new();
+    for (index, (judged, accepted)) in std::iter::zip(&documents, &verdicts).enumerate() {
+        let options = LoadOptions::of(hint(judged.kind));
+        // Both entrances are the same code behind the reader, so one in two takes each.
+        let loaded = match index / 2 % 2 {
+            0 => check_value(&judged.document, "", &options),
+            _ => load(&judged.document.to_string(), "", &options),
+        };
+        if loaded.document.is_some() != *accepted {
+            let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+            disagreements.push(format!("ajv {accepted}, {}: {}\n{}", judged.how, judged.document, told.join("\n")));
+        }
+        assert!(!loaded.diagnostics.iter().any(|d| d.code == Code::InvalidValue), "{}", judged.document);
+    }
+    let differing = disagreements.len();
+    assert_eq!(differing, 0, "{}", disagreements.into_iter().take(5).collect::<Vec<_>>().join("\n\n"));
+    let valid = verdicts.iter().filter(|accepted| **accepted).count();
+    println!("{valid} of {count} are valid; {} keys and ways to spoil them", covered.len());
+    assert!(valid * 10 >= count * 4 && valid * 10 <= count * 6, "{valid} of {count} are valid");
+    for how in SPOILS {
+        let ways = covered.keys().filter(|(_, name)| *name == how).count();
+        assert!(ways > 10, "{how:?} was tried at {ways} keys only");
+    }
+}

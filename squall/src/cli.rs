@@ -1,0 +1,147 @@
+//! The command line: one file a subcommand. `squall::cli::main()` is all that a binary with plug-ins of its own needs.
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+mod completions;
+mod console;
+#[cfg(all(feature = "load", feature = "http"))]
+mod demo;
+mod document;
+mod execute;
+mod explain;
+mod failure;
+mod figures;
+mod follow;
+mod format;
+#[cfg(feature = "load")]
+mod fortio;
+mod inject;
+mod list;
+mod live;
+mod parameters;
+mod plan;
+mod plug_in;
+mod policy_flags;
+mod recover;
+mod run;
+mod run_flags;
+mod schema;
+mod signals;
+mod type_names;
+mod validate;
+
+use failure::{Failure, INTERNAL, USAGE};
+use format::{DataFormat, ReportFormat};
+
+/// Typed, proven, undone chaos for one machine.
+#[derive(Debug, Parser)]
+#[command(name = "squall", bin_name = "squall", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 held or unchecked, 1 deviated, 2 inconclusive, 3 revert_failed, 64 wrong usage, 65 invalid file,
+70 internal failure.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[cfg(all(feature = "load", feature = "http"))]
+    Demo(demo::Args),
+    Run(run::Args),
+    Inject(inject::Args),
+    Validate(validate::Args),
+    Schema(schema::Args),
+    List(list::Args),
+    Explain(explain::Args),
+    #[cfg(feature = "load")]
+    Fortio(fortio::Args),
+    Recover(recover::Args),
+    Completions(completions::Args),
+}
+
+impl Command {
+    fn run(&self) -> Result<u8, Failure> {
+        match self {
+            #[cfg(all(feature = "load", feature = "http"))]
+            Self::Demo(args) => demo::run(args),
+            Self::Run(args) => run::run(args),
+            Self::Inject(args) => inject::run(args),
+            Self::Validate(args) => validate::run(args),
+            Self::Schema(args) => schema::run(args),
+            Self::List(args) => list::run(args),
+            Self::Explain(args) => explain::run(args),
+            #[cfg(feature = "load")]
+            Self::Fortio(args) => Ok(fortio::run(args)),
+            Self::Recover(args) => recover::run(args),
+            Self::Completions(args) => completions::run(args, &mut Cli::command()),
+        }
+    }
+
+    /// Whether a program reads standard output, and so wants an object there even when the command fails.
+    fn feeds_a_program(&self) -> bool {
+        match self {
+            #[cfg(all(feature = "load", feature = "http"))]
+            Self::Demo(args) => args.format == ReportFormat::Json,
+            Self::Run(args) => args.flags.format == ReportFormat::Json,
+            Self::Inject(args) => args.flags.format == ReportFormat::Json,
+            Self::Recover(args) => args.format == DataFormat::Json,
+            _ => false,
+        }
+    }
+}
+
+/// Runs the command line of this process and returns its exit code: a verdict's (0 to 3), 64 for wrong usage, 65 for
+/// an invalid file, 70 for an internal failure.
+pub fn main() -> ExitCode {
+    ExitCode::from(guarded(|| dispatch(std::env::args_os().collect())))
+}
+
+/// A plug-in's panic is caught by the engine; what is left would be ours, and must not look like a verdict.
+fn guarded(work: impl FnOnce() -> u8) -> u8 {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(INTERNAL)
+}
+
+fn dispatch(arguments: Vec<OsString>) -> u8 {
+    #[cfg(feature = "load")]
+    if arguments.get(1).is_some_and(|command| command == "fortio") {
+        return fortio::main(&arguments[2..]);
+    }
+    let matches = Cli::command().try_get_matches_from(arguments);
+    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => told(cli.command.run(), cli.command.feeds_a_program()),
+        Err(error) => {
+            // A reader that has gone away is no failure.
+            let _ = error.print();
+            if error.use_stderr() { USAGE } else { 0 }
+        }
+    }
+}
+
+fn told(result: Result<u8, Failure>, to_programs: bool) -> u8 {
+    result.unwrap_or_else(|failure| {
+        failure.tell(to_programs);
+        failure.exit_code()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_panic_is_an_internal_failure() {
+        assert_eq!(guarded(|| panic!("on purpose")), 70);
+        assert_eq!(guarded(|| 3), 3);
+    }
+}

@@ -1,0 +1,97 @@
+//! One task through the engine: in the background, with signals, live display and event file, to its report.
+
+use std::fs::File;
+use std::path::Path;
+use std::pin::pin;
+
+use chaos_core::{StateDir, Task};
+use chaos_runner::{Report, RunHandle, Runner, junit, text};
+
+use super::console::{Colour, Paint, print, print_json, say};
+use super::failure::Failure;
+use super::follow::Follower;
+use super::format::ReportFormat;
+use super::plan;
+use super::run_flags::RunFlags;
+use super::signals::Signals;
+
+/// Runs `task` (or prints its plan) and returns the exit code that its verdict has.
+pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> Result<u8, Failure> {
+    let runner = flags.runner(state)?;
+    if flags.dry_run {
+        return plan::print_plan(&runner.dry_run(task)?, flags.format);
+    }
+    let events = flags.events.as_deref().map(create).transpose()?;
+    let report = run_to_the_end(&runner, task, events)?;
+    let code = report.exit_code();
+    match print_report(&report, flags.format) {
+        // What went wrong in the run matters more than that nobody could be told.
+        Err(failure) if code != 0 => {
+            super::console::complain(&failure.chain());
+            Ok(code)
+        }
+        printed => printed.map(|()| code),
+    }
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
+}
+
+fn run_to_the_end(runner: &Runner, task: Task, events: Option<File>) -> Result<Report, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
+    runtime.block_on(async {
+        // Before the run starts: a signal must never find the process without a way to undo.
+        let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
+        let mut handle = runner.start(task)?;
+        let follower = handle.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
+        let report = wait(handle, signals).await;
+        if let Some(follower) = follower {
+            follower.finish()?;
+        }
+        report
+    })
+}
+
+async fn wait(handle: RunHandle, mut signals: Signals) -> Result<Report, Failure> {
+    let cancel = handle.cancel_token();
+    let mut report = pin!(handle.wait());
+    loop {
+        tokio::select! {
+            report = &mut report => return Ok(report?),
+            name = signals.next() => {
+                let more = if cancel.is_cancelled() { "still undoing" } else { "undoing what is in force, then reporting" };
+                say(&format!("{name}: {more}"));
+                cancel.cancel();
+            }
+        }
+    }
+}
+
+fn print_report(report: &Report, format: ReportFormat) -> Result<(), Failure> {
+    match format {
+        ReportFormat::Json => print_json(report),
+        ReportFormat::Junit => print(&junit(report)),
+        ReportFormat::Text => print(&coloured(&text(report), Paint::stdout())),
+    }
+}
+
+/// Colours the verdicts of a text report.
+fn coloured(report: &str, paint: Paint) -> String {
+    if !paint.is_on() {
+        return report.to_owned();
+    }
+    let mut text = String::new();
+    for line in report.lines() {
+        let colour = match line.trim().strip_prefix("verdict:").map(str::trim) {
+            Some("held" | "unchecked") => Some(Colour::Green),
+            Some("inconclusive") => Some(Colour::Yellow),
+            Some(_) => Some(Colour::Red),
+            None => None,
+        };
+        text += &colour.map_or_else(|| line.to_owned(), |colour| paint.paint(colour, line));
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,145 @@
+//! Why a command could not do its work, and the exit code that says it.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use chaos_core::JournalError;
+use chaos_runner::RunnerError;
+use chaos_schema::Diagnostic;
+use serde_json::json;
+
+use super::console::{complain, print_json, say};
+
+/// Wrong usage; `EX_USAGE` of sysexits.
+pub(crate) const USAGE: u8 = 64;
+/// An invalid task file; `EX_DATAERR` of sysexits.
+pub(crate) const INVALID: u8 = 65;
+/// An internal failure; `EX_SOFTWARE` of sysexits.
+pub(crate) const INTERNAL: u8 = 70;
+/// Nothing was injected, so nothing was shown; the code of the verdict `inconclusive`.
+const INCONCLUSIVE: u8 = 2;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Failure {
+    /// What was typed makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A file that was named can't be used.
+    #[error("`{}` can't be {doing}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried ("read", "written").
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A task file, or what was typed for one, is not what it should be.
+    #[error("{}", first(.diagnostics))]
+    Invalid {
+        /// Its problems as text, where each begins with `error` or `warning`.
+        rendered: String,
+        /// The same for programs.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The run could not begin, or the engine is gone.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    /// Journals of dead runs can't be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Standard output can't be written.
+    #[error("standard output can't be written")]
+    Output(#[source] std::io::Error),
+    /// Something that should not happen.
+    #[error("{0}")]
+    Internal(String),
+}
+
+fn first(diagnostics: &[Diagnostic]) -> String {
+    let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+    let first = errors.next().map_or_else(|| "invalid".to_owned(), |first| first.message.clone());
+    match errors.count() {
+        0 => first,
+        more => format!("{first}, and {more} more"),
+    }
+}
+
+impl Failure {
+    /// The exit code that says it.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::File { .. } => USAGE,
+            Self::Invalid { .. } => INVALID,
+            Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) => INCONCLUSIVE,
+            Self::Runner(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
+        }
+    }
+
+    /// Says it: to people on standard error, and to programs as one object on standard output.
+    pub(crate) fn tell(&self, to_programs: bool) {
+        match self {
+            Self::Invalid { rendered, .. } => say(rendered.trim_end()),
+            _ => complain(&self.chain()),
+        }
+        if to_programs {
+            let diagnostics = match self {
+                Self::Invalid { diagnostics, .. } => diagnostics.as_slice(),
+                _ => &[],
+            };
+            let told = json!({"error": self.chain(), "exit_code": self.exit_code(), "diagnostics": diagnostics});
+            // It is being told on standard error already.
+            let _ = print_json(&told);
+        }
+    }
+
+    /// The whole chain of causes, in one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let next = error.to_string();
+            if !text.contains(&next) {
+                text = format!("{text}: {next}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::StateDirError;
+
+    use super::*;
+
+    #[test]
+    fn each_failure_has_the_code_that_the_table_names() {
+        let io = || std::io::Error::other("disk on fire");
+        let rows = [
+            (Failure::Usage("x".into()), 64),
+            (Failure::File { path: "f".into(), doing: "read", source: io() }, 64),
+            (Failure::Invalid { rendered: "x".into(), diagnostics: vec![] }, 65),
+            (Failure::Runner(RunnerError::StateDir(StateDirError::Nowhere)), 2),
+            (Failure::Runner(RunnerError::Died), 70),
+            (Failure::Output(io()), 70),
+            (Failure::Internal("x".into()), 70),
+        ];
+        for (failure, code) in rows {
+            assert_eq!(failure.exit_code(), code, "{failure}");
+        }
+    }
+
+    #[test]
+    fn the_chain_names_every_cause_once() {
+        let failure = Failure::Runner(RunnerError::StateDir(StateDirError::Nowhere));
+        assert_eq!(
+            failure.chain(),
+            "nothing is injected without an undo journal: no state directory: set `XDG_STATE_HOME` or `HOME`"
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! `squall inject`: one fault without a file, through the same checks and the same engine.
+
+use std::str::FromStr;
+
+use chaos_core::{DurationText, FAULTS, Span};
+use chaos_schema::{KindHint, LoadOptions, check_value};
+use clap::builder::PossibleValuesParser;
+use serde_json::{Map, Value, json};
+
+use super::document::task;
+use super::execute::execute;
+use super::failure::Failure;
+use super::run_flags::RunFlags;
+
+/// Injects one fault now, holds it, and undoes it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The fault's `type`.
+    #[arg(value_name = "TYPE", value_parser = PossibleValuesParser::new(super::type_names::faults()))]
+    fault: String,
+    /// A parameter: `key=value`, a nested one `outer.inner=value`, a list or mapping `key:=JSON`.
+    #[arg(value_name = "KEY=VALUE")]
+    parameters: Vec<Parameter>,
+    /// How long to hold it; default 10s. A fault that runs to its own end refuses it.
+    #[arg(long = "for", value_name = "TIME")]
+    hold: Option<DurationText>,
+    #[command(flatten)]
+    pub(super) flags: RunFlags,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    let (entry, options) = entry(args)?;
+    let task = task(check_value(&entry, "squall inject", &options))?;
+    execute(task, &args.flags, None)
+}
+
+/// One parameter as it was typed.
+#[derive(Debug, Clone, PartialEq)]
+struct Parameter {
+    path: Vec<String>,
+    value: Typed,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Typed {
+    /// Text, which takes the type that the schema wants there.
+    Text(String),
+    /// A value that was typed as JSON.
+    Json(Value),
+}
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("`{typed}` is no parameter{why}; write key=value, outer.inner=value or key:=JSON")]
+struct NotAParameter {
+    typed: String,
+    why: String,
+}
+
+impl FromStr for Parameter {
+    type Err = NotAParameter;
+
+    fn from_str(typed: &str) -> Result<Self, NotAParameter> {
+        let wrong = |why: String| NotAParameter { typed: typed.to_owned(), why };
+        let (key, text) = typed.split_once('=').ok_or_else(|| wrong(String::new()))?;
+        let (key, value) = match key.strip_suffix(':') {
+            Some(key) => {
+                let value = serde_json::from_str(text).map_err(|error| wrong(format!(" ({error})")))?;
+                (key, Typed::Json(value))
+            }
+            None => (key, Typed::Text(text.to_owned())),
+        };
+        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        if path.iter().any(String::is_empty) {
+            return Err(wrong(String::new()));
+        }
+        Ok(Self { path, value })
+    }
+}
+
+/// The entry, and the values of its placeholders: text goes in through placeholders, so that it takes the type that
+/// the schema wants, by the same rule as in a file.
+fn entry(args: &Args) -> Result<(Value, LoadOptions), Failure> {
+    let mut action = Map::from_iter([("type".to_owned(), json!(args.fault))]);
+    let mut options = LoadOptions::of(KindHint::Entry);
+    for (index, parameter) in args.parameters.iter().enumerate() {
+        let value = match &parameter.value {
+            Typed::Json(value) => value.clone(),
+            Typed::Text(text) => {
+                let name = format!("typed_{index}");
+                options = options.var(name.clone(), text.clone());
+                json!(format!("{{{{{name}}}}}"))
+            }
+        };
+        set(&mut action, &parameter.path, value)?;
+    }
+    let mut entry =
+        json!({"name": format!("inject {}", args.fault), "trigger": {"type": "immediate"}, "action": action});
+    if let Some(hold) = args.hold {
+        let finite = FAULTS.get(&args.fault).is_ok_and(|fault| fault.span == Some(Span::Finite));
+        if finite {
+            let why = format!("fault `{}` runs to its own end, so `--for` can't hold it", args.fault);
+            return Err(Failure::Usage(why));
+        }
+        entry["duration_seconds"] = json!(hold.get().as_secs_f64());
+    }
+    Ok((entry, options))
+}
+
+/// Puts a value at a path; two that claim one place are a mistake.
+fn set(map: &mut Map<String, Value>, path: &[String], value: Value) -> Result<(), Failure> {
+    let twice = || Failure::Usage(format!("parameter `{}` is given twice", path.join(".")));
+    match path {
+        [] => Ok(()),
+        [last] => match map.insert(last.clone(), value) {
+            None => Ok(()),
+            Some(_) if last == "type" => Err(Failure::Usage("`type` is the first argument already".to_owned())),
+            Some(_) => Err(twice()),
+        },
+        [first, rest @ ..] => {
+            let inner = map.entry(first.clone()).or_insert_with(|| json!({}));
+            set(inner.as_object_mut().ok_or_else(twice)?, rest, value)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(parameters: &[&str]) -> Args {
+        Args {
+            fault: "some_fault".into(),
+            parameters: parameters.iter().map(|text| text.parse().unwrap()).collect(),
+            hold: None,
+            flags: RunFlags::default(),
+        }
+    }
+
+    #[test]
+    fn parameters_nest_and_text_goes_in_through_placeholders() {
+        let (entry, options) =
+            entry(&args(&["pid=7", "target.qps=3", "target.url=http://a/?b=c", "argv:=[1]"])).unwrap();
+        assert_eq!(
+            entry["action"],
+            json!({"type": "some_fault", "pid": "{{typed_0}}", "argv": [1],
+                   "target": {"qps": "{{typed_1}}", "url": "{{typed_2}}"}})
+        );
+        assert_eq!(options.vars["typed_2"], "http://a/?b=c");
+    }
+
+    #[test]
+    fn what_is_no_parameter_is_refused() {
+        for wrong in ["pid", "=3", ".a=3", "a.=3", "a:={"] {
+            let error = wrong.parse::<Parameter>().unwrap_err();
+            assert!(error.to_string().contains("is no parameter"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_place_has_one_value() {
+        for twice in [["a=1", "a=2"], ["a=1", "a.b=2"], ["a.b=1", "a=2"]] {
+            let error = entry(&args(&twice)).unwrap_err();
+            assert!(error.to_string().contains("is given twice"), "{twice:?}: {error}");
+        }
+        let error = entry(&args(&["type=x"])).unwrap_err();
+        assert_eq!(error.to_string(), "`type` is the first argument already");
+    }
+
+    #[test]
+    fn the_hold_becomes_seconds() {
+        let (entry, _) = entry(&Args { hold: Some("1m30s".parse().unwrap()), ..args(&[]) }).unwrap();
+        assert_eq!(entry["duration_seconds"], json!(90.0));
+    }
+}

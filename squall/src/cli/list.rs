@@ -1,0 +1,63 @@
+//! `squall list`: every plug-in that is linked into this program.
+
+use chaos_core::Kind;
+use clap::ValueEnum;
+
+use super::console::{Colour, Paint, print, print_json};
+use super::failure::Failure;
+use super::format::DataFormat;
+use super::plug_in::{self, PlugIn, span_word};
+
+/// Lists the faults, triggers and probes of this program.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only these.
+    kind: Option<Which>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t)]
+    format: DataFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Which {
+    Faults,
+    Triggers,
+    Probes,
+}
+
+impl Which {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Faults => Kind::Fault,
+            Self::Triggers => Kind::Trigger,
+            Self::Probes => Kind::Probe,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    let wanted = |plug_in: &PlugIn| args.kind.is_none_or(|which| which.kind() == plug_in.kind);
+    let plug_ins: Vec<PlugIn> = plug_in::all().into_iter().filter(wanted).collect();
+    match args.format {
+        DataFormat::Json => print_json(&plug_ins)?,
+        DataFormat::Text => print(&table(&plug_ins, Paint::stdout()))?,
+    }
+    Ok(0)
+}
+
+fn table(plug_ins: &[PlugIn], paint: Paint) -> String {
+    let width = plug_ins.iter().map(|p| p.name.len()).max().unwrap_or_default();
+    let mut lines = Vec::new();
+    let mut kind = None;
+    for plug_in in plug_ins {
+        if kind != Some(plug_in.kind) {
+            lines.extend(kind.map(|_| String::new()));
+            lines.push(paint.paint(Colour::Bold, &format!("{}s", plug_in.kind.word())));
+            kind = Some(plug_in.kind);
+        }
+        let span = plug_in.span.map(|span| format!("{:<11}", span_word(span))).unwrap_or_default();
+        lines.push(format!("  {:<width$}  {span}{}", plug_in.name, plug_in.summary));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}

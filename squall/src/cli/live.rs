@@ -1,0 +1,208 @@
+//! What a run shows while it goes on: one line that is rewritten on a terminal, plain lines elsewhere.
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use chaos_core::{Event, EventKind, Undone};
+
+use super::figures::Figures;
+
+/// Elsewhere than on a terminal, figures come this often.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// Takes the line away that stands on the terminal.
+const CLEAR: &str = "\r\x1b[2K";
+
+/// The live display.
+pub(crate) struct Live {
+    out: Box<dyn Write + Send>,
+    terminal: bool,
+    names: HashMap<String, String>,
+    active: Option<(Instant, Figures)>,
+    told: Option<Instant>,
+    line_stands: bool,
+}
+
+impl Live {
+    /// On standard error, as that is: a terminal or not.
+    pub(crate) fn on_stderr() -> Self {
+        Self::on(Box::new(io::stderr()), io::stderr().is_terminal())
+    }
+
+    fn on(out: Box<dyn Write + Send>, terminal: bool) -> Self {
+        Self { out, terminal, names: HashMap::new(), active: None, told: None, line_stands: false }
+    }
+
+    /// Takes one event.
+    pub(crate) fn event(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Waiting { name, .. } => {
+                self.names.insert(event.path.clone(), name.clone());
+            }
+            EventKind::Active { .. } => self.active = Some((Instant::now(), Figures::default())),
+            EventKind::Ended { .. } => self.active = None,
+            EventKind::Progress { value } => {
+                let since = self.active.take().map_or_else(Instant::now, |(since, _)| since);
+                self.active = Some((since, Figures::of(value)));
+                self.figures();
+                return;
+            }
+            _ => {}
+        }
+        if let Some(line) = line(&event.kind) {
+            let name = self.name(&event.path);
+            self.plain(&format!("{:>7.1} s  {name}{line}", seconds(event.at_ms)));
+        }
+    }
+
+    /// Refreshes the elapsed time.
+    pub(crate) fn tick(&mut self) {
+        if self.terminal {
+            self.figures();
+        }
+    }
+
+    /// Takes away what stands on the terminal.
+    pub(crate) fn finish(&mut self) {
+        self.clear();
+        let _ = self.out.flush();
+    }
+
+    /// Entries are named where there are several.
+    fn name(&self, path: &str) -> String {
+        if self.names.len() < 2 {
+            return String::new();
+        }
+        let at = self.names.iter().filter(|(entry, _)| path.starts_with(entry.as_str())).max_by_key(|(e, _)| e.len());
+        at.map(|(_, name)| format!("{}: ", printable(name))).unwrap_or_default()
+    }
+
+    fn figures(&mut self) {
+        let Some((since, figures)) = &self.active else { return };
+        let text = format!("active for {:.0} s{figures}", since.elapsed().as_secs_f64());
+        if self.terminal {
+            self.line_stands = true;
+            let _ = write!(self.out, "{CLEAR}{text}");
+            let _ = self.out.flush();
+        } else if self.told.is_none_or(|told| told.elapsed() >= PLAIN_EVERY) {
+            self.told = Some(Instant::now());
+            self.plain(&text);
+        }
+    }
+
+    fn plain(&mut self, text: &str) {
+        self.clear();
+        // Nobody can be told that nobody can be told.
+        let _ = writeln!(self.out, "{}", printable(text));
+    }
+
+    fn clear(&mut self) {
+        if self.line_stands {
+            self.line_stands = false;
+            let _ = write!(self.out, "{CLEAR}");
+        }
+    }
+}
+
+fn seconds(millis: u64) -> f64 {
+    Duration::from_millis(millis).as_secs_f64()
+}
+
+/// Control characters of a target's answer must not reach a terminal.
+fn printable(text: &str) -> String {
+    text.replace('\n', " | ").chars().filter(|c| !c.is_control()).collect()
+}
+
+/// What is worth a line; the report holds the rest.
+fn line(kind: &EventKind) -> Option<String> {
+    Some(match kind {
+        EventKind::RunStarted { run_id, seed, .. } => format!("run {run_id}, seed {seed}"),
+        EventKind::Recovered { steps } => format!("recovered from a crashed run: {}", steps.join("; ")),
+        EventKind::Waiting { trigger, .. } => format!("waiting for trigger {trigger}"),
+        EventKind::Fired { detail } => format!("fired: {detail}"),
+        EventKind::Planned { plan } => format!("plan: {}", plan.summary),
+        EventKind::Injecting { fault } => format!("injecting {fault}"),
+        EventKind::Active { evidence } => format!("active: {}", evidence.summary),
+        EventKind::Holding { seconds } => format!("holding for {seconds} s"),
+        EventKind::Aborted { reason } => format!("ending early: {reason}"),
+        EventKind::Undid { step, undone, error } => match (undone, error) {
+            (Some(undone), _) => format!("undone: {step}: {}", Undone::detail(undone)),
+            (None, error) => format!("NOT undone: {step}: {}", error.as_deref().unwrap_or("unknown")),
+        },
+        EventKind::Ended { result } => format!("ended: {}", result.verdict.word()),
+        EventKind::Note { text } => text.clone(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn shown(terminal: bool, events: &[(&str, EventKind)]) -> String {
+        let paper = Paper::default();
+        let mut live = Live::on(Box::new(paper.clone()), terminal);
+        for (path, kind) in events {
+            live.event(&Event { seq: 0, at_ms: 1500, path: (*path).to_owned(), kind: kind.clone() });
+        }
+        live.finish();
+        let bytes = paper.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn waiting(name: &str) -> EventKind {
+        EventKind::Waiting { name: name.into(), trigger: "time".into() }
+    }
+
+    fn note(text: &str) -> EventKind {
+        EventKind::Note { text: text.into() }
+    }
+
+    #[test]
+    fn entries_are_named_only_where_there_are_several() {
+        let one = shown(false, &[("/a", waiting("A")), ("/a/action", note("hi"))]);
+        assert_eq!(one, "    1.5 s  waiting for trigger time\n    1.5 s  hi\n");
+        let two = shown(false, &[("/a", waiting("A")), ("/b", waiting("B")), ("/b/action", note("hi"))]);
+        assert!(two.ends_with("    1.5 s  B: hi\n"), "{two}");
+    }
+
+    #[test]
+    fn a_terminal_gets_one_line_that_is_taken_away_again() {
+        let progress = EventKind::Progress { value: json!({"qps": 10}) };
+        let text = shown(true, &[("/a", progress.clone()), ("/a", progress), ("/a", note("over"))]);
+        assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+        assert!(text.contains("\r\x1b[2K    1.5 s  over\n"), "{text:?}");
+    }
+
+    #[test]
+    fn elsewhere_figures_are_plain_and_seldom() {
+        let progress = EventKind::Progress { value: json!({"qps": 10}) };
+        let text = shown(false, &[("/a", progress.clone()), ("/a", progress)]);
+        assert_eq!(text.matches("active for").count(), 1, "{text:?}");
+        assert!(!text.contains('\x1b'), "{text:?}");
+    }
+
+    #[test]
+    fn control_characters_of_a_target_never_reach_the_terminal() {
+        assert_eq!(shown(false, &[("/a", note("x\x1b[31m\ny"))]), "    1.5 s  x[31m | y\n");
+    }
+}

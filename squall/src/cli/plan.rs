@@ -1,0 +1,82 @@
+//! The plan of a run that touches nothing.
+
+use chaos_core::Plan;
+use chaos_runner::{DryEntry, DryRun};
+
+use super::console::{print, print_json};
+use super::failure::Failure;
+use super::format::ReportFormat;
+
+/// Prints it; 0 when every entry would be allowed to run, the code of `inconclusive` when one would be refused.
+pub(crate) fn print_plan(plan: &DryRun, format: ReportFormat) -> Result<u8, Failure> {
+    match format {
+        ReportFormat::Text => print(&text(plan))?,
+        ReportFormat::Json => print_json(plan)?,
+        ReportFormat::Junit => return Err(Failure::Usage("a plan has no JUnit form; use `text` or `json`".to_owned())),
+    }
+    Ok(if plan.allowed() { 0 } else { chaos_core::Verdict::Inconclusive.exit_code() })
+}
+
+fn text(plan: &DryRun) -> String {
+    let mut text = Vec::new();
+    for entry in &plan.entries {
+        text.push(format!("{} ({} after trigger {})", entry.name, entry.fault, entry.trigger));
+        text.extend(lines(entry).iter().map(|line| format!("  {line}")));
+    }
+    text.push("dry run: nothing was touched\n".to_owned());
+    text.join("\n")
+}
+
+fn lines(entry: &DryEntry) -> Vec<String> {
+    let mut lines = entry.plan.as_ref().map(plan_lines).unwrap_or_default();
+    lines.push(match &entry.refusal {
+        Some(refusal) => format!("would not run: {refusal}"),
+        None => "would run".to_owned(),
+    });
+    lines
+}
+
+fn plan_lines(plan: &Plan) -> Vec<String> {
+    let mut lines = vec![format!("plan: {}", plan.summary)];
+    let mut list = |what: &str, items: Vec<String>| {
+        if !items.is_empty() {
+            lines.push(format!("{what}: {}", items.join(", ")));
+        }
+    };
+    list("touches", plan.touches.iter().map(ToString::to_string).collect());
+    list("hosts", plan.reach.hosts.iter().map(ToString::to_string).collect());
+    list("commands", plan.reach.commands.clone());
+    list("qps at most", plan.qps.iter().map(ToString::to_string).collect());
+    list("connections at most", plan.concurrency.iter().map(ToString::to_string).collect());
+    list("seconds", plan.duration.iter().map(|time| time.as_secs_f64().to_string()).collect());
+    list("privileged", plan.privileged.iter().cloned().collect());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::Resource;
+
+    use super::*;
+
+    fn entry(refusal: Option<&str>) -> DryEntry {
+        DryEntry {
+            name: "Pause".into(),
+            trigger: "immediate".into(),
+            fault: "pause_process".into(),
+            plan: Some(Plan::new("stop process 71").touching(Resource::new("process", "71@9"))),
+            refusal: refusal.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_plan_says_what_would_be_touched_and_whether_it_would_run() {
+        let plan = DryRun { entries: vec![entry(None), entry(Some("not allowed"))] };
+        assert_eq!(
+            text(&plan),
+            "Pause (pause_process after trigger immediate)\n  plan: stop process 71\n  touches: process:71@9\n  \
+             would run\nPause (pause_process after trigger immediate)\n  plan: stop process 71\n  \
+             touches: process:71@9\n  would not run: not allowed\ndry run: nothing was touched\n"
+        );
+    }
+}

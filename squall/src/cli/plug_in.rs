@@ -1,0 +1,71 @@
+//! One plug-in as the commands `list` and `explain` show it, whatever its kind.
+
+use chaos_core::{Capability, Descriptor, FAULTS, Kind, PROBES, Registry, Span, TRIGGERS};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::parameters::{Parameter, parameters};
+
+/// A registered plug-in.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlugIn {
+    pub(crate) kind: Kind,
+    #[serde(rename = "type")]
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) span: Option<Span>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) needs: &'static [Capability],
+    #[serde(rename = "crate")]
+    pub(crate) krate: &'static str,
+    pub(crate) file: &'static str,
+    #[serde(skip)]
+    pub(crate) docs: String,
+    #[serde(skip)]
+    pub(crate) schema: Value,
+}
+
+impl PlugIn {
+    fn of<T: ?Sized>(kind: Kind, descriptor: &Descriptor<T>) -> Self {
+        Self {
+            kind,
+            name: descriptor.name,
+            aliases: descriptor.aliases,
+            summary: descriptor.summary(),
+            span: descriptor.span,
+            needs: descriptor.needs,
+            krate: descriptor.krate,
+            file: descriptor.file,
+            docs: descriptor.docs(),
+            schema: descriptor.schema_value(),
+        }
+    }
+
+    /// Its parameters, the required ones first.
+    pub(crate) fn parameters(&self) -> Vec<Parameter> {
+        parameters(&self.schema)
+    }
+
+    /// Whether it goes by that name.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+}
+
+/// Every registered plug-in: faults, triggers, probes, each sorted by name.
+pub(crate) fn all() -> Vec<PlugIn> {
+    fn of<T: ?Sized>(kind: Kind, registry: &'static Registry<T>) -> impl Iterator<Item = PlugIn> {
+        registry.all().iter().map(move |descriptor| PlugIn::of(kind, descriptor))
+    }
+    of(Kind::Fault, &FAULTS).chain(of(Kind::Trigger, &TRIGGERS)).chain(of(Kind::Probe, &PROBES)).collect()
+}
+
+/// The word for a span in lists and pages.
+pub(crate) fn span_word(span: Span) -> &'static str {
+    match span {
+        Span::Sustained => "sustained",
+        Span::Finite => "finite",
+    }
+}

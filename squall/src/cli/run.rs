@@ -1,0 +1,24 @@
+//! `squall run`: a task file through the engine.
+
+use std::path::PathBuf;
+
+use super::document::{DocumentFlags, load_file, task};
+use super::execute::execute;
+use super::failure::Failure;
+use super::run_flags::RunFlags;
+
+/// Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The task file (YAML or JSON); `-` reads standard input.
+    file: PathBuf,
+    #[command(flatten)]
+    document: DocumentFlags,
+    #[command(flatten)]
+    pub(super) flags: RunFlags,
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    let task = task(load_file(&args.file, &args.document.options())?)?;
+    execute(task, &args.flags, None)
+}

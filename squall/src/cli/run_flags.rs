@@ -1,0 +1,73 @@
+//! The flags of every command that runs something.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chaos_core::{DurationText, StateDir};
+use chaos_runner::Runner;
+
+use super::failure::Failure;
+use super::format::ReportFormat;
+use super::policy_flags::PolicyFlags;
+
+/// Variables that name a model; without them the offline planner plans.
+const MODEL_VARIABLES: &[&str] = &["CHAOS_MODEL", "AGENT_MODEL"];
+
+/// How a run is made and told.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct RunFlags {
+    /// Prints the plan, and whether the policy allows it; touches nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How to print the report.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+    /// Writes every step as a line of JSON while the run goes on.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) events: Option<PathBuf>,
+    /// Seed of every random choice; default: the file's, else one that the report names.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Skips every effect and keeps every look; such a run never passes.
+    #[arg(long)]
+    pub(crate) sham: bool,
+    /// How long a trigger may take beyond its own least time; default 1h.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) trigger_timeout: Option<DurationText>,
+    /// Folder for files that plug-ins leave on purpose (transcripts, results); default: the current one.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// Asks no model, whatever the environment says: the offline planner makes the planned call.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// What may be touched.
+    #[command(flatten)]
+    pub(crate) policy: PolicyFlags,
+}
+
+impl RunFlags {
+    /// The runner that they say; `state` takes the place of the user's state directory.
+    pub(crate) fn runner(&self, state: Option<StateDir>) -> Result<Runner, Failure> {
+        let mut builder = Runner::builder().policy(self.policy.policy()?).sham(self.sham);
+        if self.policy.accept_policy {
+            builder = builder.accept_policy();
+        }
+        if let Some(state) = state {
+            builder = builder.state_dir(state);
+        }
+        if let Some(folder) = &self.workspace {
+            builder = builder.workspace(folder);
+        }
+        if self.offline {
+            builder =
+                builder.env(std::env::vars().filter(|(name, _)| !MODEL_VARIABLES.contains(&name.as_str())).collect());
+        }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
+        if let Some(limit) = self.trigger_timeout {
+            builder = builder.trigger_timeout(Duration::max(limit.get(), Duration::from_millis(1)));
+        }
+        Ok(builder.build()?)
+    }
+}

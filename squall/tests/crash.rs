@@ -1,0 +1,293 @@
+//! Kills the real program with SIGKILL while it holds a fault, and looks at the process table afterwards.
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A process that sleeps; gone when dropped.
+struct Victim(Child);
+
+impl Victim {
+    fn start() -> Self {
+        Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// The state letter of `/proc/PID/stat`; the command name before it may hold anything, so it is cut at the last `)`.
+    fn state(&self) -> char {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.state() == 'T'
+    }
+
+    fn wait_until_stopped(&self) {
+        let start = Instant::now();
+        while !self.is_stopped() {
+            assert!(start.elapsed() < Duration::from_secs(30), "never stopped");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A state directory of its own, and the program in it.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn squall(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+        command.args(args).env("XDG_STATE_HOME", self.0.path()).current_dir(self.0.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts holding a fault on a victim.
+    fn pause(&self, victim: &Victim, time: &str) -> Child {
+        let pid = format!("pid={}", victim.pid());
+        self.squall(&["inject", "pause_process", &pid, "--for", time]).spawn().unwrap()
+    }
+
+    fn recover(&self) -> (i32, Value) {
+        let output = self.squall(&["recover", "--format", "json"]).output().unwrap();
+        (output.status.code().unwrap(), json(&output))
+    }
+
+    fn journals(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.0.path().join("squall/journals")) else { return Vec::new() };
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|ext| ext == "jsonl")).collect()
+    }
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A run that was killed while its victim was stopped, and that victim.
+fn killed() -> (Place, Victim) {
+    let (place, victim) = (Place::new(), Victim::start());
+    let run = place.pause(&victim, "60s");
+    victim.wait_until_stopped();
+    kill(run);
+    assert!(victim.is_stopped(), "nobody has undone it yet");
+    (place, victim)
+}
+
+#[test]
+fn recover_resumes_what_a_killed_run_left_and_the_second_call_does_nothing() {
+    let (place, victim) = killed();
+    let (code, report) = place.recover();
+    assert_eq!((code, report["undone"].as_array().unwrap().len()), (0, 1), "{report}");
+    assert!(!victim.is_stopped());
+    let (code, report) = place.recover();
+    assert_eq!((code, report["undone"].as_array().unwrap().len()), (0, 0), "{report}");
+    assert!(place.journals().is_empty());
+}
+
+#[test]
+fn the_next_run_resumes_it_too() {
+    let (place, victim) = killed();
+    let other = Victim::start();
+    let pid = format!("pid={}", other.pid());
+    let output =
+        place.squall(&["inject", "pause_process", &pid, "--for", "100ms", "--format", "json"]).output().unwrap();
+    let report = json(&output);
+    assert_eq!(report["recovered"]["undone"].as_array().unwrap().len(), 1, "{report}");
+    assert!(!victim.is_stopped() && !other.is_stopped());
+}
+
+/// Changes the journal of a killed run, and gives what recovery says of it.
+fn forged(change: impl Fn(&str) -> String) -> (i32, Value, Victim, Place) {
+    let (place, victim) = killed();
+    let journal = &place.journals()[0];
+    let text = fs::read_to_string(journal).unwrap();
+    let forged = change(&text);
+    assert_ne!(text, forged, "nothing was forged in {text}");
+    fs::write(journal, forged).unwrap();
+    let (code, report) = place.recover();
+    (code, report, victim, place)
+}
+
+fn with_digit_changed(text: &str, key: &str) -> String {
+    let at = text.find(key).unwrap() + key.len();
+    let digit = at + text[at..].find(|c: char| c.is_ascii_digit()).unwrap();
+    let other = if &text[digit..=digit] == "1" { "2" } else { "1" };
+    format!("{}{other}{}", &text[..digit], &text[digit + 1..])
+}
+
+#[test]
+fn a_recycled_pid_is_left_alone() {
+    let (code, report, victim, place) = forged(|text| with_digit_changed(text, "\"start_time\":"));
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(report["undone"][0]["undone"]["outcome"], "nothing_to_do", "{report}");
+    assert!(victim.is_stopped(), "a stranger was signalled");
+    assert!(place.journals().is_empty());
+}
+
+#[test]
+fn a_step_of_another_boot_is_left_alone() {
+    let boot = chaos_core::boot_id();
+    let (code, report, victim, _place) = forged(|text| text.replace(&boot, "00000000-0000-4000-8000-000000000000"));
+    assert_eq!((code, report["moot"].as_array().unwrap().len()), (0, 1), "{report}");
+    assert!(victim.is_stopped(), "a stranger was signalled");
+    // Only the step's own boot id is forged, the header's is right.
+    let (_, report, victim, _place) = forged(|text| {
+        let (header, rest) = text.split_once('\n').unwrap();
+        format!("{header}\n{}", rest.replace(&boot, "00000000-0000-4000-8000-000000000000"))
+    });
+    assert_eq!(report["undone"][0]["undone"]["outcome"], "nothing_to_do", "{report}");
+    assert!(victim.is_stopped(), "a stranger was signalled");
+}
+
+#[test]
+fn a_garbled_line_keeps_the_journal_and_names_the_program() {
+    let (code, report, victim, place) = forged(|text| format!("{text}{{\"armed\":garbled\n"));
+    assert_eq!(code, 3, "{report}");
+    assert!(report["kept"][0]["executable"].as_str().unwrap().ends_with("squall"), "{report}");
+    assert!(!victim.is_stopped(), "what is readable is undone all the same");
+    assert_eq!(place.journals().len(), 1);
+}
+
+#[test]
+fn a_torn_last_line_is_ignored() {
+    let (code, report, victim, place) = forged(|text| format!("{text}{{\"armed\":{{\"seq\":9"));
+    assert_eq!(code, 0, "{report}");
+    assert!(!victim.is_stopped());
+    assert!(place.journals().is_empty());
+}
+
+#[test]
+fn two_live_runs_and_a_recover_beside_them_leave_each_other_alone() {
+    let place = Place::new();
+    let victims = [Victim::start(), Victim::start()];
+    let runs = [place.pause(&victims[0], "20s"), place.pause(&victims[1], "20s")];
+    victims.iter().for_each(Victim::wait_until_stopped);
+    let (code, report) = place.recover();
+    assert_eq!((code, report["live"].as_u64()), (0, Some(2)), "{report}");
+    assert!(victims.iter().all(Victim::is_stopped), "a live run was undone by somebody else");
+    for run in runs {
+        // SIGTERM ends a run early: it undoes and reports.
+        Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap();
+        let output = run.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+    }
+    assert!(!victims.iter().any(Victim::is_stopped));
+    assert!(place.journals().is_empty());
+}
+
+#[test]
+fn a_second_run_on_a_held_process_is_refused() {
+    let place = Place::new();
+    let victim = Victim::start();
+    let run = place.pause(&victim, "20s");
+    victim.wait_until_stopped();
+    let output = place.pause(&victim, "20s").wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(victim.is_stopped(), "the refused run undid the first one's fault");
+    kill(run);
+    place.recover();
+    assert!(!victim.is_stopped());
+}
+
+/// Kills a run as soon as its event stream shows `event`, recovers, and says whether the victim was stopped before.
+fn kill_at(event: &str, place: &Place) -> bool {
+    let victim = Victim::start();
+    let events = place.0.path().join("events.jsonl");
+    let _ = fs::remove_file(&events);
+    let pid = format!("pid={}", victim.pid());
+    let events_arg = events.display().to_string();
+    let run =
+        place.squall(&["inject", "pause_process", &pid, "--for", "300ms", "--events", &events_arg]).spawn().unwrap();
+    let wanted = format!("\"event\":\"{event}\"");
+    let start = Instant::now();
+    while !fs::read_to_string(&events).unwrap_or_default().contains(&wanted) {
+        assert!(start.elapsed() < Duration::from_secs(30), "no `{event}` in {}", events.display());
+        std::thread::yield_now();
+    }
+    kill(run);
+    let stopped = victim.is_stopped();
+    let (code, report) = place.recover();
+    assert_eq!(code, 0, "killed at `{event}`: {report}");
+    assert!(!victim.is_stopped(), "killed at `{event}`: still stopped after recovery");
+    stopped
+}
+
+#[test]
+fn killed_right_after_each_step_of_a_run_nothing_stays_stopped() {
+    let place = Place::new();
+    let steps = ["fired", "planned", "looked", "injecting", "armed", "active", "holding", "undoing", "undid", "ended"];
+    let stopped = steps.map(|event| kill_at(event, &place));
+    assert!(stopped.iter().any(|stopped| *stopped), "no kill found the victim stopped, so nothing was tested");
+    assert!(place.journals().is_empty());
+}
+
+/// Small and seeded: the moments differ, the test does not.
+fn random(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+#[test]
+fn killed_at_500_random_moments_nothing_stays_stopped() {
+    let place = Place::new();
+    let mut seed = 0x5eed_1e55_u64;
+    let (mut armed, mut stopped) = (0, 0);
+    // How long a whole run takes here, so that the moments fall all over it.
+    let start = Instant::now();
+    let whole = Victim::start();
+    assert!(place.pause(&whole, "20ms").wait().unwrap().success());
+    let length = u64::try_from(start.elapsed().as_micros()).unwrap();
+    for round in 0..500 {
+        let victim = Victim::start();
+        let run = place.pause(&victim, "20ms");
+        spin_for(Duration::from_micros(random(&mut seed) % length));
+        kill(run);
+        armed += usize::from(place.journals().iter().any(|path| holds_a_step(path)));
+        stopped += usize::from(victim.is_stopped());
+        let (code, report) = place.recover();
+        assert_eq!(code, 0, "round {round}: {report}");
+        assert!(!victim.is_stopped(), "round {round}: still stopped after recovery");
+    }
+    println!("500 kills: {armed} with an armed step, {stopped} with the victim stopped");
+    assert!(armed >= 50 && stopped >= 25, "the moments missed the run: {armed} armed, {stopped} stopped");
+    assert!(place.journals().is_empty());
+}
+
+fn holds_a_step(path: &Path) -> bool {
+    fs::read_to_string(path).unwrap_or_default().contains("\"armed\"")
+}
+
+fn spin_for(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        std::thread::yield_now();
+    }
+}

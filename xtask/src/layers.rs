@@ -1,0 +1,210 @@
+//! `cargo xtask layers`: proves the arrows between the crates, and that nothing forbidden is linked.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::error::TaskError;
+use crate::process;
+use crate::workspace::{self, text};
+
+/// Which workspace crates each crate may depend on, from the contract upwards. Development dependencies are free:
+/// cargo allows a test to look upwards.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("chaos-core", &[]),
+    ("chaos-load", &[]),
+    ("chaos-links", &[]),
+    ("chaos-failpoints", &[]),
+    ("chaos-schema", &["chaos-core"]),
+    ("chaos-triggers", &["chaos-core"]),
+    ("chaos-probes", &["chaos-core"]),
+    ("chaos-agent", &["chaos-core"]),
+    ("chaos-faults", &["chaos-core", "chaos-agent", "chaos-load", "chaos-links", "chaos-failpoints"]),
+    ("chaos-runner", &["chaos-core"]),
+    (
+        "squall",
+        &[
+            "chaos-core",
+            "chaos-load",
+            "chaos-links",
+            "chaos-failpoints",
+            "chaos-schema",
+            "chaos-triggers",
+            "chaos-probes",
+            "chaos-agent",
+            "chaos-faults",
+            "chaos-runner",
+        ],
+    ),
+    ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
+    ("xtask", &[]),
+    ("chaos-examples", &["squall"]),
+    // A system under test: it knows nothing of us but the fail points that are linked into it.
+    ("chaos-mini-cluster", &["chaos-failpoints"]),
+    // A plug-in needs the contract, and `squall` for its own binary.
+    ("chaos-plugin-example", &["chaos-core", "squall"]),
+];
+
+/// All that the contract may stand on.
+const CORE_MAY_USE: &[&str] = &[
+    "inventory",
+    "rand",
+    "rand_chacha",
+    "rustix",
+    "schemars",
+    "serde",
+    "serde_json",
+    "serde_path_to_error",
+    "strsim",
+    "thiserror",
+    "tokio",
+    "tokio-util",
+    "tracing",
+    "typetag",
+];
+
+/// Of tokio, the contract uses these; `process` would start programs and `net` would open sockets.
+const CORE_TOKIO: &[&str] = &["rt", "sync", "time"];
+
+/// Crates that speak HTTP or TLS.
+const HTTP: &[&str] =
+    &["reqwest", "hyper", "hyper-util", "h2", "ureq", "curl", "isahc", "rustls", "native-tls", "openssl", "aws-lc-rs"];
+
+/// Crates that know a model's provider.
+const MODELS: &[&str] = &["async-openai", "rmcp", "anthropic-sdk", "ollama-rs"];
+
+/// Crates that read YAML.
+const YAML: &[&str] = &["serde-saphyr", "saphyr", "serde_yaml", "serde_yaml_ng", "serde_norway", "yaml-rust2"];
+
+/// What may not be linked where: `cargo tree` arguments, and the lists that must not meet its output.
+const TREES: &[(&[&str], &[&[&str]])] = &[
+    (&["-p", "chaos-core"], &[HTTP, MODELS, YAML]),
+    (&["-p", "chaos-schema"], &[HTTP, MODELS]),
+    (&["-p", "chaos-runner"], &[HTTP, MODELS, YAML]),
+    (&["-p", "chaos-load"], &[MODELS, YAML]),
+    (&["-p", "chaos-failpoints"], &[HTTP, MODELS, YAML]),
+    (&["-p", "chaos-faults", "--no-default-features"], &[HTTP, MODELS]),
+    (&["-p", "squall", "--no-default-features"], &[HTTP, MODELS]),
+];
+
+/// Prints every violation; succeeds when there is none.
+pub(crate) fn run() -> Result<ExitCode, TaskError> {
+    let mut found = arrows(&workspace::packages()?);
+    for (arguments, lists) in TREES {
+        let mut cargo = process::cargo();
+        cargo.args(["tree", "-e", "normal", "--prefix", "none", "--format", "{p}"]).args(*arguments);
+        let tree = process::output(cargo.current_dir(workspace::root()))?;
+        let banned: Vec<&str> = lists.concat();
+        found.extend(linked(&tree, &banned).map(|name| format!("`cargo tree {}` has `{name}`", arguments.join(" "))));
+    }
+    for violation in &found {
+        println!("layers: {violation}");
+    }
+    if found.is_empty() {
+        println!("layers: {} crates, {} dependency trees, nothing forbidden", ARROWS.len(), TREES.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Every dependency that points the wrong way, and every one of the contract that is not on its list.
+fn arrows(packages: &[Value]) -> Vec<String> {
+    let names: Vec<&str> = packages.iter().map(|package| text(package, "name")).collect();
+    let mut found = Vec::new();
+    for package in packages {
+        let name = text(package, "name");
+        let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == name) else {
+            found.push(format!("`{name}` has no place in the table of xtask/src/layers.rs; give it one"));
+            continue;
+        };
+        for dependency in lasting(package) {
+            let target = text(dependency, "name");
+            if names.contains(&target) && !allowed.contains(&target) {
+                found.push(format!("`{name}` must not depend on `{target}`"));
+            }
+            if name == "chaos-core" {
+                found.extend(core_rule(dependency));
+            }
+        }
+    }
+    found
+}
+
+fn core_rule(dependency: &Value) -> Option<String> {
+    let name = text(dependency, "name");
+    if !CORE_MAY_USE.contains(&name) {
+        return Some(format!("`chaos-core` must not use `{name}`"));
+    }
+    let features = dependency["features"].as_array()?;
+    let extra = features.iter().filter_map(Value::as_str).find(|feature| !CORE_TOKIO.contains(feature));
+    extra.filter(|_| name == "tokio").map(|feature| format!("`chaos-core` must not use tokio's `{feature}`"))
+}
+
+/// The dependencies that reach a user: all but those for development.
+fn lasting(package: &Value) -> impl Iterator<Item = &Value> {
+    package["dependencies"].as_array().into_iter().flatten().filter(|dependency| text(dependency, "kind") != "dev")
+}
+
+/// The banned names that stand in the output of `cargo tree`.
+fn linked<'a>(tree: &str, banned: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    let names: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    banned.iter().copied().filter(|name| names.contains(name)).collect::<Vec<_>>().into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn package(name: &str, dependencies: &[Value]) -> Value {
+        json!({"name": name, "dependencies": dependencies})
+    }
+
+    fn on(name: &str) -> Value {
+        json!({"name": name, "kind": null, "features": []})
+    }
+
+    #[test]
+    fn a_wrong_arrow_is_named() {
+        let core = package("chaos-core", &[]);
+        let runner = package("chaos-runner", &[]);
+        let probes = package("chaos-probes", &[on("chaos-core"), on("chaos-runner")]);
+        assert_eq!(arrows(&[core, runner, probes]), ["`chaos-probes` must not depend on `chaos-runner`"]);
+    }
+
+    #[test]
+    fn a_development_dependency_may_point_upwards_and_a_build_one_may_not() {
+        let runner = package("chaos-runner", &[]);
+        let with = |kind: &str| package("chaos-core", &[json!({"name": "chaos-runner", "kind": kind})]);
+        assert_eq!(arrows(&[runner.clone(), with("dev")]), Vec::<String>::new());
+        assert_eq!(arrows(&[runner, with("build")])[0], "`chaos-core` must not depend on `chaos-runner`");
+    }
+
+    #[test]
+    fn the_contract_uses_only_what_is_on_its_list() {
+        let tokio = json!({"name": "tokio", "kind": null, "features": ["sync", "process"]});
+        let core = package("chaos-core", &[on("serde"), on("reqwest"), tokio]);
+        assert_eq!(
+            arrows(&[core]),
+            ["`chaos-core` must not use `reqwest`", "`chaos-core` must not use tokio's `process`"]
+        );
+    }
+
+    #[test]
+    fn a_crate_without_a_place_is_a_violation() {
+        let found = arrows(&[package("chaos-new", &[])]);
+        assert_eq!(found, ["`chaos-new` has no place in the table of xtask/src/layers.rs; give it one"]);
+    }
+
+    #[test]
+    fn a_banned_name_is_found_whole_and_not_as_a_part() {
+        let tree = "chaos-core v0.1.0 (/x)\nhyper-tail v1.0.0\nserde v1.0.0 (*)\nreqwest v0.13.0";
+        assert_eq!(linked(tree, &["hyper", "reqwest"]).collect::<Vec<_>>(), ["reqwest"]);
+    }
+
+    #[test]
+    fn this_workspace_obeys_its_arrows() {
+        assert_eq!(arrows(&workspace::packages().unwrap()), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,108 @@
+//! `cargo xtask test`: installs what the tests need, runs them, and says what was skipped and why.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ExitCode, Stdio};
+
+use crate::error::TaskError;
+use crate::needs::{self, Tools};
+use crate::process;
+use crate::tally::Tally;
+use crate::workspace;
+
+/// Runs the tests of the packages named in `arguments`, or of the whole workspace.
+pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
+    let (ours, theirs) = split(arguments);
+    let packages = packages(ours);
+    let tools = needs::install(&packages);
+    let mut cargo = process::cargo();
+    cargo.arg("test").arg("--no-fail-fast").current_dir(workspace::root());
+    if packages.is_empty() && !ours.contains(&"--workspace") {
+        cargo.arg("--workspace");
+    }
+    // Without `--show-output` the harness swallows the lines by which tests say that they were skipped.
+    cargo.args(ours).args(["--", "--show-output"]).args(theirs);
+    cargo.env("SQUALL_NODE_MODULES", &tools.node_modules).env("PATH", path(&tools));
+
+    let program = cargo.get_program().to_string_lossy().into_owned();
+    let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(|source| TaskError::Start { program, source })?;
+    let mut tally = Tally::default();
+    if let Some(stdout) = child.stdout.take() {
+        stream(BufReader::new(stdout), &mut tally);
+    }
+    let status = child.wait().map_err(|source| TaskError::Start { program: "cargo".into(), source })?;
+    println!("\n{}", tally.summary());
+    if !status.success() && tally.failed == 0 {
+        println!("cargo ended with {status} before every test had run");
+    }
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(101);
+    Ok(ExitCode::from(code))
+}
+
+/// What stands before and behind the first `--`.
+fn split<'a>(arguments: &'a [&'a str]) -> (&'a [&'a str], &'a [&'a str]) {
+    match arguments.iter().position(|argument| *argument == "--") {
+        Some(at) => (&arguments[..at], &arguments[at + 1..]),
+        None => (arguments, &[]),
+    }
+}
+
+/// The packages that `-p` and `--package` name.
+fn packages<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut named = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match *argument {
+            "-p" | "--package" => named.extend(rest.next().copied()),
+            other => {
+                let glued = other.strip_prefix("--package=");
+                let short = other.strip_prefix("-p").filter(|_| !other.starts_with("--"));
+                named.extend(glued.or(short));
+            }
+        }
+    }
+    named
+}
+
+/// Our pinned tools first, and the folder of Python's programs last, so that its `python3` shadows nobody's.
+fn path(tools: &Tools) -> OsString {
+    let old = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(tools.go_bin.clone()).chain(env::split_paths(&old));
+    env::join_paths(folders.chain([tools.python_bin.clone()])).unwrap_or(old)
+}
+
+fn stream(lines: impl BufRead, tally: &mut Tally) {
+    let mut out = std::io::stdout();
+    for line in lines.split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        if tally.line(&line) {
+            // A reader that has gone away must not stop the tests.
+            let _ = writeln!(out, "{line}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_found_in_every_spelling() {
+        let rows: [(&[&str], &[&str]); 4] = [
+            (&["-p", "a", "--package", "b"], &["a", "b"]),
+            (&["-pa", "--package=b", "--lib"], &["a", "b"]),
+            (&["--release"], &[]),
+            (&["-p"], &[]),
+        ];
+        for (arguments, want) in rows {
+            assert_eq!(packages(arguments), want, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_the_harness_stand_behind_the_dashes() {
+        assert_eq!(split(&["-p", "a", "--", "name", "--", "x"]), (&["-p", "a"][..], &["name", "--", "x"][..]));
+        assert_eq!(split(&["name"]), (&["name"][..], &[][..]));
+    }
+}
