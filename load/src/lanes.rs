@@ -38,13 +38,14 @@ async fn follow(floor: Rc<Floor>, lane: Lane, index: usize, mut client: Client) 
         return client.into_report();
     }
     let mut planned = None;
+    // The clock is read as rarely as can be: at full speed twice a call.
+    let mut now = floor.clock.now();
     loop {
-        if lane.is_over(call, floor.clock.now()) {
+        if lane.is_over(call, now) {
             planned = lane.calls;
             break;
         }
-        floor.call(&mut client, index, call, lane.qps.map(|_| due)).await;
-        let now = floor.clock.now();
+        now = floor.call(&mut client, index, call, lane.qps.map(|_| due)).await;
         let Some((next, at)) = lane.after(call, now) else {
             call += 1;
             break;
@@ -56,6 +57,7 @@ async fn follow(floor: Rc<Floor>, lane: Lane, index: usize, mut client: Client) 
             }
             floor.desk.tally().sleeps.record(signed_seconds(due, now));
             floor.pacer.until(due).await;
+            now = floor.clock.now();
         }
         if floor.control.is_stopped() {
             break;

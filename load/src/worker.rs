@@ -89,8 +89,9 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    /// Makes call `iter` of a connection, due at a moment (or at once), and counts it.
-    pub(crate) async fn call(&self, client: &mut Client, connection: usize, iter: u64, due: Option<u64>) {
+    /// Makes call `iter` of a connection, due at a moment (or at once), counts it,
+    /// and tells when it ended.
+    pub(crate) async fn call(&self, client: &mut Client, connection: usize, iter: u64, due: Option<u64>) -> u64 {
         let start = Instant::now();
         let sent = self.clock.at(start);
         self.desk.note_start();
@@ -106,6 +107,7 @@ impl Floor {
             self.control.stop();
         }
         self.observe(connection, iter, times, outcome);
+        done
     }
 
     fn observe(&self, connection: usize, iter: u64, times: Times, outcome: Outcome) {

@@ -209,3 +209,32 @@ fn an_unknown_host_is_refused_before_the_run() {
     let load = Load::to("http://no-such-host.invalid/").unwrap();
     assert!(matches!(start(load).unwrap_err(), LoadError::NoAddress { host, .. } if host == "no-such-host.invalid"));
 }
+
+#[test]
+fn calls_that_never_found_a_connection_are_missed() {
+    let server = target(Behaviour::new().delay(Duration::from_millis(100)));
+    let result = run(&server.url(), |load| {
+        load.rate = Rate::Qps(100.0);
+        load.stop = Stop::After(Duration::from_millis(500));
+        load.connections = NonZeroUsize::MIN;
+        load.timeout = Duration::from_millis(300);
+    });
+    // One connection makes ten calls a second; the queue is given up one timeout after the end.
+    let counts = result.counts;
+    assert_eq!((counts.scheduled, counts.started + counts.missed), (50, 50), "{result}");
+    assert!(counts.missed >= 35 && result.saturated, "{result}");
+    assert_eq!((counts.completed, server.requests()), (counts.started, counts.started));
+}
+
+#[test]
+fn connections_grow_only_as_far_as_calls_overlap() {
+    let server = target(Behaviour::new().delay(Duration::from_millis(50)));
+    let result = run(&server.url(), |load| {
+        load.rate = Rate::Qps(100.0);
+        load.stop = Stop::Count(40);
+        load.connections = NonZeroUsize::MIN.saturating_add(63);
+    });
+    let used = result.sockets.iter().filter(|sockets| **sockets > 0).count();
+    assert_eq!((result.counts.ok, server.connections()), (40, used as u64));
+    assert!((5..40).contains(&used), "five calls overlap, and a slow moment may add some: {used}");
+}
