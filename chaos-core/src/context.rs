@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::fnv::fnv1a;
 use crate::{
     ActiveSignal, BoxFuture, ChaosResult, ChaosSpec, Clock, EventKind, Events, Evidence, HostPort, Hosts, Policy,
     Refusal,
@@ -203,9 +204,4 @@ impl RunContext {
     pub fn engine(&self) -> Option<&dyn Engine> {
         self.run.engine.as_deref()
     }
-}
-
-/// FNV-1a, 64 bit: spreads position paths over RNG streams; nothing about it is secret.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -49,6 +49,14 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// The message with its cause behind it, for a report that prints one line.
+    pub fn with_cause(&self) -> String {
+        use std::error::Error;
+        self.source().map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+    }
+}
+
 /// First line of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalHeader {

@@ -27,6 +27,7 @@ mod errors;
 mod event;
 mod evidence;
 mod fault;
+mod fnv;
 mod host;
 mod journal;
 mod node;

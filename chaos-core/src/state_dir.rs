@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use crate::Resource;
+use crate::fnv::fnv1a;
 
 /// Why the state directory can't be used; nothing is injected then.
 #[derive(Debug, thiserror::Error)]
@@ -109,13 +110,11 @@ impl StateDir {
     }
 }
 
-/// Resources are named by their bytes in hex where a file name could not hold them; long ones are cut and hashed.
+/// The resource's letters and digits, cut to 80, and a hash of all of it: what a file name can hold, and unlikely to be alike for two.
 fn file_name(resource: &Resource) -> String {
     let text = resource.to_string();
     let safe: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(80).collect();
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = fnv1a(text.as_bytes());
     format!("{safe}-{hash:016x}.lock")
 }
 

@@ -18,13 +18,8 @@ pub enum ArmError {
     #[error("undo step does not serialize: {0}")]
     Step(String),
     /// The step did not reach the disk.
-    #[error("undo step can't be journalled: {}", chain(.0))]
+    #[error("undo step can't be journalled: {}", .0.with_cause())]
     Journal(#[source] JournalError),
-}
-
-fn chain(error: &JournalError) -> String {
-    use std::error::Error;
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 /// A step that was armed and may be replayed.

@@ -98,15 +98,10 @@ pub async fn recover_async(state: &StateDir, clock: &Arc<dyn Clock>) -> Result<R
         match PastJournal::take(&path) {
             Ok(None) => report.live += usize::from(path.exists()),
             Ok(Some(journal)) => recover_one(journal, clock, &mut report).await,
-            Err(error) => report.keep(&path, None, vec![JournalProblem { line: 0, what: told(&error) }]),
+            Err(error) => report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]),
         }
     }
     Ok(report)
-}
-
-fn told(error: &JournalError) -> String {
-    use std::error::Error;
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 async fn recover_one(mut journal: PastJournal, clock: &Arc<dyn Clock>, report: &mut RecoverReport) {
@@ -133,7 +128,7 @@ async fn recover_one(mut journal: PastJournal, clock: &Arc<dyn Clock>, report: &
     let path = journal.path().to_owned();
     if problems.is_empty() {
         if let Err(error) = journal.remove() {
-            report.keep(&path, None, vec![JournalProblem { line: 0, what: told(&error) }]);
+            report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]);
         }
     } else {
         report.keep(&path, header.map(|header| header.executable), problems);
