@@ -29,6 +29,8 @@ const PLACES: usize = 8;
 /// The rules that a thread met last. They may be over by now: then they say `Closed`, and the stamp has changed.
 #[derive(Debug)]
 pub(crate) struct Cache<A> {
+    /// The number of the thread, by which its hits are spread.
+    thread: usize,
     places: [Option<Copied<A>>; PLACES],
 }
 
@@ -49,11 +51,15 @@ pub(crate) struct Met {
 }
 
 impl<A: Counted> Cache<A> {
-    pub(crate) const EMPTY: Self = Self { places: [const { None }; PLACES] };
+    /// Returns an empty cache for the thread of this number.
+    pub(crate) const fn new(thread: usize) -> Self {
+        Self { thread, places: [const { None }; PLACES] }
+    }
 
     /// Counts a hit on the rule that a source has for a site. What had to make room is left in `evicted`.
     #[inline]
     pub(crate) fn take(&mut self, site: u32, source: &impl Source<A>, evicted: &mut Evicted<A>) -> Option<Met> {
+        let thread = self.thread;
         loop {
             let stamp = source.stamp();
             if stamp == 0 {
@@ -70,7 +76,7 @@ impl<A: Counted> Cache<A> {
                 let verdict = Verdict::Lapsed;
                 return Some(Met { place, verdict });
             }
-            match arming.tally().take() {
+            match arming.tally().take(thread) {
                 Verdict::Closed => {}
                 verdict => return Some(Met { place, verdict }),
             }

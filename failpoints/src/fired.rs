@@ -17,6 +17,8 @@ impl Fired {
     }
 
     /// Returns the number of the hit under this arming, from 0.
+    ///
+    /// Where the rule fires on every hit, each thread counts its own: the numbers then repeat from thread to thread.
     pub fn hit(&self) -> u64 {
         self.hit
     }

@@ -5,6 +5,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll},
 };
 
@@ -28,7 +29,7 @@ struct Here {
 }
 
 thread_local! {
-    static HERE: RefCell<Here> = const { RefCell::new(Here { own: None, stack: Vec::new(), cache: Cache::EMPTY }) };
+    static HERE: RefCell<Here> = RefCell::new(Here::new());
 }
 
 thread_local! {
@@ -37,6 +38,12 @@ thread_local! {
 }
 
 impl Here {
+    fn new() -> Self {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        let thread = THREADS.fetch_add(1, Ordering::Relaxed);
+        Self { own: None, stack: Vec::new(), cache: Cache::new(thread) }
+    }
+
     fn count(&self) {
         SCOPES.set(self.stack.len() + usize::from(self.own.is_some()));
     }

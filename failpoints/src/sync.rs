@@ -6,6 +6,9 @@ pub(crate) use std::sync::{
 };
 pub(crate) use std::thread::yield_now as breathe;
 
+/// How many lines count the hits of a rule that fires on each; a power of two. More threads than these share them.
+pub(crate) const LANES: usize = 8;
+
 /// Runs a test that uses these primitives; under a model checker, in a model.
 #[cfg(test)]
 pub(crate) fn check(test: impl Fn() + Send + Sync + 'static) {

@@ -3,10 +3,10 @@
 use crate::{
     gate::Gate,
     seed::mix,
-    sync::{AtomicU64, Ordering, breathe},
+    sync::{AtomicU64, LANES, Ordering, breathe},
 };
 
-/// Set in the ticket once the arming is over; no hit is counted after it.
+/// Set in a lane once the arming is over; no hit is counted in it after that.
 const CLOSED: u64 = 1 << 63;
 
 /// What an evaluation is told.
@@ -22,7 +22,7 @@ pub(crate) enum Verdict {
     Fire {
         /// Which step of the rule fires.
         step: usize,
-        /// The number of the hit, from 0.
+        /// The number of the hit in its lane, from 0.
         hit: u64,
     },
 }
@@ -38,23 +38,27 @@ struct Step {
 
 /// Hit and fire counters of one arming, and the decisions that follow from them.
 ///
-/// A hit's number is one atomic addition. The addition that closes the arming tells how many came before it, and
+/// A hit's number is one atomic addition. The addition that closes a lane tells how many came before it, and
 /// that count is kept; whoever adds afterwards sees the mark and is not counted. A bounded step claims each of its
 /// fires, so a bound is never passed.
+///
+/// A rule that looks at the hit's number has one lane, which all threads share. A rule that fires on every hit has
+/// several, and a thread always counts in the same one: threads that fire at the same time then write to lines of
+/// their own, instead of passing one line to and fro.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    ticket: Alone,
+    lanes: Box<[Lane]>,
     /// The hits at the moment of closing; `OPEN` before it.
     frozen: AtomicU64,
     seed: u64,
     steps: Box<[Step]>,
 }
 
-/// The one word that every hit writes, on a line without neighbours: the rest is only read, by all cores at once.
+/// The one word that a hit writes, on a line without neighbours: the rest is only read, by all cores at once.
 /// Two lines wide, since processors fetch lines in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Alone(AtomicU64);
+struct Lane(AtomicU64);
 
 /// Stands in `frozen` for: not closed yet.
 const OPEN: u64 = u64::MAX;
@@ -62,13 +66,17 @@ const OPEN: u64 = u64::MAX;
 impl Tally {
     pub(crate) fn new(gates: impl Iterator<Item = Gate>, seed: u64) -> Self {
         let steps = gates.map(|gate| Step { gate, seen: AtomicU64::new(0), fired: AtomicU64::new(0) });
-        Self { ticket: Alone(AtomicU64::new(0)), frozen: AtomicU64::new(OPEN), seed, steps: steps.collect() }
+        let steps: Box<[Step]> = steps.collect();
+        let lanes = if steps.first().is_some_and(|step| step.gate == Gate::OPEN) { LANES } else { 1 };
+        let lanes = (0..lanes).map(|_| Lane(AtomicU64::new(0))).collect();
+        Self { lanes, frozen: AtomicU64::new(OPEN), seed, steps }
     }
 
-    /// Counts a hit and decides which step, if any, fires on it.
+    /// Counts a hit of the thread that has this number and decides which step, if any, fires on it.
     #[inline]
-    pub(crate) fn take(&self) -> Verdict {
-        let hit = self.ticket.0.fetch_add(1, Ordering::AcqRel);
+    pub(crate) fn take(&self, thread: usize) -> Verdict {
+        // There are 1 or `LANES` lanes, both powers of two.
+        let hit = self.lanes[thread & (self.lanes.len() - 1)].0.fetch_add(1, Ordering::AcqRel);
         if hit & CLOSED != 0 {
             return Verdict::Closed;
         }
@@ -89,25 +97,33 @@ impl Tally {
 
     /// Ends the arming: whoever has not counted a hit by now is told `Closed`. True for the call that ends it.
     pub(crate) fn close(&self) -> bool {
-        let before = self.ticket.0.fetch_or(CLOSED, Ordering::AcqRel);
+        let shut = |lane: &Lane| lane.0.fetch_or(CLOSED, Ordering::AcqRel);
+        // The first lane tells who ends it.
+        let before = shut(&self.lanes[0]);
         let first = before & CLOSED == 0;
         if first {
-            self.frozen.store(before, Ordering::Release);
+            let hits = self.lanes[1..].iter().map(shut).fold(before, u64::wrapping_add);
+            self.frozen.store(hits, Ordering::Release);
+        } else {
+            // Another thread may still have lanes to close; no hit may count once this returns.
+            self.frozen();
         }
         first
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.ticket.0.load(Ordering::Acquire) & CLOSED != 0
+        self.lanes[0].0.load(Ordering::Acquire) & CLOSED != 0
     }
 
     pub(crate) fn hits(&self) -> u64 {
-        let now = self.ticket.0.load(Ordering::Acquire);
-        if now & CLOSED == 0 {
-            return now;
-        }
+        let now = self.lanes.iter().map(|lane| lane.0.load(Ordering::Acquire)).fold(0, u64::wrapping_add);
+        // Read last: as long as the first lane is open, so are the others.
+        if self.is_closed() { self.frozen() } else { now }
+    }
+
+    /// Returns the count at the closing, which has begun.
+    fn frozen(&self) -> u64 {
         loop {
-            // Another thread is between the two writes of `close`.
             match self.frozen.load(Ordering::Acquire) {
                 OPEN => breathe(),
                 hits => return hits,
@@ -148,7 +164,7 @@ mod tests {
     fn steps_taken(gates: Vec<Gate>, hits: usize) -> Vec<Option<usize>> {
         let tally = Tally::new(gates.into_iter(), 5);
         (0..hits)
-            .map(|_| match tally.take() {
+            .map(|_| match tally.take(0) {
                 Verdict::Fire { step, .. } => Some(step),
                 Verdict::Pass => None,
                 ended => unreachable!("nobody closed it: {ended:?}"),
@@ -182,12 +198,34 @@ mod tests {
     fn closing_freezes_the_counts() {
         check(|| {
             let tally = Tally::new(std::iter::once(Gate::OPEN), 0);
-            assert_eq!(tally.take(), Verdict::Fire { step: 0, hit: 0 });
+            assert_eq!(tally.take(0), Verdict::Fire { step: 0, hit: 0 });
             assert!(tally.close());
             assert!(!tally.close(), "only one call ends it");
-            assert_eq!(tally.take(), Verdict::Closed);
+            assert_eq!(tally.take(0), Verdict::Closed);
             assert!(tally.is_closed());
             assert_eq!((tally.hits(), tally.fires()), (1, 1));
+        });
+    }
+
+    #[test]
+    fn lanes_are_added_up_and_close_together() {
+        check(|| {
+            let tally = Tally::new(std::iter::once(Gate::OPEN), 0);
+            let hits: Vec<_> = [0, 1, 1].into_iter().map(|thread| tally.take(thread)).collect();
+            assert_eq!(hits, [0, 0, 1].map(|hit| Verdict::Fire { step: 0, hit }), "each lane has its own numbers");
+            assert_eq!((tally.hits(), tally.fires()), (3, 3));
+            tally.close();
+            assert!((0..2 * LANES).all(|thread| tally.take(thread) == Verdict::Closed));
+            assert_eq!((tally.hits(), tally.fires()), (3, 3));
+        });
+    }
+
+    #[test]
+    fn a_rule_that_looks_at_the_number_has_one_lane() {
+        check(|| {
+            let second = Tally::new(std::iter::once(Gate { every: 2, ..Gate::OPEN }), 0);
+            let fires: Vec<_> = (0..4).map(|thread| second.take(thread) != Verdict::Pass).collect();
+            assert_eq!(fires, [true, false, true, false]);
         });
     }
 }

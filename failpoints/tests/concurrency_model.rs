@@ -9,6 +9,9 @@ mod sync {
     pub(crate) use loom::thread::yield_now as breathe;
     pub(crate) use std::sync::Arc;
 
+    /// The fewest that are more than one.
+    pub(crate) const LANES: usize = 2;
+
     /// The unit tests of the files below run in a model, too.
     pub(crate) fn check(test: impl Fn() + Send + Sync + 'static) {
         loom::model(test);
@@ -62,9 +65,9 @@ fn slot() -> Arc<Slot<Armed>> {
     Arc::new(Slot { stamp: AtomicU64::new(0), held: RwLock::new(None) })
 }
 
-/// Evaluates so often with one thread's cache: how many times a rule was met, and how many times it fired.
-fn evaluate(slot: &Slot<Armed>, times: usize) -> (u64, u64) {
-    let mut cache = Cache::EMPTY;
+/// Evaluates so often with the cache of the thread of this number: how many times a rule was met, and how many times it fired.
+fn evaluate(slot: &Slot<Armed>, thread: usize, times: usize) -> (u64, u64) {
+    let mut cache = Cache::new(thread);
     let mut seen = (0, 0);
     for _ in 0..times {
         if let Some(met) = cache.take(0, slot, &mut Evicted(Vec::new())) {
@@ -91,14 +94,14 @@ fn no_hit_and_no_fire_is_lost_or_doubled_while_a_site_is_disarmed() {
         let rule = armed(Gate::OPEN);
         slot.put(Arc::clone(&rule), 1);
         let evaluators: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|number| {
                 let slot = Arc::clone(&slot);
-                thread::spawn(move || evaluate(&slot, 2))
+                thread::spawn(move || evaluate(&slot, number, 2))
             })
             .collect();
         slot.take_out(&rule);
         let at_close = rule.0.hits();
-        assert_eq!(evaluate(&slot, 1), (0, 0), "nothing fires after the disarming");
+        assert_eq!(evaluate(&slot, 0, 1), (0, 0), "nothing fires after the disarming");
         let seen: Vec<_> = evaluators.into_iter().map(|thread| thread.join().unwrap()).collect();
         let hits: u64 = seen.iter().map(|(hits, _)| hits).sum();
         let fires: u64 = seen.iter().map(|(_, fires)| fires).sum();
@@ -116,9 +119,9 @@ fn a_bound_is_reached_exactly() {
         slot.put(Arc::clone(&rule), 1);
         let other = {
             let slot = Arc::clone(&slot);
-            thread::spawn(move || evaluate(&slot, 1))
+            thread::spawn(move || evaluate(&slot, 1, 1))
         };
-        let here = evaluate(&slot, 1);
+        let here = evaluate(&slot, 0, 1);
         let there = other.join().unwrap();
         assert_eq!((here.0 + there.0, here.1 + there.1), (2, 1));
         assert_eq!((rule.0.hits(), rule.0.fires()), (2, 1));
@@ -132,9 +135,9 @@ fn replacing_a_rule_never_leaves_a_moment_without_one() {
         let (old, new) = (armed(Gate::OPEN), armed(Gate::OPEN));
         slot.put(Arc::clone(&old), 1);
         let evaluators: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|number| {
                 let slot = Arc::clone(&slot);
-                thread::spawn(move || evaluate(&slot, 1))
+                thread::spawn(move || evaluate(&slot, number, 1))
             })
             .collect();
         slot.put(Arc::clone(&new), 2);
@@ -160,7 +163,24 @@ fn disarming_the_old_rule_late_leaves_the_new_one_alone() {
         };
         slot.take_out(&old);
         replacer.join().unwrap();
-        assert_eq!(evaluate(&slot, 1), (1, 1));
+        assert_eq!(evaluate(&slot, 0, 1), (1, 1));
         assert_eq!((old.0.hits(), new.0.hits()), (0, 1));
+    });
+}
+
+#[test]
+fn whoever_ends_a_rule_second_finds_every_lane_closed() {
+    model(None, || {
+        let rule = armed(Gate::OPEN);
+        let other = {
+            let rule = Arc::clone(&rule);
+            thread::spawn(move || rule.0.close())
+        };
+        let first = rule.0.close();
+        for lane in 0..sync::LANES {
+            assert_eq!(rule.0.take(lane), Verdict::Closed);
+        }
+        assert_ne!(first, other.join().unwrap(), "one of the two ended it");
+        assert_eq!(rule.0.hits(), 0);
     });
 }
