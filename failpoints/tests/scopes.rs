@@ -286,22 +286,28 @@ fn callbacks_see_the_hit_and_panics_carry_their_message() {
     }
 }
 
-#[test]
-fn reset_is_reached_through_its_own_process() {
-    // `reset` ends the armings of every test in this binary, so it is tested in a process of its own.
-    let ended = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "in_a_process_of_its_own_reset_ends_everything", "--nocapture"])
-        .env("SCOPES_RESET", "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(ended.status.success() && text.contains("everything was reset"), "{text}");
+/// Set for a test that runs again in a process of its own.
+const ALONE: &str = "SCOPES_ALONE";
+
+fn is_alone() -> bool {
+    std::env::var_os(ALONE).is_some()
+}
+
+/// Runs one test of this binary in a process of its own, and returns what it told.
+fn alone(test: &str, variables: &[(&str, &str)]) -> String {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(ALONE, "1").envs(variables.iter().copied());
+    let ended = command.output().unwrap();
+    let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(ended.status.success(), "{printed}");
+    printed.lines().find_map(|line| line.strip_prefix("told: ")).unwrap_or(&printed).to_owned()
 }
 
 #[test]
-fn in_a_process_of_its_own_reset_ends_everything() {
-    if std::env::var_os("SCOPES_RESET").is_none() {
-        println!("skipped: needs a process of its own, which `reset_is_reached_through_its_own_process` starts");
+fn reset_ends_everything() {
+    if !is_alone() {
+        // It would end the armings of every other test in this process, too.
+        assert_eq!(alone("reset_ends_everything", &[]), "everything was reset");
         return;
     }
     let scope = Scope::new("any");
@@ -309,7 +315,7 @@ fn in_a_process_of_its_own_reset_ends_everything() {
     reset();
     assert!(guards.iter().all(|guard| !guard.is_in_force()));
     assert!(!for_all() && scope.run(inner).is_none());
-    println!("everything was reset");
+    println!("\ntold: everything was reset");
 }
 
 fn contended() -> bool {
@@ -332,19 +338,21 @@ fn from_variable() -> Option<String> {
     fail_check!("scopes.from_variable").map(|fired| fired.message())
 }
 
-/// Runs one test of this binary in a process of its own, and returns what it printed.
-fn alone(test: &str, variables: &[(&str, &str)]) -> String {
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture"]).env("SCOPES_ALONE", "1").envs(variables.iter().copied());
-    let ended = command.output().unwrap();
-    let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(ended.status.success(), "{printed}");
-    printed.lines().find_map(|line| line.strip_prefix("told: ")).unwrap_or(&printed).to_owned()
+/// Tells what a process of its own makes of its variables.
+fn told(variables: &[(&str, &str)]) -> String {
+    alone("the_variable_arms_a_process_and_a_mistake_in_it_is_told", variables)
 }
 
 #[test]
 fn the_variable_arms_a_process_and_a_mistake_in_it_is_told() {
-    let told = |text: &str| alone("in_a_process_of_its_own_the_variable_is_read", &[("FAILPOINTS", text)]);
+    if is_alone() {
+        match chaos_failpoints::arm_from_environment() {
+            Ok(_guards) => println!("\ntold: {:?}", [from_variable(), from_variable(), from_variable()]),
+            Err(error) => println!("\ntold: {error}"),
+        }
+        return;
+    }
+    let told = |text: &str| told(&[("FAILPOINTS", text)]);
     assert_eq!(told("scopes.from_variable=1*off->return(here)"), "[None, Some(\"here\"), Some(\"here\")]");
     let mistyped = told("scopes.from_varable=off");
     assert!(mistyped.contains("did you mean `scopes.from_variable`?"), "{mistyped}");
@@ -352,22 +360,7 @@ fn the_variable_arms_a_process_and_a_mistake_in_it_is_told() {
 
 #[test]
 fn the_seed_of_a_process_repeats_its_rates() {
-    let told = |seed: &str| {
-        let variables = [("FAILPOINTS", "scopes.from_variable=50%return(x)"), ("FAILPOINTS_SEED", seed)];
-        alone("in_a_process_of_its_own_the_variable_is_read", &variables)
-    };
+    let told = |seed: &str| told(&[("FAILPOINTS", "scopes.from_variable=50%return(x)"), ("FAILPOINTS_SEED", seed)]);
     assert_eq!(told("7"), told("7"));
     assert!((1..20).any(|seed| told(&seed.to_string()) != told("7")), "another seed draws otherwise");
-}
-
-#[test]
-fn in_a_process_of_its_own_the_variable_is_read() {
-    if std::env::var_os("SCOPES_ALONE").is_none() {
-        println!("skipped: needs a process of its own, which `the_variable_arms_a_process_…` starts");
-        return;
-    }
-    match chaos_failpoints::arm_from_environment() {
-        Ok(_guards) => println!("\ntold: {:?}", [from_variable(), from_variable(), from_variable()]),
-        Err(error) => println!("\ntold: {error}"),
-    }
 }
