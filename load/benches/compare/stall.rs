@@ -34,6 +34,16 @@ pub(crate) fn stall() {
         }
         None => println!("skipped: needs fortio"),
     }
+    match tools::oha() {
+        Some(oha) => {
+            for (name, flag) in [("oha -q", ""), ("oha --latency-correction", "--latency-correction")] {
+                let line = format!("--no-tui --output-format json {flag} -q {QPS} -c 4 -z {SECONDS}s URL");
+                let theirs = result(&oha.words(&line));
+                println!("| {name} | {} | {} |", joined(&oha_row(&theirs)), theirs["statusCodeDistribution"]["200"]);
+            }
+        }
+        None => println!("skipped: needs oha"),
+    }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/stall.svg");
     std::fs::write(path, picture(&ours)).unwrap();
     println!("wrote benches/stall.svg");
@@ -64,6 +74,13 @@ fn fortio_row(value: &Value) -> Vec<f64> {
     let data = &value["DurationHistogram"];
     let mut row: Vec<f64> = [50.0, 90.0, 99.0, 99.9].iter().map(|p| percentile(data, *p)).collect();
     row.push(data["Max"].as_f64().unwrap_or(0.0) * 1e3);
+    row
+}
+
+fn oha_row(value: &Value) -> Vec<f64> {
+    let at = |name: &str| value["latencyPercentiles"][name].as_f64().unwrap_or(0.0) * 1e3;
+    let mut row: Vec<f64> = ["p50", "p90", "p99", "p99.9"].map(at).to_vec();
+    row.push(value["summary"]["slowest"].as_f64().unwrap_or(0.0) * 1e3);
     row
 }
 

@@ -33,6 +33,10 @@ pub(crate) fn fortio() -> Option<Tool> {
     find("fortio").map(|binary| Tool { name: "fortio", binary })
 }
 
+pub(crate) fn oha() -> Option<Tool> {
+    find("oha").map(|binary| Tool { name: "oha", binary })
+}
+
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let places = std::env::var_os("PATH")?;
     let home = std::env::home_dir().into_iter().flat_map(|home| [home.join("go/bin"), home.join(".cargo/bin")]);
