@@ -135,7 +135,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --help all any command failpoint generate_load http immediate none pause_process sequence tcp time"
+            opts="-h --format --help all any command failpoint generate_load http immediate load_slo none pause_process sequence tcp time"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

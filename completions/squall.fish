@@ -54,7 +54,7 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d
 complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins leave on purpose (transcripts, results); default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
-complete -c squall -n "__fish_squall_using_subcommand run" -l allow-command -d 'Allows probes and triggers to start this program, as the file names it; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l max-qps -d 'Ceiling of requests per second' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l max-concurrency -d 'Ceiling of connections' -r
@@ -75,7 +75,7 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout
 complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins leave on purpose (transcripts, results); default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
-complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-command -d 'Allows probes and triggers to start this program, as the file names it; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l max-qps -d 'Ceiling of requests per second' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l max-concurrency -d 'Ceiling of connections' -r

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fnv::fnv1a;
 use crate::{
-    ActiveSignal, BoxFuture, ChaosResult, ChaosSpec, Clock, EventKind, Events, Evidence, HostPort, Hosts, Policy,
-    Refusal,
+    ActiveSignal, Board, BoxFuture, ChaosResult, ChaosSpec, Clock, Edge, EntryId, EventKind, Events, Evidence,
+    HostPort, Hosts, Policy, Refusal, Stage,
 };
 
 /// The only way in which an agent, a workflow or a plug-in runs a fault: through the engine, as an entry.
@@ -55,12 +55,22 @@ pub struct RunContext {
     cancel: CancellationToken,
     deadline: Option<Duration>,
     active: Option<ActiveSignal>,
+    entry: Option<Arc<EntryId>>,
+    board: Board,
 }
 
 impl RunContext {
     /// The context of the run itself.
     pub fn new(parts: ContextParts, cancel: CancellationToken) -> Self {
-        Self { run: Arc::new(parts), path: String::new(), cancel, deadline: None, active: None }
+        Self {
+            run: Arc::new(parts),
+            path: String::new(),
+            cancel,
+            deadline: None,
+            active: None,
+            entry: None,
+            board: Board::default(),
+        }
     }
 
     /// The context of a part of this node (`chaos_spec/1`), with a deadline of its own if one is given; the earlier
@@ -78,13 +88,18 @@ impl RunContext {
             cancel: self.cancel.child_token(),
             deadline,
             active: self.active.clone(),
+            entry: self.entry.clone(),
+            board: self.board.clone(),
         }
     }
 
-    /// The same context with the signal of an entry.
+    /// The same context as that of an entry with this name and this signal; the board knows it from now on.
     #[must_use]
-    pub fn with_active(mut self, active: ActiveSignal) -> Self {
+    pub fn of_entry(mut self, name: &str, active: ActiveSignal) -> Self {
+        let entry = Arc::new(EntryId { path: self.path.clone(), name: name.to_owned() });
+        self.board.enroll(&entry);
         self.active = Some(active);
+        self.entry = Some(entry);
         self
     }
 
@@ -170,8 +185,26 @@ impl RunContext {
         if let Some(signal) = &self.active
             && signal.activate(evidence.clone())
         {
+            self.edge(Stage::InForce);
             self.emit(EventKind::Active { evidence });
         }
+    }
+
+    /// Says that this entry's fault has changed its stage; the engine says it, and nobody else.
+    pub fn edge(&self, stage: Stage) {
+        if let Some(entry) = &self.entry {
+            self.board.tell(Edge { entry: Arc::clone(entry), stage, at: self.clock().now() });
+        }
+    }
+
+    /// The entry that this node belongs to; `None` outside any.
+    pub fn entry(&self) -> Option<&Arc<EntryId>> {
+        self.entry.as_ref()
+    }
+
+    /// What the entries of this run show each other.
+    pub fn board(&self) -> &Board {
+        &self.board
     }
 
     /// The fence.

@@ -10,6 +10,7 @@
 //! | `spec`, `task` | one entry; a whole task |
 //! | `result` | [`ChaosResult`], [`Verdict`], exit codes |
 //! | `context`, `clock`, `event`, `active` | what a plug-in gets at run time |
+//! | `board` | what the entries of one run show each other: edges of faults, figures of loads |
 //! | `policy`, `host` | the fence, and hosts resolved once |
 //! | `address` | where to connect, as authors write it |
 //! | `undo`, `journal`, `state_dir` | write-ahead undo and where it is kept |
@@ -20,6 +21,7 @@
 
 mod active;
 mod address;
+mod board;
 mod clock;
 mod context;
 mod duration;
@@ -47,6 +49,7 @@ mod undo_step;
 
 pub use active::{ActiveSignal, ActiveState, ActiveWatch};
 pub use address::{Address, AddressError, HttpUrl, HttpUrlError};
+pub use board::{Board, Edge, EntryId, LoadFigures, LoadSlice, PostedLoad, Stage};
 pub use clock::{Clock, ExternalWait, RealClock, VirtualClock};
 pub use context::{ContextParts, Engine, RunContext};
 pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};

@@ -189,7 +189,7 @@ pub struct Policy {
     pub allow_faults: Option<Vec<String>>,
     /// Whether another user's process, or what needs a capability, may be touched.
     pub allow_privileged: bool,
-    /// Programs that probes and triggers may start, by the name that the document gives; `*` allows all.
+    /// Programs that may be started, by the name that the document gives; `*` allows all.
     pub allow_commands: Vec<String>,
     /// What a document has narrowed the hosts to, beside loopback.
     #[serde(skip)]
@@ -239,7 +239,7 @@ pub struct PolicyRequest {
     /// Whether another user's process, or what needs a capability, may be touched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_privileged: Option<bool>,
-    /// Programs that probes and triggers may start.
+    /// Programs that may be started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_commands: Option<Vec<String>>,
 }

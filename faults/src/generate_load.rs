@@ -3,15 +3,19 @@
 mod command;
 mod drive;
 mod duration;
+mod engine;
 mod goal;
 mod judge;
 mod load_tool;
 mod planned;
 mod planner;
+mod posted;
 mod run_command;
 mod spike;
+mod stop_fortio;
 #[cfg(test)]
 mod test_context;
+mod tls;
 mod transcript;
 
 use std::num::NonZeroU32;
@@ -23,7 +27,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use duration::{SpikeDuration, SpikeDurationError};
+pub use engine::LoadEngine;
+pub use stop_fortio::StopFortio;
+pub use tls::LoadTls;
 
+use self::engine::Maker;
 use self::planned::Planned;
 use self::planner::Planner;
 
@@ -41,14 +49,20 @@ use self::planner::Planner;
 /// a second as progress events.
 ///
 /// # How it is undone
-/// It ends by itself; nothing outlives it. When the run is cancelled no further request is sent, and those under way
-/// are awaited for one timeout (3 s) at the most.
+/// It ends by itself, and the embedded engine ends with its process. When the run is cancelled no further request is
+/// sent, and those under way are awaited for one timeout (3 s) at the most. A real fortio is journalled before it is
+/// started, by a word of its command line that no other process has; what is left of it is killed.
 ///
 /// # Limits
 /// One spike, of exactly the planned figures; a second one, another host and any other flag are refused and told to the
-/// model. Connections go only to the addresses that the policy allowed, and redirects are not followed. Plain `http`
-/// only. It landed when requests were answered, with whatever status: the share of errors is in the evidence. Every
-/// conversation is written to `.squall/transcripts/` in the workspace, which must be writable.
+/// model. Connections go only to the addresses that the policy allowed, and redirects are not followed. `https` needs a
+/// build with the feature `https`; certificates are checked unless the target's `tls` says otherwise. It landed when
+/// requests were answered, with whatever status: the share of errors is in the evidence. Every conversation is written
+/// to `.squall/transcripts/` in the workspace, which must be writable.
+///
+/// A real fortio is a program that is started: the policy must allow the command `fortio`. It knows no open schedule, so
+/// it runs by its own rule with staggered connections (up to `concurrency` - 1 calls fewer), makes one uncounted request
+/// on each connection first, and may send a request again after a timeout; its access log gives the response times.
 ///
 /// # Example
 /// ```yaml
@@ -88,20 +102,9 @@ pub struct LoadTarget {
     /// Connections at the most; without it 4, or fewer where the policy allows fewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<NonZeroU32>,
-}
-
-/// What makes the load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum LoadEngine {
-    /// The best one at hand; today that is always the embedded one.
-    #[default]
-    Auto,
-    /// The one in this program.
-    Embedded,
-    /// A real fortio; refused until there is a driver for it.
-    Fortio,
+    /// Whom to trust, and as whom to come, for an `https` URL; without it the system's authorities, and as nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<LoadTls>,
 }
 
 /// The design's default, for targets that say nothing.
@@ -115,19 +118,21 @@ impl Fault for GenerateLoad {
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         let planned = self.planned(&Planner::of(cx)?, cx)?;
+        let engine = self.engine.chosen(cx)?;
         Ok(Plan {
             qps: Some(planned.qps()),
             concurrency: Some(planned.connections.get()),
             duration: Some(planned.length.longest()),
-            ..Plan::new(planned.to_string()).reaching(Reach::host(planned.url.host().clone()))
+            ..Plan::new(planned.to_string()).reaching(Reach::host(planned.url.host().clone()).and(engine.reach()))
         })
     }
 
-    async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
         let asks = Planner::of(cx)?;
         let planned = self.planned(&asks, cx)?;
+        let maker = Maker { engine: self.engine.chosen(cx)?, undo };
         let model = asks.model(&planned)?;
-        drive::drive(model.as_ref(), &planned, self.allow_command, cx).await.map(Injection::Finished)
+        drive::drive(model.as_ref(), &planned, &maker, self.allow_command, cx).await.map(Injection::Finished)
     }
 
     async fn witness(&self, _cx: &RunContext) -> Sighting {
@@ -138,15 +143,7 @@ impl Fault for GenerateLoad {
 impl GenerateLoad {
     /// Resolves what was left open; looks at nothing but the policy.
     fn planned(&self, asks: &Planner, cx: &RunContext) -> Result<Planned, PluginError> {
-        let url = &self.target.service_url;
-        if url.is_tls() {
-            let why = format!("`{url}` needs TLS, which the load engine of this build has not; give an `http://` URL");
-            return Err(PluginError::refused(why));
-        }
-        if self.engine == LoadEngine::Fortio {
-            let why = "engine `fortio` needs a driver for a real fortio, which this build has not; use `embedded`";
-            return Err(PluginError::refused(why));
-        }
+        tls::check(&self.target)?;
         Ok(Planned::of(&self.target, asks.chooses(), cx.policy()))
     }
 }
@@ -182,19 +179,6 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_this_build_cannot_do_is_refused_with_what_would_be_right() {
-        let http = json!({"service_url": "http://127.0.0.1/"});
-        let rows = [
-            (json!({"target": {"service_url": "https://127.0.0.1/"}}), "give an `http://` URL"),
-            (json!({"target": http, "engine": "fortio"}), "use `embedded`"),
-        ];
-        for (node, right) in rows {
-            let error = planned(node, &[]).await.unwrap_err().to_string();
-            assert!(error.ends_with(right), "{error}");
-        }
-    }
-
     #[test]
     fn parameters_are_closed_and_bounded() {
         let rows = [
@@ -209,6 +193,8 @@ mod tests {
             (json!({"target": {"service_url": "http://h/", "duration": "-5s"}}), "above zero"),
             (json!({"target": {"service_url": "http://u:p@h/"}}), "not a URL to connect to"),
             (json!({"target": {"service_url": "http://h/"}, "engine": "wrk"}), "unknown variant `wrk`"),
+            (json!({"target": {"service_url": "https://h/", "tls": {"insecure": "no"}}}), "expected a boolean"),
+            (json!({"target": {"service_url": "https://h/", "tls": {"verify": false}}}), "unknown field `verify`"),
             (json!({"target": {"service_url": "http://h/"}, "retries": 1}), "unknown field `retries`"),
         ];
         for (node, why) in rows {

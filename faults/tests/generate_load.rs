@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chaos_core::{ChaosResult, Event, EventKind, Presence, Reverted, Task, Verdict, parse};
+use chaos_core::{ChaosResult, Event, EventKind, Policy, Presence, Reverted, Task, Verdict, parse};
 use chaos_faults as _;
+use chaos_load::engine::find;
 use chaos_load::fortio::Document;
 use chaos_load::target::{Behaviour, Target, serve};
 use chaos_runner::{Report, Runner, RunnerBuilder};
@@ -225,4 +227,99 @@ fn the_service_that_answers_only_sometimes_was_reached_and_its_errors_are_told()
     let ratio = evidence.data["error_ratio"].as_f64().unwrap();
     assert!(ratio > 0.5 && ratio < 1.0, "{ratio}");
     assert!(evidence.summary.contains("mostly status 503"), "{}", evidence.summary);
+}
+
+/// A run whose `PATH` has this folder, under a policy that allows these commands.
+fn run_with_commands(bench: &Bench, folder: &Path, commands: &[&str], engine: &str, url: &str) -> ChaosResult {
+    let mut entry = spike(url, 100, "2s");
+    entry["action"]["engine"] = json!(engine);
+    let env = HashMap::from([("PATH".to_owned(), folder.display().to_string())]);
+    let allow_commands = commands.iter().map(|command| (*command).to_owned()).collect();
+    let runner = runner(bench).env(env).policy(Policy { allow_commands, ..Policy::default() });
+    only(runner.build().unwrap().run(task(&entry)).unwrap())
+}
+
+fn fortio() -> Option<PathBuf> {
+    let found = std::env::var_os("PATH").and_then(|places| find(&places));
+    if found.is_none() {
+        println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
+    }
+    found?.parent().map(Path::to_owned)
+}
+
+#[test]
+fn a_real_fortio_makes_the_load_and_its_access_log_tells_what_it_hides() {
+    let Some(folder) = fortio() else { return };
+    for engine in ["fortio", "auto"] {
+        let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new().delay(Duration::from_millis(100))));
+        let result = run_with_commands(&bench, &folder, &["fortio"], engine, &service.url());
+        assert_eq!((result.success, result.verdict), (true, Verdict::Unchecked), "{:?}", result.error);
+        assert_eq!(result.reverted, Reverted::Reverted, "its process was journalled, and is gone");
+        let load = result.load.unwrap();
+        let ours = &load["ChaosLoad"];
+        assert_eq!(
+            (&ours["Engine"], &ours["Model"], &ours["Scheduled"]),
+            (&json!("fortio"), &json!("fortio"), &json!(200))
+        );
+        assert_eq!(load["RetCodes"]["200"], ours["Completed"], "its own part and ours agree");
+        // Four connections carry 40 calls a second of the 100 asked: the response time shows it, the service time not.
+        assert_eq!(ours["Saturated"], json!(true));
+        let p90 = |kind: &str| {
+            let rows = ours[kind]["Percentiles"].as_array().unwrap();
+            rows.iter().find(|row| row["Percentile"].as_f64() == Some(90.0)).unwrap()["Value"].as_f64().unwrap()
+        };
+        assert!(p90("Response") > 2.0 * p90("Service"), "{ours:#}");
+        let warm_up = 4;
+        assert_eq!(service.requests(), ours["Completed"].as_u64().unwrap() + warm_up, "counted by the service");
+    }
+}
+
+#[test]
+fn a_real_fortio_is_started_only_where_the_policy_allows_its_command() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    // A program that would leave a trace.
+    let folder = bench.path("bin");
+    std::fs::create_dir(&folder).unwrap();
+    let trace = bench.path("started");
+    let program = format!("#!/bin/sh\n: > {}\n", trace.display());
+    std::fs::write(folder.join("fortio"), program).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.join("fortio"), executable).unwrap();
+
+    let refused = run_with_commands(&bench, &folder, &[], "fortio", &service.url());
+    let error = refused.error.unwrap();
+    assert!(error.ends_with("`--allow-command fortio` would allow it"), "{error}");
+    let auto = run_with_commands(&bench, &folder, &["sleep"], "auto", &service.url());
+    assert_eq!(auto.load.unwrap()["ChaosLoad"]["Engine"], json!("embedded"));
+    let absent = run_with_commands(&bench, &bench.path("absent"), &["fortio"], "fortio", &service.url());
+    let error = absent.error.unwrap();
+    assert!(error.contains("no `fortio` is in a folder of `PATH`"), "{error}");
+    assert!(!trace.exists(), "nothing was started");
+
+    let allowed = run_with_commands(&bench, &folder, &["fortio"], "fortio", &service.url());
+    assert!(trace.exists(), "this one was");
+    assert_eq!((allowed.success, allowed.verdict), (false, Verdict::Inconclusive), "and gave no result");
+}
+
+#[test]
+fn cancelling_stops_a_real_fortio() {
+    let Some(folder) = fortio() else { return };
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let mut entry = spike(&service.url(), 100, "5m");
+    entry["action"]["engine"] = json!("fortio");
+    let env = HashMap::from([("PATH".to_owned(), folder.display().to_string())]);
+    let policy = Policy { allow_commands: vec!["fortio".into()], ..Policy::default() };
+    let mut handle = runner(&bench).env(env).policy(policy).build().unwrap().start(task(&entry)).unwrap();
+    let mut stream = handle.take_events().unwrap();
+    while let Some(event) = stream.blocking_recv() {
+        if matches!(event.kind, EventKind::Active { .. }) {
+            handle.cancel();
+        }
+    }
+    let result = only(handle.wait_blocking().unwrap());
+    assert_eq!((result.success, result.error.as_deref()), (false, Some("interrupted")));
+    assert_eq!((result.witness.unwrap().presence, result.reverted), (Presence::Present, Reverted::Reverted));
+    let after = service.requests();
+    std::thread::park_timeout(Duration::from_millis(200));
+    assert_eq!(service.requests(), after, "no request after the end");
 }

@@ -24,6 +24,11 @@ impl RunClock {
         Self { origin, monotonic: later(monotonic, nanos(ahead)), wall: SystemTime::now() + ahead }
     }
 
+    /// The start.
+    pub(crate) fn origin(&self) -> Instant {
+        self.origin
+    }
+
     /// Nanoseconds since the start, 0 before it.
     pub(crate) fn now(&self) -> u64 {
         self.at(Instant::now())

@@ -13,7 +13,7 @@ use crate::latency::Latency;
 use crate::observer::{Event, Observer};
 use crate::plan::{Load, Rate, Warmup};
 use crate::program::Program;
-use crate::result::{LoadResult, Totals};
+use crate::result::{LoadResult, Totals, phases};
 use crate::snapshot::{Snapshot, Spread};
 use crate::tally::Tally;
 use crate::worker::{ColdStart, Gate, Report};
@@ -50,7 +50,7 @@ impl Coordinator {
         let cold = self.warm_up();
         let stopped_early = self.control.is_stopped();
         let clock = RunClock::starting_in(HEAD_START);
-        self.control.set_clock(clock);
+        self.control.set_origin(clock.origin());
         let go = cold.is_none() && !stopped_early;
         if cold.is_none() {
             self.observer.tell(|| Event::Begun);
@@ -159,6 +159,8 @@ impl Coordinator {
             service: spread(&totals.service()),
             response: spread(&totals.response()),
             recent_response: spread(&recent),
+            phases: Arc::new(phases(totals, self.control.marks())),
+            schedule: Some((self.load.clone(), self.program)),
             failures: totals.failures.iter().map(|(kind, tally)| (*kind, tally.first.clone())).collect(),
             finished,
         });

@@ -3,6 +3,8 @@
 mod access;
 mod argv;
 
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ use crate::fortio::Document;
 use crate::plan::{Load, Rate};
 use crate::program::Program;
 use crate::random::Random;
-use crate::result::{LoadResult, Totals};
+use crate::result::{LoadResult, Totals, phases};
 use crate::running::Running;
 use crate::snapshot::Snapshot;
 use crate::tally::Tally;
@@ -39,53 +41,92 @@ const TICK: Duration = Duration::from_secs(1);
 /// sends a request again when a kept connection is silent).
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Finds a fortio in the folders of `PATH`.
-pub fn find() -> Option<PathBuf> {
-    let places = std::env::var_os("PATH")?;
-    std::env::split_paths(&places).map(|folder| folder.join("fortio")).find(|path| path.is_file())
+/// Finds a fortio in the folders of a `PATH`; a folder that depends on where one stands does not count.
+pub fn find(places: &OsStr) -> Option<PathBuf> {
+    let mut folders = std::env::split_paths(places).filter(|folder| folder.is_absolute());
+    folders.find_map(|folder| Some(folder.join("fortio")).filter(|path| path.is_file()))
 }
 
-/// Starts a plan in a real fortio.
+/// A real fortio with the plan that it is to run.
 ///
 /// fortio knows no open schedule: such a plan runs by fortio's own rule, with
-/// its connections staggered. Dropping the handle, or cancelling it, sends
-/// SIGINT, on which fortio still gives its result.
-///
-/// # Errors
-///
-/// The plan holds credentials (they would stand in the process table), or the
-/// binary cannot be started.
-pub fn start(binary: &Path, load: Load) -> Result<Running, LoadError> {
-    load.check()?;
-    let load = Arc::new(argv::adapted(load)?);
-    let folder = Folder::new(load.seed)?;
-    let child = launch(binary, &load, &folder)?;
-    let control = Arc::new(Control::new());
-    let snapshots = watch::Sender::new(Snapshot::default());
-    let watcher = snapshots.subscribe();
-    let (result, outcome) = oneshot::channel();
-    let watch = Watch { load: load.clone(), control: control.clone(), snapshots, folder };
-    let spawned = thread::Builder::new().name("load-fortio".to_owned()).spawn(move || watch.run(child, result));
-    spawned.map(drop).map_err(|source| LoadError::System { what: "a thread", source })?;
-    Ok(Running::new(load, control, watcher, outcome))
+/// its connections staggered.
+#[derive(Debug)]
+pub struct Fortio {
+    binary: PathBuf,
+    load: Arc<Load>,
+    folder: Folder,
+    environment: Option<HashMap<String, String>>,
 }
 
-fn launch(binary: &Path, load: &Load, folder: &Folder) -> Result<Child, LoadError> {
-    let system = |what| move |source| LoadError::System { what, source };
-    if !load.body.is_empty() {
-        fs::write(folder.file("body"), &load.body).map_err(system("a temporary file"))?;
+impl Fortio {
+    /// Prepares a run; nothing is started yet.
+    ///
+    /// # Errors
+    ///
+    /// The plan is out of bounds or holds credentials (they would stand in the
+    /// process table), or there is no place for temporary files.
+    pub fn new(binary: &Path, load: Load) -> Result<Self, LoadError> {
+        load.check()?;
+        let load = Arc::new(argv::adapted(load)?);
+        let folder = Folder::new(load.seed)?;
+        Ok(Self { binary: binary.to_owned(), load, folder, environment: None })
     }
-    let errors = File::create(folder.file("stderr")).map_err(system("a temporary file"))?;
-    Command::new(binary)
-        .args(argv::of(load, &folder.0))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(errors)
-        .spawn()
-        .map_err(system("the process of fortio"))
+
+    /// Gives the process this environment instead of ours.
+    #[must_use]
+    pub fn with_environment(mut self, environment: HashMap<String, String>) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// The word of its command line that no other process has.
+    pub fn mark(&self) -> PathBuf {
+        self.folder.file("result")
+    }
+
+    /// Starts it. Dropping the handle, or cancelling it, sends SIGINT, on which
+    /// fortio still gives its result.
+    ///
+    /// # Errors
+    ///
+    /// The binary cannot be started.
+    pub fn start(self) -> Result<Running, LoadError> {
+        let child = self.launch()?;
+        let control = Arc::new(Control::new());
+        let snapshots = watch::Sender::new(Snapshot::default());
+        let watcher = snapshots.subscribe();
+        let (result, outcome) = oneshot::channel();
+        let load = self.load.clone();
+        let watch = Watch { load: self.load, control: control.clone(), snapshots, folder: self.folder };
+        let spawned = thread::Builder::new().name("load-fortio".to_owned()).spawn(move || watch.run(child, result));
+        spawned.map(drop).map_err(|source| LoadError::System { what: "a thread", source })?;
+        Ok(Running::new(load, control, watcher, outcome))
+    }
+
+    fn launch(&self) -> Result<Child, LoadError> {
+        let Self { load, folder, .. } = self;
+        let system = |what| move |source| LoadError::System { what, source };
+        if !load.body.is_empty() {
+            fs::write(folder.file("body"), &load.body).map_err(system("a temporary file"))?;
+        }
+        let errors = File::create(folder.file("stderr")).map_err(system("a temporary file"))?;
+        let mut command = Command::new(&self.binary);
+        if let Some(environment) = &self.environment {
+            command.env_clear().envs(environment);
+        }
+        command
+            .args(argv::of(load, &folder.0))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(errors)
+            .spawn()
+            .map_err(system("the process of fortio"))
+    }
 }
 
 /// A folder of our own for the files of a run, gone when it is dropped.
+#[derive(Debug)]
 struct Folder(PathBuf);
 
 impl Folder {
@@ -137,7 +178,7 @@ impl Watch {
     fn follow(&self, child: &mut Child, began: Instant) -> io::Result<()> {
         let mut tally = Tally::new(&self.load);
         let mut reader: Option<Reader<BufReader<File>>> = None;
-        let (mut tick, mut before, mut asked) = (began + TICK, 0, None);
+        let (mut tick, mut before, mut asked, mut origin) = (began + TICK, 0, None, None);
         loop {
             let ended = child.try_wait()?.is_some();
             if reader.is_none() {
@@ -145,6 +186,10 @@ impl Watch {
             }
             if let Some(reader) = &mut reader {
                 reader.read_into(&mut tally, &self.load, Origin::FirstCall, &self.control)?;
+                origin = origin.or_else(|| reader.first().map(instant));
+                if let Some(origin) = origin {
+                    self.control.set_origin(origin);
+                }
             }
             if ended {
                 return Ok(());
@@ -157,14 +202,19 @@ impl Watch {
             }
             if Instant::now() >= tick {
                 tick += TICK;
-                self.show(&tally, began.elapsed(), tally.completed() - before);
+                self.show(
+                    &tally,
+                    origin.map_or(Duration::ZERO, |origin| origin.elapsed()),
+                    TICK,
+                    tally.completed() - before,
+                );
                 before = tally.completed();
             }
             thread::park_timeout(LOOK);
         }
     }
 
-    fn show(&self, tally: &Tally, elapsed: Duration, recent: u64) {
+    fn show(&self, tally: &Tally, elapsed: Duration, interval: Duration, recent: u64) {
         let program = Program::of(&self.load);
         let scheduled = program.due_by(&self.load, nanos(elapsed)).unwrap_or(0).max(tally.completed());
         self.snapshots.send_replace(Snapshot {
@@ -180,10 +230,12 @@ impl Watch {
                 Rate::Max => None,
             },
             #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
-            achieved_qps: recent as f64 / TICK.as_secs_f64(),
+            achieved_qps: if interval.is_zero() { 0.0 } else { recent as f64 / interval.as_secs_f64() },
             service: spread(&tally.service()),
             response: spread(&tally.response()),
             recent_response: Snapshot::default().recent_response,
+            phases: Arc::new(phases(tally, self.control.marks())),
+            schedule: Some((self.load.clone(), program)),
             failures: tally.failures.iter().map(|(kind, failure)| (*kind, failure.first.clone())).collect(),
             finished: false,
         });
@@ -199,6 +251,8 @@ impl Watch {
         reader.read_into(&mut tally, &self.load, Origin::At(origin), &self.control)?;
         let program = Program::of(&self.load);
         let elapsed = u64::try_from(document.common.actual_duration).unwrap_or(0);
+        let whole = Duration::from_nanos(elapsed);
+        self.show(&tally, whole, whole, tally.completed());
         let interrupted = self.control.is_stopped();
         let total = if interrupted { None } else { program.total() };
         let scheduled = total.or_else(|| program.due_by(&self.load, elapsed)).unwrap_or(0).max(tally.completed());
@@ -224,6 +278,12 @@ impl Watch {
         let last = text.lines().rev().find(|line| !line.trim().is_empty());
         last.map_or_else(|| format!("fortio gave no result: {error}"), |line| format!("fortio: {line}"))
     }
+}
+
+/// The instant of a moment in nanoseconds since 1970; now, if it lies ahead.
+fn instant(moment: u64) -> Instant {
+    let ago = crate::observer::wall().saturating_sub(Duration::from_nanos(moment));
+    Instant::now().checked_sub(ago).unwrap_or_else(Instant::now)
 }
 
 /// Sends SIGINT, on which fortio ends with its result, and tells when that was.

@@ -16,7 +16,7 @@ const CEILING: u64 = 1 << 42;
 const SHOWN: [f64; 9] = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
 
 /// Latencies of many calls, with percentiles within 0.1 % of the truth.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Latency {
     histogram: Histogram<u64>,
     sum: u128,
@@ -55,6 +55,12 @@ impl Latency {
     pub fn percentile(&self, percentile: f64) -> Option<Duration> {
         let value = || self.histogram.value_at_percentile(percentile.clamp(0.0, 100.0));
         (self.count() > 0).then(|| Duration::from_nanos(value().min(self.histogram.max())))
+    }
+
+    /// Counts the calls that took longer than a limit, told apart to 0.1 %.
+    pub fn count_above(&self, limit: Duration) -> u64 {
+        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.count() - self.histogram.count_between(0, limit)
     }
 
     /// Gives the shortest, `None` without calls.

@@ -79,4 +79,4 @@ pub use latency::{Latency, LatencyData, LatencyRow};
 pub use plan::{Load, Model, Rate, Reporting, Stop, Transport, Warmup};
 pub use result::{Bytes, Counts, FailureCount, Kind, LoadResult, Phase, WarmupFailure};
 pub use running::{Canceller, Running, start};
-pub use snapshot::{Snapshot, Spread};
+pub use snapshot::{PhaseFigures, Snapshot, Spread};

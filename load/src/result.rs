@@ -82,7 +82,7 @@ pub struct FailureCount {
 }
 
 /// The calls that were due in one phase of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Phase {
     /// Its name; `before` for the time before the first mark.
@@ -219,7 +219,7 @@ impl LoadResult {
             bytes: Bytes { sent: tally.bytes_sent, received: tally.bytes_received, stray: tally.stray },
             sockets: connections.iter().map(|connection| connection.sockets).collect(),
             addresses,
-            phases: phases(&tally, marks),
+            phases: if marks.is_empty() { Vec::new() } else { phases(&tally, marks) },
             saturated: asked_qps.is_some() && is_saturated(&counts, &service, &response),
             service,
             response,
@@ -332,10 +332,8 @@ fn failures(tally: &Tally) -> Vec<FailureCount> {
     failures
 }
 
-fn phases(tally: &Tally, marks: Vec<Mark>) -> Vec<Phase> {
-    if marks.is_empty() {
-        return Vec::new();
-    }
+/// Every phase so far; without a mark the one before any.
+pub(crate) fn phases(tally: &Tally, marks: Vec<Mark>) -> Vec<Phase> {
     let names = std::iter::once(Mark { name: "before".to_owned(), at: 0 }).chain(marks);
     let mut parts = tally.phases.iter();
     names

@@ -1,8 +1,14 @@
 //! What a run looks like while it goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::nanos;
 use crate::failure::FailureKind;
+use crate::latency::Latency;
+use crate::plan::Load;
+use crate::program::Program;
+use crate::result::Phase;
 
 /// Two percentiles of many calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,8 +49,129 @@ pub struct Snapshot {
     pub response: Spread,
     /// The same over the time since the last snapshot.
     pub recent_response: Spread,
+    /// The calls so far by phase; the first one is the time before any mark.
+    pub phases: Arc<Vec<Phase>>,
     /// Kinds of failures with the first one's cause in words.
     pub failures: Vec<(FailureKind, String)>,
     /// The run has ended; this is its last snapshot.
     pub finished: bool,
+    /// What tells how many calls were due by a moment.
+    pub(crate) schedule: Option<(Arc<Load>, Program)>,
+}
+
+/// Figures of the calls of some phases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PhaseFigures {
+    /// Calls that were due; `None` at full speed.
+    pub scheduled: Option<u64>,
+    /// Calls that have ended, well or not.
+    pub completed: u64,
+    /// Those of them that failed, or were answered with an error status.
+    pub errors: u64,
+    /// The percentile that was asked for, over the response times of ended calls.
+    pub response: Option<Duration>,
+    /// Calls whose response time is above the limit: those that ended, and those that have been waiting for longer.
+    pub slower: u64,
+    /// Calls of which it is known whether they are slower.
+    pub judged: u64,
+}
+
+impl Snapshot {
+    /// Adds up phases, by their positions in [`Snapshot::phases`], with a percentile (0 to 100) and a limit of the
+    /// response time.
+    ///
+    /// A call that hangs is not left out: it counts as slower as soon as it has been due for longer than the limit, or
+    /// when the run is over. Which calls hang is not known, so they are taken for the last ones that were due.
+    pub fn over(&self, phases: &[usize], percentile: f64, limit: Duration) -> PhaseFigures {
+        let mut sum = PhaseFigures::default();
+        let mut response = Latency::new();
+        let mut overdue = 0;
+        for (index, phase) in phases.iter().filter_map(|index| Some((*index, self.phases.get(*index)?))) {
+            let completed = phase.ok + phase.errors;
+            sum.completed += completed;
+            sum.errors += phase.errors;
+            response.add(&phase.response);
+            if let Some(due) = self.due_in(index, Duration::ZERO) {
+                *sum.scheduled.get_or_insert(0) += due;
+                let young =
+                    if self.finished { Some(0) } else { self.due_in(index, self.elapsed.saturating_sub(limit)) };
+                overdue += due.saturating_sub(completed).saturating_sub(young.unwrap_or(0));
+            }
+        }
+        sum.response = response.percentile(percentile);
+        sum.slower = response.count_above(limit) + overdue;
+        sum.judged = sum.completed + overdue;
+        sum
+    }
+
+    /// How many calls of a phase were due after a moment and by now.
+    fn due_in(&self, index: usize, after: Duration) -> Option<u64> {
+        let (load, program) = self.schedule.as_ref()?;
+        let start = |index: usize| self.phases.get(index).map(|phase| nanos(phase.start));
+        // A phase has the calls that were due from its start on, and before the next one.
+        let by = |end: Option<u64>| end.map_or(Some(0), |end| program.due_by(load, end));
+        let end = start(index + 1).map_or(Some(nanos(self.elapsed)), |next| next.checked_sub(1));
+        let begin = start(index)?.checked_sub(1).max(Some(nanos(after)).filter(|after| *after > 0));
+        Some(by(end)?.saturating_sub(by(begin)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Outcome;
+    use crate::control::Mark;
+    use crate::plan::{Rate, Stop};
+    use crate::result::phases;
+    use crate::tally::{Tally, Times};
+
+    const SECOND: u64 = 1_000_000_000;
+    const LIMIT: Duration = Duration::from_millis(250);
+
+    /// 100 calls a second, answered after 1 ms unless they are due in the second second, which hang.
+    fn stalled(elapsed: u64, finished: bool) -> Snapshot {
+        let mut load = Load::to("http://h/").unwrap();
+        load.rate = Rate::Qps(100.0);
+        load.stop = Stop::After(Duration::from_secs(3));
+        let mut tally = Tally::new(&load);
+        for due in (0..elapsed).step_by(10_000_000).filter(|due| !(SECOND..2 * SECOND).contains(due)) {
+            let phase = if due < SECOND { 0 } else { 2 };
+            tally.record(Times { due, sent: due, done: due + 1_000_000 }, phase, &Outcome::answered(200, 0));
+        }
+        let mark = |name: &str, at| Mark { name: name.to_owned(), at };
+        // Between two calls, as an edge of a real fault lies.
+        let marks = [mark("in force", 995_000_000), mark("gone", 1_995_000_000)];
+        let marks = marks.into_iter().filter(|mark| mark.at <= elapsed).collect();
+        let program = Program::of(&load);
+        Snapshot {
+            elapsed: Duration::from_nanos(elapsed),
+            phases: Arc::new(phases(&tally, marks)),
+            schedule: Some((Arc::new(load), program)),
+            finished,
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn calls_that_hang_count_as_slower_once_they_are_overdue() {
+        // 1.5 s: of the 51 calls due since the stall, those of the last quarter second may still be in time.
+        let live = stalled(3 * SECOND / 2, false).over(&[1], 99.0, LIMIT);
+        assert_eq!((live.scheduled, live.completed, live.response), (Some(51), 0, None));
+        assert_eq!((live.slower, live.judged), (26, 26));
+        let over = stalled(3 * SECOND, true).over(&[1], 99.0, LIMIT);
+        assert_eq!((over.scheduled, over.slower, over.judged), (Some(100), 100, 100));
+    }
+
+    #[test]
+    fn phases_keep_their_calls_apart_and_add_up() {
+        let snapshot = stalled(3 * SECOND, false);
+        let of = |phases: &[usize]| snapshot.over(phases, 99.0, LIMIT);
+        assert_eq!((of(&[0]).scheduled, of(&[0]).judged, of(&[0]).slower), (Some(100), 100, 0));
+        assert_eq!((of(&[2]).scheduled, of(&[2]).completed), (Some(100), 100));
+        let all = of(&[0, 1, 2]);
+        assert_eq!((all.scheduled, all.completed, all.slower), (Some(300), 200, 100));
+        assert!(all.response.unwrap() < Duration::from_millis(2), "over the calls that ended");
+        assert_eq!(of(&[7]), PhaseFigures::default(), "a phase that has not begun");
+    }
 }

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chaos_load::engine::{self, Fortio};
 use chaos_load::target::{Behaviour, Target, serve};
-use chaos_load::{Kind, Load, LoadResult, Rate, Stop, engine};
+use chaos_load::{Kind, Load, LoadResult, Rate, Stop};
 
 fn fortio() -> Option<PathBuf> {
     let home = std::env::home_dir().map(|home| home.join("go/bin/fortio")).filter(|path| path.is_file());
-    let found = engine::find().or(home);
+    let found = std::env::var_os("PATH").and_then(|places| engine::find(&places)).or(home);
     if found.is_none() {
         println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
     }
@@ -30,7 +31,7 @@ fn plan(url: &str, qps: f64, stop: Stop) -> Load {
 }
 
 fn run(fortio: &Path, load: Load) -> LoadResult {
-    engine::start(fortio, load).unwrap().wait_blocking()
+    Fortio::new(fortio, load).unwrap().start().unwrap().wait_blocking()
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn failures_are_counted_by_status() {
 fn a_cancel_gives_its_partial_result() {
     let Some(fortio) = fortio() else { return };
     let server = server(Behaviour::new());
-    let running = engine::start(&fortio, plan(&server.url(), 100.0, Stop::Never)).unwrap();
+    let running = Fortio::new(&fortio, plan(&server.url(), 100.0, Stop::Never)).unwrap().start().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let result = runtime.block_on(async {
         assert!(running.first_answer().await.is_some());
@@ -80,6 +81,35 @@ fn a_program_that_is_no_fortio_is_told_by_its_last_words() {
     let complaint = result.main_failure().unwrap();
     assert!(complaint.starts_with("fortio: ") && complaint.contains("load"), "{complaint}");
     assert_eq!(result.to_string(), format!("no load: {complaint}"));
-    let error = engine::start(Path::new("/nonexistent/fortio"), load).unwrap_err();
+    let error = Fortio::new(Path::new("/nonexistent/fortio"), load).unwrap().start().unwrap_err();
     assert_eq!(error.to_string(), "the system refused the process of fortio");
+}
+
+#[test]
+fn marks_cut_its_calls_by_phase_too() {
+    let Some(fortio) = fortio() else { return };
+    let server = server(Behaviour::new());
+    let running = Fortio::new(&fortio, plan(&server.url(), 100.0, Stop::Count(200))).unwrap().start().unwrap();
+    let mut snapshots = running.snapshots();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let result = runtime.block_on(async {
+        // The first snapshot with calls in it: by now the start of the run is known.
+        snapshots.wait_for(|snapshot| snapshot.completed > 0).await.unwrap();
+        running.mark("during", std::time::Instant::now());
+        running.wait().await
+    });
+    let calls: Vec<(&str, bool)> = result.phases.iter().map(|phase| (phase.name.as_str(), phase.ok > 0)).collect();
+    assert_eq!(calls, [("before", true), ("during", true)], "{result}");
+    let last = snapshots.borrow().clone();
+    let sum: u64 = (0..2).map(|phase| last.over(&[phase], 50.0, Duration::ZERO).completed).sum();
+    assert_eq!((last.finished, sum), (true, result.counts.completed));
+}
+
+#[test]
+fn it_is_found_in_folders_that_stay_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("fortio"), "").unwrap();
+    let places = std::env::join_paths([Path::new("relative"), Path::new("."), folder.path()]).unwrap();
+    assert_eq!(engine::find(&places), Some(folder.path().join("fortio")));
+    assert_eq!(engine::find("relative:.".as_ref()), None);
 }

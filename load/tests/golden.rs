@@ -80,3 +80,35 @@ fn a_file_of_another_kind_of_run_is_refused_by_name() {
     let error = Document::read(&text).unwrap_err();
     assert!(error.to_string().contains("`GRPC Ping` is not one of HTTP, TCP"), "{error}");
 }
+
+#[test]
+fn a_document_of_an_older_fortio_has_no_unknown_and_no_missing_field() {
+    let text = read("fortio-1.57.3");
+    // Reading needs every field, and writing gives no other: equal values mean that none is unknown or missing.
+    let document = Document::read(&text).unwrap();
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(value(&document.to_text().unwrap()), value(&text));
+    assert_eq!(value(&text).as_object().unwrap().len(), 53);
+    let calls = document.common.duration_histogram;
+    let want = [
+        (50.0, 0.014_571_428_571_428_572),
+        (75.0, 0.020_454_545_454_545_454),
+        (90.0, 0.028_125),
+        (95.0, 0.032),
+        (99.0, 0.04),
+        (99.9, 0.040_441_037_8),
+    ];
+    for (percentile, value) in want {
+        assert_eq!(calls.percentile(percentile).to_bits(), f64::to_bits(value), "p{percentile}");
+    }
+    let Part::Http(http) = document.part else { panic!("it is of an HTTP run") };
+    for row in http.connection_stats.percentiles.iter().flatten() {
+        assert_eq!(http.connection_stats.percentile(row.percentile).to_bits(), row.value.to_bits());
+    }
+    // An absent payload reads as the null that stands for none.
+    for field in value(&text).as_object().unwrap().keys().filter(|key| *key != "Payload") {
+        let mut cut = value(&text);
+        cut.as_object_mut().unwrap().remove(field);
+        assert!(Document::read(&cut.to_string()).is_err(), "`{field}` is missing, and nobody noticed");
+    }
+}

@@ -238,3 +238,22 @@ fn connections_grow_only_as_far_as_calls_overlap() {
     assert_eq!((result.counts.ok, server.connections()), (40, used as u64));
     assert!((5..40).contains(&used), "five calls overlap, and a slow moment may add some: {used}");
 }
+
+#[test]
+fn saturated_is_set_on_overload_and_not_at_three_hundred_a_second() {
+    // Slow by design: 100 ms an answer, so that only a queue moves the response time away from the service time.
+    let server = target(Behaviour::new().delay(Duration::from_millis(100)));
+    let at = |connections: usize| {
+        run(&server.url(), |load| {
+            load.rate = Rate::Qps(300.0);
+            load.stop = Stop::After(Duration::from_secs(2));
+            load.connections = NonZeroUsize::new(connections).unwrap();
+        })
+    };
+    // Thirty are busy at a time: two can't carry them, sixty-four can.
+    let (overload, enough) = (at(2), at(64));
+    assert!(overload.saturated, "{overload}");
+    assert!(!enough.saturated && enough.counts.completed == 600, "{enough}");
+    let text = overload.to_fortio().to_text().unwrap();
+    assert!(text.contains("\"Saturated\": true"), "{text}");
+}

@@ -5,6 +5,7 @@
 //! | `http` | what a URL answers (feature `http`; `https` adds TLS) |
 //! | `tcp` | whether a connection opens |
 //! | `command` | how a program exits |
+//! | `load_slo` | whether a load of the same run meets its objective |
 //! | `sequence`, `all`, `any`, `none` | several probes as one |
 //! | `checks` | what the last four have in common |
 //! | `asking` | one question with its time limit |
@@ -16,6 +17,7 @@ mod checks;
 mod command;
 #[cfg(feature = "http")]
 mod http;
+mod load_slo;
 mod none;
 mod sequence;
 mod tcp;
@@ -28,6 +30,7 @@ pub use checks::{Checks, NoChecks};
 pub use command::{Argv, Command, EmptyArgv};
 #[cfg(feature = "http")]
 pub use http::{BodyPattern, Http, Method, StatusRange, StatusRangeError};
+pub use load_slo::{LoadPhase, LoadSlo, Ratio, RatioError};
 pub use none::NoneOf;
 pub use sequence::Sequence;
 pub use tcp::Tcp;

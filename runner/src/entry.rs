@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chaos_core::{
     ActiveSignal, ChaosResult, ChaosSpec, EventKind, EventStream, Evidence, Injection, LookAt, Outcome, Plan, Presence,
-    ProbeRole, Reverted, RunContext, Seconds, Sighting, Span, UndoLog, Verification,
+    ProbeRole, Reverted, RunContext, Seconds, Sighting, Span, Stage, UndoLog, Verification,
 };
 
 mod looks;
@@ -118,6 +118,7 @@ impl Entry {
         let log = UndoLog::new(self.run.journal(), self.cx.clone(), plan.duration);
         let mut watchers = Watchers::start(&self.spec, &self.cx, &self.active.watch());
         let mut guard = None;
+        self.cx.edge(Stage::Landing);
         match self.inject(&log, plan, &mut watchers, course).await {
             Ok(Some(Injection::InForce(in_force))) => {
                 guard = Some(in_force);
@@ -129,8 +130,13 @@ impl Entry {
                 course.facts.error.get_or_insert(why);
             }
         }
+        self.cx.edge(Stage::Leaving);
         course.facts.probes = watchers.finish().await;
-        course.reverted = Some(self.revert(&log, guard, course).await);
+        let reverted = self.revert(&log, guard, course).await;
+        if reverted != Reverted::Failed {
+            self.cx.edge(Stage::Gone);
+        }
+        course.reverted = Some(reverted);
         course.elapsed = self.cx.clock().now().saturating_sub(start);
     }
 

@@ -79,7 +79,7 @@ pub(crate) struct Port(pub(crate) Arc<Run>);
 impl Engine for Port {
     fn run<'a>(&'a self, entry: ChaosSpec, cx: &'a RunContext) -> BoxFuture<'a, ChaosResult> {
         let (active, _) = ActiveSignal::new();
-        let cx = cx.clone().with_active(active.clone());
+        let cx = cx.clone().of_entry(&entry.name, active.clone());
         Box::pin(Entry { spec: Arc::new(entry), run: Arc::clone(&self.0), cx, active }.run())
     }
 }
@@ -127,7 +127,7 @@ async fn entries(
     let mut running = JoinSet::new();
     let positions: Vec<String> = (0..task.entries.len()).map(|index| task.position(index)).collect();
     for ((index, spec), active) in task.entries.into_iter().enumerate().zip(actives) {
-        let cx = cx.child(positions[index].trim_start_matches('/'), None).with_active(active.clone());
+        let cx = cx.child(positions[index].trim_start_matches('/'), None).of_entry(&spec.name, active.clone());
         let entry = Entry { spec: Arc::new(spec), run: Arc::clone(shared), cx, active };
         let skip = shared.stop_new.borrow().clone();
         running.spawn(async move {

@@ -291,3 +291,43 @@ fn spin_for(time: Duration) {
         std::thread::yield_now();
     }
 }
+
+/// How many processes have exactly this word on their command line.
+#[cfg(feature = "load")]
+fn processes_with(word: &str) -> usize {
+    let has = |path: PathBuf| {
+        let line = fs::read(path.join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|own| own == word.as_bytes())
+    };
+    fs::read_dir("/proc").unwrap().filter(|entry| entry.as_ref().is_ok_and(|entry| has(entry.path()))).count()
+}
+
+#[cfg(feature = "load")]
+#[test]
+fn recover_stops_the_real_fortio_of_a_killed_run() {
+    use squall::chaos_load::target::{Behaviour, serve};
+
+    let found = std::env::var_os("PATH").and_then(|places| squall::chaos_load::engine::find(&places));
+    if found.is_none() {
+        println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
+        return;
+    }
+    let place = Place::new();
+    let target = serve(([127, 0, 0, 1], 0).into(), Behaviour::new()).unwrap();
+    let url = target.url();
+    let parameters = [format!("target.service_url={url}"), "target.duration=5m".into(), "engine=fortio".into()];
+    let mut words = vec!["inject", "generate_load", "--allow-command", "fortio"];
+    words.extend(parameters.iter().map(String::as_str));
+    let run = place.squall(&words).spawn().unwrap();
+    let start = Instant::now();
+    while target.requests() < 10 {
+        assert!(start.elapsed() < Duration::from_mins(1), "it never began");
+        std::thread::yield_now();
+    }
+    kill(run);
+    assert_eq!(processes_with(&url), 1, "it goes on without the run");
+    let (code, report) = place.recover();
+    assert_eq!((code, report["undone"].as_array().unwrap().len()), (0, 1), "{report}");
+    assert_eq!(processes_with(&url), 0);
+    assert!(place.journals().is_empty());
+}

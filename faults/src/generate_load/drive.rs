@@ -5,6 +5,7 @@ use std::time::Duration;
 use chaos_agent::{EndReason, Limits, LoopContext, Model, Tool, run_tool_loop};
 use chaos_core::{Outcome, PluginError, RunContext};
 
+use super::engine::Maker;
 use super::goal::{SYSTEM, goal};
 use super::judge;
 use super::load_tool::LoadTool;
@@ -20,12 +21,13 @@ const MARGIN: Duration = Duration::from_secs(1);
 pub(super) async fn drive(
     model: &dyn Model,
     planned: &Planned,
+    maker: &Maker<'_>,
     allow_command: bool,
     cx: &RunContext,
 ) -> Result<Outcome, PluginError> {
     let addresses = cx.allowed_addresses(planned.url.host()).await?;
     let Record { writer, path } = Record::create(cx).await?;
-    let spike = Spike::new(planned, addresses, cx);
+    let spike = Spike::new(planned, maker, addresses, cx);
     let load = LoadTool(&spike);
     let run_command = RunCommand { spike: &spike, home: cx.env("HOME") };
     let mut tools: Vec<&dyn Tool> = vec![&load];
@@ -58,8 +60,9 @@ mod tests {
     use chaos_load::target::{Behaviour, Target, serve};
     use serde_json::{Value, json};
 
+    use super::super::engine::Engine;
     use super::super::planned::Chooses;
-    use super::super::test_context::{TestContext, target};
+    use super::super::test_context::{TestContext, target, undo};
     use super::*;
 
     const TOO_LATE: &str = "too late for the spike: it takes 500ms and its answers up to 3s more, but only ";
@@ -99,7 +102,9 @@ mod tests {
     async fn run(url: &str, script: Vec<Value>) -> (Outcome, String) {
         let place = TestContext::new(&[("HOME", "/home/someone")]);
         let planned = Planned::of(&target(url, 100, "500ms", 4), Chooses::Model, &Policy::default());
-        let outcome = drive(&Script(script), &planned, true, &place.cx()).await.unwrap();
+        let cx = place.cx();
+        let maker = Maker { engine: Engine::Embedded, undo: &undo(&cx) };
+        let outcome = drive(&Script(script), &planned, &maker, true, &cx).await.unwrap();
         let path = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         (outcome, std::fs::read_to_string(path).unwrap())
     }
@@ -171,7 +176,8 @@ mod tests {
         let planned = Planned::of(&target(&service.url(), 100, "500ms", 4), Chooses::Model, &Policy::default());
         let cx = place.cx().child("action", Some(Duration::from_secs(3)));
         let script = Script(vec![asks(&[("load", json!({"service_url": service.url()}))]), says("too late")]);
-        let outcome = drive(&script, &planned, false, &cx).await.unwrap();
+        let maker = Maker { engine: Engine::Embedded, undo: &undo(&cx) };
+        let outcome = drive(&script, &planned, &maker, false, &cx).await.unwrap();
         assert_eq!(outcome.error.as_deref(), Some("no fortio load command was executed"));
         let transcript = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         assert!(std::fs::read_to_string(transcript).unwrap().contains(TOO_LATE));

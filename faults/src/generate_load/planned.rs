@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use chaos_core::{DurationText, HttpUrl, Policy};
+use chaos_core::{DurationText, HttpUrl, Policy, RunContext};
 use chaos_load::{Load, LoadError, Model, Rate, Stop};
 
-use super::LoadTarget;
+use super::{LoadTarget, LoadTls};
 
 /// What the offline planner takes where the task says nothing.
 const DEFAULT_DURATION: Duration = Duration::from_secs(30);
@@ -26,6 +26,7 @@ pub(super) struct Planned {
     qps: NonZeroU32,
     pub(super) connections: NonZeroU32,
     pub(super) length: Length,
+    tls: Option<LoadTls>,
 }
 
 /// How long the spike lasts.
@@ -87,6 +88,7 @@ impl Planned {
             qps: target.qps,
             connections: target.concurrency.unwrap_or(DEFAULT_CONNECTIONS.min(most)),
             length,
+            tls: target.tls.clone(),
         }
     }
 
@@ -161,7 +163,7 @@ impl Planned {
     }
 
     /// The load itself: the planned figures, the pinned addresses, open-loop, no redirects, no request before the run.
-    pub(super) fn load(&self, allowed: Allowed, addresses: &[SocketAddr], seed: u64) -> Result<Load, LoadError> {
+    pub(super) fn load(&self, allowed: Allowed, addresses: &[SocketAddr], cx: &RunContext) -> Result<Load, LoadError> {
         let mut load = Load::to(self.url.as_str())?;
         load.rate = Rate::Qps(self.qps());
         load.connections =
@@ -170,7 +172,10 @@ impl Planned {
         load.timeout = allowed.timeout;
         load.model = Model::Open;
         load.resolve = one_family(addresses);
-        load.seed = seed;
+        load.seed = cx.seed();
+        if let Some(tls) = &self.tls {
+            tls.apply(&mut load.transport, cx.workspace());
+        }
         Ok(load)
     }
 }
@@ -195,13 +200,17 @@ fn ceiling(policy: &Policy) -> Duration {
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, qps, connections, length } = self;
+        let Self { url, qps, connections, length, tls } = self;
         let time = DurationText::from(length.longest());
         let time = match length {
             Length::Fixed(_) => format!("for {time}"),
             Length::UpTo(_) => format!("for at most {time}"),
         };
-        write!(f, "send {qps} requests a second to `{url}` {time} over {connections} connections")
+        write!(f, "send {qps} requests a second to `{url}` {time} over {connections} connections")?;
+        if tls.as_ref().is_some_and(|tls| tls.insecure) {
+            f.write_str(", without checking its certificate")?;
+        }
+        Ok(())
     }
 }
 
@@ -209,7 +218,7 @@ impl fmt::Display for Planned {
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    use super::super::test_context::target;
+    use super::super::test_context::{TestContext, target};
     use super::*;
 
     fn planned(duration: &str) -> Planned {
@@ -340,7 +349,8 @@ mod tests {
         let planned = planned("2s");
         let four = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, 8080));
-        let load = planned.load(planned.check(&plain()).unwrap(), &[six, four], 9).unwrap();
+        let place = TestContext::new(&[]);
+        let load = planned.load(planned.check(&plain()).unwrap(), &[six, four], &place.cx()).unwrap();
         assert_eq!((load.model, load.rate, load.connections.get()), (Model::Open, Rate::Qps(300.0), 4));
         assert_eq!((load.resolve, load.stop, load.timeout), (vec![four], Stop::After(Duration::from_secs(2)), TIMEOUT));
         assert!(!load.transport.follow_redirects && load.headers.is_empty() && load.body.is_empty());

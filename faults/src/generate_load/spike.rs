@@ -6,11 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaos_agent::ToolReply;
 use chaos_core::{DurationText, Evidence, RunContext};
-use chaos_load::{LoadResult, Running, Snapshot, start};
+use chaos_load::{LoadResult, Running, Snapshot};
 use serde_json::json;
 
+use super::engine::Maker;
 use super::judge;
 use super::planned::{Allowed, Asked, Planned, TIMEOUT};
+use super::posted::Posted;
 
 /// What became of the spike.
 #[derive(Debug, Default)]
@@ -29,6 +31,7 @@ pub(super) enum Course {
 /// The spike that both tools ask for.
 pub(super) struct Spike<'a> {
     planned: &'a Planned,
+    maker: &'a Maker<'a>,
     cx: &'a RunContext,
     addresses: Vec<SocketAddr>,
     course: Mutex<Course>,
@@ -36,8 +39,13 @@ pub(super) struct Spike<'a> {
 
 impl<'a> Spike<'a> {
     /// A spike on addresses that the policy has allowed.
-    pub(super) fn new(planned: &'a Planned, addresses: Vec<SocketAddr>, cx: &'a RunContext) -> Self {
-        Self { planned, cx, addresses, course: Mutex::default() }
+    pub(super) fn new(
+        planned: &'a Planned,
+        maker: &'a Maker<'a>,
+        addresses: Vec<SocketAddr>,
+        cx: &'a RunContext,
+    ) -> Self {
+        Self { planned, maker, cx, addresses, course: Mutex::default() }
     }
 
     pub(super) fn planned(&self) -> &Planned {
@@ -95,13 +103,9 @@ impl<'a> Spike<'a> {
         free
     }
 
-    /// Starts the load's own threads, off the async ones: the start waits until they are up.
     async fn start(&self, allowed: Allowed) -> Result<Running, String> {
-        let load = self.planned.load(allowed, &self.addresses, self.cx.seed()).map_err(|error| error.to_string())?;
-        match tokio::task::spawn_blocking(move || start(load)).await {
-            Ok(started) => started.map_err(|error| error.to_string()),
-            Err(_) => Err("the load engine did not start".to_owned()),
-        }
+        let load = self.planned.load(allowed, &self.addresses, self.cx).map_err(|error| error.to_string())?;
+        self.maker.start(load, self.cx).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Course> {
@@ -119,10 +123,13 @@ fn reply(course: &Course) -> ToolReply {
     }
 }
 
-/// Follows a run to its end: says when the first answer came, tells figures each second, stops it when cancelled.
+/// Follows a run to its end: says when the first answer came, tells figures each second, cuts them at the edges of other
+/// faults, stops it when cancelled.
 async fn watch(running: Running, cx: &RunContext) -> LoadResult {
     {
         let mut snapshots = running.snapshots();
+        let (posted, mut edges) = (Posted::on_board(&running, cx), cx.board().edges());
+        edges.mark_changed();
         let mut first = pin!(running.first_answer());
         let (mut first_known, mut cancelled) = (false, false);
         loop {
@@ -138,6 +145,7 @@ async fn watch(running: Running, cx: &RunContext) -> LoadResult {
                     cancelled = true;
                     running.cancel();
                 }
+                Ok(()) = edges.changed() => posted.cut(&running, &edges.borrow_and_update(), cx),
                 more = snapshots.changed() => {
                     // The run is over when its last snapshot is there, or nobody is left to send one.
                     if more.is_err() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use chaos_core::{ContextParts, Events, Hosts, RealClock, RunContext, SystemResolver};
+use chaos_core::{ContextParts, Events, Hosts, Journal, Policy, RealClock, RunContext, SystemResolver, Undo, UndoLog};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -28,13 +28,17 @@ impl TestContext {
     }
 
     pub(super) fn cx(&self) -> RunContext {
+        self.cx_under(Policy::default())
+    }
+
+    pub(super) fn cx_under(&self, policy: Policy) -> RunContext {
         let clock = Arc::new(RealClock::new());
         let parts = ContextParts {
             run_id: "run".into(),
             seed: 1,
             events: Events::new(clock.clone()),
             clock,
-            policy: Arc::default(),
+            policy: Arc::new(policy),
             hosts: Hosts::new(Arc::new(SystemResolver)),
             env: Arc::new(self.env.clone()),
             workspace: self.folder.path().to_owned(),
@@ -42,6 +46,11 @@ impl TestContext {
         };
         RunContext::new(parts, CancellationToken::new())
     }
+}
+
+/// An undo log that nobody replays.
+pub(super) fn undo(cx: &RunContext) -> Undo {
+    UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None).handle()
 }
 
 /// A fault from its parameters.

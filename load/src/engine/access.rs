@@ -46,6 +46,11 @@ impl<R: BufRead> Reader<R> {
         Self { input, held: Vec::new(), first: None }
     }
 
+    /// When the first call that was read started, in nanoseconds since 1970.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.first
+    }
+
     /// Counts every complete record that has not been read yet.
     pub(super) fn read_into(
         &mut self,

@@ -66,6 +66,12 @@ pub(super) fn of(load: &Load, folder: &Path) -> Vec<OsString> {
     if let Some(path) = &load.unix_socket {
         flag("unix-socket", path);
     }
+    let transport = &load.transport;
+    for (name, path) in [("cacert", &transport.ca_cert), ("cert", &transport.cert), ("key", &transport.key)] {
+        if let Some(path) = path {
+            flag(name, path);
+        }
+    }
     if let Some((least, most)) = load.reuse {
         flag("connection-reuse", &format!("{least}:{most}"));
     }
@@ -114,11 +120,12 @@ mod tests {
         load.stop = Stop::After(Duration::from_secs(90));
         load.headers = vec![("A".to_owned(), "b c".to_owned())];
         load.resolve = vec!["127.0.0.1:1".parse().unwrap()];
+        load.transport.ca_cert = Some("/ca".into());
         let words = of(&adapted(load).unwrap(), Path::new("/d"));
         let line: Vec<String> = words.into_iter().map(|word| word.into_string().unwrap()).collect();
         let expected = "load -quiet -log-errors=false -qps 300 -c 4 -t 1m30s -timeout 3s -json /d/result \
             -access-log-file /d/access -p 50,75,90,99,99.9 -r 0.001 -offset 0s -runid 0 -H A:_b_c -resolve 127.0.0.1 \
-            -uniform -allow-initial-errors http://h:1/p?a=b";
+            -cacert /ca -uniform -allow-initial-errors http://h:1/p?a=b";
         let line: Vec<String> = line.iter().map(|word| word.replace(' ', "_")).collect();
         assert_eq!(line.join(" "), expected);
     }

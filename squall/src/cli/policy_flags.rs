@@ -17,7 +17,7 @@ pub(crate) struct PolicyFlags {
     /// Allows only this fault, and others so named; adds to the list of a policy file.
     #[arg(long, value_name = "TYPE")]
     allow_fault: Vec<String>,
-    /// Allows probes and triggers to start this program, as the file names it; `*` allows all.
+    /// Allows this program to be started, by its name in the file or in the plan; `*` allows all.
     #[arg(long, value_name = "PROGRAM")]
     allow_command: Vec<String>,
     /// Allows what needs another user's rights or a capability.

@@ -1,0 +1,99 @@
+//! Whom a load trusts, and as whom it comes.
+
+use std::path::{Path, PathBuf};
+
+use chaos_core::PluginError;
+use chaos_load::Transport;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::LoadTarget;
+
+/// Certificates for an `https` URL. Files are PEM; a relative path counts from the workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct LoadTls {
+    /// The authority to trust, instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Trusts every certificate.
+    #[serde(default)]
+    pub insecure: bool,
+    /// The client's own certificate, for a server that asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    /// The key of `cert_file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+}
+
+impl LoadTls {
+    /// Says it to the load engine.
+    pub(super) fn apply(&self, transport: &mut Transport, workspace: &Path) {
+        let path = |file: &Option<PathBuf>| file.as_ref().map(|file| workspace.join(file));
+        transport.ca_cert = path(&self.ca_file);
+        transport.insecure = self.insecure;
+        transport.cert = path(&self.cert_file);
+        transport.key = path(&self.key_file);
+    }
+}
+
+/// Refuses what contradicts itself, and what this build can't do.
+pub(super) fn check(target: &LoadTarget) -> Result<(), PluginError> {
+    let url = &target.service_url;
+    let why = match &target.tls {
+        _ if url.is_tls() && !cfg!(feature = "https") => format!("`{url}` needs a build with the feature `https`"),
+        Some(_) if !url.is_tls() => format!("`tls` does not fit `{url}`; remove it, or give an `https://` URL"),
+        Some(tls) if tls.insecure && tls.ca_file.is_some() => {
+            "`insecure` trusts every certificate, so `ca_file` would count for nothing; give one of them".to_owned()
+        }
+        Some(tls) if tls.cert_file.is_some() != tls.key_file.is_some() => {
+            "a client certificate needs both `cert_file` and `key_file`".to_owned()
+        }
+        _ => return Ok(()),
+    };
+    Err(PluginError::refused(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn checked(url: &str, tls: &Value) -> Result<(), String> {
+        let target = json!({"service_url": url, "tls": tls});
+        check(&chaos_core::parse(&target).unwrap()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn certificates_for_plain_http_are_refused() {
+        let error = checked("http://h/", &json!({"insecure": true})).unwrap_err();
+        assert!(error.ends_with("remove it, or give an `https://` URL"), "{error}");
+    }
+
+    #[cfg(feature = "https")]
+    #[test]
+    fn contradictions_are_refused_with_what_would_be_right() {
+        let rows = [
+            (json!({"insecure": true, "ca_file": "ca.pem"}), "give one of them"),
+            (json!({"cert_file": "c.pem"}), "needs both `cert_file` and `key_file`"),
+            (json!({"key_file": "k.pem"}), "needs both `cert_file` and `key_file`"),
+        ];
+        for (tls, right) in rows {
+            let error = checked("https://h/", &tls).unwrap_err();
+            assert!(error.ends_with(right), "{error}");
+        }
+        for tls in [json!({}), json!({"ca_file": "ca.pem", "cert_file": "c.pem", "key_file": "k.pem"})] {
+            assert_eq!(checked("https://h/", &tls), Ok(()), "{tls}");
+        }
+    }
+
+    #[cfg(not(feature = "https"))]
+    #[test]
+    fn a_build_without_tls_names_the_feature() {
+        let error = checked("https://h/", &json!({})).unwrap_err();
+        assert!(error.ends_with("needs a build with the feature `https`"), "{error}");
+    }
+}

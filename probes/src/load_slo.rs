@@ -1,0 +1,212 @@
+//! The probe that holds the figures of a load against a service level objective.
+
+mod phases;
+mod ratio;
+
+use std::time::Duration;
+
+use chaos_core::{
+    Answer, DurationText, LoadSlice, Observation, PluginError, PostedLoad, Probe, Reach, RunContext, register_probe,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+pub use phases::LoadPhase;
+pub use ratio::{Ratio, RatioError};
+
+/// Fewest calls on which a share is judged: with less, one call more or less decides.
+const LEAST: u64 = 10;
+
+/// Holds the response times, errors and rate of a load of the same run against what they should be.
+///
+/// # What it reads
+/// A `generate_load` entry of this run, while it goes on (refreshed each second) and after its end. Every call belongs to
+/// the phase in which it was *due*: `before` the other fault, `during` it, `after` it, with the edges where the engine
+/// saw the fault come and go; the moments between two looks belong to none of the three. Response times count from the
+/// time at which a call was due, and a call that hangs counts as slower than a limit once it has been due for longer.
+///
+/// # Answers
+/// Yes when every limit holds. No when one does not. Unknown when no limit is given, there is no such load, or the fault was not in that
+/// phase, or there are too few calls: for a percentile at least as many that one lies above it (10 for p90, 100 for p99,
+/// 1,000 for p99.9), for a ratio 10. The observation's value has the figures.
+///
+/// # Limits
+/// A load ends by itself, so give it the time that the other fault and its aftermath need. As a `during` probe of the
+/// other fault take `phase: all`: at its first look the phase `during` has no calls yet, which is unknown. `verify` and
+/// `mode: converge` are the places for single phases.
+///
+/// # Example
+/// ```yaml
+/// type: load_slo
+/// phase: during
+/// of: Pause the database
+/// response_p99_below: 250ms
+/// error_ratio_below: 0.01
+/// achieved_ratio_above: 0.95
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadSlo {
+    /// Which calls are looked at.
+    #[serde(default)]
+    pub phase: LoadPhase,
+    /// Name of the entry whose fault makes the phases; without it any other fault of the run does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Name of the entry that makes the load; needed where a run has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<String>,
+    /// Half of the calls must take less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_p50_below: Option<DurationText>,
+    /// 90 of 100 calls must take less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_p90_below: Option<DurationText>,
+    /// 99 of 100 calls must take less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_p99_below: Option<DurationText>,
+    /// 999 of 1,000 calls must take less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_p999_below: Option<DurationText>,
+    /// The share of failed calls, of those that ended, must be below this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_ratio_below: Option<Ratio>,
+    /// The share of calls that ended, of those that were due, must be above this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub achieved_ratio_above: Option<Ratio>,
+}
+
+impl Probe for LoadSlo {
+    async fn observe(&self, cx: &RunContext) -> Observation {
+        self.look(cx).unwrap_or_else(Observation::unknown)
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        if self.percentiles().next().is_none() && self.error_ratio_below.or(self.achieved_ratio_above).is_none() {
+            let why = "`load_slo` has no limit; write one, such as `response_p99_below: 250ms`";
+            return Err(PluginError::refused(why));
+        }
+        Ok(Reach::default())
+    }
+}
+
+register_probe!(LoadSlo, "load_slo");
+
+impl LoadSlo {
+    /// What was seen, or why nothing can be told.
+    fn look(&self, cx: &RunContext) -> Result<Observation, String> {
+        self.reach().map_err(|error| error.to_string())?;
+        let load = self.posted(cx)?;
+        let cuts = load.figures.cuts().ok_or("the run had more edges than its load keeps apart")?;
+        let segments = self.phase.segments(&cuts, self.of.as_deref());
+        if segments.is_empty() {
+            return Err(self.no_such_phase(cx));
+        }
+        let mut sum = Sum { answer: Answer::Yes, words: Vec::new(), value: Map::new() };
+        for (name, percentile, below) in self.percentiles() {
+            sum.percentile(name, percentile, below, &load.figures.slice(&segments, percentile, below));
+        }
+        let whole = load.figures.slice(&segments, 99.0, Duration::MAX);
+        if let Some(below) = self.error_ratio_below {
+            sum.ratio("error_ratio", share(whole.errors, whole.completed), whole.completed, |ratio| {
+                ratio < below.get()
+            });
+        }
+        if let Some(above) = self.achieved_ratio_above {
+            let due = whole.scheduled.unwrap_or(0);
+            sum.ratio("achieved_ratio", share(whole.completed, due), due, |ratio| ratio > above.get());
+        }
+        sum.value.insert("scheduled".to_owned(), json!(whole.scheduled));
+        sum.value.insert("completed".to_owned(), json!(whole.completed));
+        sum.value.insert("errors".to_owned(), json!(whole.errors));
+        let detail = format!("{} of `{}`: {}", self.phase.word(), load.entry.name, sum.words.join("; "));
+        Ok(Observation { answer: sum.answer, value: Value::Object(sum.value), detail })
+    }
+
+    fn percentiles(&self) -> impl Iterator<Item = (&'static str, f64, Duration)> {
+        let all = [
+            ("p50", 50.0, self.response_p50_below),
+            ("p90", 90.0, self.response_p90_below),
+            ("p99", 99.0, self.response_p99_below),
+            ("p999", 99.9, self.response_p999_below),
+        ];
+        all.into_iter().filter_map(|(name, percentile, below)| Some((name, percentile, below?.get())))
+    }
+
+    fn posted(&self, cx: &RunContext) -> Result<PostedLoad, String> {
+        let mut loads = cx.board().loads();
+        if let Some(name) = &self.load {
+            loads.retain(|load| load.entry.name == *name);
+        }
+        match (loads.pop(), loads.is_empty(), &self.load) {
+            (Some(load), true, _) => Ok(load),
+            (Some(_), false, _) => Err("the run has several such loads; name one entry with `load`".to_owned()),
+            (None, _, Some(name)) => Err(format!("no load of an entry `{name}` has begun")),
+            (None, _, None) => Err("no load has begun in this run".to_owned()),
+        }
+    }
+
+    fn no_such_phase(&self, cx: &RunContext) -> String {
+        let Some(name) = &self.of else {
+            return format!("no other fault has come to the phase `{}`", self.phase.word());
+        };
+        let entries = cx.board().entries();
+        if entries.iter().any(|entry| entry.name == *name) {
+            return format!("the fault of `{name}` has not come to the phase `{}`", self.phase.word());
+        }
+        let known: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        format!("no entry is named `{name}`; known: {}", known.join(", "))
+    }
+}
+
+/// The answers of single limits as one.
+struct Sum {
+    answer: Answer,
+    words: Vec<String>,
+    value: Map<String, Value>,
+}
+
+impl Sum {
+    fn percentile(&mut self, name: &str, percentile: f64, below: Duration, slice: &LoadSlice) {
+        let LoadSlice { judged, slower, .. } = *slice;
+        let allowed = 1.0 - percentile / 100.0;
+        // Rounded, since 1 - 0.999 is not exactly a thousandth.
+        let least = (1.0 / allowed).round();
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
+        let (answer, enough) = (slower as f64 <= allowed * judged as f64 + 1e-9, judged as f64 >= least);
+        let limit = DurationText::from(below);
+        let measured = slice.response.map(|time| format!(" ({:.1} ms)", time.as_secs_f64() * 1e3)).unwrap_or_default();
+        self.value.insert(format!("response_{name}_ms"), json!(slice.response.map(|time| time.as_secs_f64() * 1e3)));
+        self.value.insert(format!("slower_than_{limit}"), json!(slower));
+        let words = format!("{slower} of {judged} calls above {limit}, {name} of those that ended{measured}");
+        if enough {
+            self.add(if answer { Answer::Yes } else { Answer::No }, words);
+        } else {
+            self.add(Answer::Unknown, format!("{words}: too few for {name}, which needs {least}"));
+        }
+    }
+
+    fn ratio(&mut self, name: &str, ratio: f64, of: u64, holds: impl FnOnce(f64) -> bool) {
+        self.value.insert(name.to_owned(), json!(ratio));
+        let words = format!("{name} {ratio:.4} of {of} calls");
+        match of {
+            LEAST.. if holds(ratio) => self.add(Answer::Yes, words),
+            LEAST.. => self.add(Answer::No, words),
+            _ => self.add(Answer::Unknown, format!("{words}: too few, it needs {LEAST}")),
+        }
+    }
+
+    fn add(&mut self, answer: Answer, words: String) {
+        self.answer = self.answer.and(answer);
+        self.words.push(words);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
+fn share(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { part as f64 / of as f64 }
+}
+
+#[cfg(test)]
+mod tests;

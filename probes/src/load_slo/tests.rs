@@ -1,0 +1,140 @@
+//! The answers, over figures that a test makes up.
+
+use std::sync::Arc;
+
+use chaos_core::{ActiveSignal, Edge, EntryId, LoadFigures, ProbeNode, Stage, parse};
+use serde_json::Value;
+
+use super::*;
+use crate::test_context::plain;
+
+/// Calls by segment: due, ended, failed, slower than any limit.
+#[derive(Debug)]
+struct Made {
+    cuts: Option<Vec<Edge>>,
+    calls: Vec<[u64; 4]>,
+}
+
+impl LoadFigures for Made {
+    fn cuts(&self) -> Option<Vec<Edge>> {
+        self.cuts.clone()
+    }
+
+    fn slice(&self, segments: &[usize], _percentile: f64, _limit: Duration) -> LoadSlice {
+        let sum = |what: usize| segments.iter().map(|segment| self.calls[*segment][what]).sum::<u64>();
+        LoadSlice {
+            scheduled: Some(sum(0)),
+            completed: sum(1),
+            errors: sum(2),
+            response: (sum(1) > 0).then_some(Duration::from_millis(7)),
+            slower: sum(3),
+            judged: sum(1).max(sum(3)),
+        }
+    }
+}
+
+/// A run with a load, cut before, during and after a pause.
+fn run(calls: [[u64; 4]; 3]) -> RunContext {
+    let cx = plain();
+    let load = cx.child("chaos_spec/0", None).of_entry("steady load", ActiveSignal::new().0);
+    let pause = cx.child("chaos_spec/1", None).of_entry("pause", ActiveSignal::new().0);
+    let edge = |stage| Edge { entry: Arc::clone(pause.entry().unwrap()), stage, at: Duration::ZERO };
+    let cuts = [Stage::Landing, Stage::InForce, Stage::Leaving, Stage::Gone].map(edge).to_vec();
+    let none = [0; 4];
+    let figures = Made { cuts: Some(cuts), calls: vec![calls[0], none, calls[1], none, calls[2]] };
+    cx.board().post(PostedLoad { entry: Arc::clone(load.entry().unwrap()), figures: Arc::new(figures) });
+    cx
+}
+
+async fn ask(cx: &RunContext, limits: Value) -> Observation {
+    let mut node = limits;
+    node["type"] = json!("load_slo");
+    parse::<ProbeNode>(&node).unwrap().observe(cx).await
+}
+
+const CALM: [u64; 4] = [200, 200, 0, 2];
+
+#[tokio::test]
+async fn each_phase_is_judged_by_its_own_calls() {
+    let cx = run([CALM, [200, 4, 4, 150], [200, 199, 1, 0]]);
+    let rows = [
+        (json!({"phase": "before", "response_p99_below": "250ms"}), Answer::Yes),
+        (json!({"phase": "before", "error_ratio_below": 0.01}), Answer::Yes),
+        (json!({"phase": "during", "response_p99_below": "250ms"}), Answer::No),
+        (json!({"phase": "during", "achieved_ratio_above": 0.5}), Answer::No),
+        (json!({"phase": "after", "achieved_ratio_above": 0.95}), Answer::Yes),
+        (json!({"phase": "after", "error_ratio_below": 0.001}), Answer::No),
+        (json!({"phase": "after", "of": "pause", "load": "steady load", "response_p50_below": "1s"}), Answer::Yes),
+        (json!({"response_p90_below": "250ms"}), Answer::No),
+        // One limit that does not hold is enough.
+        (json!({"phase": "after", "response_p99_below": "1s", "error_ratio_below": 0.001}), Answer::No),
+    ];
+    for (limits, answer) in rows {
+        let seen = ask(&cx, limits.clone()).await;
+        assert_eq!(seen.answer, answer, "{limits}: {}", seen.detail);
+    }
+    let seen = ask(&cx, json!({"phase": "during", "response_p99_below": "250ms"})).await;
+    assert_eq!(seen.detail, "during of `steady load`: 150 of 150 calls above 250ms, p99 of those that ended (7.0 ms)");
+    assert_eq!(seen.value["scheduled"], json!(200));
+}
+
+#[tokio::test]
+async fn too_few_calls_are_unknown() {
+    let rows = [
+        (json!({"response_p90_below": "1s"}), 9, 10),
+        (json!({"response_p99_below": "1s"}), 99, 100),
+        (json!({"response_p999_below": "1s"}), 999, 1000),
+        (json!({"error_ratio_below": 0.5}), 9, 10),
+    ];
+    for (limits, few, enough) in rows {
+        for (calls, answer) in [(few, Answer::Unknown), (enough, Answer::Yes)] {
+            let seen = ask(&run([[calls, calls, 0, 0], [0; 4], [0; 4]]), limits.clone()).await;
+            assert_eq!(seen.answer, answer, "{limits}: {}", seen.detail);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_unknown_and_says_what_is() {
+    let limit = |key: &str, value: &str| json!({"phase": "during", key: value, "response_p50_below": "1s"});
+    let cx = run([CALM; 3]);
+    let rows = [
+        (limit("of", "pasue"), "no entry is named `pasue`; known: steady load, pause"),
+        (limit("of", "steady load"), "the fault of `steady load` has not come to the phase `during`"),
+        (limit("load", "other"), "no load of an entry `other` has begun"),
+        (json!({}), "`load_slo` has no limit; write one, such as `response_p99_below: 250ms`"),
+    ];
+    for (node, why) in rows {
+        let seen = ask(&cx, node).await;
+        assert_eq!((seen.answer, seen.detail.as_str()), (Answer::Unknown, why));
+    }
+    let two = cx.board().loads().remove(0);
+    cx.board().post(two);
+    let seen = ask(&cx, json!({"response_p50_below": "1s"})).await;
+    assert_eq!(seen.detail, "the run has several such loads; name one entry with `load`");
+    let seen = ask(&plain(), json!({"response_p50_below": "1s"})).await;
+    assert_eq!((seen.answer, seen.detail.as_str()), (Answer::Unknown, "no load has begun in this run"));
+}
+
+#[tokio::test]
+async fn figures_that_were_not_kept_apart_are_unknown() {
+    let cx = plain();
+    let entry = Arc::new(EntryId { path: String::new(), name: "soak".to_owned() });
+    cx.board().post(PostedLoad { entry, figures: Arc::new(Made { cuts: None, calls: Vec::new() }) });
+    let seen = ask(&cx, json!({"response_p50_below": "1s"})).await;
+    assert_eq!(seen.detail, "the run had more edges than its load keeps apart");
+}
+
+#[test]
+fn parameters_are_closed_and_bounded() {
+    let rows = [
+        (json!({"type": "load_slo", "error_ratio_below": 1.5}), "/error_ratio_below"),
+        (json!({"type": "load_slo", "response_p99_below": 250}), "/response_p99_below"),
+        (json!({"type": "load_slo", "phase": "between"}), "/phase"),
+    ];
+    for (node, pointer) in rows {
+        assert_eq!(parse::<ProbeNode>(&node).unwrap_err().pointer, pointer, "{node}");
+    }
+    let error = parse::<ProbeNode>(&json!({"type": "load_slo", "response_p98_below": "1s"})).unwrap_err().to_string();
+    assert!(error.contains("unknown field `response_p98_below`"), "{error}");
+}

@@ -1,0 +1,105 @@
+//! Load as evidence: a steady load tells what a pause of its real server did, phase by phase.
+
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use squall::chaos_load::target::{Behaviour, serve};
+
+#[path = "support/shell.rs"]
+mod shell;
+
+use shell::{journals, place, report, squall, write};
+
+/// Set where this test program is to be the server.
+const SERVER: &str = "LOAD_SLO_TEST_SERVER";
+
+/// A server in a process of its own, killed at the end.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "the_server", "--nocapture"])
+            .env(SERVER, "yes")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let url = lines.into_iter().find(|line| line.starts_with("http://")).expect("it tells its address");
+        Self { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// No test but the server itself, in the process that a test starts.
+#[test]
+fn the_server() {
+    if std::env::var_os(SERVER).is_some() {
+        let target = serve(([127, 0, 0, 1], 0).into(), Behaviour::new()).unwrap();
+        println!("\n{}", target.url());
+        // It serves until the test is gone.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    }
+}
+
+fn slo(phase: &str, percentile: &str) -> Value {
+    json!({"type": "load_slo", "name": phase, "phase": phase, "of": "pause", percentile: "500ms"})
+}
+
+#[test]
+fn the_objective_is_met_before_and_after_a_pause_and_not_during_it() {
+    let (place, server) = (place(), Server::start());
+    let target = json!({"service_url": server.url, "qps": 100, "duration": "8s", "concurrency": 4});
+    let task = json!({
+        "chaos_spec": [
+            {
+                "name": "steady load",
+                "trigger": {"type": "immediate"},
+                "action": {"type": "generate_load", "target": target},
+                "verify": "only_then",
+            },
+            {
+                "name": "pause",
+                "trigger": {"type": "time", "delay_seconds": 2},
+                "action": {"type": "pause_process", "pid": server.child.id()},
+                "duration_seconds": 3,
+                "verify": "unnoticed",
+            },
+        ],
+        "probes": {
+            "unnoticed": slo("during", "response_p99_below"),
+            "only_then": {"type": "all", "checks": [
+                slo("before", "response_p99_below"),
+                {"type": "none", "checks": [slo("during", "response_p99_below")]},
+                slo("after", "response_p50_below"),
+            ]},
+        },
+    });
+    let file = write(&place, "task.json", &task);
+    let (report, code) = report(&squall(&place, &["run", &file, "--format", "json"]));
+    let [load, pause] = [0, 1].map(|index| &report["entries"][index]);
+    assert_eq!((code, &pause["verdict"], &load["verdict"]), (1, &json!("deviated"), &json!("held")), "{report:#}");
+    let felt = &pause["verification"];
+    assert_eq!(felt["answer"], "no", "{felt:#}");
+    assert!(felt["detail"].as_str().unwrap().starts_with("during of `steady load`: "), "{felt:#}");
+    let phases = load["load"]["ChaosLoad"]["Phases"].as_array().unwrap();
+    let names: Vec<&str> = phases.iter().map(|phase| phase["Name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["before", "pause: landing", "pause: in force", "pause: leaving", "pause: gone"]);
+    let max = |phase: &Value| phase["Response"]["Max"].as_f64().unwrap();
+    assert!(max(&phases[2]) > 1.0, "calls due at the start of the pause waited for its end: {phases:#?}");
+    assert_eq!(journals(&place), 0);
+}
