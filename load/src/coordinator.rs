@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+use crate::busy;
 use crate::call::ConnectionReport;
-use crate::clock::RunClock;
+use crate::clock::{RunClock, nanos};
 use crate::control::{Control, Desk};
 use crate::latency::Latency;
 use crate::observer::{Event, Observer};
@@ -20,6 +21,9 @@ use crate::worker::{ColdStart, Gate, Report};
 
 /// Time between two snapshots.
 const TICK: Duration = Duration::from_secs(1);
+
+/// The phase behind the time that is not measured.
+const MEASURED: &str = "measured";
 
 /// How far ahead the common start is set: workers wake within it, and are on
 /// time for their first call.
@@ -51,13 +55,16 @@ impl Coordinator {
         let stopped_early = self.control.is_stopped();
         let clock = RunClock::starting_in(HEAD_START);
         self.control.set_clock(clock);
+        if !self.load.settle.is_zero() {
+            self.control.mark(MEASURED.to_owned(), clock.instant(nanos(self.load.settle)));
+        }
         let go = cold.is_none() && !stopped_early;
         if cold.is_none() {
             self.observer.tell(|| Event::Begun);
         }
         self.gate.send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
         let mut ledger = Ledger { totals: Tally::new(&self.load), spare: Tally::new(&self.load), last: Instant::now() };
-        let mut connections = self.follow(&clock, &mut ledger);
+        let (mut connections, busiest) = self.follow(&clock, &mut ledger);
         connections.sort_by_key(|report| report.index);
         let interrupted = self.control.is_stopped();
         let elapsed = if go { clock.now() } else { 0 };
@@ -69,6 +76,7 @@ impl Coordinator {
             started: self.started(),
             scheduled: self.scheduled(elapsed, interrupted),
             elapsed,
+            busiest: busy::share(busiest, elapsed),
             wall: clock.wall,
             marks: self.control.marks(),
             interrupted,
@@ -103,14 +111,17 @@ impl Coordinator {
         cold
     }
 
-    fn follow(&self, clock: &RunClock, ledger: &mut Ledger) -> Vec<ConnectionReport> {
+    /// Waits for the end of every worker; gives the connections, and the busy time of the busiest worker.
+    fn follow(&self, clock: &RunClock, ledger: &mut Ledger) -> (Vec<ConnectionReport>, u64) {
         let mut connections = Vec::new();
+        let mut busiest = 0;
         let mut running = self.desks.len();
         let mut tick = Instant::now() + TICK;
         while running > 0 {
             match self.reports.recv_timeout(tick.saturating_duration_since(Instant::now())) {
-                Ok(Report::Done(reports)) => {
+                Ok(Report::Done(reports, busy)) => {
                     running -= 1;
+                    busiest = busy.max(busiest);
                     connections.extend(reports);
                 }
                 Ok(_) => {}
@@ -122,7 +133,7 @@ impl Coordinator {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        connections
+        (connections, busiest)
     }
 
     /// Adds up what was counted since the last time and shows it.

@@ -176,6 +176,9 @@ pub struct Load {
     pub transport: Transport,
     /// Requests before the run.
     pub warmup: Warmup,
+    /// Time at the beginning that is not measured: where it is above zero, the result has the phases `before` and
+    /// `measured`.
+    pub settle: Duration,
     /// Goes on when a warm-up request fails.
     pub allow_initial_errors: bool,
     /// Status that stops the run; -1 stands for a call without an answer.
@@ -217,6 +220,7 @@ impl Load {
             reuse: None,
             transport: Transport::default(),
             warmup: Warmup::None,
+            settle: Duration::ZERO,
             allow_initial_errors: false,
             abort_on: None,
             threads: None,

@@ -145,6 +145,9 @@ pub struct LoadResult {
     pub response: Latency,
     /// Start lags.
     pub start_lag: Latency,
+    /// Share of the time, 0 to 1, for which the busiest worker thread was running or waiting for a processor; near 1
+    /// the generator measures itself.
+    pub generator_busy: f64,
     /// Latencies by phase; empty when nothing was marked.
     pub phases: Vec<Phase>,
     /// The target or this machine did not keep up with the schedule: fewer than
@@ -175,6 +178,7 @@ pub(crate) struct Totals {
     pub(crate) started: u64,
     pub(crate) scheduled: u64,
     pub(crate) elapsed: u64,
+    pub(crate) busiest: f64,
     pub(crate) wall: SystemTime,
     pub(crate) marks: Vec<Mark>,
     pub(crate) interrupted: bool,
@@ -219,6 +223,7 @@ impl LoadResult {
             bytes: Bytes { sent: tally.bytes_sent, received: tally.bytes_received, stray: tally.stray },
             sockets: connections.iter().map(|connection| connection.sockets).collect(),
             addresses,
+            generator_busy: totals.busiest,
             phases: phases(&tally, marks),
             saturated: asked_qps.is_some() && is_saturated(&counts, &service, &response),
             service,
@@ -253,6 +258,7 @@ impl LoadResult {
             started: 0,
             scheduled: 0,
             elapsed: 0,
+            busiest: 0.0,
             wall: SystemTime::now(),
             marks: Vec::new(),
             interrupted: true,

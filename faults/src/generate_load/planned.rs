@@ -8,7 +8,7 @@ use std::time::Duration;
 use chaos_core::{DurationText, HttpUrl, Policy};
 use chaos_load::{Load, LoadError, Model, Rate, Stop};
 
-use super::LoadTarget;
+use super::{LoadTarget, SpikeDuration};
 
 /// What the offline planner takes where the task says nothing.
 const DEFAULT_DURATION: Duration = Duration::from_secs(30);
@@ -26,6 +26,7 @@ pub(super) struct Planned {
     qps: NonZeroU32,
     pub(super) connections: NonZeroU32,
     pub(super) length: Length,
+    settle: Duration,
 }
 
 /// How long the spike lasts.
@@ -87,6 +88,7 @@ impl Planned {
             qps: target.qps,
             connections: target.concurrency.unwrap_or(DEFAULT_CONNECTIONS.min(most)),
             length,
+            settle: target.warmup.map(SpikeDuration::get).unwrap_or_default(),
         }
     }
 
@@ -169,6 +171,7 @@ impl Planned {
         load.stop = allowed.stop;
         load.timeout = allowed.timeout;
         load.model = Model::Open;
+        load.settle = self.settle;
         load.resolve = one_family(addresses);
         load.seed = seed;
         Ok(load)
@@ -195,7 +198,7 @@ fn ceiling(policy: &Policy) -> Duration {
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, qps, connections, length } = self;
+        let Self { url, qps, connections, length, .. } = self;
         let time = DurationText::from(length.longest());
         let time = match length {
             Length::Fixed(_) => format!("for {time}"),

@@ -171,6 +171,7 @@ impl LoadResult {
             late: counts.late,
             achieved_ratio: self.achieved_ratio(),
             saturated: self.saturated,
+            generator_busy: self.generator_busy,
             interrupted: self.interrupted,
             retried: counts.retried,
             interim: counts.interim,
