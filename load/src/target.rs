@@ -1,11 +1,14 @@
 //! A small HTTP server for demonstrations and tests.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -25,11 +28,19 @@ pub struct Behaviour {
     pub delay: Duration,
     /// Answers on one connection before it is closed; `None` keeps it.
     pub requests_per_connection: Option<u64>,
+    /// Requests that are served at a time, each for `delay`; more wait in one queue. `None` serves all at once.
+    pub workers: Option<NonZeroUsize>,
 }
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { status: 200, body: "ok\n".to_owned(), delay: Duration::ZERO, requests_per_connection: None }
+        Self {
+            status: 200,
+            body: "ok\n".to_owned(),
+            delay: Duration::ZERO,
+            requests_per_connection: None,
+            workers: None,
+        }
     }
 }
 
@@ -50,6 +61,13 @@ impl Behaviour {
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Serves so many requests at a time: at most `workers / delay` a second, whatever is asked.
+    #[must_use]
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+        self.workers = Some(workers);
         self
     }
 
@@ -76,6 +94,22 @@ struct Counts {
     requests: AtomicU64,
     connections: AtomicU64,
     status: AtomicU16,
+    /// When each worker is free again; empty where all requests are served at once.
+    free: Mutex<BinaryHeap<Reverse<Instant>>>,
+}
+
+impl Counts {
+    /// When a request that comes now is served: by the worker that is free first, after the requests before it.
+    ///
+    /// Kept as instants, so that the coarseness of the sleeps never adds up: the rate is `workers / delay` exactly.
+    fn served_at(&self, delay: Duration) -> Instant {
+        let now = Instant::now();
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Reverse(first)) = free.pop() else { return now + delay };
+        let done = first.max(now) + delay;
+        free.push(Reverse(done));
+        done
+    }
 }
 
 impl Target {
@@ -128,6 +162,7 @@ pub fn serve(address: SocketAddr, behaviour: Behaviour) -> io::Result<Target> {
         requests: AtomicU64::new(0),
         connections: AtomicU64::new(0),
         status: AtomicU16::new(behaviour.status),
+        free: Mutex::new(vec![Reverse(Instant::now()); behaviour.workers.map_or(0, NonZeroUsize::get)].into()),
     });
     let (stop, stopped) = watch::channel(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -182,7 +217,7 @@ async fn answer(stream: &TcpStream, behaviour: &Behaviour, counts: &Counts) -> i
         held.drain(..length);
         counts.requests.fetch_add(1, Ordering::Relaxed);
         if !behaviour.delay.is_zero() {
-            tokio::time::sleep(behaviour.delay).await;
+            tokio::time::sleep_until(counts.served_at(behaviour.delay).into()).await;
         }
         served += 1;
         let last = behaviour.requests_per_connection.is_some_and(|most| served >= most);

@@ -86,6 +86,14 @@ impl Session {
         ended.map_err(|_| RunnerError::Died)
     }
 
+    /// Waits until every entry is undone, also those that nobody waits for any more; says what may still be in force.
+    pub async fn settled(&self) -> Option<String> {
+        self.entries.close();
+        self.entries.wait().await;
+        self.entries.reopen();
+        self.run.stop_new.borrow().clone()
+    }
+
     /// Asks a probe once; a panic, a deadline and a policy refusal are "unknown".
     pub async fn observe(&self, probe: &ProbeNode, segment: &str) -> Observation {
         ask(probe, &self.cx.child(segment, None)).await
@@ -122,9 +130,7 @@ where
     let session = Session { run: Arc::clone(&run), cx: cx.clone(), entries: TaskTracker::new() };
     let output = guarded(async { work(session.clone()).await }).await;
     // Entries that nobody waits for any more were cancelled; their way back is waited for.
-    session.entries.close();
-    session.entries.wait().await;
-    let in_force = run.stop_new.borrow().clone();
+    let in_force = session.settled().await;
     if in_force.is_none() && run.journal.remove().is_err() {
         cx.note("the undo journal could not be removed; `squall recover` will find it empty of work");
     }
