@@ -137,6 +137,11 @@ impl Seconds {
     pub fn get(self) -> Duration {
         Duration::from_secs_f64(self.0)
     }
+
+    /// Whole minutes; 0 becomes the least length.
+    pub fn minutes(minutes: u8) -> Self {
+        Self((60.0 * f64::from(minutes)).max(0.001))
+    }
 }
 
 impl TryFrom<f64> for Seconds {

@@ -8,6 +8,7 @@
 //! | `node` | one plug-in in a document: its `type`, its `name`, and what stands beside it |
 //! | `parse` | a typed parse that keeps the path of a mistake |
 //! | `spec`, `task` | one entry; a whole task |
+//! | `experiment`, `slo` | one experiment; what a service promises |
 //! | `result` | [`ChaosResult`], [`Verdict`], exit codes |
 //! | `context`, `clock`, `event`, `active` | what a plug-in gets at run time |
 //! | `board` | what the entries of one run show each other: edges of faults, figures of loads |
@@ -28,6 +29,7 @@ mod duration;
 mod errors;
 mod event;
 mod evidence;
+mod experiment;
 mod fault;
 mod fnv;
 mod host;
@@ -40,6 +42,7 @@ mod probe;
 mod registry;
 mod result;
 mod secret;
+mod slo;
 mod spec;
 mod state_dir;
 mod task;
@@ -56,6 +59,7 @@ pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};
 pub use errors::PluginError;
 pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole};
 pub use evidence::{Evidence, Presence, Sighting};
+pub use experiment::{Budget, ExperimentSpec, FaultName, Goal, GoalError, LoadShape, Runs, RunsError, StrategyName};
 pub use fault::{DynFault, ErasedFault, Fault, InForce, Injection, Outcome, Span};
 pub use host::{HostPort, Hosts, Resolve, SystemResolver};
 pub use journal::{
@@ -74,6 +78,7 @@ pub use registry::{
 };
 pub use result::{ChaosResult, Reverted, TimelinePoint, Verdict, Verification};
 pub use secret::Secret;
+pub use slo::{Slo, SloError, SloPercentile};
 pub use spec::{ChaosSpec, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS};
 pub use state_dir::{ResourceLock, StateDir, StateDirError};
 pub use task::{Check, CheckBody, CheckMode, Task};

@@ -197,6 +197,9 @@ pub struct Policy {
     /// What a document has narrowed the commands to.
     #[serde(skip)]
     pub within_commands: Option<Vec<String>>,
+    /// The only hosts of an experiment; loopback is no exception here.
+    #[serde(skip)]
+    pub only_hosts: Option<Vec<HostPattern>>,
 }
 
 impl Default for Policy {
@@ -211,6 +214,7 @@ impl Default for Policy {
             allow_commands: Vec::new(),
             within_hosts: None,
             within_commands: None,
+            only_hosts: None,
         }
     }
 }
@@ -289,6 +293,13 @@ impl Policy {
         wide.narrowed(request)
     }
 
+    /// This policy confined to some hosts, of those that it allows; loopback is no exception.
+    #[must_use]
+    pub fn confined_to(mut self, hosts: Vec<HostPattern>) -> Self {
+        self.only_hosts = Some(hosts);
+        self
+    }
+
     /// Checks a fault's type.
     pub fn check_fault(&self, fault: &str) -> Result<(), Refusal> {
         match &self.allow_faults {
@@ -347,6 +358,9 @@ impl Policy {
             let flag = Some(format!("--allow-host {}", host.host));
             return Err(Refusal::new(format!("host `{}`{at} is not among the allowed ones", host.host), flag));
         }
+        if self.only_hosts.as_deref().is_some_and(|only| !allows(only, host, addresses)) {
+            return Err(Refusal::new(format!("host `{}` is not the experiment's target", host.host), None));
+        }
         let within = self.within_hosts.as_deref().is_none_or(|list| allows(list, host, addresses));
         if within || allows(&Self::loopback(), host, addresses) {
             return Ok(());
@@ -385,6 +399,17 @@ mod tests {
         let mut policy = Policy::default();
         policy.allow_hosts.extend(patterns.iter().map(|p| p.parse().unwrap()));
         policy
+    }
+
+    #[test]
+    fn confined_to_one_address_even_loopback_is_refused() {
+        let policy = Policy::default().confined_to(vec!["127.0.0.1".parse().unwrap()]);
+        assert_eq!(check(&policy, "127.0.0.1", "127.0.0.1"), Ok(()));
+        assert_eq!(check(&policy, "::ffff:127.0.0.1", "::ffff:127.0.0.1"), Ok(()));
+        for (host, ip) in [("127.0.0.2", "127.0.0.2"), ("::1", "::1"), ("x.localhost", "127.0.0.3")] {
+            let refusal = check(&policy, host, ip).unwrap_err().to_string();
+            assert!(refusal.ends_with("is not the experiment's target"), "{refusal}");
+        }
     }
 
     #[test]

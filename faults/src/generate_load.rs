@@ -99,6 +99,9 @@ pub struct LoadTarget {
     /// How long, as fortio writes it; without it a model chooses within the policy, and the offline planner takes 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<SpikeDuration>,
+    /// How long at the beginning is not measured, of the duration: its figures stand in the result's phases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<SpikeDuration>,
     /// Connections at the most; without it 4, or fewer where the policy allows fewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<NonZeroU32>,
@@ -144,6 +147,11 @@ impl GenerateLoad {
     /// Resolves what was left open; looks at nothing but the policy.
     fn planned(&self, asks: &Planner, cx: &RunContext) -> Result<Planned, PluginError> {
         tls::check(&self.target)?;
+        if let (Some(warmup), Some(duration)) = (self.target.warmup, self.target.duration)
+            && warmup.get() >= duration.get()
+        {
+            return Err(PluginError::refused("the warm-up takes all of the duration; make it shorter"));
+        }
         Ok(Planned::of(&self.target, asks.chooses(), cx.policy()))
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+use crate::busy;
 use crate::call::ConnectionReport;
 use crate::clock::RunClock;
 use crate::control::{Control, Desk};
@@ -57,7 +58,7 @@ impl Coordinator {
         }
         self.gate.send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
         let mut ledger = Ledger { totals: Tally::new(&self.load), spare: Tally::new(&self.load), last: Instant::now() };
-        let mut connections = self.follow(&clock, &mut ledger);
+        let (mut connections, busiest) = self.follow(&clock, &mut ledger);
         connections.sort_by_key(|report| report.index);
         let interrupted = self.control.is_stopped();
         let elapsed = if go { clock.now() } else { 0 };
@@ -69,6 +70,7 @@ impl Coordinator {
             started: self.started(),
             scheduled: self.scheduled(elapsed, interrupted),
             elapsed,
+            busiest: busy::share(busiest, elapsed),
             wall: clock.wall,
             marks: self.control.marks(),
             interrupted,
@@ -103,14 +105,17 @@ impl Coordinator {
         cold
     }
 
-    fn follow(&self, clock: &RunClock, ledger: &mut Ledger) -> Vec<ConnectionReport> {
+    /// Waits for the end of every worker; gives the connections, and the busy time of the busiest worker.
+    fn follow(&self, clock: &RunClock, ledger: &mut Ledger) -> (Vec<ConnectionReport>, u64) {
         let mut connections = Vec::new();
+        let mut busiest = 0;
         let mut running = self.desks.len();
         let mut tick = Instant::now() + TICK;
         while running > 0 {
             match self.reports.recv_timeout(tick.saturating_duration_since(Instant::now())) {
-                Ok(Report::Done(reports)) => {
+                Ok(Report::Done(reports, busy)) => {
                     running -= 1;
+                    busiest = busy.max(busiest);
                     connections.extend(reports);
                 }
                 Ok(_) => {}
@@ -122,7 +127,7 @@ impl Coordinator {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        connections
+        (connections, busiest)
     }
 
     /// Adds up what was counted since the last time and shows it.

@@ -257,6 +257,7 @@ impl Watch {
         let total = if interrupted { None } else { program.total() };
         let scheduled = total.or_else(|| program.due_by(&self.load, elapsed)).unwrap_or(0).max(tally.completed());
         let totals = Totals {
+            busiest: 0.0,
             started: tally.completed(),
             tally,
             connections: Vec::new(),

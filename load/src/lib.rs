@@ -27,7 +27,7 @@
 //! | `running`, `control`, `coordinator`, `worker` | the threads of a run and who leads them |
 //! | `lanes`, `open` | the two models: fortio's rule, and one open schedule |
 //! | `client`, `request`, `framing`, `wire`, `alarm` | one call: bytes out, bytes in, deadline |
-//! | `call`, `failure`, `tally`, `latency`, `histogram` | what is counted |
+//! | `call`, `failure`, `tally`, `latency`, `histogram`, `busy` | what is counted |
 //! | `observer`, `snapshot`, `result`, `summary` | what is told, during and after |
 //! | `fortio` | fortio's command line, texts and files |
 //! | `engine` | a real fortio in place of this engine |
@@ -37,6 +37,7 @@
 mod agreement;
 mod alarm;
 mod base64;
+mod busy;
 mod call;
 mod client;
 mod clock;

@@ -176,6 +176,8 @@ pub struct Load {
     pub transport: Transport,
     /// Requests before the run.
     pub warmup: Warmup,
+    /// Time at the beginning that settles: where it is above zero, the result has the calls behind it apart, as `measured`.
+    pub settle: Duration,
     /// Goes on when a warm-up request fails.
     pub allow_initial_errors: bool,
     /// Status that stops the run; -1 stands for a call without an answer.
@@ -217,6 +219,7 @@ impl Load {
             reuse: None,
             transport: Transport::default(),
             warmup: Warmup::None,
+            settle: Duration::ZERO,
             allow_initial_errors: false,
             abort_on: None,
             threads: None,

@@ -11,7 +11,7 @@ use crate::fortio::{Document, Part};
 use crate::histogram::Histogram;
 use crate::latency::Latency;
 use crate::plan::{Load, Model, Rate};
-use crate::tally::Tally;
+use crate::tally::{Measured, PhaseTally, Tally};
 use crate::worker::ColdStart;
 
 /// Share of the scheduled calls that must complete for a run to count as keeping up.
@@ -145,8 +145,13 @@ pub struct LoadResult {
     pub response: Latency,
     /// Start lags.
     pub start_lag: Latency,
+    /// Share of the time, 0 to 1, for which the busiest worker thread was running or waiting for a processor; near 1
+    /// the generator measures itself.
+    pub generator_busy: f64,
     /// Latencies by phase; empty when nothing was marked.
     pub phases: Vec<Phase>,
+    /// The calls behind the plan's `settle`, whatever their phase; `None` where nothing settles.
+    pub measured: Option<Phase>,
     /// The target or this machine did not keep up with the schedule: fewer than
     /// 99 % of the calls completed, or the response p99 lies above twice the
     /// service p99 plus 5 ms.
@@ -175,6 +180,7 @@ pub(crate) struct Totals {
     pub(crate) started: u64,
     pub(crate) scheduled: u64,
     pub(crate) elapsed: u64,
+    pub(crate) busiest: f64,
     pub(crate) wall: SystemTime,
     pub(crate) marks: Vec<Mark>,
     pub(crate) interrupted: bool,
@@ -219,6 +225,8 @@ impl LoadResult {
             bytes: Bytes { sent: tally.bytes_sent, received: tally.bytes_received, stray: tally.stray },
             sockets: connections.iter().map(|connection| connection.sockets).collect(),
             addresses,
+            generator_busy: totals.busiest,
+            measured: tally.measured.as_ref().map(Measured::phase),
             phases: if marks.is_empty() { Vec::new() } else { phases(&tally, marks) },
             saturated: asked_qps.is_some() && is_saturated(&counts, &service, &response),
             service,
@@ -253,6 +261,7 @@ impl LoadResult {
             started: 0,
             scheduled: 0,
             elapsed: 0,
+            busiest: 0.0,
             wall: SystemTime::now(),
             marks: Vec::new(),
             interrupted: true,
@@ -336,19 +345,26 @@ fn failures(tally: &Tally) -> Vec<FailureCount> {
 pub(crate) fn phases(tally: &Tally, marks: Vec<Mark>) -> Vec<Phase> {
     let names = std::iter::once(Mark { name: "before".to_owned(), at: 0 }).chain(marks);
     let mut parts = tally.phases.iter();
-    names
-        .map(|mark| {
-            let part = parts.next();
-            Phase {
-                name: mark.name,
-                start: Duration::from_nanos(mark.at),
-                ok: part.map_or(0, |part| part.ok),
-                errors: part.map_or(0, |part| part.errors),
-                service: part.map_or_else(Latency::new, |part| part.service.clone()),
-                response: part.map_or_else(Latency::new, |part| part.response.clone()),
-            }
-        })
-        .collect()
+    names.map(|mark| Phase::of(mark.name, mark.at, parts.next())).collect()
+}
+
+impl Measured {
+    fn phase(&self) -> Phase {
+        Phase::of("measured".to_owned(), self.from, Some(&self.part))
+    }
+}
+
+impl Phase {
+    fn of(name: String, start: u64, part: Option<&PhaseTally>) -> Self {
+        Self {
+            name,
+            start: Duration::from_nanos(start),
+            ok: part.map_or(0, |part| part.ok),
+            errors: part.map_or(0, |part| part.errors),
+            service: part.map_or_else(Latency::new, |part| part.service.clone()),
+            response: part.map_or_else(Latency::new, |part| part.response.clone()),
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]

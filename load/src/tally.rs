@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::call::Outcome;
+use crate::clock::nanos;
 use crate::failure::FailureKind;
 use crate::histogram::Histogram;
 use crate::latency::Latency;
@@ -17,6 +18,12 @@ pub(crate) struct Times {
     pub(crate) sent: u64,
     /// When its answer was complete, or it had failed.
     pub(crate) done: u64,
+}
+
+impl Times {
+    fn service(self) -> u64 {
+        self.done.saturating_sub(self.sent)
+    }
 }
 
 /// Calls of one kind of failure.
@@ -41,6 +48,13 @@ impl PhaseTally {
         Self { ok: 0, errors: 0, service: Latency::new(), response: Latency::new() }
     }
 
+    fn record(&mut self, times: Times, failed: bool) {
+        self.ok += u64::from(!failed);
+        self.errors += u64::from(failed);
+        self.service.record(times.service());
+        self.response.record(times.done.saturating_sub(times.due));
+    }
+
     fn add(&mut self, other: &Self) {
         self.ok += other.ok;
         self.errors += other.errors;
@@ -54,6 +68,13 @@ impl PhaseTally {
         self.service.clear();
         self.response.clear();
     }
+}
+
+/// The calls that were due from a moment on.
+#[derive(Debug, Clone)]
+pub(crate) struct Measured {
+    pub(crate) from: u64,
+    pub(crate) part: PhaseTally,
 }
 
 /// What happened since the tally was last taken.
@@ -73,6 +94,8 @@ pub(crate) struct Tally {
     pub(crate) lag: Latency,
     /// One for each phase; the first is the time before any mark.
     pub(crate) phases: Vec<PhaseTally>,
+    /// The calls that were due behind the settling, whatever their phase; `None` where nothing settles.
+    pub(crate) measured: Option<Measured>,
     pub(crate) durations: Histogram,
     pub(crate) error_durations: Histogram,
     pub(crate) sleeps: Histogram,
@@ -101,6 +124,7 @@ impl Tally {
             failures: BTreeMap::new(),
             lag: Latency::new(),
             phases: vec![PhaseTally::new()],
+            measured: (!load.settle.is_zero()).then(|| Measured { from: nanos(load.settle), part: PhaseTally::new() }),
             durations: Histogram::new(offset, unit),
             error_durations: Histogram::new(offset, unit),
             // Waits that are late by a millisecond or more fall in the first bucket.
@@ -118,7 +142,6 @@ impl Tally {
 
     /// Counts a call that ended, in the phase in which it was due.
     pub(crate) fn record(&mut self, times: Times, phase: usize, outcome: &Outcome) {
-        let service = times.done.saturating_sub(times.sent);
         let lag = times.sent.saturating_sub(times.due);
         self.lag.record(lag);
         self.late += u64::from(lag > LATE);
@@ -126,19 +149,17 @@ impl Tally {
         while self.phases.len() <= phase {
             self.phases.push(PhaseTally::new());
         }
-        let part = &mut self.phases[phase];
-        part.service.record(service);
-        part.response.record(times.done.saturating_sub(times.due));
-        let seconds = crate::clock::seconds(service);
+        let failed = outcome.failure.is_some();
+        self.phases[phase].record(times, failed);
+        if let Some(measured) = self.measured.as_mut().filter(|measured| times.due >= measured.from) {
+            measured.part.record(times, failed);
+        }
+        let seconds = crate::clock::seconds(times.service());
         self.durations.record(seconds);
         match &outcome.failure {
-            None => {
-                self.ok += 1;
-                part.ok += 1;
-            }
+            None => self.ok += 1,
             Some(failure) => {
                 self.errors += 1;
-                part.errors += 1;
                 self.error_durations.record(seconds);
                 let none = || FailureTally { count: 0, first: failure.detail.clone() };
                 self.failures.entry(failure.kind).or_insert_with(none).count += 1;
@@ -184,6 +205,9 @@ impl Tally {
         for (mine, theirs) in self.phases.iter_mut().zip(&other.phases) {
             mine.add(theirs);
         }
+        if let (Some(mine), Some(theirs)) = (&mut self.measured, &other.measured) {
+            mine.part.add(&theirs.part);
+        }
         self.durations.add(&other.durations);
         self.error_durations.add(&other.error_durations);
         self.sleeps.add(&other.sleeps);
@@ -200,6 +224,7 @@ impl Tally {
         self.failures.clear();
         self.lag.clear();
         self.phases.iter_mut().for_each(PhaseTally::clear);
+        self.measured.iter_mut().for_each(|measured| measured.part.clear());
         for histogram in
             [&mut self.durations, &mut self.error_durations, &mut self.sleeps, &mut self.sizes, &mut self.head_sizes]
         {

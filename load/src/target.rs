@@ -1,25 +1,23 @@
 //! A small HTTP server for demonstrations and tests.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 /// Largest head of a request that is read.
 const MAX_HEAD: usize = 16 * 1024;
 
 /// A delay that is as good as none ending, and can still be added up.
 const LONGEST_DELAY: Duration = Duration::from_hours(24);
-
-/// The most workers that queue requests.
-const MOST_WORKERS: usize = 4096;
 
 /// What the server does with each request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +29,10 @@ pub struct Behaviour {
     pub body: String,
     /// Time before each answer.
     pub delay: Duration,
-    /// Requests that are worked on at a time, each for `delay`; the others queue. `None` works on all at once.
-    pub workers: Option<NonZeroU32>,
     /// Answers on one connection before it is closed; `None` keeps it.
     pub requests_per_connection: Option<u64>,
+    /// Requests that are served at a time, each for `delay`; more wait in one queue. `None` serves all at once.
+    pub workers: Option<NonZeroUsize>,
 }
 
 impl Default for Behaviour {
@@ -43,8 +41,8 @@ impl Default for Behaviour {
             status: 200,
             body: "ok\n".to_owned(),
             delay: Duration::ZERO,
-            workers: None,
             requests_per_connection: None,
+            workers: None,
         }
     }
 }
@@ -69,11 +67,10 @@ impl Behaviour {
         self
     }
 
-    /// Works on so many requests at a time, each for so long: the server's limit is `workers / delay` requests a second.
+    /// Serves so many requests at a time: at most `workers / delay` a second, whatever is asked.
     #[must_use]
-    pub fn workers(mut self, workers: NonZeroU32, delay: Duration) -> Self {
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
         self.workers = Some(workers);
-        self.delay = delay;
         self
     }
 
@@ -100,21 +97,22 @@ struct Counts {
     requests: AtomicU64,
     connections: AtomicU64,
     status: AtomicU16,
-    /// When each worker is next free; empty where all requests are worked on at once.
-    free: Mutex<Vec<Instant>>,
+    /// When each worker is free again; empty where all requests are served at once.
+    free: Mutex<BinaryHeap<Reverse<Instant>>>,
 }
 
 impl Counts {
-    /// Queues a request that takes so long, and gives the moment at which it is done.
+    /// When a request that comes now is served: by the worker that is free first, after the requests before it.
     ///
-    /// Moments are added up, not waited for one after another, so that late timers cost no capacity.
-    fn done_at(&self, delay: Duration) -> Instant {
+    /// Kept as instants, so that the coarseness of the sleeps never adds up: the rate is `workers / delay` exactly.
+    fn served_at(&self, delay: Duration) -> Instant {
         let delay = delay.min(LONGEST_DELAY);
         let now = Instant::now();
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(next) = free.iter_mut().min() else { return now + delay };
-        *next = now.max(*next) + delay;
-        *next
+        let Some(Reverse(first)) = free.pop() else { return now + delay };
+        let done = first.max(now) + delay;
+        free.push(Reverse(done));
+        done
     }
 }
 
@@ -164,13 +162,11 @@ pub fn serve(address: SocketAddr, behaviour: Behaviour) -> io::Result<Target> {
     let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let workers =
-        behaviour.workers.map_or(0, |workers| usize::try_from(workers.get()).unwrap_or(usize::MAX).min(MOST_WORKERS));
     let counts = Arc::new(Counts {
         requests: AtomicU64::new(0),
         connections: AtomicU64::new(0),
         status: AtomicU16::new(behaviour.status),
-        free: Mutex::new(vec![Instant::now(); workers]),
+        free: Mutex::new(vec![Reverse(Instant::now()); behaviour.workers.map_or(0, NonZeroUsize::get)].into()),
     });
     let (stop, stopped) = watch::channel(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -225,7 +221,7 @@ async fn answer(stream: &TcpStream, behaviour: &Behaviour, counts: &Counts) -> i
         held.drain(..length);
         counts.requests.fetch_add(1, Ordering::Relaxed);
         if !behaviour.delay.is_zero() {
-            tokio::time::sleep_until(counts.done_at(behaviour.delay)).await;
+            tokio::time::sleep_until(counts.served_at(behaviour.delay).into()).await;
         }
         served += 1;
         let last = behaviour.requests_per_connection.is_some_and(|most| served >= most);
@@ -298,22 +294,5 @@ mod tests {
         assert_eq!(length(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab").unwrap(), Some(41));
         assert_eq!(length(b"GET / HT").unwrap(), None);
         assert_eq!(length(b"\0\0\0").unwrap_err().kind(), io::ErrorKind::InvalidData);
-    }
-
-    #[test]
-    fn workers_take_the_requests_in_turn() {
-        let counts = |workers| Counts {
-            requests: AtomicU64::new(0),
-            connections: AtomicU64::new(0),
-            status: AtomicU16::new(200),
-            free: Mutex::new(vec![Instant::now(); workers]),
-        };
-        let delay = Duration::from_secs(10);
-        let waits = |workers| {
-            let (counts, start) = (counts(workers), Instant::now());
-            (0..5).map(|_| (counts.done_at(delay) - start).as_secs()).collect::<Vec<_>>()
-        };
-        assert_eq!(waits(2), [10, 10, 20, 20, 30]);
-        assert_eq!(waits(0), [10; 5], "without workers none waits for another");
     }
 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use tokio::runtime::LocalRuntime;
 use tokio::sync::watch;
 
+use crate::busy::busy_nanos;
 use crate::call::{ConnectionReport, Outcome};
 use crate::client::{Client, Destination};
 use crate::clock::RunClock;
@@ -51,8 +52,8 @@ pub(crate) enum Report {
     Broken(&'static str, io::Error),
     /// Its warm-up is over; with the first failure, if one counts.
     Warm(Option<ColdStart>),
-    /// Its run is over.
-    Done(Vec<ConnectionReport>),
+    /// Its run is over; with the nanoseconds for which its thread was busy.
+    Done(Vec<ConnectionReport>, u64),
 }
 
 /// The warm-up request that keeps a run from starting.
@@ -135,8 +136,9 @@ pub(crate) fn run(setup: Setup, gate: watch::Receiver<Gate>, reports: &Sender<Re
         Err((what, error)) => return told(Report::Broken(what, error)),
     };
     told(Report::Ready);
+    let before = busy_nanos();
     let done = runtime.block_on(work(setup, timer, gate, reports));
-    told(Report::Done(done));
+    told(Report::Done(done, busy_nanos().saturating_sub(before)));
 }
 
 fn prepare() -> Result<(LocalRuntime, OwnedFd), (&'static str, io::Error)> {

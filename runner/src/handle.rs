@@ -8,26 +8,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Report, RunnerError};
 
-/// A run in the background, on a thread of the engine's own.
+/// A run in the background, on a thread of the engine's own; `T` is what it hands back.
 ///
 /// Dropping it cancels the run, which then undoes on its own thread. Outside an async runtime the drop waits until
 /// that is done; inside one it does not block, and what a process that ends too early leaves is undone by `recover`.
 #[must_use = "dropping it cancels the run"]
 #[derive(Debug)]
-pub struct RunHandle {
+pub struct RunHandle<T = Report> {
     events: Option<EventStream>,
     actives: Vec<ActiveWatch>,
     cancel: CancellationToken,
-    report: Option<oneshot::Receiver<Report>>,
+    report: Option<oneshot::Receiver<T>>,
     engine: Option<JoinHandle<()>>,
 }
 
-impl RunHandle {
+impl<T> RunHandle<T> {
     pub(crate) fn new(
         events: EventStream,
         actives: Vec<ActiveWatch>,
         cancel: CancellationToken,
-        report: oneshot::Receiver<Report>,
+        report: oneshot::Receiver<T>,
         engine: JoinHandle<()>,
     ) -> Self {
         Self { events: Some(events), actives, cancel, report: Some(report), engine: Some(engine) }
@@ -57,7 +57,7 @@ impl RunHandle {
     ///
     /// # Errors
     /// [`RunnerError::Died`] when the engine's thread is gone.
-    pub async fn wait(mut self) -> Result<Report, RunnerError> {
+    pub async fn wait(mut self) -> Result<T, RunnerError> {
         match self.report.take() {
             Some(report) => report.await.map_err(|_| RunnerError::Died),
             None => Err(RunnerError::Died),
@@ -65,7 +65,7 @@ impl RunHandle {
     }
 
     /// The same, blocking; not from async code.
-    pub fn wait_blocking(mut self) -> Result<Report, RunnerError> {
+    pub fn wait_blocking(mut self) -> Result<T, RunnerError> {
         // Joining first keeps this usable inside a runtime too, where a blocking receive would panic.
         if let Some(engine) = self.engine.take() {
             engine.join().map_err(|_| RunnerError::Died)?;
@@ -75,7 +75,7 @@ impl RunHandle {
     }
 }
 
-impl Drop for RunHandle {
+impl<T> Drop for RunHandle<T> {
     fn drop(&mut self) {
         self.cancel.cancel();
         if tokio::runtime::Handle::try_current().is_err()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `runner` | [`Runner`] and its builder |
 //! | `handle` | [`RunHandle`]: a run in the background |
+//! | `session` | [`Session`]: entries one after the other, asked for by code |
 //! | `run` | one run: recovery, steady state, entries side by side |
 //! | `entry` | one entry: trigger, plan, looks, inject, hold, undo, verify |
 //! | `admission` | plan, policy, resources |
@@ -28,6 +29,7 @@ mod report;
 mod revert;
 mod run;
 mod runner;
+mod session;
 mod verify;
 mod watch;
 
@@ -37,4 +39,5 @@ pub use handle::RunHandle;
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
 pub use report::{Report, junit, text};
 pub use runner::{Runner, RunnerBuilder, TimeSource};
+pub use session::{Session, SessionEnd, SessionPlan};
 pub use verify::Verifier;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
-    ActiveSignal, Clock, ContextParts, Events, FAULTS, Hosts, Journal, PROBES, Policy, RealClock, Resolve, RunContext,
-    StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    ActiveSignal, ActiveWatch, BoxFuture, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES,
+    Policy, RealClock, Resolve, RunContext, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -84,6 +84,10 @@ pub struct RunnerBuilder {
 #[derive(Debug, Clone)]
 pub struct Runner {
     set: Arc<RunnerBuilder>,
+    /// The only hosts of a session.
+    only_hosts: Option<Vec<HostPattern>>,
+    /// The settings' environment, without what a session hides.
+    env: Arc<HashMap<String, String>>,
 }
 
 impl RunnerBuilder {
@@ -173,7 +177,7 @@ impl RunnerBuilder {
         TRIGGERS.check()?;
         PROBES.check()?;
         UNDO_STEPS.check()?;
-        Ok(Runner { set: Arc::new(self) })
+        Ok(Runner { only_hosts: None, env: Arc::new(self.env.clone()), set: Arc::new(self) })
     }
 }
 
@@ -205,16 +209,33 @@ impl Runner {
     /// [`RunnerError`] when the journal or the thread can't be made; nothing was injected then.
     pub fn start(&self, task: Task) -> Result<RunHandle, RunnerError> {
         let (actives, watches) = task.entries.iter().map(|_| ActiveSignal::new()).unzip();
+        self.launch(task, watches, |shared, start, cx| Box::pin(run(shared, Start { actives, ..start }, cx)))
+    }
+
+    /// Makes a run on a thread of its own and does `work` in it.
+    pub(crate) fn launch<T: Send + 'static>(
+        &self,
+        task: Task,
+        watches: Vec<ActiveWatch>,
+        work: impl FnOnce(Arc<Run>, Start, RunContext) -> BoxFuture<'static, T> + Send + 'static,
+    ) -> Result<RunHandle<T>, RunnerError> {
         let cancel = CancellationToken::new();
         let (started_tx, started) = std::sync::mpsc::channel();
         let (report_tx, report) = tokio::sync::oneshot::channel();
         let (runner, token) = (self.clone(), cancel.clone());
         let engine = std::thread::Builder::new().name("squall-run".to_owned()).spawn(move || {
-            runner.on_engine_thread(task, actives, token, &started_tx, report_tx);
+            runner.on_engine_thread(task, token, work, &started_tx, report_tx);
         });
         let engine = engine.map_err(RunnerError::Start)?;
         let events = started.recv().map_err(|_| RunnerError::Died)??;
         Ok(RunHandle::new(events, watches, cancel, report, engine))
+    }
+
+    /// This runner, confined to some hosts, whose plug-ins don't see some variables.
+    pub(crate) fn confined(&self, hosts: Vec<HostPattern>, hidden: &[&str]) -> Self {
+        let mut env = self.set.env.clone();
+        env.retain(|name, _| !hidden.contains(&name.as_str()));
+        Self { set: Arc::clone(&self.set), only_hosts: Some(hosts), env: Arc::new(env) }
     }
 
     /// Runs a task to its end; blocks. From async code, [`Runner::start`] and await the handle instead.
@@ -222,24 +243,24 @@ impl Runner {
         self.start(task)?.wait_blocking()
     }
 
-    fn on_engine_thread(
+    fn on_engine_thread<T>(
         &self,
         task: Task,
-        actives: Vec<ActiveSignal>,
         cancel: CancellationToken,
+        work: impl FnOnce(Arc<Run>, Start, RunContext) -> BoxFuture<'static, T>,
         started: &std::sync::mpsc::Sender<Result<chaos_core::EventStream, RunnerError>>,
-        report: tokio::sync::oneshot::Sender<Report>,
+        report: tokio::sync::oneshot::Sender<T>,
     ) {
         let runtime = match (self.set.time.runtime)() {
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(RunnerError::Start(error)))),
         };
         let done = runtime.block_on(async {
-            match self.prepare(task, actives, cancel).await {
+            match self.prepare(task, cancel).await {
                 Ok((shared, start, cx)) => {
                     // Whoever started the run may have given up on it; it goes on to its end all the same.
                     let _ = started.send(Ok(cx.events().subscribe()));
-                    Some(run(shared, start, cx).await)
+                    Some(work(shared, start, cx).await)
                 }
                 Err(error) => {
                     let _ = started.send(Err(error));
@@ -258,7 +279,6 @@ impl Runner {
     async fn prepare(
         &self,
         mut task: Task,
-        actives: Vec<ActiveSignal>,
         cancel: CancellationToken,
     ) -> Result<(Arc<Run>, Start, RunContext), RunnerError> {
         let clock = (self.set.time.clock)();
@@ -279,7 +299,7 @@ impl Runner {
         });
         let engine: Arc<dyn chaos_core::Engine> = Arc::new(Port(Arc::clone(&shared)));
         let cx = self.context(&task, clock, run_id, seed, Some(engine), cancel);
-        Ok((shared, Start { task, actives, recovered, seed }, cx))
+        Ok((shared, Start { task, actives: Vec::new(), recovered, seed }, cx))
     }
 
     fn context(
@@ -294,6 +314,10 @@ impl Runner {
         let policy = &self.set.policy;
         let policy =
             if self.set.accept_policy { policy.accepting(&task.policy) } else { policy.narrowed(&task.policy) };
+        let policy = match &self.only_hosts {
+            Some(hosts) => policy.confined_to(hosts.clone()),
+            None => policy,
+        };
         let parts = ContextParts {
             run_id,
             seed,
@@ -301,7 +325,7 @@ impl Runner {
             clock,
             policy: Arc::new(policy),
             hosts: Hosts::new(Arc::clone(&self.set.resolver)),
-            env: Arc::new(self.set.env.clone()),
+            env: Arc::clone(&self.env),
             workspace: self.set.workspace.clone(),
             engine,
         };

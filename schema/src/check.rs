@@ -16,6 +16,7 @@ use crate::load::{LoadOptions, Loaded};
 use crate::text::{Places, Source};
 use crate::{placeholder, pointer};
 use report::Report;
+use typed::Parsed;
 
 /// The keys of a task that are ours; all others belong to the harness.
 pub(crate) const TASK_KEYS: [&str; 8] =
@@ -52,21 +53,20 @@ pub(crate) fn check(input: Input<'_>, options: &LoadOptions) -> Loaded {
     });
     let diagnostics = report.into_sorted();
     let refused = diagnostics.iter().any(Diagnostic::is_error);
-    Loaded { document: document.filter(|_| !refused), diagnostics }
+    match document.filter(|_| !refused) {
+        Some(Parsed::Document(document)) => Loaded { document: Some(*document), experiment: None, diagnostics },
+        Some(Parsed::Experiment(spec)) => Loaded { document: None, experiment: Some(spec), diagnostics },
+        None => Loaded { document: None, experiment: None, diagnostics },
+    }
 }
 
 /// Whether a pointer lies in what is ours.
 fn reads(kind: DocumentKind, at: &str) -> bool {
-    kind == DocumentKind::Entry || TASK_KEYS.iter().any(|key| pointer::is_within(at, &pointer::join("", key)))
+    kind != DocumentKind::Task || TASK_KEYS.iter().any(|key| pointer::is_within(at, &pointer::join("", key)))
 }
 
 /// Fills, validates, looks for what only people would notice, and parses.
-fn finish(
-    mut ours: Value,
-    kind: DocumentKind,
-    options: &LoadOptions,
-    report: &mut Report<'_>,
-) -> Option<crate::Document> {
+fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &mut Report<'_>) -> Option<Parsed> {
     let mut filled = placeholder::Filled::default();
     placeholder::fill(&mut ours, "", &options.vars, &mut filled);
     for (at, name) in &filled.leftover {

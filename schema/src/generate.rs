@@ -16,13 +16,15 @@ pub(crate) use arms::{kind_of_definition, known};
 pub(crate) use tidy::tidy;
 pub(crate) use walk::each_schema;
 
-/// The two documents.
+/// The documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DocumentKind {
     /// A benchmark's own file that carries entries; open at its top.
     Task,
     /// One entry, closed.
     Entry,
+    /// One experiment, closed.
+    Experiment,
 }
 
 impl DocumentKind {
@@ -31,6 +33,7 @@ impl DocumentKind {
         match self {
             Self::Task => "task",
             Self::Entry => "entry",
+            Self::Experiment => "experiment",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chaos_core::{ChaosSpec, Task};
+use chaos_core::{ChaosSpec, ExperimentSpec, Task};
 use serde_json::Value;
 
 use crate::check::{Input, check};
@@ -12,13 +12,16 @@ use crate::text::{Lowered, Places, Source, decode, read};
 /// What a document is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KindHint {
-    /// A mapping with `chaos_spec` is a task, one with `trigger` or `action` is an entry.
+    /// A mapping with `chaos_spec` is a task, one with `trigger` or `action` an entry, one with `goal` and `target` an
+    /// experiment.
     #[default]
     Auto,
     /// A task.
     Task,
     /// An entry.
     Entry,
+    /// An experiment.
+    Experiment,
 }
 
 /// How a document is loaded.
@@ -66,8 +69,10 @@ impl Document {
 /// What loading a document gave.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The document; absent when a diagnostic is an error.
+    /// The document; absent when a diagnostic is an error, or when it is an experiment.
     pub document: Option<Document>,
+    /// The experiment; absent when a diagnostic is an error, or when it is a task or an entry.
+    pub experiment: Option<Box<ExperimentSpec>>,
     /// Every problem, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -79,7 +84,7 @@ impl Loaded {
     }
 
     fn refused(diagnostic: Diagnostic) -> Self {
-        Self { document: None, diagnostics: vec![diagnostic] }
+        Self { document: None, experiment: None, diagnostics: vec![diagnostic] }
     }
 }
 

@@ -7,7 +7,7 @@ use chaos_core::{FAULTS, HostPattern};
 use chaos_schema::{DocumentKind, FromValue, Profile, schema, strip_nulls, tools};
 use serde_json::{Value, json};
 
-const KINDS: [DocumentKind; 2] = [DocumentKind::Task, DocumentKind::Entry];
+const KINDS: [DocumentKind; 3] = [DocumentKind::Task, DocumentKind::Entry, DocumentKind::Experiment];
 
 fn compiled(kind: DocumentKind, profile: Profile) -> jsonschema::Validator {
     jsonschema::draft7::new(&schema(kind, profile)).expect("an emitted schema compiles")

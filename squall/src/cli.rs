@@ -12,6 +12,7 @@ mod console;
 mod demo;
 mod document;
 mod execute;
+mod experiment;
 mod explain;
 mod failure;
 mod figures;
@@ -55,6 +56,7 @@ enum Command {
     Demo(demo::Args),
     Run(run::Args),
     Inject(inject::Args),
+    Experiment(Box<experiment::Args>),
     Validate(validate::Args),
     Schema(schema::Args),
     List(list::Args),
@@ -72,6 +74,7 @@ impl Command {
             Self::Demo(args) => demo::run(args),
             Self::Run(args) => run::run(args),
             Self::Inject(args) => inject::run(args),
+            Self::Experiment(args) => experiment::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
             Self::List(args) => list::run(args),
@@ -90,6 +93,7 @@ impl Command {
             Self::Demo(args) => args.format == ReportFormat::Json,
             Self::Run(args) => args.flags.format == ReportFormat::Json,
             Self::Inject(args) => args.flags.format == ReportFormat::Json,
+            Self::Experiment(args) => args.format == DataFormat::Json,
             Self::Recover(args) => args.format == DataFormat::Json,
             _ => false,
         }

@@ -2,8 +2,9 @@
 
 pub use chaos_core::{
     ActiveState, ActiveWatch, Answer, BoxFuture, ChaosResult, ChaosSpec, Event, EventKind, EventStream, Evidence,
-    HostPattern, Observation, Policy, RunContext, StateDir, Task, Verdict, Verification,
+    ExperimentSpec, HostPattern, Observation, Policy, RunContext, StateDir, Task, Verdict, Verification,
 };
+pub use chaos_experiment::{Experiment, ExperimentError, ExperimentRun};
 pub use chaos_runner::{RecoverReport, Report, RunHandle, Runner, RunnerError, Verifier, recover};
 pub use chaos_schema::{Diagnostic, Document, FromValue, LoadOptions, Loaded, load, load_bytes, render};
 
@@ -23,6 +24,10 @@ mod tests {
         "EventKind",
         "EventStream",
         "Evidence",
+        "Experiment",
+        "ExperimentError",
+        "ExperimentRun",
+        "ExperimentSpec",
         "FromValue",
         "HostPattern",
         "LoadOptions",

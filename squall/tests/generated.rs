@@ -19,6 +19,8 @@ const FIXED: &[(&str, &[&str])] = &[
     ("schemas/entry.schema.json", &["schema", "--kind", "entry"]),
     ("schemas/task.plain.schema.json", &["schema", "--kind", "task", "--profile", "plain"]),
     ("schemas/entry.plain.schema.json", &["schema", "--kind", "entry", "--profile", "plain"]),
+    ("schemas/experiment.schema.json", &["schema", "--kind", "experiment"]),
+    ("schemas/experiment.plain.schema.json", &["schema", "--kind", "experiment", "--profile", "plain"]),
     ("schemas/tools.json", &["schema", "--profile", "tools"]),
     ("completions/squall.bash", &["completions", "bash"]),
     ("completions/_squall", &["completions", "zsh"]),

@@ -21,6 +21,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-agent", &["chaos-core"]),
     ("chaos-faults", &["chaos-core", "chaos-agent", "chaos-load", "chaos-links", "chaos-failpoints"]),
     ("chaos-runner", &["chaos-core"]),
+    // Above the engine: it plans, and the engine acts.
+    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema"]),
     (
         "squall",
         &[
@@ -34,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-agent",
             "chaos-faults",
             "chaos-runner",
+            "chaos-experiment",
         ],
     ),
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
@@ -81,6 +84,7 @@ const TREES: &[(&[&str], &[&[&str]])] = &[
     (&["-p", "chaos-core"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-schema"], &[HTTP, MODELS]),
     (&["-p", "chaos-runner"], &[HTTP, MODELS, YAML]),
+    (&["-p", "chaos-experiment"], &[HTTP, MODELS]),
     (&["-p", "chaos-load"], &[MODELS, YAML]),
     (&["-p", "chaos-failpoints"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-faults", "--no-default-features"], &[HTTP, MODELS]),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chaos_core::{DurationText, HttpUrl, Policy, RunContext};
 use chaos_load::{Load, LoadError, Model, Rate, Stop};
 
-use super::{LoadTarget, LoadTls};
+use super::{LoadTarget, LoadTls, SpikeDuration};
 
 /// What the offline planner takes where the task says nothing.
 const DEFAULT_DURATION: Duration = Duration::from_secs(30);
@@ -27,6 +27,7 @@ pub(super) struct Planned {
     pub(super) connections: NonZeroU32,
     pub(super) length: Length,
     tls: Option<LoadTls>,
+    settle: Duration,
 }
 
 /// How long the spike lasts.
@@ -89,6 +90,7 @@ impl Planned {
             connections: target.concurrency.unwrap_or(DEFAULT_CONNECTIONS.min(most)),
             length,
             tls: target.tls.clone(),
+            settle: target.warmup.map(SpikeDuration::get).unwrap_or_default(),
         }
     }
 
@@ -171,6 +173,7 @@ impl Planned {
         load.stop = allowed.stop;
         load.timeout = allowed.timeout;
         load.model = Model::Open;
+        load.settle = self.settle;
         load.resolve = one_family(addresses);
         load.seed = cx.seed();
         if let Some(tls) = &self.tls {
@@ -200,7 +203,7 @@ fn ceiling(policy: &Policy) -> Duration {
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, qps, connections, length, tls } = self;
+        let Self { url, qps, connections, length, tls, .. } = self;
         let time = DurationText::from(length.longest());
         let time = match length {
             Length::Fixed(_) => format!("for {time}"),

@@ -10,7 +10,7 @@ use crate::go_number;
 use crate::histogram::Histogram;
 use crate::plan::{Load, Model, Rate, Stop};
 use crate::program::Program;
-use crate::result::LoadResult;
+use crate::result::{LoadResult, Phase};
 
 use super::document::{Common, Document, Extension, FailureRow, HttpPart, Part, PhaseRow, TcpPart};
 use super::id::Moment;
@@ -153,14 +153,14 @@ impl LoadResult {
             count: failure.count,
             first: failure.first.clone(),
         });
-        let phases = self.phases.iter().map(|phase| PhaseRow {
+        let row = |phase: &Phase| PhaseRow {
             name: phase.name.clone(),
             start: phase.start.as_secs_f64(),
             ok: phase.ok,
             errors: phase.errors,
             service: phase.service.to_data(),
             response: phase.response.to_data(),
-        });
+        };
         Extension {
             engine: "embedded".to_owned(),
             model: self.model_name().to_owned(),
@@ -171,6 +171,7 @@ impl LoadResult {
             late: counts.late,
             achieved_ratio: self.achieved_ratio(),
             saturated: self.saturated,
+            generator_busy: self.generator_busy,
             interrupted: self.interrupted,
             retried: counts.retried,
             interim: counts.interim,
@@ -181,7 +182,8 @@ impl LoadResult {
             service: self.service.to_data(),
             response: self.response.to_data(),
             start_lag: self.start_lag.to_data(),
-            phases: phases.collect(),
+            phases: self.phases.iter().map(row).collect(),
+            measured: self.measured.as_ref().map(row),
         }
     }
 }

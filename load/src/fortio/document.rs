@@ -259,6 +259,9 @@ pub struct Extension {
     pub achieved_ratio: f64,
     /// The target or the machine did not keep up.
     pub saturated: bool,
+    /// Share of the time for which the busiest thread of the generator ran, or waited for a processor.
+    #[serde(default)]
+    pub generator_busy: f64,
     /// The run was cut short.
     pub interrupted: bool,
     /// Calls that went out twice, their kept connection being dead.
@@ -282,6 +285,9 @@ pub struct Extension {
     /// Latencies by phase.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<PhaseRow>,
+    /// Calls that were due behind the time that settles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<PhaseRow>,
 }
 
 /// Failures of one kind in a result file.

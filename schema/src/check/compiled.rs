@@ -37,9 +37,11 @@ fn compile(schema: Value) -> Result<Compiled, Broken> {
 pub(crate) fn document(kind: DocumentKind) -> Result<&'static Compiled, &'static Broken> {
     static TASK: Cell = OnceLock::new();
     static ENTRY: Cell = OnceLock::new();
+    static EXPERIMENT: Cell = OnceLock::new();
     let cell = match kind {
         DocumentKind::Task => &TASK,
         DocumentKind::Entry => &ENTRY,
+        DocumentKind::Experiment => &EXPERIMENT,
     };
     cell.get_or_init(|| compile(build(kind, Flavour::Filled))).as_ref()
 }

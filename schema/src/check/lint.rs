@@ -23,6 +23,7 @@ pub(crate) fn lint(ours: &Value, kind: DocumentKind, options: &LoadOptions, fill
     }
     let names = names(ours, report);
     match kind {
+        DocumentKind::Experiment => {}
         DocumentKind::Entry => verify(ours, "", &names, report),
         DocumentKind::Task => match ours.get("chaos_spec") {
             Some(Value::Array(entries)) => {

@@ -18,6 +18,7 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report<'_>) -> Op
             KindHint::Auto => "one task or entry",
             KindHint::Task => "one task",
             KindHint::Entry => "one entry",
+            KindHint::Experiment => "one experiment",
         };
         report.add(
             Diagnostic::new(Code::ListNotAllowed, "", format!("{what} is expected here, not a list"))
@@ -28,6 +29,7 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report<'_>) -> Op
     match hint {
         KindHint::Task => return Some(DocumentKind::Task),
         KindHint::Entry => return Some(DocumentKind::Entry),
+        KindHint::Experiment => return Some(DocumentKind::Experiment),
         KindHint::Auto => {}
     }
     let has = |key: &str| value.get(key).is_some();
@@ -36,6 +38,9 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report<'_>) -> Op
     }
     if has("trigger") || has("action") {
         return Some(DocumentKind::Entry);
+    }
+    if has("goal") && has("target") {
+        return Some(DocumentKind::Experiment);
     }
     let near = value.as_object().into_iter().flatten().find_map(|(key, _)| super::lint::near_key(key));
     let help = match near {

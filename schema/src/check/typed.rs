@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chaos_core::{ChaosSpec, Check, CheckBody, CheckMode, ParseError, ProbeNode, Seconds, Task, parse as parse_core};
+use chaos_core::{
+    ChaosSpec, Check, CheckBody, CheckMode, ExperimentSpec, ParseError, ProbeNode, Seconds, Task, parse as parse_core,
+};
 use jsonschema::error::ValidationErrorKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,14 +17,27 @@ use crate::generate::DocumentKind;
 use crate::pointer;
 
 /// Parses what is ours. Values that a plug-in's own parse refuses are reported at their place.
-pub(crate) fn parse(ours: &mut Value, kind: DocumentKind, report: &mut Report<'_>) -> Option<Document> {
+pub(crate) fn parse(ours: &mut Value, kind: DocumentKind, report: &mut Report<'_>) -> Option<Parsed> {
     if let Value::Object(map) = ours {
         map.remove("$schema");
     }
     let mut parser = Parser { report };
     match kind {
-        DocumentKind::Entry => parser.read::<ChaosSpec>(ours, "").map(Document::Entry),
-        DocumentKind::Task => Some(Document::Task(parser.task(ours))),
+        DocumentKind::Entry => parser.read::<ChaosSpec>(ours, "").map(Document::Entry).map(Parsed::document),
+        DocumentKind::Task => Some(Parsed::document(Document::Task(parser.task(ours)))),
+        DocumentKind::Experiment => parser.read(ours, "").map(Box::new).map(Parsed::Experiment),
+    }
+}
+
+/// What a document was parsed into.
+pub(crate) enum Parsed {
+    Document(Box<Document>),
+    Experiment(Box<ExperimentSpec>),
+}
+
+impl Parsed {
+    fn document(document: Document) -> Self {
+        Self::Document(Box::new(document))
     }
 }
 

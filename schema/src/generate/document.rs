@@ -1,6 +1,6 @@
-//! The two documents: what stands around the plug-ins.
+//! The documents: what stands around the plug-ins.
 
-use chaos_core::{PolicyRequest, Seconds};
+use chaos_core::{ExperimentSpec, PolicyRequest, Seconds};
 use serde_json::{Map, Value, json};
 
 use super::arms::{CHECK, finite_faults};
@@ -10,7 +10,8 @@ use super::{DocumentKind, Pool, entry_shape};
 pub(crate) fn document(kind: DocumentKind, pool: &mut Pool) -> Value {
     let mut body = match kind {
         DocumentKind::Task => task(pool),
-        DocumentKind::Entry => entry_document(pool),
+        DocumentKind::Entry => closed(entry(pool)),
+        DocumentKind::Experiment => closed(pool.of::<ExperimentSpec>()),
     };
     if let Value::Object(map) = &mut body {
         map.insert("$schema".into(), "http://json-schema.org/draft-07/schema#".into());
@@ -19,6 +20,7 @@ pub(crate) fn document(kind: DocumentKind, pool: &mut Pool) -> Value {
         let title = match kind {
             DocumentKind::Task => "Squall task",
             DocumentKind::Entry => "Squall entry",
+            DocumentKind::Experiment => "Squall experiment",
         };
         map.insert("title".into(), title.into());
     }
@@ -30,12 +32,12 @@ fn schema_key() -> Value {
     json!({ "description": "Where an editor finds this schema; ignored by the loader.", "doNotSuggest": true })
 }
 
-fn entry_document(pool: &mut Pool) -> Value {
-    let mut entry = entry(pool);
-    if let Some(properties) = entry.get_mut("properties").and_then(Value::as_object_mut) {
+/// A document whose top is closed: only `$schema` is accepted beside its own keys.
+fn closed(mut document: Value) -> Value {
+    if let Some(properties) = document.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("$schema".into(), schema_key());
     }
-    entry
+    document
 }
 
 /// One entry: its shape, the alias, and the rules between its keys.

@@ -24,6 +24,7 @@ fn hint(kind: DocumentKind) -> KindHint {
     match kind {
         DocumentKind::Task => KindHint::Task,
         DocumentKind::Entry => KindHint::Entry,
+        DocumentKind::Experiment => KindHint::Experiment,
     }
 }
 
@@ -32,6 +33,7 @@ pub(crate) fn judge(modules: &Path, documents: &[Judged]) -> Vec<bool> {
     let schemas = json!({
         "task": schema(DocumentKind::Task, Profile::Plain),
         "entry": schema(DocumentKind::Entry, Profile::Plain),
+        "experiment": schema(DocumentKind::Experiment, Profile::Plain),
     });
     let mut input = schemas.to_string();
     for Judged { kind, document, .. } in documents {
@@ -54,13 +56,14 @@ pub(crate) fn judge(modules: &Path, documents: &[Judged]) -> Vec<bool> {
 
 /// Documents of both kinds, most of them spoilt, where and how the fewest were before.
 fn documents(count: usize) -> (Vec<Judged>, BTreeMap<(String, Spoil), usize>) {
-    let schemas = [DocumentKind::Task, DocumentKind::Entry].map(|kind| (kind, schema(kind, Profile::Plain)));
+    let schemas = [DocumentKind::Task, DocumentKind::Entry, DocumentKind::Experiment]
+        .map(|kind| (kind, schema(kind, Profile::Plain)));
     let mut makers = schemas.each_ref().map(|(kind, schema)| (*kind, Maker::new(schema)));
     let mut dice = Dice::new(SEED);
     let mut covered: BTreeMap<(String, Spoil), usize> = BTreeMap::new();
     let mut out = Vec::new();
     while out.len() < count {
-        let (kind, maker) = &mut makers[out.len() % 2];
+        let (kind, maker) = &mut makers[out.len() % 3];
         let (document, places) = maker.document(&mut dice);
         if dice.below(20) >= SPOILT {
             out.push(Judged { kind: *kind, document, how: "as made".into() });
@@ -101,7 +104,7 @@ pub(crate) fn agree_on(count: usize, modules: &Path) {
             0 => check_value(&judged.document, "", &options),
             _ => load(&judged.document.to_string(), "", &options),
         };
-        if loaded.document.is_some() != *accepted {
+        if (loaded.document.is_some() || loaded.experiment.is_some()) != *accepted {
             let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
             disagreements.push(format!("ajv {accepted}, {}: {}\n{}", judged.how, judged.document, told.join("\n")));
         }

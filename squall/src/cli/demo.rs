@@ -1,15 +1,19 @@
 //! `squall demo`: the whole way from a task file to a verdict, against a target of its own.
 
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
 use chaos_core::StateDir;
 use chaos_load::target::{Behaviour, serve};
 use chaos_schema::{LoadOptions, load};
 
-use super::console::say;
+use super::console::{print, say};
 use super::document::task;
 use super::execute::execute;
 use super::failure::Failure;
 use super::format::ReportFormat;
 use super::run_flags::RunFlags;
+use super::signals::Signals;
 
 /// The task file that is run.
 const TASK: &str = include_str!("demo.yaml");
@@ -21,12 +25,37 @@ pub(super) struct Args {
     /// Skips every effect and keeps every look: it must not pass.
     #[arg(long)]
     sham: bool,
+    /// Only serves a target on this port of loopback (0 takes a free one), until it is interrupted: 4 workers that take
+    /// 10 ms for each request, so 400 requests a second. Something to try `squall experiment` on.
+    #[arg(long, value_name = "PORT", conflicts_with = "sham")]
+    serve: Option<u16>,
     /// How to print the report.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: ReportFormat,
 }
 
+/// Workers of the target that is only served, and how long each takes for a request.
+const WORKERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+const SERVICE: Duration = Duration::from_millis(10);
+
+/// Serves a target with a known limit until a signal comes.
+fn serve_only(port: u16) -> Result<u8, Failure> {
+    let target = serve(([127, 0, 0, 1], port).into(), Behaviour::new().delay(SERVICE).workers(WORKERS));
+    let target = target.map_err(|error| Failure::Usage(format!("port {port} of loopback can't be used: {error}")))?;
+    print(&format!("{}\n", target.url()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
+    runtime.block_on(async {
+        let mut signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
+        signals.next().await;
+        Ok(0)
+    })
+}
+
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    if let Some(port) = args.serve {
+        return serve_only(port);
+    }
     let target = serve(([127, 0, 0, 1], 0).into(), Behaviour::new())
         .map_err(|error| Failure::Internal(format!("no port on loopback for the demo's target: {error}")))?;
     // Not the user's state directory: a demo must run with nothing set up, and leave nothing behind.

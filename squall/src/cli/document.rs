@@ -33,6 +33,8 @@ pub(crate) enum DocumentKind {
     Task,
     /// One entry.
     Entry,
+    /// An experiment.
+    Experiment,
 }
 
 impl DocumentFlags {
@@ -42,6 +44,7 @@ impl DocumentFlags {
             None => KindHint::Auto,
             Some(DocumentKind::Task) => KindHint::Task,
             Some(DocumentKind::Entry) => KindHint::Entry,
+            Some(DocumentKind::Experiment) => KindHint::Experiment,
         };
         let vars: BTreeMap<_, _> = self.vars.iter().map(|var| (var.name.clone(), var.value.clone())).collect();
         LoadOptions { kind, vars }
@@ -53,6 +56,13 @@ impl DocumentFlags {
 pub(crate) struct Variable {
     name: String,
     value: String,
+}
+
+impl Variable {
+    /// Its name and its value.
+    pub(crate) fn parts(&self) -> (String, String) {
+        (self.name.clone(), self.value.clone())
+    }
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -95,6 +105,9 @@ pub(crate) fn task(loaded: Loaded) -> Result<Task, Failure> {
                 say(rendered.trim_end());
             }
             Ok(Document::into_task(document))
+        }
+        None if loaded.experiment.is_some() => {
+            Err(Failure::Usage("this is an experiment, no task; `squall experiment FILE` runs it".to_owned()))
         }
         None => Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics }),
     }

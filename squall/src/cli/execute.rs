@@ -5,7 +5,8 @@ use std::path::Path;
 use std::pin::pin;
 
 use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, RunHandle, Runner, junit, text};
+use chaos_runner::{Report, Runner, junit, text};
+use tokio_util::sync::CancellationToken;
 
 use super::console::{Colour, Paint, print, print_json, say};
 use super::failure::Failure;
@@ -34,7 +35,7 @@ pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> 
     }
 }
 
-fn create(path: &Path) -> Result<File, Failure> {
+pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
 
@@ -46,7 +47,8 @@ fn run_to_the_end(runner: &Runner, task: Task, events: Option<File>) -> Result<R
         let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
         let mut handle = runner.start(task)?;
         let follower = handle.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
-        let report = wait(handle, signals).await;
+        let cancel = handle.cancel_token();
+        let report = wait(handle.wait(), &cancel, signals).await;
         if let Some(follower) = follower {
             follower.finish()?;
         }
@@ -54,12 +56,16 @@ fn run_to_the_end(runner: &Runner, task: Task, events: Option<File>) -> Result<R
     })
 }
 
-async fn wait(handle: RunHandle, mut signals: Signals) -> Result<Report, Failure> {
-    let cancel = handle.cancel_token();
-    let mut report = pin!(handle.wait());
+/// Waits for what a run hands back; a signal ends the run early.
+pub(crate) async fn wait<T, E: Into<Failure>>(
+    done: impl Future<Output = Result<T, E>>,
+    cancel: &CancellationToken,
+    mut signals: Signals,
+) -> Result<T, Failure> {
+    let mut report = pin!(done);
     loop {
         tokio::select! {
-            report = &mut report => return Ok(report?),
+            report = &mut report => return report.map_err(Into::into),
             name = signals.next() => {
                 let more = if cancel.is_cancelled() { "still undoing" } else { "undoing what is in force, then reporting" };
                 say(&format!("{name}: {more}"));

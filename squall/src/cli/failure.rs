@@ -48,6 +48,9 @@ pub(crate) enum Failure {
     /// The run could not begin, or the engine is gone.
     #[error(transparent)]
     Runner(#[from] RunnerError),
+    /// An experiment has no report.
+    #[error(transparent)]
+    Experiment(#[from] chaos_experiment::ExperimentError),
     /// Journals of dead runs can't be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -57,6 +60,16 @@ pub(crate) enum Failure {
     /// Something that should not happen.
     #[error("{0}")]
     Internal(String),
+}
+
+/// The code of an experiment without a report.
+fn experiment_code(error: &chaos_experiment::ExperimentError) -> u8 {
+    use chaos_experiment::ExperimentError::{Record, Runner, Setup};
+    match error {
+        Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) | Record(_) => INCONCLUSIVE,
+        Setup(_) => INVALID,
+        _ => INTERNAL,
+    }
 }
 
 fn first(diagnostics: &[Diagnostic]) -> String {
@@ -75,6 +88,7 @@ impl Failure {
             Self::Usage(_) | Self::File { .. } => USAGE,
             Self::Invalid { .. } => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) => INCONCLUSIVE,
+            Self::Experiment(error) => experiment_code(error),
             Self::Runner(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }
     }

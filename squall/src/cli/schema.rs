@@ -7,7 +7,7 @@ use super::console::print_json;
 use super::document::DocumentKind;
 use super::failure::Failure;
 
-/// Prints the JSON Schema of task files, with every plug-in of this program.
+/// Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Which document.
@@ -33,6 +33,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let kind = match args.kind {
         DocumentKind::Task => chaos_schema::DocumentKind::Task,
         DocumentKind::Entry => chaos_schema::DocumentKind::Entry,
+        DocumentKind::Experiment => chaos_schema::DocumentKind::Experiment,
     };
     match args.profile {
         Which::Editor => print_json(&schema(kind, Profile::Editor))?,

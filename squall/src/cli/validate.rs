@@ -67,7 +67,8 @@ fn check(path: &Path, document: &DocumentFlags) -> Checked {
     match load_file(path, &document.options()) {
         Ok(loaded) => {
             let entries = loaded.document.map(Document::into_task).map(|task| task.entries.len());
-            Checked { file, valid: entries.is_some(), entries, unreadable: None, diagnostics: loaded.diagnostics }
+            let valid = entries.is_some() || loaded.experiment.is_some();
+            Checked { file, valid, entries, unreadable: None, diagnostics: loaded.diagnostics }
         }
         Err(failure) => {
             let unreadable = Some(failure.chain());
@@ -85,6 +86,7 @@ fn text(checked: &Checked, paint: Paint) -> String {
     let mut outcome = match checked.entries {
         Some(1) => "valid, 1 entry".to_owned(),
         Some(entries) => format!("valid, {entries} entries"),
+        None if checked.valid => "valid, an experiment".to_owned(),
         None if checked.unreadable.is_some() => "not read".to_owned(),
         None => format!("invalid, {}", counted(errors, "error")),
     };

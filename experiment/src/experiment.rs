@@ -1,0 +1,226 @@
+//! An experiment: made, started in the background, followed, cancelled, and at its end a report.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use chaos_agent::Model;
+use chaos_core::{EventStream, ExperimentSpec, PluginError};
+use chaos_runner::{RunHandle, Runner, RunnerError, Session, SessionEnd, SessionPlan};
+use tokio_util::sync::CancellationToken;
+
+use crate::conversation;
+use crate::lab::{Lab, Stop};
+use crate::planner;
+use crate::record::{End, EndReason, Header, Line, RecordError, Transcript, Writer};
+use crate::report::Report;
+use crate::setup::Setup;
+use crate::strategy::{self, Ask};
+
+/// Folder of transcripts inside the workspace.
+const FOLDER: &str = ".squall/experiments";
+
+/// Variables that name a model: a load inside an experiment is planned already, so it must not ask one.
+const MODEL_VARIABLES: [&str; 2] = ["CHAOS_MODEL", "AGENT_MODEL"];
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExperimentError {
+    /// The experiment could not begin, or the engine is gone.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    /// The transcript can't be written or read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The document can't be carried out.
+    #[error(transparent)]
+    Setup(#[from] PluginError),
+    /// A panic of this crate.
+    #[error("the experiment panicked: {0}")]
+    Panicked(String),
+}
+
+/// An experiment that has not begun.
+pub struct Experiment {
+    spec: ExperimentSpec,
+    model: Option<Arc<dyn Model>>,
+    transcript: Option<PathBuf>,
+}
+
+impl fmt::Debug for Experiment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Experiment").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+impl Experiment {
+    /// An experiment without a model: a strategy answers, the document's or the one that the goal's words choose.
+    pub fn new(spec: ExperimentSpec) -> Self {
+        Self { spec, model: None, transcript: None }
+    }
+
+    /// Lets a model plan, inside the fence.
+    #[must_use]
+    pub fn model(mut self, model: Arc<dyn Model>) -> Self {
+        self.model = Some(model);
+        self
+    }
+
+    /// Where the transcript goes. Default: `.squall/experiments/` in the runner's workspace, named for the run.
+    #[must_use]
+    pub fn transcript(mut self, path: impl Into<PathBuf>) -> Self {
+        self.transcript = Some(path.into());
+        self
+    }
+
+    /// Starts it in the background, on a thread of the engine's own.
+    ///
+    /// # Errors
+    /// [`ExperimentError`] when nothing could begin; nothing was injected then.
+    pub fn start(self, runner: &Runner) -> Result<ExperimentRun, ExperimentError> {
+        let setup = Setup::of(&self.spec)?;
+        let mut policy = self.spec.policy.clone();
+        // What the experiment may use is what the engine lets it use.
+        policy.allow_faults = Some(match policy.allow_faults {
+            Some(named) => setup.allow.iter().filter(|name| named.contains(name)).cloned().collect(),
+            None => setup.allow.clone(),
+        });
+        let plan = SessionPlan {
+            name: "experiment".to_owned(),
+            policy,
+            confined_to: setup.confined_to(),
+            seed: self.spec.seed,
+            hidden_env: MODEL_VARIABLES.to_vec(),
+        };
+        let (model, path) = (self.model, self.transcript);
+        let run = runner.session(plan, move |session| Box::pin(work(session, setup, model, path)))?;
+        Ok(ExperimentRun { run })
+    }
+}
+
+/// What the engine's thread hands back.
+type Done = Result<(Transcript, PathBuf), RecordError>;
+
+/// An experiment that goes on. Dropping it cancels it; what is in force is undone all the same.
+#[must_use = "dropping it cancels the experiment"]
+#[derive(Debug)]
+pub struct ExperimentRun {
+    run: RunHandle<SessionEnd<Done>>,
+}
+
+impl ExperimentRun {
+    /// The events from the first one on; only the first call gets them.
+    pub fn take_events(&mut self) -> Option<EventStream> {
+        self.run.take_events()
+    }
+
+    /// Ends it early: everything is undone and reported.
+    pub fn cancel(&self) {
+        self.run.cancel();
+    }
+
+    /// A token that ends it early when it is cancelled, for a signal handler.
+    pub fn cancel_token(&self) -> CancellationToken {
+        self.run.cancel_token()
+    }
+
+    /// Waits for the report.
+    ///
+    /// # Errors
+    /// [`ExperimentError`] when there is none.
+    pub async fn wait(self) -> Result<Report, ExperimentError> {
+        report(self.run.wait().await?)
+    }
+
+    /// The same, blocking; not from async code.
+    pub fn wait_blocking(self) -> Result<Report, ExperimentError> {
+        report(self.run.wait_blocking()?)
+    }
+}
+
+fn report(end: SessionEnd<Done>) -> Result<Report, ExperimentError> {
+    let (transcript, path) = end.output.map_err(ExperimentError::Panicked)??;
+    Ok(Report::of(&transcript).at(path))
+}
+
+/// The whole experiment, on the engine's thread.
+async fn work(session: Session, setup: Setup, model: Option<Arc<dyn Model>>, path: Option<PathBuf>) -> Done {
+    let cx = session.cx();
+    let path = path.unwrap_or_else(|| cx.workspace().join(FOLDER).join(format!("{}.jsonl", cx.run_id())));
+    let mut writer = Writer::create(&path)?;
+    let choice = planner::choose(&setup.goal);
+    let planner = match (&model, setup.strategy, choice.word) {
+        (Some(model), ..) => model.name().to_owned(),
+        (None, Some(strategy), _) => format!("no model: the document names the strategy `{}`", strategy.word()),
+        (None, None, Some(word)) => {
+            format!("no model: the word `{word}` in the goal chose the strategy `{}`", choice.strategy.word())
+        }
+        (None, None, None) => "no model: no word of the goal chose, so the strategy is `capacity`".to_owned(),
+    };
+    writer.write(&Line::Header(Box::new(header(&session, &setup, planner))))?;
+    let lab = Lab::new(setup, session.clone(), writer);
+    let reason = match model {
+        Some(model) => conversation::run(&lab, model.as_ref(), &conversation_path(&path)).await,
+        None => alone(&lab, &choice).await,
+    };
+    // An entry that was left to itself may still be on its way back.
+    let reason = match session.settled().await {
+        Some(why) => EndReason::InForce { why },
+        None => reason,
+    };
+    let end = Line::End(End { at_ms: lab.at_ms(), reason, spent: lab.spent() });
+    // Without its last line the transcript reads as cut off, which it then is.
+    let _ = lab.write(&end);
+    Ok((lab.transcript()?, lab.path()))
+}
+
+fn header(session: &Session, setup: &Setup, planner: String) -> Header {
+    let cx = session.cx();
+    let unix = cx.clock().wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Header {
+        version: Header::VERSION,
+        writer: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: cx.run_id().to_owned(),
+        goal: setup.goal.clone(),
+        target: setup.target.to_string(),
+        allow: setup.allow.clone(),
+        slo: setup.slo.clone(),
+        slo_given: setup.slo_given,
+        budget: setup.budget,
+        planner,
+        seed: cx.seed(),
+        started_at_unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// The conversation with a model is a record of its own, beside the transcript.
+fn conversation_path(path: &Path) -> PathBuf {
+    path.with_extension("conversation.jsonl")
+}
+
+/// Without a model: one strategy, to its end.
+async fn alone(lab: &Lab, choice: &planner::Choice) -> EndReason {
+    let strategy = lab.setup.strategy.unwrap_or(choice.strategy);
+    let ask = Ask { qps: choice.qps.and_then(std::num::NonZeroU32::new), ..Ask::default() };
+    // A rate in the document counts for more than one in the goal.
+    let ask = if lab.setup.load.qps.is_some() { Ask::default() } else { ask };
+    let wall = lab.time_left();
+    let run = lab.cx().clock().timeout(wall, strategy::run(lab, strategy, ask)).await;
+    match run {
+        Some(Ok(_)) => EndReason::Answered,
+        Some(Err(stop)) => end_of(stop),
+        None => EndReason::BudgetRanOut { budget: crate::budget::BudgetKind::WallSeconds },
+    }
+}
+
+/// The end that a stop means.
+pub(crate) fn end_of(stop: Stop) -> EndReason {
+    match stop {
+        Stop::Budget(budget) => EndReason::BudgetRanOut { budget },
+        Stop::Cancelled => EndReason::Cancelled,
+        Stop::Refused(why) | Stop::Record(why) => EndReason::Failed { why },
+        Stop::InForce(why) => EndReason::InForce { why },
+    }
+}

@@ -1,0 +1,194 @@
+//! `capacity`: the greatest rate at which the promises hold. Climb by fours, bisect, confirm.
+//!
+//! An overloaded target shows its limit: it answers about as much as it can. The bisection starts there, and so needs
+//! few points.
+
+use std::time::Duration;
+
+use super::Course;
+use super::point::{Base, judge};
+use crate::finding::{Finding, Limit, Point};
+use crate::lab::Stop;
+
+/// Points in all, the confirming one included.
+const MOST: usize = 12;
+/// Points that are kept for confirming.
+const KEPT: usize = 2;
+/// Factor of the climb.
+const CLIMB: u32 = 4;
+/// The bracket is narrow enough at this ratio; a third of the 5 % within which the answer shall lie.
+const NARROW: f64 = 1.016;
+/// A point below this share of what the target has been seen to answer is measured again before it counts as broken.
+const SEEN: f64 = 0.95;
+/// Where in the bracket the overloaded throughput is tried: a little below it holds, a little above it does not.
+const NEAR: [f64; 2] = [0.99, 1.03];
+/// Seconds of a point, at the least and at the most.
+const POINT: (u64, u64) = (4, 6);
+/// Seconds of the confirming one.
+const CONFIRM: (u64, u64) = (6, 15);
+
+/// The state of the search.
+struct Search<'c, 'a> {
+    course: &'c Course<'a>,
+    points: Vec<Point>,
+    base: Option<Base>,
+    /// The greatest rate that held.
+    good: Option<u32>,
+    /// The least rate that did not.
+    bad: Option<u32>,
+    /// The most that the target was seen to answer in a second while overloaded.
+    answered: f64,
+    confirmed: bool,
+}
+
+/// Runs the search. What was found is there even when it was cut off.
+pub(super) async fn run(course: &Course<'_>) -> (Option<Finding>, Option<Stop>) {
+    let mut search =
+        Search { course, points: Vec::new(), base: None, good: None, bad: None, answered: 0.0, confirmed: false };
+    let stop = search.go().await.err();
+    (search.finding(stop.is_some()), stop)
+}
+
+impl Search<'_, '_> {
+    async fn go(&mut self) -> Result<(), Stop> {
+        self.climb().await?;
+        if self.good.is_none() {
+            self.descend().await?;
+        }
+        self.bisect().await?;
+        self.confirm().await
+    }
+
+    fn left(&self) -> usize {
+        MOST - self.points.len().min(MOST)
+    }
+
+    /// Measures one rate and takes it in; a broken point where the target was seen to do more is measured twice.
+    async fn point(&mut self, qps: u32, label: &str, seconds: (u64, u64)) -> Result<bool, Stop> {
+        let mut held = self.once(qps, label, seconds).await?;
+        if !held && f64::from(qps) < SEEN * self.answered && self.left() > KEPT {
+            held = self.once(qps, "again", seconds).await?;
+        }
+        if held {
+            self.good = Some(self.good.map_or(qps, |good| good.max(qps)));
+            self.bad = self.bad.filter(|bad| *bad > qps);
+        } else {
+            self.bad = Some(self.bad.map_or(qps, |bad| bad.min(qps)));
+            self.good = self.good.filter(|good| *good < qps);
+        }
+        Ok(held)
+    }
+
+    async fn once(&mut self, qps: u32, label: &str, (least, most): (u64, u64)) -> Result<bool, Stop> {
+        if !self.points.is_empty() {
+            self.course.rest(self.base).await?;
+        }
+        let seconds: Duration = self.course.seconds(qps, least, most);
+        let step = self.course.load(qps, seconds, &format!("capacity: {label} {qps} qps")).await?;
+        let point = judge(&self.course.lab.setup, &step, self.base);
+        let held = point.held;
+        if self.base.is_none() {
+            self.base = Some(Base::of(&step));
+        }
+        if !held {
+            self.answered = self.answered.max(step.measures.get("achieved_qps").copied().unwrap_or(0.0));
+        }
+        self.points.push(point);
+        Ok(held)
+    }
+
+    /// Up by fours until the promises break, or the ceiling holds.
+    async fn climb(&mut self) -> Result<(), Stop> {
+        let ceiling = self.course.ceiling();
+        let mut qps = self.course.rate((ceiling / 64).clamp(5, 200));
+        loop {
+            let held = self.point(qps, "climb", POINT).await?;
+            if !held || qps >= ceiling || self.left() <= KEPT {
+                return Ok(());
+            }
+            qps = qps.saturating_mul(CLIMB).min(ceiling);
+        }
+    }
+
+    /// Down by fours where even the first rate was too much.
+    async fn descend(&mut self) -> Result<(), Stop> {
+        let mut qps = self.bad.unwrap_or(1);
+        while self.good.is_none() && qps > 1 && self.left() > KEPT {
+            qps = (qps / CLIMB).max(1);
+            self.point(qps, "descend", POINT).await?;
+        }
+        Ok(())
+    }
+
+    async fn bisect(&mut self) -> Result<(), Stop> {
+        let mut near = NEAR.into_iter();
+        while self.left() > KEPT
+            && let Some(next) = self.between(&mut near)
+        {
+            self.point(next, "bisect", POINT).await?;
+        }
+        Ok(())
+    }
+
+    /// The next rate inside the bracket; `None` when it is narrow enough.
+    fn between(&self, near: &mut impl Iterator<Item = f64>) -> Option<u32> {
+        let (good, bad) = (self.good?, self.bad?);
+        if bad <= good + 1 || f64::from(bad) / f64::from(good) <= NARROW {
+            return None;
+        }
+        let inside = |rate: &u32| good < *rate && *rate < bad;
+        let guess = near.map(|share| rounded(self.answered * share)).find(inside);
+        let middle = rounded((f64::from(good) * f64::from(bad)).sqrt()).clamp(good + 1, bad - 1);
+        Some(guess.unwrap_or(middle))
+    }
+
+    /// Measures the answer once more, for longer; where it does not hold, the next lower one.
+    async fn confirm(&mut self) -> Result<(), Stop> {
+        while let Some(good) = self.good
+            && self.left() > 0
+        {
+            let held = self.once(good, "confirm", CONFIRM).await?;
+            if held {
+                self.confirmed = true;
+                return Ok(());
+            }
+            self.bad = Some(good);
+            let lower = rounded(f64::from(good) / NARROW).min(good.saturating_sub(1));
+            self.good = (lower > 0).then_some(lower);
+        }
+        Ok(())
+    }
+
+    fn finding(self, cut_off: bool) -> Option<Finding> {
+        if self.points.is_empty() {
+            return None;
+        }
+        let broken = self.points.iter().filter(|point| !point.held);
+        let at_bad = broken.filter(|point| self.bad.is_some_and(|bad| f64::from(bad) >= point.asked_qps - 0.5)).last();
+        let by_generator = at_bad.is_some_and(|point| point.generator);
+        let measured = self.good.filter(|good| self.points.iter().any(|p| p.held && same(p.asked_qps, *good)));
+        let limit = match (measured, self.bad) {
+            _ if cut_off => Limit::CutOff,
+            (None, _) => Limit::BelowFloor,
+            (Some(_), None) => Limit::Ceiling,
+            (Some(_), Some(_)) if by_generator => Limit::Generator,
+            (Some(_), Some(_)) => Limit::Target,
+        };
+        Some(Finding::Capacity {
+            capacity_qps: measured.map(f64::from),
+            broken_qps: self.bad.map(f64::from),
+            limit,
+            confirmed: self.confirmed,
+            points: self.points,
+        })
+    }
+}
+
+fn same(asked: f64, qps: u32) -> bool {
+    (asked - f64::from(qps)).abs() < 0.5
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from f64 saturates")]
+fn rounded(rate: f64) -> u32 {
+    rate.round() as u32
+}

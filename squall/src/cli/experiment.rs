@@ -1,0 +1,320 @@
+//! `squall experiment`: a goal in, evidence out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chaos_core::{ExperimentSpec, StrategyName};
+use chaos_experiment::{Experiment, Report, Transcript, html, text};
+use chaos_runner::Runner;
+use chaos_schema::{KindHint, LoadOptions, check_value, load_bytes};
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+
+use super::console::Paint;
+use super::console::{print, print_json, say};
+use super::document::{Variable, bytes, rendered};
+use super::execute::{create, wait};
+use super::failure::Failure;
+use super::follow::Follower;
+use super::format::DataFormat;
+use super::policy_flags::PolicyFlags;
+use super::signals::Signals;
+
+/// Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked.
+///
+/// Default: only `generate_load`, only loopback, no model (`--model`, or `CHAOS_MODEL` in the environment, names one).
+/// Exit codes: 0 answered, 1 a promise does not hold, 2 inconclusive or a budget ran out, 3 something may be in force.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The question in plain words, or a file (`.yaml`, `.yml`, `.json`) that holds the experiment.
+    #[arg(value_name = "GOAL|FILE", required_unless_present = "replay")]
+    goal: Option<String>,
+    /// The service: an `http://` URL.
+    #[arg(long, value_name = "URL")]
+    target: Option<String>,
+    /// Allows this fault, beside `generate_load`.
+    #[arg(long, value_name = "FAULT")]
+    allow: Vec<String>,
+    /// A promise: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says.
+    #[arg(long, value_name = "PROMISE")]
+    slo: Vec<String>,
+    /// How the question is answered. Default: a model's choice, or by the goal's words.
+    #[arg(long, value_enum)]
+    strategy: Option<Strategy>,
+    /// The fault of `compare`, as YAML or JSON: `{type: pause_process, pid: 71}`.
+    #[arg(long, value_name = "NODE")]
+    fault: Option<String>,
+    /// A part of the load: `qps=300`, `max_qps=1000`, `seconds=5`, `warmup_seconds=1`, `concurrency=16`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    load: Vec<Pair>,
+    /// Runs of `repeat`, points of `ramp`, pairs of `compare`.
+    #[arg(long, value_name = "N")]
+    runs: Option<u8>,
+    /// A budget: `steps=20`, `requests=…`, `fault_seconds=…`, `turns=…`, `tokens=…`, `wall_seconds=…`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    budget: Vec<Pair>,
+    /// Seed of every random choice.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// The model that plans, at the server that `OPENAI_BASE_URL` names.
+    #[arg(long, value_name = "NAME", conflicts_with = "offline")]
+    model: Option<String>,
+    /// Asks no model, whatever the environment says.
+    #[arg(long)]
+    offline: bool,
+    /// Writes the report as one HTML page.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// How to print the report.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: DataFormat,
+    /// Makes the report of a transcript again: no model, no load.
+    #[arg(long, value_name = "TRANSCRIPT", conflicts_with_all = ["goal", "target", "model"])]
+    replay: Option<PathBuf>,
+    /// Where the transcript goes; default `.squall/experiments/` in the workspace.
+    #[arg(long, value_name = "PATH")]
+    transcript: Option<PathBuf>,
+    /// Writes every step of the engine as a line of JSON while the experiment goes on.
+    #[arg(long, value_name = "PATH")]
+    events: Option<PathBuf>,
+    /// Folder for transcripts; default: the current one.
+    #[arg(long, value_name = "FOLDER")]
+    workspace: Option<PathBuf>,
+    /// Fills the placeholder `{{NAME}}` of a file.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    vars: Vec<Variable>,
+    /// What may be touched.
+    #[command(flatten)]
+    policy: PolicyFlags,
+}
+
+/// The strategies, as flags name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Strategy {
+    /// The greatest rate at which the promises hold.
+    Capacity,
+    /// Evenly spaced rates.
+    Ramp,
+    /// With and without a fault.
+    Compare,
+    /// The same load several times.
+    Repeat,
+}
+
+impl From<Strategy> for StrategyName {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::Capacity => Self::Capacity,
+            Strategy::Ramp => Self::Ramp,
+            Strategy::Compare => Self::Compare,
+            Strategy::Repeat => Self::Repeat,
+        }
+    }
+}
+
+/// A key and a number, as flags give them.
+#[derive(Debug, Clone, PartialEq)]
+struct Pair(String, Value);
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("`{0}` sets nothing; write KEY=NUMBER")]
+struct NotAPair(String);
+
+impl std::str::FromStr for Pair {
+    type Err = NotAPair;
+
+    fn from_str(text: &str) -> Result<Self, NotAPair> {
+        let pair =
+            text.split_once('=').and_then(|(key, value)| Some((key, serde_json::from_str::<Value>(value).ok()?)));
+        match pair {
+            Some((key, value)) if !key.is_empty() && value.is_number() => Ok(Self(key.to_owned(), value)),
+            _ => Err(NotAPair(text.to_owned())),
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    if let Some(path) = &args.replay {
+        let transcript = Transcript::read(path).map_err(|error| Failure::Experiment(error.into()))?;
+        return told(&Report::of(&transcript), args);
+    }
+    let spec = spec(args)?;
+    let runner = runner(args)?;
+    let mut experiment = Experiment::new(spec);
+    if let Some(path) = &args.transcript {
+        experiment = experiment.transcript(path);
+    }
+    #[cfg(feature = "openai")]
+    if let Some(model) = model(args)? {
+        experiment = experiment.model(model);
+    }
+    #[cfg(not(feature = "openai"))]
+    if args.model.is_some() {
+        return Err(Failure::Usage("this build has no client for models (feature `openai`)".to_owned()));
+    }
+    let events = args.events.as_deref().map(create).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
+    let report = runtime.block_on(async {
+        // Before it starts: a signal must never find the process without a way to undo.
+        let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
+        let mut run = experiment.start(&runner)?;
+        let follower = run.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
+        let cancel = run.cancel_token();
+        let report = wait(run.wait(), &cancel, signals).await;
+        if let Some(follower) = follower {
+            follower.finish()?;
+        }
+        report
+    })?;
+    told(&report, args)
+}
+
+/// Prints the report, writes its page, and gives its exit code.
+fn told(report: &Report, args: &Args) -> Result<u8, Failure> {
+    if let Some(path) = &args.report {
+        let written = fs::write(path, html(report));
+        written.map_err(|source| Failure::File { path: path.clone(), doing: "written", source })?;
+    }
+    match args.format {
+        DataFormat::Json => print_json(report)?,
+        DataFormat::Text => print(&text(report))?,
+    }
+    if let Some(path) = report.transcript() {
+        say(&format!("transcript: {}", path.display()));
+    }
+    Ok(report.exit_code())
+}
+
+/// The experiment: of a file, with flags on top, or of flags alone. Both pass the same checks.
+fn spec(args: &Args) -> Result<ExperimentSpec, Failure> {
+    let goal = args.goal.as_deref().unwrap_or_default();
+    let options = args.vars.iter().fold(LoadOptions::of(KindHint::Experiment), |options, var| {
+        let (name, value) = var.parts();
+        options.var(name, value)
+    });
+    let loaded = if is_file(goal) {
+        if let Some(flag) = args.flag_beside_a_file() {
+            let why = format!("`{flag}` belongs to a goal; beside a file, write it into the file");
+            return Err(Failure::Usage(why));
+        }
+        load_bytes(&bytes(Path::new(goal))?, goal, &options)
+    } else {
+        check_value(&args.document(goal)?, "squall experiment", &options)
+    };
+    let rendered = rendered(&loaded.diagnostics, Paint::stderr());
+    match loaded.experiment {
+        Some(spec) => {
+            if !rendered.is_empty() {
+                say(rendered.trim_end());
+            }
+            Ok(*spec)
+        }
+        None => Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics }),
+    }
+}
+
+/// A goal is a sentence; a file has the ending of one.
+fn is_file(goal: &str) -> bool {
+    let ending = Path::new(goal).extension().and_then(|ending| ending.to_str());
+    goal == "-" || ending.is_some_and(|ending| ["yaml", "yml", "json"].contains(&ending))
+}
+
+impl Args {
+    fn flag_beside_a_file(&self) -> Option<&'static str> {
+        let given = [
+            (self.target.is_some(), "--target"),
+            (!self.allow.is_empty(), "--allow"),
+            (!self.slo.is_empty(), "--slo"),
+            (self.strategy.is_some(), "--strategy"),
+            (self.fault.is_some(), "--fault"),
+            (!self.load.is_empty(), "--load"),
+            (self.runs.is_some(), "--runs"),
+            (!self.budget.is_empty(), "--budget"),
+        ];
+        given.into_iter().find(|(given, _)| *given).map(|(_, flag)| flag)
+    }
+
+    /// The document that the flags say.
+    fn document(&self, goal: &str) -> Result<Value, Failure> {
+        let missing = || Failure::Usage("`--target URL` names the service; give it".to_owned());
+        let target = self.target.as_ref().ok_or_else(missing)?;
+        let mut document = json!({"goal": goal, "target": target});
+        let mut set = |key: &str, value: Value| document[key] = value;
+        if !self.allow.is_empty() {
+            let load = "generate_load".to_owned();
+            set("allow", json!(std::iter::once(&load).chain(&self.allow).collect::<Vec<_>>()));
+        }
+        if !self.slo.is_empty() {
+            set("slo", json!(self.slo));
+        }
+        if let Some(strategy) = self.strategy {
+            set("strategy", json!(StrategyName::from(strategy).word()));
+        }
+        if let Some(fault) = &self.fault {
+            let parsed = serde_saphyr::from_str::<Value>(fault);
+            set("fault", parsed.map_err(|error| Failure::Usage(format!("`--fault`: {error}")))?);
+        }
+        for (key, pairs) in [("load", &self.load), ("budget", &self.budget)] {
+            if !pairs.is_empty() {
+                let parts: Map<String, Value> =
+                    pairs.iter().map(|Pair(key, value)| (key.clone(), value.clone())).collect();
+                set(key, Value::Object(parts));
+            }
+        }
+        if let Some(runs) = self.runs {
+            set("runs", json!(runs));
+        }
+        Ok(document)
+    }
+}
+
+fn runner(args: &Args) -> Result<Runner, Failure> {
+    let mut builder = Runner::builder().policy(args.policy.policy()?);
+    if args.policy.accept_policy {
+        builder = builder.accept_policy();
+    }
+    if let Some(folder) = &args.workspace {
+        builder = builder.workspace(folder);
+    }
+    if let Some(seed) = args.seed {
+        builder = builder.seed(seed);
+    }
+    Ok(builder.build()?)
+}
+
+/// The model that flags or environment name.
+#[cfg(feature = "openai")]
+fn model(args: &Args) -> Result<Option<std::sync::Arc<dyn chaos_agent::Model>>, Failure> {
+    use chaos_agent::{OpenAiConfig, OpenAiModel};
+    if args.offline {
+        return Ok(None);
+    }
+    let lookup = |name: &str| match (name, &args.model) {
+        ("CHAOS_MODEL", Some(model)) => Some(model.clone()),
+        _ => std::env::var(name).ok(),
+    };
+    let config = OpenAiConfig::from_lookup(lookup).map_err(|error| Failure::Usage(error.to_string()))?;
+    let model = config.map(OpenAiModel::new).transpose().map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(model.map(|model| std::sync::Arc::new(model) as _))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_a_goal_and_a_file_has_an_ending() {
+        assert!(!is_file("how much can it take"));
+        assert!(!is_file("does it hold 300 qps. or not"));
+        assert!(is_file("a/b.yaml") && is_file("x.json") && is_file("-"));
+    }
+
+    #[test]
+    fn pairs_are_numbers() {
+        assert_eq!("steps=5".parse::<Pair>(), Ok(Pair("steps".into(), json!(5))));
+        for wrong in ["steps", "=5", "steps=many", "steps=NaN", "steps=[1]"] {
+            assert_eq!(wrong.parse::<Pair>(), Err(NotAPair(wrong.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A model that wants out of the fence: every conversation of the table, in a network namespace with no way out.
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
+
+#[path = "support/closed_network.rs"]
+mod closed_network;
+#[path = "hostile/service.rs"]
+mod service;
+#[path = "hostile/table.rs"]
+mod table;
+
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
+use chaos_core::{BoxFuture, ExperimentSpec, Policy, parse};
+use chaos_experiment::{Experiment, Report, html, text};
+use chaos_runner::Runner;
+use chaos_test::Bench;
+use closed_network::{FickleNames, Strangers};
+use serde_json::{Value, json};
+use service::Service;
+use squall as _;
+use table::{Conversation, Place, Target, conversations};
+
+/// The address that names change to.
+const LATER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+/// Addresses that the table writes in one form or another, and some that it does not.
+const OTHERS: [Ipv4Addr; 6] = [
+    Ipv4Addr::new(127, 0, 0, 2),
+    Ipv4Addr::new(127, 0, 0, 3),
+    Ipv4Addr::new(127, 0, 2, 2),
+    Ipv4Addr::new(127, 1, 1, 1),
+    Ipv4Addr::new(127, 255, 255, 254),
+    LATER,
+];
+/// Conversations at a time, each with a service of its own.
+const LANES: usize = 4;
+/// An experiment that has not ended by then, five times its own wall, never will.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// What every experiment here may use up.
+fn budget() -> Value {
+    json!({ "steps": 6, "requests": 400, "fault_seconds": 6, "turns": 7, "tokens": 100_000, "wall_seconds": 12 })
+}
+
+/// Says what the table has for it.
+struct Scripted {
+    turns: Vec<Value>,
+    endless: bool,
+    said: AtomicUsize,
+}
+
+impl Model for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn reply<'a>(&'a self, _: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
+        let at = self.said.fetch_add(1, Ordering::SeqCst);
+        let last = self.turns.last().filter(|_| self.endless);
+        let turn = self.turns.get(at).or(last).cloned();
+        let over = || json!({ "role": "assistant", "content": "I am done." });
+        Box::pin(async move { Ok(ModelTurn::new(turn.unwrap_or_else(over))) })
+    }
+}
+
+/// A process that a fault would stop.
+struct Bystander(Child);
+
+impl Bystander {
+    fn start() -> Self {
+        Self(Command::new("sleep").arg("600").spawn().unwrap())
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        stat.rsplit(')').next().unwrap().trim_start().starts_with(['T', 't'])
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn no_conversation_leaves_the_fence() {
+    if !closed_network::inside("no_conversation_leaves_the_fence") {
+        return;
+    }
+    let names = FickleNames::serve(LATER);
+    let counts: Vec<usize> = thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES).map(|lane| scope.spawn(move || hold(lane))).collect();
+        lanes.into_iter().map(|lane| lane.join().unwrap()).collect()
+    });
+    let held: usize = counts.iter().sum();
+    assert!(held >= 300, "{held} conversations");
+    assert!(names.asked() > 0, "names that change were looked up, or they show nothing");
+    println!("inside: {held} hostile conversations held");
+}
+
+/// Holds every conversation of one lane, and counts them.
+fn hold(lane: usize) -> usize {
+    let service = Service::start();
+    let port = service.port();
+    let others: Vec<IpAddr> = OTHERS.map(IpAddr::V4).into_iter().chain(["::1".parse().unwrap()]).collect();
+    let strangers = Strangers::listen(&others, port);
+    let bystander = Bystander::start();
+    let folder = tempfile::tempdir().unwrap();
+    let marker = folder.path().join("a-command-was-run");
+    let place = Place {
+        target: format!("127.0.0.1:{port}"),
+        port,
+        marker: marker.display().to_string(),
+        pid: bystander.0.id(),
+    };
+    let mine = conversations(&place).into_iter().skip(lane).step_by(LANES);
+    let mut held = 0;
+    for conversation in mine {
+        let name = conversation.name.clone();
+        service.becomes(conversation.target);
+        let before = service.requests();
+        let report = report(conversation, port, folder.path());
+        within_limits(&name, &report, service.requests() - before);
+        assert_eq!(strangers.reached(), Vec::<IpAddr>::new(), "{name}");
+        assert!(!marker.exists(), "{name}: a command was run");
+        assert!(!bystander.is_stopped(), "{name}: a process stands still");
+        held += 1;
+    }
+    // Whoever listens in vain proves nothing.
+    TcpStream::connect((OTHERS[0], port)).unwrap();
+    while strangers.reached() != [IpAddr::V4(OTHERS[0])] {
+        thread::yield_now();
+    }
+    held
+}
+
+/// Holds one conversation to its end.
+fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
+    let Conversation { name, target, turns, endless } = conversation;
+    let host = match target {
+        Target::Renamed => format!("{}.test", name.replace(' ', "-")),
+        _ => "127.0.0.1".to_owned(),
+    };
+    let spec = json!({
+        "goal": "how much can it take",
+        "target": format!("http://{host}:{port}/"),
+        "budget": budget(),
+        "load": { "warmup_seconds": 0.05 },
+        "seed": 1,
+    });
+    let spec: ExperimentSpec = parse(&spec).unwrap();
+    let bench = Bench::new().unwrap();
+    let policy = Policy { allow_hosts: vec![host.parse().unwrap()], ..Policy::default() };
+    let runner = Runner::builder().state_dir(bench.state()).workspace(folder).policy(policy).build().unwrap();
+    let model = Scripted { turns, endless, said: AtomicUsize::new(0) };
+    let (send, receive) = mpsc::channel();
+    let run = Experiment::new(spec).model(Arc::new(model)).start(&runner).unwrap();
+    thread::spawn(move || send.send(run.wait_blocking()));
+    let report = receive.recv_timeout(HANGS).unwrap_or_else(|_| panic!("{name} never ended"));
+    report.unwrap_or_else(|error| panic!("{name} has no report: {error}"))
+}
+
+/// Nothing was passed, and the report can be shown in every form.
+fn within_limits(name: &str, report: &Report, served: usize) {
+    let (spent, budget) = (&report.spent, &report.budget);
+    assert!(spent.steps <= budget.steps.get(), "{name}: {spent:?}");
+    assert!(spent.turns <= budget.turns.get(), "{name}: {spent:?}");
+    assert!(spent.requests <= u64::from(budget.requests.get()), "{name}: {spent:?}");
+    assert!(served as u64 <= u64::from(budget.requests.get()), "{name}: the service saw {served} requests");
+    // What was in force when a budget ran out is taken back, which takes a moment.
+    let most = budget.fault_seconds.get().as_secs_f64() + 1.0;
+    assert!(spent.fault_seconds <= most, "{name}: {spent:?}");
+    assert!(report.complete, "{name}: the transcript has no end");
+    assert!(
+        serde_json::to_string(report).is_ok() && !text(report).is_empty() && html(report).contains("<svg"),
+        "{name}"
+    );
+}

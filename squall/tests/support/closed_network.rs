@@ -1,0 +1,140 @@
+//! A network namespace with no way out: listeners on every other loopback address, and a name server that changes its mind.
+
+use std::env;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Set in the process that is inside.
+const INSIDE: &str = "SQUALL_TEST_CLOSED_NETWORK";
+
+/// Runs a test of this binary again inside such a namespace; true where the caller is that run and shall go on.
+///
+/// # Panics
+/// The run inside failed.
+pub(crate) fn inside(test: &str) -> bool {
+    if env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let servers = folder.path().join("resolv.conf");
+    fs::write(&servers, "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n").unwrap();
+    let script = format!("ip link set lo up && mount --bind '{}' /etc/resolv.conf && exec \"$@\"", servers.display());
+    let program = env::current_exe().unwrap();
+    let within = |words: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["-rnm", "sh", "-c", &script, "sh"]).args(words).env(INSIDE, "1");
+        command
+    };
+    if !within(&["true"]).output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: needs user, network and mount namespaces, and ip");
+        return false;
+    }
+    let output = within(&[program.to_str().unwrap(), "--exact", test, "--nocapture"]).output().unwrap();
+    let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    for line in told.lines().filter(|line| line.starts_with("inside: ")) {
+        println!("{line}");
+    }
+    false
+}
+
+/// Counts whoever connects to an address that nothing has any business with.
+pub(crate) struct Strangers {
+    counts: Vec<(IpAddr, Arc<AtomicUsize>)>,
+}
+
+impl Strangers {
+    /// Listens on this port of each address.
+    pub(crate) fn listen(addresses: &[IpAddr], port: u16) -> Self {
+        let counts = addresses.iter().map(|address| {
+            let listener = TcpListener::bind(SocketAddr::new(*address, port)).unwrap();
+            let count = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&count);
+            thread::spawn(move || {
+                for _ in listener.incoming() {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            (*address, count)
+        });
+        Self { counts: counts.collect() }
+    }
+
+    /// The addresses that somebody connected to.
+    pub(crate) fn reached(&self) -> Vec<IpAddr> {
+        let reached = self.counts.iter().filter(|(_, count)| count.load(Ordering::SeqCst) > 0);
+        reached.map(|(address, _)| *address).collect()
+    }
+}
+
+/// Answers every name with 127.0.0.1 at first, and with another address from the second question for that name on.
+pub(crate) struct FickleNames {
+    asked: Arc<AtomicUsize>,
+}
+
+impl FickleNames {
+    /// Serves on the name server's port of loopback, which only a namespace of one's own allows.
+    pub(crate) fn serve(later: Ipv4Addr) -> Self {
+        let socket = UdpSocket::bind(("127.0.0.1", 53)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(3600))).unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        thread::spawn(move || {
+            let mut known = std::collections::BTreeSet::new();
+            let mut packet = [0; 512];
+            loop {
+                match socket.recv_from(&mut packet) {
+                    Ok((length, from)) => {
+                        let (name, kind) = question(&packet[..length]);
+                        let address = (kind == ADDRESS).then(|| {
+                            counted.fetch_add(1, Ordering::SeqCst);
+                            if known.insert(name) { Ipv4Addr::LOCALHOST } else { later }
+                        });
+                        let _ = socket.send_to(&reply(&packet[..length], address), from);
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => return,
+                }
+            }
+        });
+        Self { asked }
+    }
+
+    /// How many addresses were asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// The record type of an IPv4 address (RFC 1035, section 3.2.2).
+const ADDRESS: u16 = 1;
+
+/// The name of a packet's one question, as it stands there, and its type.
+fn question(packet: &[u8]) -> (Vec<u8>, u16) {
+    let mut at = 12;
+    while packet.get(at).is_some_and(|length| *length != 0) {
+        at += usize::from(packet[at]) + 1;
+    }
+    let kind = packet.get(at + 1..at + 3).map_or(0, |two| u16::from_be_bytes([two[0], two[1]]));
+    (packet.get(12..at).unwrap_or_default().to_ascii_lowercase(), kind)
+}
+
+/// The question again with an answer of one address, or none, that may not be kept (RFC 1035, section 4.1).
+fn reply(asked: &[u8], address: Option<Ipv4Addr>) -> Vec<u8> {
+    let (name, _) = question(asked);
+    let mut reply = asked[..2].to_vec();
+    let answers = u8::from(address.is_some());
+    reply.extend([0x81, 0x80, 0, 1, 0, answers, 0, 0, 0, 0]);
+    reply.extend(asked.get(12..12 + name.len() + 5).unwrap_or_default());
+    if let Some(address) = address {
+        reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
+        reply.extend(address.octets());
+    }
+    reply
+}
