@@ -3,20 +3,29 @@
 
 #[path = "../../load/tests/support/nginx.rs"]
 mod nginx;
+#[path = "../../load/tests/support/real_fortio.rs"]
+mod real_fortio;
 
 use std::collections::HashMap;
 
-use chaos_core::{ChaosResult, Task, Verdict, parse};
+use chaos_core::{ChaosResult, Policy, Task, Verdict, parse};
 use chaos_faults as _;
 use chaos_runner::Runner;
 use chaos_test::Bench;
 use nginx::{Nginx, pem};
+use real_fortio::fortio;
 use serde_json::{Value, json};
 
 fn run(bench: &Bench, url: &str, tls: &Value) -> ChaosResult {
+    run_in(bench, url, tls, "embedded", HashMap::new())
+}
+
+fn run_in(bench: &Bench, url: &str, tls: &Value, engine: &str, env: HashMap<String, String>) -> ChaosResult {
     let target = json!({"service_url": url, "qps": 50, "duration": "200ms", "concurrency": 2, "tls": tls});
-    let entry = json!({"trigger": {"type": "test_now"}, "action": {"type": "generate_load", "target": target}});
-    let runner = Runner::builder().state_dir(bench.state()).workspace(bench.folder()).env(HashMap::new()).seed(1);
+    let action = json!({"type": "generate_load", "engine": engine, "target": target});
+    let entry = json!({"trigger": {"type": "test_now"}, "action": action});
+    let policy = Policy { allow_commands: vec!["fortio".into()], ..Policy::default() };
+    let runner = Runner::builder().state_dir(bench.state()).workspace(bench.folder()).env(env).seed(1).policy(policy);
     let report = runner.build().unwrap().run(Task::of(parse(&entry).unwrap())).unwrap();
     report.entries.into_iter().next().unwrap()
 }
@@ -57,4 +66,20 @@ fn a_server_that_demands_a_certificate_lets_in_who_has_one() {
     let own = json!({"ca_file": pem("ca.pem"), "cert_file": pem("client.pem"), "key_file": pem("client.key")});
     assert_eq!(codes(&run(&bench, &nginx.mutual(), &own)), json!({"200": 10}));
     assert_eq!(codes(&run(&bench, &nginx.mutual(), &json!({"ca_file": pem("ca.pem")}))), json!({"400": 10}));
+}
+
+#[test]
+fn a_real_fortio_is_told_the_same() {
+    let (Some(nginx), Some(fortio)) = (Nginx::start(), fortio()) else { return };
+    let bench = Bench::new().unwrap();
+    let folder = fortio.parent().unwrap().display().to_string();
+    let run =
+        |tls| run_in(&bench, &nginx.mutual(), &tls, "fortio", HashMap::from([("PATH".to_owned(), folder.clone())]));
+    let (ca, cert, key) = (pem("ca.pem"), pem("client.pem"), pem("client.key"));
+    let own = run(json!({"ca_file": ca, "cert_file": cert, "key_file": key}));
+    assert_eq!(own.load.as_ref().unwrap()["ChaosLoad"]["Engine"], json!("fortio"));
+    assert_eq!(codes(&own), json!({"200": 10}));
+    assert_eq!(codes(&run(json!({"ca_file": ca}))), json!({"400": 10}));
+    let blind = run(json!({"cert_file": cert, "key_file": key}));
+    assert_eq!((blind.success, blind.verdict), (false, Verdict::Inconclusive), "{:?}", blind.error);
 }

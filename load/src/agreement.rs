@@ -1,5 +1,8 @@
 //! Compares our framing with hyper's on 100,000 generated answers.
 
+#[cfg(feature = "std-client")]
+mod over_connections;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

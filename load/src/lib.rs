@@ -77,7 +77,7 @@ pub use error::LoadError;
 pub use failure::FailureKind;
 pub use histogram::{BucketRow, HistogramData, PercentileRow};
 pub use latency::{Latency, LatencyData, LatencyRow};
-pub use plan::{Load, Model, Rate, Reporting, Stop, Transport, Warmup};
+pub use plan::{AddressFamily, Load, Model, Rate, Reporting, Stop, Transport, Warmup};
 pub use result::{Bytes, Counts, FailureCount, Kind, LoadResult, Phase, WarmupFailure};
 pub use running::{Canceller, Running, start};
 pub use snapshot::{PhaseFigures, Snapshot, Spread};

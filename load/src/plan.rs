@@ -58,6 +58,20 @@ pub enum Model {
     Open,
 }
 
+/// Which addresses of a name are connected to; an address in the URL is taken as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AddressFamily {
+    /// Those of IPv4, or where there is none those of IPv6.
+    #[default]
+    PreferIpv4,
+    /// Those of IPv4.
+    Ipv4,
+    /// Those of IPv6.
+    Ipv6,
+    /// All of them, in turn.
+    Any,
+}
+
 /// Which requests come before the run, uncounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warmup {
@@ -168,6 +182,8 @@ pub struct Load {
     /// Addresses to connect to, in turn. When it is not empty no name is
     /// looked up, and no other address can be reached.
     pub resolve: Vec<SocketAddr>,
+    /// Which addresses are taken where a name is looked up.
+    pub family: AddressFamily,
     /// Socket file to connect to instead of an address.
     pub unix_socket: Option<PathBuf>,
     /// Fewest and most calls on one connection before it is replaced.
@@ -215,6 +231,7 @@ impl Load {
             timeout: Duration::from_secs(3),
             keep_alive: true,
             resolve: Vec::new(),
+            family: AddressFamily::default(),
             unix_socket: None,
             reuse: None,
             transport: Transport::default(),

@@ -1,6 +1,7 @@
 //! Starts a run and stays in touch with it.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -14,7 +15,7 @@ use crate::control::{Control, Desk};
 use crate::coordinator::Coordinator;
 use crate::error::LoadError;
 use crate::observer::Observer;
-use crate::plan::{Load, Rate, Warmup};
+use crate::plan::{AddressFamily, Load, Rate, Warmup};
 use crate::program::Program;
 use crate::result::LoadResult;
 use crate::snapshot::Snapshot;
@@ -203,7 +204,7 @@ fn worker_count(load: &Load, connections: usize) -> usize {
     wanted.clamp(1, connections.max(1))
 }
 
-/// The addresses of the target: those that are pinned, or the host's, IPv4 ones alone if there are any.
+/// The addresses of the target: those that are pinned, or the host's of the family that is wanted.
 fn addresses(load: &Load) -> Result<Vec<SocketAddr>, LoadError> {
     if !load.resolve.is_empty() || load.unix_socket.is_some() {
         return Ok(load.resolve.clone());
@@ -217,7 +218,54 @@ fn addresses(load: &Load) -> Result<Vec<SocketAddr>, LoadError> {
             return Err(LoadError::NoAddress { host, source: Some(source) });
         }
     };
-    let four: Vec<_> = found.iter().copied().filter(SocketAddr::is_ipv4).collect();
-    let chosen = if four.is_empty() { found } else { four };
-    if chosen.is_empty() { Err(LoadError::NoAddress { host, source: None }) } else { Ok(chosen) }
+    if bare.parse::<IpAddr>().is_ok() {
+        return Ok(found);
+    }
+    let chosen = of_family(found, load.family);
+    if chosen.is_empty() {
+        let source = io::Error::new(io::ErrorKind::AddrNotAvailable, format!("none of its family ({:?})", load.family));
+        return Err(LoadError::NoAddress { host, source: Some(source) });
+    }
+    Ok(chosen)
+}
+
+fn of_family(mut found: Vec<SocketAddr>, family: AddressFamily) -> Vec<SocketAddr> {
+    match family {
+        AddressFamily::Ipv4 => found.retain(SocketAddr::is_ipv4),
+        AddressFamily::PreferIpv4 if found.iter().any(SocketAddr::is_ipv4) => found.retain(SocketAddr::is_ipv4),
+        AddressFamily::Ipv6 => found.retain(SocketAddr::is_ipv6),
+        AddressFamily::PreferIpv4 | AddressFamily::Any => {}
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_reached_at_the_addresses_of_the_family_that_is_wanted() {
+        use AddressFamily::{Any, Ipv4, Ipv6, PreferIpv4};
+        let (six, four): (SocketAddr, SocketAddr) = ("[::1]:80".parse().unwrap(), "127.0.0.1:80".parse().unwrap());
+        let rows: [(&[SocketAddr], AddressFamily, &[SocketAddr]); 8] = [
+            (&[six, four], PreferIpv4, &[four]),
+            (&[six], PreferIpv4, &[six]),
+            (&[six, four], Ipv4, &[four]),
+            (&[six], Ipv4, &[]),
+            (&[six, four], Ipv6, &[six]),
+            (&[four], Ipv6, &[]),
+            (&[six, four], Any, &[six, four]),
+            (&[], PreferIpv4, &[]),
+        ];
+        for (found, family, chosen) in rows {
+            assert_eq!(of_family(found.to_vec(), family), chosen, "{family:?} of {found:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_the_url_is_of_every_family() {
+        let mut load = Load::to("http://[::1]:81/").unwrap();
+        load.family = AddressFamily::Ipv4;
+        assert_eq!(addresses(&load).unwrap(), ["[::1]:81".parse().unwrap()]);
+    }
 }

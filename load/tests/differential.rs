@@ -4,17 +4,18 @@
 
 #[path = "support/canned.rs"]
 mod canned;
+#[path = "support/real_fortio.rs"]
+mod real_fortio;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use canned::{Canned, Reply};
 use chaos_load::fortio::{Interrupt, run_with};
+use real_fortio::fortio;
 use serde_json::Value;
 
 /// What is compared of two results.
@@ -96,12 +97,6 @@ const CASES: [(&str, &str, &[&str]); 46] = [
     ("-n 4 -c 1 -qps 0 -http-port 1", "/ok", &[]),
 ];
 
-fn fortio() -> Option<PathBuf> {
-    let places = std::env::var_os("PATH")?;
-    let home = std::env::home_dir().map(|home| home.join("go/bin"));
-    std::env::split_paths(&places).chain(home).map(|folder| folder.join("fortio")).find(|path| path.is_file())
-}
-
 fn server() -> Canned {
     Canned::start(|index, request| {
         let text = String::from_utf8_lossy(request);
@@ -133,7 +128,7 @@ fn server() -> Canned {
 /// Exit code, and the result if there is one.
 type Ran = (i32, Option<Value>);
 
-fn theirs(fortio: &PathBuf, words: &[String]) -> Ran {
+fn theirs(fortio: &Path, words: &[String]) -> Ran {
     let ran = Command::new(fortio).args(words).output().unwrap();
     (ran.status.code().unwrap(), serde_json::from_slice(&ran.stdout).ok())
 }
@@ -170,83 +165,66 @@ fn differing(theirs: &Value, ours: &Value) -> BTreeMap<String, (Value, Value)> {
 
 #[test]
 fn a_real_fortio_and_this_engine_tell_the_same() {
-    let Some(fortio) = fortio() else {
-        println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
-        return;
-    };
+    let Some(fortio) = fortio() else { return };
     let mut unexpected = Vec::new();
-    for (flags, path, on_purpose) in CASES {
-        // Each run has a server of its own, so that both count from one.
-        let url = |server: &Canned| format!("{}{}", server.url().trim_end_matches('/'), path);
-        let (first, second) = (server(), server());
-        let (their_code, their_result) = theirs(&fortio, &words(flags, &url(&first)));
-        let (our_code, our_result) = ours(&words(flags, &url(&second)));
-        if their_code != our_code || their_result.is_some() != our_result.is_some() {
-            unexpected.push(format!("{flags} {path}: exit {their_code} and {our_code}"));
-            continue;
-        }
-        let (Some(their_result), Some(our_result)) = (their_result, our_result) else { continue };
-        let port = |server: &Canned| server.address.port().to_string();
-        let text = our_result.to_string().replace(&port(&second), &port(&first));
-        let our_result: Value = serde_json::from_str(&text).unwrap();
-        let mut found = differing(&their_result, &our_result);
-        if first.requests() != second.requests() {
-            found.insert("requests".to_owned(), (first.requests().into(), second.requests().into()));
-        }
-        for name in on_purpose {
-            if found.remove(*name).is_none() {
-                unexpected.push(format!("{flags} {path}: {name} differs no more"));
+    for case in CASES {
+        let (mut found, mut p50) = compare(&fortio, case);
+        for _ in 0..TRIES {
+            if p50.is_none() {
+                break;
             }
+            // A stall of the machine moves one run's figure, never each one's.
+            p50 = compare(&fortio, case).1;
         }
-        for (name, (theirs, ours)) in found {
-            unexpected.push(format!("{flags} {path}: {name} is {theirs} in fortio and {ours} here"));
-        }
+        found.extend(p50);
+        unexpected.extend(found);
     }
     assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
 }
 
-/// Fetches a path and gives the body.
-fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+/// How often a row is run again whose median differs.
+const TRIES: usize = 5;
+
+/// Runs a row through both: what differs that should not, or no longer differs that should; and the medians if they
+/// are more than a bucket apart.
+fn compare(fortio: &Path, (flags, path, on_purpose): (&str, &str, &[&str])) -> (Vec<String>, Option<String>) {
+    // Each run has a server of its own, so that both count from one.
+    let url = |server: &Canned| format!("{}{}", server.url().trim_end_matches('/'), path);
+    let (first, second) = (server(), server());
+    let (their_code, their_result) = theirs(fortio, &words(flags, &url(&first)));
+    let (our_code, our_result) = ours(&words(flags, &url(&second)));
+    if their_code != our_code || their_result.is_some() != our_result.is_some() {
+        return (vec![format!("{flags} {path}: exit {their_code} and {our_code}")], None);
+    }
+    let (Some(their_result), Some(our_result)) = (their_result, our_result) else { return (Vec::new(), None) };
+    let port = |server: &Canned| server.address.port().to_string();
+    let text = our_result.to_string().replace(&port(&second), &port(&first));
+    let our_result: Value = serde_json::from_str(&text).unwrap();
+    let mut found = differing(&their_result, &our_result);
+    if first.requests() != second.requests() {
+        found.insert("requests".to_owned(), (first.requests().into(), second.requests().into()));
+    }
+    let mut unexpected = Vec::new();
+    for name in on_purpose {
+        if found.remove(*name).is_none() {
+            unexpected.push(format!("{flags} {path}: {name} differs no more"));
+        }
+    }
+    for (name, (theirs, ours)) in found {
+        unexpected.push(format!("{flags} {path}: {name} is {theirs} in fortio and {ours} here"));
+    }
+    let [theirs, ours] = [&their_result, &our_result].map(median);
+    let apart = theirs.1.abs_diff(ours.1) > 1;
+    (unexpected, apart.then(|| format!("{flags} {path}: p50 is {} in fortio and {} here", theirs.0, ours.0)))
 }
 
-#[test]
-fn fortio_report_lists_our_file_and_passes_it_on() {
-    let Some(fortio) = fortio() else {
-        println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let server = server();
-    let path = folder.path().join("ours.json");
-    let line = format!("load -n 20 -c 2 -qps 0 -json {} {}", path.display(), server.url());
-    let argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    assert_eq!(run_with(&argv, &mut Vec::new(), &mut Vec::new(), &Interrupt::new()), 0);
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("127.0.0.1:{free}");
-    let mut report = Command::new(fortio)
-        .args(["report", "-quiet", "-http-port", &address, "-redirect-port", "disabled", "-data-dir"])
-        .arg(folder.path())
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    // It listens, and then serves, some time after its start: ask again for a while.
-    let mut listing = String::new();
-    for _ in 0..500 {
-        listing = get(free, "/data/index.tsv").unwrap_or_default();
-        if listing.contains("ours.json") {
-            break;
-        }
-        thread::park_timeout(Duration::from_millis(10));
-    }
-    let passed = get(free, "/data/ours.json");
-    report.kill().unwrap();
-    report.wait().unwrap();
-    assert!(listing.contains("ours.json"), "{listing}");
-    assert_eq!(passed, Some(std::fs::read_to_string(path).unwrap()));
+/// The median of a result, and which of fortio's buckets it falls in.
+fn median(result: &Value) -> (f64, usize) {
+    let unit = result["Resolution"].as_f64().unwrap();
+    let rows = result["DurationHistogram"]["Percentiles"].as_array().unwrap();
+    let value = rows.iter().find(|row| row["Percentile"].as_f64() == Some(50.0)).unwrap()["Value"].as_f64().unwrap();
+    let ends = (1..=11).chain((12..20).step_by(2)).chain((20..50).step_by(5)).chain((50..100).step_by(10));
+    let ends = ends.chain((100..120).step_by(10)).chain((120..200).step_by(20)).chain((200..500).step_by(50));
+    let ends = ends.chain((500..1000).step_by(100)).chain([1000, 2000, 3000, 4000, 5000, 7500, 10_000]);
+    (value, ends.take_while(|end| f64::from(*end) * unit < value).count())
 }

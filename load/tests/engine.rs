@@ -2,22 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by it, in its helpers too")]
 
+#[path = "support/real_fortio.rs"]
+mod real_fortio;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chaos_load::engine::{self, Fortio};
 use chaos_load::target::{Behaviour, Target, serve};
 use chaos_load::{Kind, Load, LoadResult, Rate, Stop};
-
-fn fortio() -> Option<PathBuf> {
-    let home = std::env::home_dir().map(|home| home.join("go/bin/fortio")).filter(|path| path.is_file());
-    let found = std::env::var_os("PATH").and_then(|places| engine::find(&places)).or(home);
-    if found.is_none() {
-        println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
-    }
-    found
-}
+use real_fortio::fortio;
 
 fn server(behaviour: Behaviour) -> Target {
     serve(SocketAddr::from(([127, 0, 0, 1], 0)), behaviour).unwrap()

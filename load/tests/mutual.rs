@@ -4,13 +4,15 @@
 
 #[path = "support/nginx.rs"]
 mod nginx;
+#[path = "support/real_fortio.rs"]
+mod real_fortio;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
-use chaos_load::engine;
 use chaos_load::fortio::{Interrupt, run_with};
 use nginx::{Nginx, pem};
+use real_fortio::fortio;
 use serde_json::{Value, json};
 
 fn words(flags: &str, url: &str) -> Vec<String> {
@@ -26,7 +28,7 @@ fn ours(words: &[String]) -> Value {
     serde_json::from_slice(&out).unwrap()
 }
 
-fn theirs(fortio: &PathBuf, words: &[String]) -> Value {
+fn theirs(fortio: &Path, words: &[String]) -> Value {
     let ran = Command::new(fortio).args(words).output().unwrap();
     assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
     serde_json::from_slice(&ran.stdout).unwrap()
@@ -35,10 +37,7 @@ fn theirs(fortio: &PathBuf, words: &[String]) -> Value {
 #[test]
 fn a_client_certificate_opens_the_door_for_both_clients_and_for_fortio_alike() {
     let Some(nginx) = Nginx::start() else { return };
-    let fortio = std::env::var_os("PATH").and_then(|places| engine::find(&places));
-    if fortio.is_none() {
-        println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
-    }
+    let fortio = fortio();
     let rows = [
         ("-cacert CA -cert CERT -key KEY", json!({"200": 4})),
         ("-stdclient -cacert CA -cert CERT -key KEY", json!({"200": 4})),

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::LoadError;
 use crate::go_duration;
 use crate::go_number::shortest;
-use crate::plan::{Load, Model, Rate, Stop, Warmup};
+use crate::plan::{AddressFamily, Load, Model, Rate, Stop, Warmup};
 
 /// Turns a plan into one that fortio can run: an open schedule becomes fortio's
 /// own, with connections staggered.
@@ -62,6 +62,15 @@ pub(super) fn of(load: &Load, folder: &Path) -> Vec<OsString> {
     }
     if let Some(address) = load.resolve.first() {
         flag("resolve", &address.ip().to_string());
+    }
+    let family = match load.family {
+        AddressFamily::PreferIpv4 => None,
+        AddressFamily::Ipv4 => Some("ip4"),
+        AddressFamily::Ipv6 => Some("ip6"),
+        AddressFamily::Any => Some("ip"),
+    };
+    if let Some(family) = family {
+        flag("resolve-ip-type", &family);
     }
     if let Some(path) = &load.unix_socket {
         flag("unix-socket", path);
@@ -120,11 +129,12 @@ mod tests {
         load.stop = Stop::After(Duration::from_secs(90));
         load.headers = vec![("A".to_owned(), "b c".to_owned())];
         load.resolve = vec!["127.0.0.1:1".parse().unwrap()];
+        load.family = AddressFamily::Any;
         load.transport.ca_cert = Some("/ca".into());
         let words = of(&adapted(load).unwrap(), Path::new("/d"));
         let line: Vec<String> = words.into_iter().map(|word| word.into_string().unwrap()).collect();
         let expected = "load -quiet -log-errors=false -qps 300 -c 4 -t 1m30s -timeout 3s -json /d/result \
-            -access-log-file /d/access -p 50,75,90,99,99.9 -r 0.001 -offset 0s -runid 0 -H A:_b_c -resolve 127.0.0.1 \
+            -access-log-file /d/access -p 50,75,90,99,99.9 -r 0.001 -offset 0s -runid 0 -H A:_b_c -resolve 127.0.0.1 -resolve-ip-type ip \
             -cacert /ca -uniform -allow-initial-errors http://h:1/p?a=b";
         let line: Vec<String> = line.iter().map(|word| word.replace(' ', "_")).collect();
         assert_eq!(line.join(" "), expected);

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::plan::{Load, Model, Rate, Stop, Warmup};
+use crate::plan::{AddressFamily, Load, Model, Rate, Stop, Warmup};
 
 use super::flags::{self, Given, Use};
 use super::refusal::FortioArgError;
@@ -220,6 +220,7 @@ impl Draft {
             "keepalive" => load.keep_alive = on,
             "connection-reuse" => load.reuse = values::reuse(value).map_err(bad)?,
             "unix-socket" => load.unix_socket = (!value.is_empty()).then(|| PathBuf::from(value)),
+            "resolve-ip-type" => load.family = family(value)?,
             "resolve" => self.resolve = (!value.is_empty()).then(|| value.to_owned()),
             _ => return self.set_output(flag),
         }
@@ -386,6 +387,16 @@ impl Payload {
     }
 }
 
+/// fortio's own default is `ip4`; a name that has no such address is reached all the same unless the flag says so.
+fn family(text: &str) -> Result<AddressFamily, FortioArgError> {
+    match text {
+        "ip4" => Ok(AddressFamily::Ipv4),
+        "ip6" => Ok(AddressFamily::Ipv6),
+        "ip" => Ok(AddressFamily::Any),
+        _ => Err(FortioArgError::UnknownNetwork { name: text.to_owned() }),
+    }
+}
+
 /// fortio takes 0 for its default of 4, and one connection for less.
 fn connections_of(given: i64) -> NonZeroUsize {
     let count = if given == 0 { 4 } else { usize::try_from(given).unwrap_or(1) };
@@ -463,6 +474,7 @@ mod tests {
             ("loglevel", "debug"),
             ("user", "a:b"),
             ("resolve", "127.0.0.1"),
+            ("resolve-ip-type", "ip6"),
             ("p", "42"),
             ("access-log-format", "influx"),
             ("payload-file", "/dev/null"),
@@ -508,6 +520,17 @@ mod tests {
         assert_eq!(command("load -t 0 -qps -1 http://h/").load.stop, Stop::Never);
         assert_eq!(command("load -c 0 -timeout 0 http://h/").load.connections.get(), 4);
         assert_eq!(command("fortio load -quiet http://h/").level, LogLevel::Error);
+    }
+
+    #[test]
+    fn a_family_of_addresses_is_one_of_three() {
+        let family = |name: &str| command(&format!("load -resolve-ip-type {name} http://h/")).load.family;
+        assert_eq!(["ip4", "ip6", "ip"].map(family), [AddressFamily::Ipv4, AddressFamily::Ipv6, AddressFamily::Any]);
+        assert_eq!(command("load http://h/").load.family, AddressFamily::PreferIpv4);
+        let words = ["load", "-resolve-ip-type", "banana", "http://h/"].map(str::to_owned);
+        let error = parse(&words).unwrap_err();
+        assert_eq!(error.to_string(), "Aborting because of unknown network banana; give ip4, ip6 or ip");
+        assert_eq!(error.exit_code(), 1);
     }
 
     #[test]

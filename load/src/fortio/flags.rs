@@ -109,7 +109,7 @@ const FLAGS: [(&str, Takes, Use); 102] = {
         ("r", Value, Obeyed),
         ("redirect-port", Value, Ignored),
         ("resolve", Value, Obeyed),
-        ("resolve-ip-type", Value, Ignored),
+        ("resolve-ip-type", Value, Obeyed),
         ("runid", Value, Obeyed),
         ("s", Value, Ignored),
         ("sequential-warmup", Bool, Obeyed),

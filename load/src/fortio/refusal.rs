@@ -17,7 +17,8 @@ usage: fortio load [flags] URL
   -timeout DURATION      longest time of one call (3s)
   -H 'Name: value'       a request header, repeatable
   -X METHOD, -payload TEXT, -payload-file PATH, -payload-size N, -content-type TYPE, -user NAME:PASSWORD
-  -keepalive=false, -connection-reuse A:B, -halfclose, -http1.0, -unix-socket PATH, -resolve ADDRESS
+  -keepalive=false, -connection-reuse A:B, -halfclose, -http1.0, -unix-socket PATH
+  -resolve ADDRESS, -resolve-ip-type ip4|ip6|ip
   -stdclient, -h2, -L, -compression, -k, -cacert PATH, -cert PATH, -key PATH
   -sequential-warmup, -allow-initial-errors, -abort-on STATUS, -log-errors=false
   -p LIST, -r SECONDS, -offset DURATION, -labels TEXT, -runid N
@@ -94,6 +95,12 @@ pub enum FortioArgError {
         count: usize,
         /// One of them is a flag.
         flag_behind: bool,
+    },
+    /// The family of addresses is none.
+    #[error("Aborting because of unknown network {name}; give ip4, ip6 or ip")]
+    UnknownNetwork {
+        /// What was given.
+        name: String,
     },
     /// The list of percentiles cannot be read.
     #[error("Unable to extract percentiles from -p: {reason}")]
