@@ -54,7 +54,7 @@ pub(crate) fn check(input: Input<'_>, options: &LoadOptions) -> Loaded {
     let diagnostics = report.into_sorted();
     let refused = diagnostics.iter().any(Diagnostic::is_error);
     match document.filter(|_| !refused) {
-        Some(Parsed::Document(document)) => Loaded { document: Some(document), experiment: None, diagnostics },
+        Some(Parsed::Document(document)) => Loaded { document: Some(*document), experiment: None, diagnostics },
         Some(Parsed::Experiment(spec)) => Loaded { document: None, experiment: Some(spec), diagnostics },
         None => Loaded { document: None, experiment: None, diagnostics },
     }

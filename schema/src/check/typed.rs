@@ -23,15 +23,17 @@ pub(crate) fn parse(ours: &mut Value, kind: DocumentKind, report: &mut Report<'_
     }
     let mut parser = Parser { report };
     match kind {
-        DocumentKind::Entry => parser.read::<ChaosSpec>(ours, "").map(Document::Entry).map(Parsed::Document),
-        DocumentKind::Task => Some(Parsed::Document(Document::Task(parser.task(ours)))),
+        DocumentKind::Entry => {
+            parser.read::<ChaosSpec>(ours, "").map(Document::Entry).map(Box::new).map(Parsed::Document)
+        }
+        DocumentKind::Task => Some(Parsed::Document(Box::new(Document::Task(parser.task(ours))))),
         DocumentKind::Experiment => parser.read(ours, "").map(Box::new).map(Parsed::Experiment),
     }
 }
 
 /// What a document was parsed into.
 pub(crate) enum Parsed {
-    Document(Document),
+    Document(Box<Document>),
     Experiment(Box<ExperimentSpec>),
 }
 
