@@ -77,6 +77,20 @@ impl Cost {
     }
 }
 
+/// Whether nothing of a budget is left that any step could use.
+pub(crate) fn used_up(kind: BudgetKind, limit: &Budget, spent: &Spent) -> bool {
+    /// Seconds; nothing that measures is shorter.
+    const LEAST: f64 = 0.1;
+    match kind {
+        BudgetKind::Steps => spent.steps >= limit.steps.get(),
+        BudgetKind::Requests => spent.requests >= u64::from(limit.requests.get()),
+        BudgetKind::FaultSeconds => limit.fault_seconds.get().as_secs_f64() - spent.fault_seconds < LEAST,
+        BudgetKind::WallSeconds => limit.wall_seconds.get().as_secs_f64() - spent.wall_seconds < LEAST,
+        BudgetKind::Turns => spent.turns >= limit.turns.get(),
+        BudgetKind::Tokens => spent.tokens >= u64::from(limit.tokens.get()),
+    }
+}
+
 /// Whether a cost fits into what is left; the first budget that it would pass, where it does not.
 pub(crate) fn check(cost: Cost, limit: &Budget, spent: &Spent) -> Result<(), BudgetKind> {
     let seconds = cost.time.as_secs_f64();

@@ -106,8 +106,7 @@ pub(crate) fn scale(claimed: &str, own: &str) -> Option<f64> {
     match (claimed, own) {
         (claimed, own) if claimed == own => Some(1.0),
         ("s", "ms") => Some(1e3),
-        ("us", "ms") => Some(1e-3),
-        ("ms", "s") => Some(1e-3),
+        ("us", "ms") | ("ms", "s") => Some(1e-3),
         ("%", "ratio") => Some(0.01),
         ("1", "ratio") | ("rps", "qps") | ("", "1") => Some(1.0),
         _ => None,

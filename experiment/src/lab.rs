@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::budget::{self, BudgetKind, Cost, Spent};
 use crate::fence;
 use crate::finding::Finding;
+use crate::measure::Measures;
 use crate::record::{Asked, Line, RecordError, Refused, Step, Writer};
 use crate::setup::Setup;
 
@@ -18,6 +19,9 @@ const ACTIVE_WITHIN: Duration = Duration::from_secs(30);
 
 /// What the start of a fault may take beyond what is left of a budget, before it is ended early.
 const SLACK: Duration = Duration::from_millis(200);
+
+/// So many steps in a row that a budget does not allow mean that it is used up for whoever asks.
+const PATIENCE: u32 = 3;
 
 /// Characters of a refused call that are kept.
 const SHOWN: usize = 400;
@@ -55,6 +59,8 @@ struct Book {
     writer: Writer,
     spent: Spent,
     next: u32,
+    /// Steps in a row that a budget did not allow.
+    too_much: u32,
     steps: Vec<Step>,
     findings: Vec<Finding>,
     /// The first reason for which no further step may be taken.
@@ -73,8 +79,15 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new(setup: Setup, session: Session, writer: Writer) -> Self {
         let begun = session.cx().clock().now();
-        let book =
-            Book { writer, spent: Spent::default(), next: 1, steps: Vec::new(), findings: Vec::new(), stopped: None };
+        let book = Book {
+            writer,
+            spent: Spent::default(),
+            next: 1,
+            too_much: 0,
+            steps: Vec::new(),
+            findings: Vec::new(),
+            stopped: None,
+        };
         Self { setup: Arc::new(setup), session, begun, book: Arc::new(Mutex::new(book)) }
     }
 
@@ -169,15 +182,19 @@ impl Lab {
         }
         let admitted = fence::fault(&self.setup, action, hold, self.cx()).await;
         let (entry, cost) = admitted.map_err(|why| self.refuse(action, why))?;
-        self.afford(cost).map_err(|budget| {
-            let left = self.spent();
-            let none_left = budget::check(Cost::default(), &self.setup.budget, &left).is_err();
-            match none_left {
-                true => self.stop(Stop::Budget(budget)),
-                false => Stop::Budget(budget),
-            }
-        })?;
+        self.afford(cost).map_err(|budget| self.too_much(budget))?;
         Ok(entry)
+    }
+
+    /// A step that a budget does not allow: told, and the end where nothing is left or nobody learns from it.
+    fn too_much(&self, budget: BudgetKind) -> Stop {
+        let times = {
+            let mut book = self.book();
+            book.too_much = book.too_much.saturating_add(1);
+            book.too_much
+        };
+        let over = times >= PATIENCE || budget::used_up(budget, &self.setup.budget, &self.spent());
+        if over { self.stop(Stop::Budget(budget)) } else { Stop::Budget(budget) }
     }
 
     fn afford(&self, cost: Cost) -> Result<(), BudgetKind> {
@@ -222,13 +239,11 @@ impl Lab {
         let named = format!("{label}: the fault");
         let (fault_step, load_step) = tokio::join!(self.run(fault_entry, fault, &named), under);
         let fault_step = fault_step?;
-        match load_step {
-            Some(step) => step,
-            None => {
-                let why = fault_step.result.and_then(|result| result.error).unwrap_or_default();
-                Err(Stop::Refused(format!("the fault did not come into force: {why}")))
-            }
+        if let Some(step) = load_step {
+            return step;
         }
+        let why = fault_step.result.and_then(|result| result.error).unwrap_or_default();
+        Err(Stop::Refused(format!("the fault did not come into force: {why}")))
     }
 
     async fn run(&self, mut entry: ChaosSpec, action: &Value, label: &str) -> Result<Step, Stop> {
@@ -285,6 +300,7 @@ impl Lab {
             let mut book = self.book();
             let id = book.next;
             book.next = id.saturating_add(1);
+            book.too_much = 0;
             book.spent.steps = book.spent.steps.saturating_add(1);
             id
         };
@@ -302,8 +318,7 @@ impl Lab {
         observation: Option<chaos_core::Observation>,
     ) -> Result<Step, Stop> {
         let seconds = taken.as_secs_f64();
-        let mut step =
-            Step { asked, seconds, result, observation, measures: Default::default(), spent: Spent::default() };
+        let mut step = Step { asked, seconds, result, observation, measures: Measures::new(), spent: Spent::default() };
         step.measures = step.recomputed();
         {
             let spent = &mut self.book().spent;

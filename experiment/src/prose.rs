@@ -97,23 +97,27 @@ impl Figures {
         self.0.push(Known { value, unit });
     }
 
+    fn add_all(&mut self, values: impl IntoIterator<Item = f64>, unit: &'static str) {
+        self.0.extend(values.into_iter().map(|value| Known { value, unit }));
+    }
+
     fn take(&mut self, finding: &Finding) {
         match finding {
             Finding::Capacity { capacity_qps, broken_qps, .. } => {
-                capacity_qps.iter().chain(broken_qps).for_each(|qps| self.add(*qps, "qps"));
+                self.add_all(capacity_qps.iter().chain(broken_qps).copied(), "qps");
             }
-            Finding::Ramp { knee_qps, .. } => knee_qps.iter().for_each(|qps| self.add(*qps, "qps")),
+            Finding::Ramp { knee_qps, .. } => self.add_all(*knee_qps, "qps"),
             Finding::Compare { difference, others, without, with, measure, .. } => {
                 let unit = measure::unit(measure);
-                [*without, *with].into_iter().for_each(|value| self.add(value, unit));
-                let all = difference.iter().map(|e| (unit, e)).chain(others.iter().map(|(n, e)| (measure::unit(n), e)));
-                all.for_each(|(unit, e)| {
-                    [e.mean, e.mean.abs(), e.low, e.high].into_iter().for_each(|v| self.add(v, unit))
-                });
+                self.add_all([*without, *with], unit);
+                let others = others.iter().map(|(name, estimate)| (measure::unit(name), estimate));
+                for (unit, e) in difference.iter().map(|estimate| (unit, estimate)).chain(others) {
+                    self.add_all([e.mean, e.mean.abs(), e.low, e.high], unit);
+                }
             }
             Finding::Repeat { spread, .. } => {
                 for (name, e) in spread {
-                    [e.mean, e.low, e.high, e.deviation].into_iter().for_each(|v| self.add(v, measure::unit(name)));
+                    self.add_all([e.mean, e.low, e.high, e.deviation], measure::unit(name));
                 }
             }
         }
@@ -147,7 +151,9 @@ pub(crate) fn mark(text: &str, figures: &Figures) -> String {
     for token in tokens(text) {
         if !figures.bear(&token) {
             marked += &text[done..token.at.start];
-            marked += &format!("[{}: not measured]", &text[token.at.clone()]);
+            marked.push('[');
+            marked += &text[token.at.clone()];
+            marked += ": not measured]";
             done = token.at.end;
         }
     }
@@ -247,7 +253,7 @@ mod tests {
             ("it was 200 ms", "it was [200 ms: not measured]"),
             ("400 ms", "[400 ms: not measured]"),
             ("rate=1,400qps", "rate=[1,400qps: not measured]"),
-            ("v180 and x2y", "v[180: not measured] and x[2: not measured]y"),
+            ("v270 and x7y", "v[270: not measured] and x[7: not measured]y"),
             ("about 1.4k", "about [1.4k: not measured]"),
             ("two hundred or ninety", "two [hundred: not measured] or [ninety: not measured]"),
             ("4e5", "[4e5: not measured]"),

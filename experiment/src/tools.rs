@@ -71,8 +71,8 @@ impl<'l> Bench<'l> {
         let probe = json!({"type": "object", "description": "A probe: its `type` and parameters.",
             "properties": {"type": {"type": "string"}}, "required": ["type"]});
         let fixed = [
-            (Kind::Observe, probes, object(json!({ "probe": probe }), &["probe"])),
-            (Kind::Results, "Gives the table of what was measured so far.".to_owned(), object(json!({}), &[])),
+            (Kind::Observe, probes, object(&json!({ "probe": probe }), &["probe"])),
+            (Kind::Results, "Gives the table of what was measured so far.".to_owned(), object(&json!({}), &[])),
             (Kind::Conclude, CONCLUDE.to_owned(), schema_of::<Conclusion>()),
         ];
         let strategies = STRATEGIES.map(|(name, text)| (Kind::Strategy(name), text.to_owned(), schema_of::<Ask>()));
@@ -94,7 +94,7 @@ const STRATEGIES: [(StrategyName, &str); 4] = [
     (StrategyName::Repeat, "Measures the same load several times: how far figures spread, and whether promises hold."),
 ];
 
-fn object(properties: Value, required: &[&str]) -> Value {
+fn object(properties: &Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
@@ -201,7 +201,12 @@ impl BenchTool<'_> {
             return ToolReply::failed(format!("{stop}; the experiment is over"));
         }
         match stop {
-            Stop::Budget(budget) => ToolReply::failed(format!("this step would pass the budget `{budget}`")),
+            Stop::Budget(budget) => {
+                let spent = table::spent(self.bench.lab);
+                ToolReply::failed(format!(
+                    "this step would pass the budget `{budget}`; ask for less, or conclude ({spent})"
+                ))
+            }
             // What the engine or a target says may hold the target's own words.
             Stop::Refused(why) => {
                 ToolReply::failed("refused").with_target_data("the engine and the target", &cut(why, 2000))

@@ -42,7 +42,7 @@ const OTHERS: [Ipv4Addr; 6] = [
 /// Conversations at a time, each with a service of its own.
 const LANES: usize = 4;
 /// An experiment that has not ended by then, five times its own wall, never will.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 /// What every experiment here may use up.
 fn budget() -> Value {
@@ -164,7 +164,10 @@ fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
     let model = Scripted { turns, endless, said: AtomicUsize::new(0) };
     let (send, receive) = mpsc::channel();
     let run = Experiment::new(spec).model(Arc::new(model)).start(&runner).unwrap();
-    thread::spawn(move || send.send(run.wait_blocking()));
+    thread::spawn(move || {
+        // Whoever waited too long has gone.
+        let _ = send.send(Box::new(run.wait_blocking()));
+    });
     let report = receive.recv_timeout(HANGS).unwrap_or_else(|_| panic!("{name} never ended"));
     report.unwrap_or_else(|error| panic!("{name} has no report: {error}"))
 }

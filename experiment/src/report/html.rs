@@ -79,8 +79,9 @@ fn list(out: &mut String, title: &str, lines: &[String]) -> std::fmt::Result {
     if lines.is_empty() {
         return Ok(());
     }
-    let items: String = lines.iter().map(|line| format!("<li>{}</li>", escape(line))).collect();
-    writeln!(out, "<section><h2>{title}</h2><ul>{items}</ul></section>")
+    write!(out, "<section><h2>{title}</h2><ul>")?;
+    lines.iter().try_for_each(|line| write!(out, "<li>{}</li>", escape(line)))?;
+    writeln!(out, "</ul></section>")
 }
 
 fn steps(report: &Report, out: &mut String) -> std::fmt::Result {
@@ -133,6 +134,7 @@ fn facts(report: &Report, out: &mut String) -> std::fmt::Result {
         ("run", report.run_id.clone()),
         ("seed", report.seed.to_string()),
     ];
-    let rows: String = rows.iter().map(|(key, value)| format!("<dt>{key}</dt><dd>{}</dd>", escape(value))).collect();
-    writeln!(out, "<section><h2>Facts</h2><dl>{rows}</dl></section>")
+    *out += "<section><h2>Facts</h2><dl>";
+    rows.iter().try_for_each(|(key, value)| write!(out, "<dt>{key}</dt><dd>{}</dd>", escape(value)))?;
+    writeln!(out, "</dl></section>")
 }

@@ -142,7 +142,7 @@ fn rate(report: &Report, finding: &Finding, index: usize) -> String {
         finding.points().iter().filter_map(|point| report.steps.iter().find(|step| step.id == point.step)).collect();
     let rate_of = |step: &StepRow| get(step, "asked_qps").unwrap_or(0.0);
     steps.sort_by(|a, b| rate_of(a).total_cmp(&rate_of(b)));
-    let (top, bottom, errors_top, errors_bottom) = (34.0, 284.0, 306.0, 346.0);
+    let (top, bottom, errors_top, errors_bottom) = (46.0, 296.0, 318.0, 358.0);
     let most = steps.iter().map(|step| rate_of(step)).fold(0.0, f64::max);
     let x = Axis::linear(most * 1.04, LEFT, WIDTH - RIGHT);
     let latencies =
@@ -219,7 +219,7 @@ fn rate(report: &Report, finding: &Finding, index: usize) -> String {
     label(&mut body, "note", (LEFT + 156.0, 16.0), "filled: held, hollow: broken, bars: errors");
     label(&mut body, "tick", (4.0, 16.0), "ms");
     let title = format!("Rate against response time (p50 and p{word}) and errors");
-    picture(&format!("rate{index}"), &title, &super::sentence(finding, &report.slo), 384.0, &body)
+    picture(&format!("rate{index}"), &title, &super::sentence(finding, &report.slo), 396.0, &body)
 }
 
 /// When each step ran, and how it came out.

@@ -87,9 +87,7 @@ impl Search<'_, '_> {
         let step = self.course.load(qps, seconds, &format!("capacity: {label} {qps} qps")).await?;
         let point = judge(&self.course.lab.setup, &step, self.base);
         let held = point.held;
-        if self.base.is_none() {
-            self.base = Some(Base::of(&step));
-        }
+        self.base = Base::or(self.base, &point, &step);
         if !held {
             self.answered = self.answered.max(step.measures.get("achieved_qps").copied().unwrap_or(0.0));
         }
@@ -163,8 +161,8 @@ impl Search<'_, '_> {
         if self.points.is_empty() {
             return None;
         }
-        let broken = self.points.iter().filter(|point| !point.held);
-        let at_bad = broken.filter(|point| self.bad.is_some_and(|bad| f64::from(bad) >= point.asked_qps - 0.5)).last();
+        let at_bad =
+            self.points.iter().rfind(|point| !point.held && self.bad.is_some_and(|bad| same(point.asked_qps, bad)));
         let by_generator = at_bad.is_some_and(|point| point.generator);
         let measured = self.good.filter(|good| self.points.iter().any(|p| p.held && same(p.asked_qps, *good)));
         let limit = match (measured, self.bad) {

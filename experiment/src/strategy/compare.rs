@@ -90,7 +90,7 @@ async fn pair(
     let seconds = course.seconds(qps, BLOCK.0, BLOCK.1);
     let base = before.map(|pair| Base::of(&pair.without));
     let number = index + 1;
-    let bare = async || {
+    let alone = async || {
         if index > 0 || with_first {
             course.rest(base).await?;
         }
@@ -108,9 +108,9 @@ async fn pair(
     };
     if with_first {
         let with = faulty().await?;
-        Ok(Pair { with, without: bare().await? })
+        Ok(Pair { with, without: alone().await? })
     } else {
-        let without = bare().await?;
+        let without = alone().await?;
         Ok(Pair { without, with: faulty().await? })
     }
 }

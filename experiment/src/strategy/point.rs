@@ -30,13 +30,18 @@ impl Base {
     pub(super) fn of(step: &Step) -> Self {
         Self { service_ms: get(step, "service_p50_ms") }
     }
+
+    /// The first held step is the base of those behind it.
+    pub(super) fn or(known: Option<Self>, point: &Point, step: &Step) -> Option<Self> {
+        known.or_else(|| point.held.then(|| Self::of(step)))
+    }
 }
 
 fn get(step: &Step, name: &str) -> f64 {
     step.measures.get(name).copied().unwrap_or(0.0)
 }
 
-/// Judges a step. Without a base it is its own.
+/// Judges a step; `base` is a step at which the target was at ease.
 pub(super) fn judge(setup: &Setup, step: &Step, base: Option<Base>) -> Point {
     let asked_qps = get(step, "asked_qps");
     let mut broken: Vec<String> = setup.slo.iter().filter_map(|slo| promise(slo, step)).collect();
@@ -83,7 +88,8 @@ fn generator(step: &Step, base: Option<Base>) -> Option<String> {
     }
     let connections = get(step, "connections");
     let in_use = get(step, "achieved_qps") * get(step, "service_mean_ms") / 1e3 / connections.max(1.0);
-    let grown = base.is_some_and(|base| get(step, "service_p50_ms") > GROWN * base.service_ms);
+    // Of a target that was never seen at ease, nobody can say that it is still at ease.
+    let grown = base.is_none_or(|base| get(step, "service_p50_ms") > GROWN * base.service_ms);
     if in_use >= IN_USE && !grown {
         return Some(format!("all {connections:.0} connections were in use while the target answered as fast as ever"));
     }

@@ -15,26 +15,27 @@ pub(super) async fn run(course: &Course<'_>) -> (Option<Finding>, Option<Stop>) 
     let first = course.rate((most / count).max(1)).min(most);
     let mut points = Vec::new();
     let mut base = None;
-    let mut stop = None;
+    let mut cut_off = None;
     for index in 0..count {
         let qps = first + u32::try_from(u64::from(most - first) * u64::from(index) / u64::from(count - 1)).unwrap_or(0);
         if index > 0
             && let Err(why) = course.rest(base).await
         {
-            stop = Some(why);
+            cut_off = Some(why);
             break;
         }
         match course.load(qps, course.seconds(qps, POINT.0, POINT.1), &format!("ramp: {qps} qps")).await {
             Ok(step) => {
-                points.push(judge(&course.lab.setup, &step, base));
-                base = base.or(Some(Base::of(&step)));
+                let point = judge(&course.lab.setup, &step, base);
+                base = Base::or(base, &point, &step);
+                points.push(point);
             }
             Err(why) => {
-                stop = Some(why);
+                cut_off = Some(why);
                 break;
             }
         }
     }
     let knee = points.iter().take_while(|point| point.held).last().map(|point| point.asked_qps);
-    ((!points.is_empty()).then_some(Finding::Ramp { knee_qps: knee, points }), stop)
+    ((!points.is_empty()).then_some(Finding::Ramp { knee_qps: knee, points }), cut_off)
 }

@@ -18,23 +18,25 @@ const TOLD: [&str; 5] = ["response_p50_ms", "response_p90_ms", "response_p99_ms"
 
 pub(super) async fn run(course: &Course<'_>) -> (Option<Finding>, Option<Stop>) {
     let (runs, qps) = (course.runs(RUNS), course.rate(RATE));
-    let (mut steps, mut points, mut stop): (Vec<Step>, Vec<_>, _) = (Vec::new(), Vec::new(), None);
+    let (mut steps, mut points, mut cut_off): (Vec<Step>, Vec<_>, _) = (Vec::new(), Vec::new(), None);
+    let mut base = None;
     for run in 1..=runs {
-        let base = steps.first().map(Base::of);
         if run > 1
             && let Err(why) = course.rest(base).await
         {
-            stop = Some(why);
+            cut_off = Some(why);
             break;
         }
         let label = format!("repeat: run {run} of {runs}, {qps} qps");
         match course.load(qps, course.seconds(qps, RUN.0, RUN.1), &label).await {
             Ok(step) => {
-                points.push(judge(&course.lab.setup, &step, base));
+                let point = judge(&course.lab.setup, &step, base);
+                base = Base::or(base, &point, &step);
+                points.push(point);
                 steps.push(step);
             }
             Err(why) => {
-                stop = Some(why);
+                cut_off = Some(why);
                 break;
             }
         }
@@ -45,5 +47,5 @@ pub(super) async fn run(course: &Course<'_>) -> (Option<Finding>, Option<Stop>) 
         Some(((*name).to_owned(), estimate(&values, &mut rng)?))
     });
     let spread = spread.collect();
-    ((!points.is_empty()).then_some(Finding::Repeat { spread, points }), stop)
+    ((!points.is_empty()).then_some(Finding::Repeat { spread, points }), cut_off)
 }

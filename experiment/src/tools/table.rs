@@ -58,10 +58,25 @@ pub(super) fn results(lab: &Lab) -> String {
         }
         text.push('\n');
     }
-    let spent = lab.spent();
-    let _ = writeln!(text, "spent: {} steps, {} requests, {:.0} s", spent.steps, spent.requests, spent.wall_seconds);
+    let _ = writeln!(text, "{}", spent(lab));
     let _ = write!(text, "measures: {}", known_measures(&steps).join(" "));
     text
+}
+
+/// What was spent, of what.
+pub(super) fn spent(lab: &Lab) -> String {
+    let (spent, budget) = (lab.spent(), &lab.setup.budget);
+    format!(
+        "spent: {} of {} steps, {} of {} requests, {:.0} of {:.0} s under faults, {:.0} of {:.0} s",
+        spent.steps,
+        budget.steps,
+        spent.requests,
+        budget.requests,
+        spent.fault_seconds,
+        budget.fault_seconds.get().as_secs_f64(),
+        spent.wall_seconds,
+        budget.wall_seconds.get().as_secs_f64()
+    )
 }
 
 /// What a strategy found.

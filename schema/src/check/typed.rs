@@ -23,8 +23,10 @@ pub(crate) fn parse(ours: &mut Value, kind: DocumentKind, report: &mut Report<'_
     }
     let mut parser = Parser { report };
     match kind {
-        DocumentKind::Entry => parser.read::<ChaosSpec>(ours, "").map(Document::Entry).map(Parsed::document),
-        DocumentKind::Task => Some(Parsed::document(Document::Task(parser.task(ours)))),
+        DocumentKind::Entry => {
+            parser.read::<ChaosSpec>(ours, "").map(Document::Entry).map(Box::new).map(Parsed::Document)
+        }
+        DocumentKind::Task => Some(Parsed::Document(Box::new(Document::Task(parser.task(ours))))),
         DocumentKind::Experiment => parser.read(ours, "").map(Box::new).map(Parsed::Experiment),
     }
 }
@@ -33,12 +35,6 @@ pub(crate) fn parse(ours: &mut Value, kind: DocumentKind, report: &mut Report<'_
 pub(crate) enum Parsed {
     Document(Box<Document>),
     Experiment(Box<ExperimentSpec>),
-}
-
-impl Parsed {
-    fn document(document: Document) -> Self {
-        Self::Document(Box::new(document))
-    }
 }
 
 struct Parser<'r, 'a> {

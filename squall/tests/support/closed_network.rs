@@ -82,7 +82,7 @@ impl FickleNames {
     /// Serves on the name server's port of loopback, which only a namespace of one's own allows.
     pub(crate) fn serve(later: Ipv4Addr) -> Self {
         let socket = UdpSocket::bind(("127.0.0.1", 53)).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(3600))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_hours(1))).unwrap();
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&asked);
         thread::spawn(move || {

@@ -1,0 +1,209 @@
+//! A load fault that simulates its target: `k` workers with a fixed service time behind one queue, under virtual time.
+//!
+//! It stands in for `generate_load` and gives the same document. The port of the URL chooses the target.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
+use chaos_core::{
+    BoxFuture, DurationText, Evidence, ExperimentSpec, Fault, HttpUrl, Injection, Outcome, Plan, PluginError, Reach,
+    RunContext, Sighting, Span, Undo, parse, register_fault,
+};
+use chaos_experiment::{Experiment, Report};
+use chaos_test::Bench;
+use chaos_triggers as _;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Port, workers, seconds of service: the limit is the second over the third.
+pub(crate) const TARGETS: [(u16, usize, f64); 3] = [(8001, 4, 0.010), (8002, 2, 0.050), (8003, 10, 0.0125)];
+/// The port of a target that is faster than the generator, which manages `GENERATOR` calls a second.
+pub(crate) const FAST: u16 = 8009;
+pub(crate) const GENERATOR: f64 = 350.0;
+/// A file in the workspace that makes every answer slower by this much, in seconds.
+pub(crate) const SLOW: &str = "slow";
+const SLOWER: f64 = 0.008;
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    service_url: HttpUrl,
+    qps: NonZeroU32,
+    duration: DurationText,
+    #[serde(default)]
+    warmup: Option<DurationText>,
+    #[serde(default)]
+    concurrency: Option<NonZeroU32>,
+}
+
+/// Simulates a load.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Simulated {
+    /// What is loaded.
+    target: Target,
+}
+
+impl Fault for Simulated {
+    const SPAN: Span = Span::Finite;
+
+    async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
+        Ok(Plan {
+            qps: Some(f64::from(self.target.qps.get())),
+            concurrency: self.target.concurrency.map(NonZeroU32::get),
+            duration: Some(self.target.duration.get()),
+            ..Plan::new("simulate").reaching(Reach::host(self.target.service_url.host().clone()))
+        })
+    }
+
+    async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+        let slower = if cx.workspace().join(SLOW).exists() { SLOWER } else { 0.0 };
+        let load = simulate(&self.target, slower, &mut cx.rng());
+        cx.active(Evidence::new("the first request was answered"));
+        let took = load["ActualDuration"].as_f64().unwrap_or(0.0) / 1e9;
+        if !cx.sleep(std::time::Duration::from_secs_f64(took)).await {
+            return Err(PluginError::Cancelled);
+        }
+        Ok(Injection::Finished(Outcome::landed(Evidence::new("answered")).with_load(load)))
+    }
+
+    async fn witness(&self, _cx: &RunContext) -> Sighting {
+        Sighting::unknown("its evidence is in its outcome")
+    }
+}
+
+register_fault!(Simulated, "generate_load");
+
+/// One call, in seconds.
+struct Call {
+    due: f64,
+    sent: f64,
+    done: f64,
+}
+
+/// Orders times, which are never NaN.
+#[derive(PartialEq)]
+struct At(f64);
+impl Eq for At {}
+impl PartialOrd for At {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for At {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small numbers of a simulation")]
+fn simulate(target: &Target, slower: f64, rng: &mut ChaCha8Rng) -> Value {
+    let port = target.service_url.host().port;
+    let known = TARGETS.into_iter().find(|(known, ..)| *known == port);
+    let (workers, service) = known.map_or((64, 0.0005), |(_, workers, service)| (workers, service));
+    let connections = target.concurrency.map_or(4, NonZeroU32::get);
+    let (qps, planned) = (f64::from(target.qps.get()), target.duration.get().as_secs_f64());
+    let heap = |n: u32| (0..n).map(|_| Reverse(At(0.0))).collect::<BinaryHeap<_>>();
+    let (mut idle, mut free) = (heap(connections), heap(u32::try_from(workers).unwrap()));
+    let mut sending: f64 = 0.0;
+    let mut calls = Vec::new();
+    let mut index = 0.0;
+    while index / qps < planned {
+        let due = index / qps;
+        index += 1.0;
+        let Some(Reverse(At(ready))) = idle.pop() else { break };
+        // A generator of its own speed hands out one call after the other.
+        let pace = if port == FAST { 1.0 / GENERATOR } else { 0.0 };
+        sending = (sending + pace).max(due);
+        let sent = due.max(ready).max(if pace > 0.0 { sending } else { 0.0 });
+        if sent > planned + 3.0 {
+            break;
+        }
+        let Some(Reverse(At(worker))) = free.pop() else { break };
+        let noise = 0.001 * rng.next_u64() as f64 / u64::MAX as f64;
+        let served = worker.max(sent) + service;
+        free.push(Reverse(At(served)));
+        let done = served + slower + noise;
+        idle.push(Reverse(At(done)));
+        calls.push(Call { due, sent, done });
+    }
+    let end = calls.iter().map(|call| call.done).fold(planned, f64::max);
+    let settle = target.warmup.map_or(0.0, |warmup| warmup.get().as_secs_f64());
+    let measured: Vec<&Call> = calls.iter().filter(|call| call.due >= settle).collect();
+    let times = |calls: &[&Call], of: fn(&Call) -> f64| {
+        let mut values: Vec<f64> = calls.iter().map(|call| of(call)).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |p: f64| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+            let index = (p / 100.0 * values.len() as f64) as usize;
+            values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
+        };
+        let rows: Vec<Value> = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99]
+            .map(|p| json!({"Percentile": p, "Value": at(p)}))
+            .to_vec();
+        let mean = values.iter().sum::<f64>() / (values.len() as f64).max(1.0);
+        json!({"Count": values.len(), "Min": at(0.0), "Mean": mean, "Max": at(100.0), "Percentiles": rows})
+    };
+    let all: Vec<&Call> = calls.iter().collect();
+    let response = times(&measured, |call| call.done - call.due);
+    let service = times(&measured, |call| call.done - call.sent);
+    json!({
+        "RequestedQPS": target.qps.to_string(),
+        "ActualQPS": calls.len() as f64 / end,
+        "ActualDuration": (end * 1e9).round(),
+        "NumThreads": connections,
+        "ErrorsDurationHistogram": {"Count": 0},
+        "ChaosLoad": {
+            "Completed": calls.len(), "Started": calls.len(), "Missed": (index - calls.len() as f64).round(),
+            "GeneratorBusy": if port == FAST { (qps / GENERATOR).min(1.0) } else { 0.05 },
+            "Response": times(&all, |call| call.done - call.due), "Service": times(&all, |call| call.done - call.sent),
+            "StartLag": times(&all, |call| call.sent - call.due),
+            "Phases": [{"Name": "before", "Ok": all.len() - measured.len(), "Errors": 0, "Response": response, "Service": service},
+                       {"Name": "measured", "Ok": measured.len(), "Errors": 0, "Response": response, "Service": service}],
+        }
+    })
+}
+
+/// Says the scripted messages one after the other, and then nothing but that it is done.
+pub(crate) struct Script(pub(crate) Vec<Value>);
+
+impl Model for Script {
+    fn name(&self) -> &'static str {
+        "script"
+    }
+
+    fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
+        let done = json!({"content": "done"});
+        let message = self.0.get(request.turns_so_far()).cloned().unwrap_or(done);
+        Box::pin(async move { Ok(ModelTurn::new(message)) })
+    }
+}
+
+/// The document of an experiment on one of the targets, with more in it.
+pub(crate) fn spec(port: u16, goal: &str, more: &Value) -> ExperimentSpec {
+    let mut document = json!({"goal": goal, "target": format!("http://127.0.0.1:{port}/")});
+    document.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    parse(&document).unwrap()
+}
+
+/// Runs an experiment under virtual time, in a place of its own.
+pub(crate) fn run(bench: &Bench, seed: u64, spec: ExperimentSpec, model: Option<Script>) -> Report {
+    let runner = bench.runner().seed(seed).build().unwrap();
+    let mut experiment = Experiment::new(spec);
+    if let Some(model) = model {
+        experiment = experiment.model(Arc::new(model));
+    }
+    experiment.start(&runner).unwrap().wait_blocking().unwrap()
+}
+
+/// A fault that makes a file, and so does something only where the file has the right name.
+pub(crate) fn touch(path: &Path) -> Value {
+    json!({"type": "test_touch_file", "path": path, "misbehave": "no"})
+}
