@@ -12,6 +12,7 @@ use squall::prelude::*;
 const PROMISED: &[(&str, Verdict)] = &[
     ("benchmark.yaml", Verdict::Held),
     ("entry.json", Verdict::Unchecked),
+    ("load-slo.yaml", Verdict::Held),
     ("load-spike.yaml", Verdict::Held),
     ("paused-worker.yaml", Verdict::Held),
     ("two-faults.yaml", Verdict::Held),
