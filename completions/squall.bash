@@ -22,6 +22,9 @@ _squall() {
             squall,demo)
                 cmd="squall__subcmd__demo"
                 ;;
+            squall,experiment)
+                cmd="squall__subcmd__experiment"
+                ;;
             squall,explain)
                 cmd="squall__subcmd__explain"
                 ;;
@@ -54,6 +57,9 @@ _squall() {
                 ;;
             squall__subcmd__help,demo)
                 cmd="squall__subcmd__help__subcmd__demo"
+                ;;
+            squall__subcmd__help,experiment)
+                cmd="squall__subcmd__help__subcmd__experiment"
                 ;;
             squall__subcmd__help,explain)
                 cmd="squall__subcmd__help__subcmd__explain"
@@ -89,7 +95,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --help --version demo run inject validate schema list explain fortio recover completions help"
+            opts="-h -V --help --version demo run inject experiment validate schema list explain fortio recover completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -117,14 +123,128 @@ _squall() {
             return 0
             ;;
         squall__subcmd__demo)
-            opts="-h --sham --format --help"
+            opts="-h --sham --serve --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --serve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__experiment)
+            opts="-h --target --allow --slo --strategy --fault --load --runs --budget --seed --model --offline --report --format --replay --transcript --events --workspace --var --allow-host --allow-fault --allow-command --allow-privileged --max-qps --max-duration --max-concurrency --policy --accept-policy --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --strategy)
+                    COMPREPLY=($(compgen -W "capacity ramp compare repeat" -- "${cur}"))
+                    return 0
+                    ;;
+                --fault)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --load)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --transcript)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --events)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-fault)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-qps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -167,7 +287,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject validate schema list explain fortio recover completions help"
+            opts="demo run inject experiment validate schema list explain fortio recover completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -195,6 +315,20 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help__subcmd__demo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__help__subcmd__experiment)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -448,7 +582,7 @@ _squall() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
                     return 0
                     ;;
                 --format)
@@ -514,7 +648,7 @@ _squall() {
             fi
             case "${prev}" in
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -540,7 +674,7 @@ _squall() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
                     return 0
                     ;;
                 --format)

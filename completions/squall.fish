@@ -29,14 +29,16 @@ complete -c squall -n "__fish_squall_needs_command" -s V -l version -d 'Print ve
 complete -c squall -n "__fish_squall_needs_command" -f -a "demo" -d 'Shows the whole way: validates a task file, waits for its trigger, makes a load spike on a server of its own, verifies it, undoes, reports. Takes about ten seconds; touches nothing but loopback'
 complete -c squall -n "__fish_squall_needs_command" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
 complete -c squall -n "__fish_squall_needs_command" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_needs_command" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
 complete -c squall -n "__fish_squall_needs_command" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
-complete -c squall -n "__fish_squall_needs_command" -f -a "schema" -d 'Prints the JSON Schema of task files, with every plug-in of this program'
+complete -c squall -n "__fish_squall_needs_command" -f -a "schema" -d 'Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program'
 complete -c squall -n "__fish_squall_needs_command" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
 complete -c squall -n "__fish_squall_needs_command" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
 complete -c squall -n "__fish_squall_needs_command" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
 complete -c squall -n "__fish_squall_needs_command" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
 complete -c squall -n "__fish_squall_needs_command" -f -a "completions" -d 'Prints a completion script; the types of this program\'s plug-ins are in it'
 complete -c squall -n "__fish_squall_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c squall -n "__fish_squall_using_subcommand demo" -l serve -d 'Only serves a target on this port of loopback (0 takes a free one), until it is interrupted: 4 workers that take 10 ms for each request, so 400 requests a second. Something to try `squall experiment` on' -r
 complete -c squall -n "__fish_squall_using_subcommand demo" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
 junit\t'`JUnit` XML, one case an entry'"
@@ -44,7 +46,8 @@ complete -c squall -n "__fish_squall_using_subcommand demo" -l sham -d 'Skips ev
 complete -c squall -n "__fish_squall_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand run" -l var -d 'Fills the placeholder `{{NAME}}`' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
-entry\t'One entry'"
+entry\t'One entry'
+experiment\t'An experiment'"
 complete -c squall -n "__fish_squall_using_subcommand run" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
 junit\t'`JUnit` XML, one case an entry'"
@@ -86,14 +89,48 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l offline -d 'Ask
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-privileged -d 'Allows what needs another user\'s rights or a capability'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand inject" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l target -d 'The service: an `http://` URL' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow -d 'Allows this fault, beside `generate_load`' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l slo -d 'A promise: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l strategy -d 'How the question is answered. Default: a model\'s choice, or by the goal\'s words' -r -f -a "capacity\t'The greatest rate at which the promises hold'
+ramp\t'Evenly spaced rates'
+compare\t'With and without a fault'
+repeat\t'The same load several times'"
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l fault -d 'The fault of `compare`, as YAML or JSON: `{type: pause_process, pid: 71}`' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l load -d 'A part of the load: `qps=300`, `max_qps=1000`, `seconds=5`, `warmup_seconds=1`, `concurrency=16`' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l runs -d 'Runs of `repeat`, points of `ramp`, pairs of `compare`' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l budget -d 'A budget: `steps=20`, `requests=…`, `fault_seconds=…`, `turns=…`, `tokens=…`, `wall_seconds=…`' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l seed -d 'Seed of every random choice' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l model -d 'The model that plans, at the server that `OPENAI_BASE_URL` names' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l report -d 'Writes the report as one HTML page' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l replay -d 'Makes the report of a transcript again: no model, no load' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l transcript -d 'Where the transcript goes; default `.squall/experiments/` in the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment goes on' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l workspace -d 'Folder for transcripts; default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fills the placeholder `{{NAME}}` of a file' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-qps -d 'Ceiling of requests per second' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l offline -d 'Asks no model, whatever the environment says'
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-privileged -d 'Allows what needs another user\'s rights or a capability'
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
+complete -c squall -n "__fish_squall_using_subcommand experiment" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand validate" -l var -d 'Fills the placeholder `{{NAME}}`' -r
 complete -c squall -n "__fish_squall_using_subcommand validate" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
-entry\t'One entry'"
+entry\t'One entry'
+experiment\t'An experiment'"
 complete -c squall -n "__fish_squall_using_subcommand validate" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document' -r -f -a "task\t'A task with its entries'
-entry\t'One entry'"
+entry\t'One entry'
+experiment\t'An experiment'"
 complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'For whom' -r -f -a "editor\t'Editors: with snippets and texts for hovering'
 plain\t'Validators: standard keywords only'
 tools\t'Models: one function tool a fault'"
@@ -108,14 +145,15 @@ complete -c squall -n "__fish_squall_using_subcommand recover" -l format -d 'How
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "demo" -d 'Shows the whole way: validates a task file, waits for its trigger, makes a load spike on a server of its own, verifies it, undoes, reports. Takes about ten seconds; touches nothing but loopback'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, with every plug-in of this program'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "completions" -d 'Prints a completion script; the types of this program\'s plug-ins are in it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject validate schema list explain fortio recover completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "demo" -d 'Shows the whole way: validates a task file, waits for its trigger, makes a load spike on a server of its own, verifies it, undoes, reports. Takes about ten seconds; touches nothing but loopback'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "completions" -d 'Prints a completion script; the types of this program\'s plug-ins are in it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_agent::Model;
 use chaos_core::{EventStream, ExperimentSpec, PluginError};
@@ -20,6 +20,9 @@ use crate::strategy::{self, Ask};
 
 /// Folder of transcripts inside the workspace.
 const FOLDER: &str = ".squall/experiments";
+
+/// What the end of the last step may take beyond the wall.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Variables that name a model: a load inside an experiment is planned already, so it must not ask one.
 const MODEL_VARIABLES: [&str; 2] = ["CHAOS_MODEL", "AGENT_MODEL"];
@@ -206,7 +209,8 @@ async fn alone(lab: &Lab, choice: &planner::Choice) -> EndReason {
     let ask = Ask { qps: choice.qps.and_then(std::num::NonZeroU32::new), ..Ask::default() };
     // A rate in the document counts for more than one in the goal.
     let ask = if lab.setup.load.qps.is_some() { Ask::default() } else { ask };
-    let wall = lab.time_left();
+    // Each step and each rest keeps to the wall by itself, and what was found is kept; this is for what hangs.
+    let wall = lab.time_left() + GRACE;
     let run = lab.cx().clock().timeout(wall, strategy::run(lab, strategy, ask)).await;
     match run {
         Some(Ok(_)) => EndReason::Answered,

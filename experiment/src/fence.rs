@@ -7,6 +7,9 @@ use crate::budget::Cost;
 use crate::lab::is_sustained;
 use crate::setup::Setup;
 
+/// What names a file, a program or another planner: the document's author may write it, a model may not.
+const AUTHORS_OWN: [&str; 3] = ["/target/tls", "/engine", "/allow_command"];
+
 /// Checks a fault, and gives its entry and what it would cost. The refusal's text is for the model.
 pub(crate) async fn fault(
     setup: &Setup,
@@ -24,6 +27,10 @@ pub(crate) async fn fault(
         && pinned != action
     {
         return Err(format!("fault `{name}` may be used only as the experiment writes it: {pinned}"));
+    }
+    let pinned = setup.fault.as_ref() == Some(action);
+    if let Some(own) = AUTHORS_OWN.iter().find(|own| !pinned && action.pointer(own).is_some()) {
+        return Err(format!("`{own}` is not for an experiment's planner to choose; leave it out"));
     }
     let node: FaultNode = chaos_core::parse(action).map_err(|error| error.to_string())?;
     if !is_sustained(&node) && hold.is_some() {

@@ -99,7 +99,7 @@ pub struct LoadTarget {
     /// How long, as fortio writes it; without it a model chooses within the policy, and the offline planner takes 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<SpikeDuration>,
-    /// How long at the beginning is not measured, of the duration: its figures stand in the result's phases.
+    /// How long at the beginning is not measured, of the duration: the result has the calls behind it apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup: Option<SpikeDuration>,
     /// Connections at the most; without it 4, or fewer where the policy allows fewer.

@@ -160,6 +160,11 @@ fn files() -> Rows {
         target["target"][field] = "/etc/shadow".into();
         rows.push((format!("field target.{field}"), one("generate_load", target)));
     }
+    for field in ["ca_file", "cert_file", "key_file"] {
+        let mut arguments = load("https://127.0.0.1/");
+        arguments["target"]["tls"] = json!({ field: "/etc/shadow", "insecure": true });
+        rows.push((format!("field target.tls.{field}"), one("generate_load", arguments)));
+    }
     rows
 }
 
