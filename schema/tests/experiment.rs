@@ -31,7 +31,7 @@ fn loader_and_published_schema_agree_on_every_row() {
         (json!({"load": {"qps": 0}}), Some("out-of-bounds")),
         (json!({"load": {"qsp": 1}}), Some("unknown-key")),
         (json!({"runs": 51}), Some("out-of-bounds")),
-        (json!({"runs": 1.5}), Some("wrong-type")),
+        (json!({"runs": 2.5}), Some("wrong-type")),
         (json!({"budget": {"requests": 4_294_967_296_u64}}), Some("out-of-bounds")),
         (json!({"budget": {"turns": -1}}), Some("out-of-bounds")),
         (json!({"budget": {"wall_seconds": 86_401}}), Some("out-of-bounds")),
