@@ -70,10 +70,9 @@ impl ExperimentSpec {
 }
 
 /// The question of an experiment: 1 to 2,000 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(inline)]
-pub struct Goal(#[schemars(length(min = 1, max = 2000))] String);
+pub struct Goal(String);
 
 /// Text that is no goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -205,10 +204,9 @@ pub struct LoadShape {
 }
 
 /// How often something is repeated: 2 to 50.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
-#[schemars(inline)]
-pub struct Runs(#[schemars(range(min = 2, max = 50))] u8);
+pub struct Runs(u8);
 
 /// A number of runs that is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -229,6 +227,28 @@ impl TryFrom<u8> for Runs {
         if (2..=50).contains(&runs) { Ok(Self(runs)) } else { Err(RunsError(runs)) }
     }
 }
+
+/// The bounds of a type as its schema, at the place where it is used.
+macro_rules! bounded {
+    ($name:ident, $schema:tt) => {
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!($schema)
+            }
+        }
+    };
+}
+
+bounded!(Goal, { "type": "string", "minLength": 1, "maxLength": 2000 });
+bounded!(Runs, { "type": "integer", "minimum": 2, "maximum": 50 });
 
 impl From<Runs> for u8 {
     fn from(runs: Runs) -> Self {

@@ -61,6 +61,16 @@ pub struct Spent {
     pub wall_seconds: f64,
 }
 
+impl Spent {
+    /// The same, with one more step of that cost.
+    pub(crate) fn with(mut self, cost: Cost) -> Self {
+        self.steps = self.steps.saturating_add(1);
+        self.requests = self.requests.saturating_add(cost.requests);
+        self.fault_seconds += cost.time.as_secs_f64();
+        self
+    }
+}
+
 /// What a step would cost, by its plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Cost {

@@ -172,8 +172,13 @@ impl Lab {
         self.write(&line).err().unwrap_or(Stop::Refused(why))
     }
 
-    /// Checks a fault against fence and budget; nothing has been touched then.
-    pub(crate) async fn admit(&self, action: &Value, hold: Option<Seconds>) -> Result<ChaosSpec, Stop> {
+    /// Checks a fault against fence and budget, of which `beside` is taken already; nothing has been touched then.
+    async fn admit(
+        &self,
+        action: &Value,
+        hold: Option<Seconds>,
+        beside: Option<Cost>,
+    ) -> Result<(ChaosSpec, Cost), Stop> {
         if let Some(why) = self.stopped() {
             return Err(why);
         }
@@ -182,8 +187,9 @@ impl Lab {
         }
         let admitted = fence::fault(&self.setup, action, hold, self.cx()).await;
         let (entry, cost) = admitted.map_err(|why| self.refuse(action, why))?;
-        self.afford(cost).map_err(|budget| self.too_much(budget))?;
-        Ok(entry)
+        let spent = beside.map_or_else(|| self.spent(), |other| self.spent().with(other));
+        budget::check(cost, &self.setup.budget, &spent).map_err(|budget| self.too_much(budget))?;
+        Ok((entry, cost))
     }
 
     /// A step that a budget does not allow: told, and the end where nothing is left or nobody learns from it.
@@ -197,13 +203,9 @@ impl Lab {
         if over { self.stop(Stop::Budget(budget)) } else { Stop::Budget(budget) }
     }
 
-    fn afford(&self, cost: Cost) -> Result<(), BudgetKind> {
-        budget::check(cost, &self.setup.budget, &self.spent())
-    }
-
     /// Runs one fault to its end.
     pub(crate) async fn fault(&self, action: &Value, hold: Option<Seconds>, label: &str) -> Result<Step, Stop> {
-        let entry = self.admit(action, hold).await?;
+        let (entry, _) = self.admit(action, hold, None).await?;
         self.run(entry, action, label).await
     }
 
@@ -215,8 +217,8 @@ impl Lab {
         load: &Value,
         label: &str,
     ) -> Result<Step, Stop> {
-        let fault_entry = self.admit(fault, Some(hold)).await?;
-        let load_entry = self.admit(load, None).await?;
+        let (fault_entry, cost) = self.admit(fault, Some(hold), None).await?;
+        let (load_entry, _) = self.admit(load, None, Some(cost)).await?;
         let mut events = self.cx().events().subscribe();
         let path = format!("/steps/{}", self.book().next);
         let in_force = async {
@@ -279,11 +281,17 @@ impl Lab {
         let node: ProbeNode = chaos_core::parse(probe).map_err(|error| self.refuse(probe, error.to_string()))?;
         let reach = node.reach().map_err(|error| self.refuse(probe, error.to_string()))?;
         fence::ports(&self.setup, &reach).map_err(|why| self.refuse(probe, why))?;
-        self.afford(Cost::default()).map_err(|budget| self.stop(Stop::Budget(budget)))?;
+        let afforded = budget::check(Cost::default(), &self.setup.budget, &self.spent());
+        afforded.map_err(|budget| self.stop(Stop::Budget(budget)))?;
         let asked = self.begin(probe, label)?;
         let begun = self.cx().clock().now();
         let seen = self.session.observe(&node, &format!("steps/{}", asked.id)).await;
         self.end(asked, self.cx().clock().now().saturating_sub(begun), None, Some(seen))
+    }
+
+    /// Whether the budget leaves room for a look.
+    pub(crate) fn may_look(&self) -> bool {
+        !budget::used_up(BudgetKind::Requests, &self.setup.budget, &self.spent())
     }
 
     /// A look between two steps, which is no step: how long the target takes to answer one request.

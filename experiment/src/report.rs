@@ -147,6 +147,9 @@ impl Report {
             Some(EndReason::BudgetRanOut { budget }) => Some(*budget),
             _ => None,
         };
+        // A fault and the load beside it end in either order.
+        let mut steps: Vec<StepRow> = transcript.steps.iter().map(|step| row(step, &transcript.findings)).collect();
+        steps.sort_by_key(|step| step.id);
         let last = transcript.steps.last().map(|step| step.spent).unwrap_or_default();
         Self {
             run_id: header.run_id.clone(),
@@ -167,7 +170,7 @@ impl Report {
             not_tested: conclusion.iter().flat_map(|c| &c.not_tested).map(|text| mark(text, &figures)).collect(),
             caveats: caveats(transcript),
             findings: transcript.findings.clone(),
-            steps: transcript.steps.iter().map(|step| row(step, &transcript.findings)).collect(),
+            steps,
             refused: transcript.refused.clone(),
             budget: header.budget,
             spent: transcript.end.as_ref().map_or(last, |end| end.spent),

@@ -200,3 +200,12 @@ fn what_a_model_writes_can_not_become_a_tag() {
     let page = html(&talk(&bench, &json!({}), vec![ends.clone(), ends]));
     assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
 }
+
+#[test]
+fn the_two_steps_of_a_pair_fit_into_the_budget_together_or_not_at_all() {
+    let bench = Bench::new().unwrap();
+    let more = json!({"fault": touch(&bench.path(SLOW)), "budget": {"steps": 4}, "load": {"qps": 50}});
+    let report = run(&bench, 1, spec(8001, "compare", &more), None);
+    assert_eq!(report.ran_out, Some(BudgetKind::Steps));
+    assert!(report.spent.steps <= 4, "{}", report.spent.steps);
+}

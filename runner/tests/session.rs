@@ -30,7 +30,7 @@ fn entries_run_one_after_the_other_on_one_stream_and_leave_nothing() {
         let two = session.run(second, "steps/2", LONG).await.unwrap();
         (one.verdict, two.verdict, session.cx().clock().now())
     };
-    let mut run = runner.session(SessionPlan::default(), |session| Box::pin(work(session))).unwrap();
+    let mut run = runner.session(SessionPlan::default(), move |session| Box::pin(work(session))).unwrap();
     let mut events = run.take_events().unwrap();
     let end = run.wait_blocking().unwrap();
     let (one, two, taken) = end.output.unwrap();
@@ -55,7 +55,7 @@ fn an_asker_that_goes_away_does_not_skip_the_undo() {
         let gone = session.cx().clock().timeout(Duration::from_secs(2), asked).await;
         gone.is_none()
     };
-    let run = bench.runner().build().unwrap().session(SessionPlan::default(), |session| Box::pin(work(session)));
+    let run = bench.runner().build().unwrap().session(SessionPlan::default(), move |session| Box::pin(work(session)));
     let end = run.unwrap().wait_blocking().unwrap();
     assert_eq!((end.output, end.in_force), (Ok(true), None));
     assert!(!bench.path("a").exists() && bench.journals_left() == 0);
@@ -70,7 +70,7 @@ fn a_panic_of_the_work_undoes_and_is_told() {
         let _ = session.cx().clock().timeout(Duration::from_secs(2), asked).await;
         panic!("on purpose");
     };
-    let run = bench.runner().build().unwrap().session::<(), _>(SessionPlan::default(), |s| Box::pin(work(s)));
+    let run = bench.runner().build().unwrap().session::<(), _>(SessionPlan::default(), move |s| Box::pin(work(s)));
     let end = run.unwrap().wait_blocking().unwrap();
     assert_eq!(end.output, Err("panicked: on purpose".to_owned()));
     assert!(!bench.path("a").exists() && bench.journals_left() == 0);
@@ -81,7 +81,7 @@ fn after_a_limit_an_entry_ends_early_and_is_undone() {
     let bench = Bench::new().unwrap();
     let entry = touch(&bench, "a");
     let work = |session: Session| async move { session.run(entry, "steps/1", Duration::from_secs(2)).await.unwrap() };
-    let run = bench.runner().build().unwrap().session(SessionPlan::default(), |session| Box::pin(work(session)));
+    let run = bench.runner().build().unwrap().session(SessionPlan::default(), move |session| Box::pin(work(session)));
     let result = run.unwrap().wait_blocking().unwrap().output.unwrap();
     assert_eq!((result.verdict, result.error.as_deref()), (Verdict::Inconclusive, Some("interrupted")));
     assert!(!bench.path("a").exists());
@@ -97,7 +97,7 @@ fn behind_an_undo_that_failed_nothing_more_is_begun() {
         let one = session.run(first, "steps/1", LONG).await.unwrap();
         (one.verdict, session.run(second, "steps/2", LONG).await.unwrap().error)
     };
-    let run = bench.runner().build().unwrap().session(SessionPlan::default(), |session| Box::pin(work(session)));
+    let run = bench.runner().build().unwrap().session(SessionPlan::default(), move |session| Box::pin(work(session)));
     let end = run.unwrap().wait_blocking().unwrap();
     let (verdict, skipped) = end.output.unwrap();
     assert_eq!(verdict, Verdict::RevertFailed);
@@ -118,6 +118,7 @@ fn a_session_reaches_only_its_hosts_and_hides_what_it_is_told_to() {
         (refused, allowed, cx.env("CHAOS_MODEL").is_none(), cx.env("KEPT").is_some())
     };
     let runner = bench.runner().env(env.into()).build().unwrap();
-    let end = runner.session(plan, move |session| Box::pin(work(session))).unwrap().wait_blocking().unwrap();
+    let run = runner.session(plan, move |session| Box::pin(work(session)));
+    let end = run.unwrap().wait_blocking().unwrap();
     assert_eq!(end.output, Ok((true, true, true, true)));
 }
