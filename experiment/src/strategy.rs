@@ -10,7 +10,7 @@ mod rest;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chaos_core::{Runs, Seconds, StrategyName};
+use chaos_core::{Presence, Runs, Seconds, StrategyName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -100,7 +100,9 @@ impl Course<'_> {
 
 /// A load that nobody answered shows nothing but that.
 fn landed(step: Step) -> Result<Step, Stop> {
-    if step.measures.get("calls").is_some_and(|calls| *calls > 0.0) {
+    let seen = step.result.as_ref().and_then(|result| result.witness.as_ref());
+    let answered = seen.is_some_and(|seen| seen.presence == Presence::Present);
+    if answered && step.measures.get("calls").is_some_and(|calls| *calls > 0.0) {
         return Ok(step);
     }
     let why = step.result.and_then(|result| result.error).unwrap_or_else(|| "no call was measured".to_owned());

@@ -17,6 +17,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 const FAST: u32 = 2;
 /// A new connection and a busy machine may cost so much, in milliseconds.
 const CONNECT_MS: f64 = 30.0;
+/// The service time of a target that was never seen at ease, for this purpose, in milliseconds.
+const UNKNOWN_MS: f64 = 100.0;
 
 impl Course<'_> {
     /// Waits until the queue is drained: seen by single requests where the probe `http` is linked, by time elsewhere.
@@ -27,7 +29,7 @@ impl Course<'_> {
         };
         sleep(LEAST).await?;
         let Some(probe) = self.probe() else { return sleep(LEAST).await };
-        let fast = Duration::from_secs_f64((3.0 * base.map_or(0.0, |base| base.service_ms) + CONNECT_MS) / 1e3);
+        let fast = Duration::from_secs_f64((3.0 * base.map_or(UNKNOWN_MS, |base| base.service_ms) + CONNECT_MS) / 1e3);
         let end = lab.cx().clock().now() + LONGEST.min(lab.time_left());
         let mut row = 0;
         while row < FAST && lab.may_look() && lab.cx().clock().now() < end {
