@@ -1,10 +1,9 @@
 //! What a step must pass before the engine sees it. The engine's own policy stands behind, and is asked again.
 
-use chaos_core::{ChaosSpec, FAULTS, FaultNode, HostPort, Reach, RunContext, Seconds, TriggerNode};
+use chaos_core::{ChaosSpec, FAULTS, FaultNode, HostPort, Reach, RunContext, Seconds, Span, TriggerNode};
 use serde_json::{Value, json};
 
 use crate::budget::Cost;
-use crate::lab::is_sustained;
 use crate::setup::Setup;
 
 /// What names a file, a program or another planner: the document's author may write it, a model may not.
@@ -71,4 +70,9 @@ fn named(setup: &Setup, host: &HostPort) -> bool {
 /// The trigger of every step.
 fn at_once() -> Result<TriggerNode, String> {
     chaos_core::parse(&json!({ "type": "immediate" })).map_err(|error| error.to_string())
+}
+
+/// Whether a fault is held, and does not end by itself.
+fn is_sustained(node: &FaultNode) -> bool {
+    node.span() == Span::Sustained
 }

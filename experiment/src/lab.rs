@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chaos_core::{ChaosResult, ChaosSpec, EventKind, FaultNode, ProbeNode, Reverted, RunContext, Seconds, Span};
+use chaos_core::{ChaosResult, ChaosSpec, EventKind, ProbeNode, Reverted, RunContext, Seconds};
 use chaos_runner::Session;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::budget::{self, BudgetKind, Cost, Spent};
 use crate::fence;
@@ -345,25 +345,4 @@ impl Lab {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and a cast from f64 saturates")]
 fn counted(step: &Step) -> u64 {
     step.measures.get("started").copied().unwrap_or(0.0) as u64
-}
-
-/// A node of the load fault.
-pub(crate) fn load_node(setup: &Setup, policy: &chaos_core::Policy, qps: u32, measured: Duration) -> Value {
-    let warmup = setup.warmup();
-    let text = |time: Duration| String::from(chaos_core::DurationText::from(time));
-    json!({
-        "type": "generate_load",
-        "target": {
-            "service_url": setup.target.as_str(),
-            "qps": qps.max(1),
-            "duration": text(warmup + measured),
-            "warmup": text(warmup),
-            "concurrency": setup.connections(policy),
-        }
-    })
-}
-
-/// Whether a fault is held, and does not end by itself.
-pub(crate) fn is_sustained(node: &FaultNode) -> bool {
-    node.span() == Span::Sustained
 }

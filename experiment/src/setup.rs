@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chaos_core::{
-    Budget, ExperimentSpec, HostPattern, HttpUrl, LoadShape, PluginError, Policy, Slo, SloPercentile, StrategyName,
+    Budget, DurationText, ExperimentSpec, HostPattern, HttpUrl, LoadShape, PluginError, Policy, Slo, SloPercentile,
+    StrategyName,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::planner;
 
@@ -95,4 +96,20 @@ impl Setup {
         });
         asked.max().unwrap_or(SloPercentile::P99)
     }
+}
+
+/// A node of the load fault.
+pub(crate) fn load_node(setup: &Setup, policy: &Policy, qps: u32, measured: Duration) -> Value {
+    let warmup = setup.warmup();
+    let text = |time: Duration| String::from(DurationText::from(time));
+    json!({
+        "type": "generate_load",
+        "target": {
+            "service_url": setup.target.as_str(),
+            "qps": qps.max(1),
+            "duration": text(warmup + measured),
+            "warmup": text(warmup),
+            "concurrency": setup.connections(policy),
+        }
+    })
 }

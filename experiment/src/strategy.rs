@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::finding::Finding;
-use crate::lab::{Lab, Stop, load_node};
+use crate::lab::{Lab, Stop};
 use crate::record::Step;
+use crate::setup::load_node;
 use crate::statistics::calls_needed;
 
 /// What may be asked of a strategy; what is left out is taken from the experiment, or chosen.

@@ -11,7 +11,7 @@ use squall::chaos_load::target::{Behaviour, serve};
 #[path = "support/shell.rs"]
 mod shell;
 
-use shell::{journals, place, squall, write};
+use shell::{journals, place, report, squall, write};
 
 #[test]
 fn a_goal_is_answered_and_its_transcript_replays_to_the_same_report() {
@@ -33,6 +33,11 @@ fn a_goal_is_answered_and_its_transcript_replays_to_the_same_report() {
     let replay = squall(&place, &["experiment", "--replay", record, "--report", again.to_str().unwrap()]);
     assert_eq!((replay.status.code(), replay.stdout), (Some(0), run.stdout.clone()));
     assert_eq!(fs::read(page).unwrap(), fs::read(again).unwrap());
+    let (object, code) = report(&squall(&place, &["experiment", "--replay", record, "--format", "json"]));
+    assert_eq!(
+        (code, &object["outcome"], &object["findings"][0]["capacity_qps"]),
+        (0, &json!("answered"), &json!(20.0))
+    );
 }
 
 #[test]

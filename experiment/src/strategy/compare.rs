@@ -11,9 +11,10 @@ use rand::Rng;
 use super::point::{Base, judge};
 use super::{Course, landed};
 use crate::finding::Finding;
-use crate::lab::{Stop, load_node};
+use crate::lab::Stop;
 use crate::measure;
 use crate::record::Step;
+use crate::setup::load_node;
 use crate::statistics::{estimate, mean};
 
 /// Pairs where nobody says how many.
