@@ -159,7 +159,11 @@ fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
     });
     let spec: ExperimentSpec = parse(&spec).unwrap();
     let bench = Bench::new().unwrap();
-    let policy = Policy { allow_hosts: vec![host.parse().unwrap()], ..Policy::default() };
+    // The default lets all of loopback in, the strangers too: what keeps them out is the experiment's own fence.
+    let mut policy = Policy::default();
+    if target == Target::Renamed {
+        policy.allow_hosts.push(host.parse().unwrap());
+    }
     let runner = Runner::builder().state_dir(bench.state()).workspace(folder).policy(policy).build().unwrap();
     let model = Scripted { turns, endless, said: AtomicUsize::new(0) };
     let (send, receive) = mpsc::channel();
