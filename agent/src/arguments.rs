@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::tool::ToolReply;
 
+/// The longest arguments that are read, in bytes: far more than any tool needs, and little enough to send back and keep.
+const MOST_BYTES: usize = 64 * 1024;
+
 /// Parses a tool's arguments into its own type.
 ///
 /// # Errors
@@ -21,6 +24,8 @@ pub(crate) enum BadArguments {
     NotJson(#[from] serde_json::Error),
     #[error("arguments must be a JSON object, not {0}")]
     NotObject(&'static str),
+    #[error("arguments of {0} bytes; write at most {MOST_BYTES}")]
+    TooLong(usize),
     #[error("arguments are nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     #[error("missing argument {0}")]
@@ -31,6 +36,10 @@ pub(crate) enum BadArguments {
 ///
 /// Absent, empty and null arguments count as `{}`.
 pub(crate) fn decode(raw: &Value, schema: &Value) -> Result<Value, BadArguments> {
+    let length = length(raw);
+    if length > MOST_BYTES {
+        return Err(BadArguments::TooLong(length));
+    }
     let mut object = object_of(raw)?;
     if object.values().any(|value| value_depth(value) >= MAX_DEPTH) {
         return Err(BadArguments::TooDeep);
@@ -43,9 +52,18 @@ pub(crate) fn decode(raw: &Value, schema: &Value) -> Result<Value, BadArguments>
 /// Says whether raw arguments can be sent back in a conversation's history as they are.
 pub(crate) fn is_object(raw: &Value) -> bool {
     match raw {
+        _ if length(raw) > MOST_BYTES => false,
         Value::Object(_) => true,
         Value::String(text) => matches!(serde_json::from_str(text), Ok(Value::Object(_))),
         _ => false,
+    }
+}
+
+/// Bytes of raw arguments as they came, or as they would be sent back.
+fn length(raw: &Value) -> usize {
+    match raw {
+        Value::String(text) => text.len(),
+        other => other.to_string().len(),
     }
 }
 
@@ -107,6 +125,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn long_arguments_are_refused_and_kept_out_of_the_history() {
+        for raw in [json!({"a": "x".repeat(MOST_BYTES)}), json!(format!("{{\"a\":\"{}\"}}", "x".repeat(MOST_BYTES)))] {
+            let error = decode(&raw, &json!({})).expect_err("too long").to_string();
+            assert!(error.starts_with("arguments of 655") && error.ends_with("bytes; write at most 65536"), "{error}");
+            assert!(!is_object(&raw));
+        }
+        assert!(decode(&json!({"a": "x".repeat(MOST_BYTES - 8)}), &json!({})).is_ok());
+    }
 
     #[test]
     fn every_usual_shape_of_arguments_is_read() {
