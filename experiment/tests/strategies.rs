@@ -7,7 +7,7 @@ mod simulated;
 use chaos_experiment::{Finding, Limit, Outcome, Report};
 use chaos_test::Bench;
 use serde_json::json;
-use simulated::{FAST, GENERATOR, SLOW, TARGETS, run, spec, touch};
+use simulated::{FAST, GENERATOR, SLOW, STALL, TARGETS, run, spec, touch};
 
 fn only(report: &Report) -> &Finding {
     assert_eq!(report.findings.len(), 1, "{:?}", report.why);
@@ -29,6 +29,20 @@ fn capacity_is_within_five_percent_of_the_truth_in_at_most_twelve_steps() {
             assert_eq!((*limit, *confirmed, report.outcome), (Limit::Target, true, Outcome::Answered), "{found}");
             assert!(points.len() <= 12 && report.spent.wall_seconds < 120.0, "{:?}", report.spent);
         }
+    }
+}
+
+#[test]
+fn one_stall_of_the_target_in_any_point_is_not_taken_for_its_limit() {
+    let (port, workers, service) = TARGETS[0];
+    #[expect(clippy::cast_precision_loss, reason = "four workers")]
+    let truth = workers as f64 / service;
+    for load in 0..10 {
+        let bench = Bench::new().unwrap();
+        std::fs::write(bench.folder().join(STALL), load.to_string()).unwrap();
+        let report = run(&bench, 1, spec(port, "how much can it take", &json!({})), None);
+        let Finding::Capacity { capacity_qps: Some(found), points, .. } = only(&report) else { panic!("{report:?}") };
+        assert!((found / truth - 1.0).abs() <= 0.05 && points.len() <= 12, "{found} with a stall in load {load}");
     }
 }
 

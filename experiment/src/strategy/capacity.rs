@@ -18,7 +18,8 @@ const KEPT: usize = 2;
 const CLIMB: u32 = 4;
 /// The bracket is narrow enough at this ratio; a third of the 5 % within which the answer shall lie.
 const NARROW: f64 = 1.016;
-/// A point below this share of what the target has been seen to answer is measured again before it counts as broken.
+/// A point that broke below this share of what the target has been seen to answer, or while it answered this share of
+/// what it was asked, may have met a moment's stall: it is measured again before it counts as broken.
 const SEEN: f64 = 0.95;
 /// Where in the bracket the overloaded throughput is tried: a little below it holds, a little above it does not.
 const NEAR: [f64; 2] = [0.99, 1.03];
@@ -39,6 +40,21 @@ struct Search<'c, 'a> {
     /// The most that the target was seen to answer in a second while overloaded.
     answered: f64,
     confirmed: bool,
+}
+
+/// What one measurement of a rate showed.
+struct Seen {
+    held: bool,
+    /// Answers a second.
+    answered: f64,
+}
+
+impl Seen {
+    /// Whether it broke without showing the target's limit; `most` is what the target was seen to answer before.
+    fn may_be_a_stall(&self, qps: u32, most: f64) -> bool {
+        let asked = f64::from(qps);
+        !self.held && (asked < SEEN * most || self.answered >= SEEN * asked)
+    }
 }
 
 /// Runs the search. What was found is there even when it was cut off.
@@ -63,23 +79,25 @@ impl Search<'_, '_> {
         MOST - self.points.len().min(MOST)
     }
 
-    /// Measures one rate and takes it in; a broken point where the target was seen to do more is measured twice.
+    /// Measures one rate and takes it in; a point that broke without showing a limit is measured twice.
     async fn point(&mut self, qps: u32, label: &str, seconds: (u64, u64)) -> Result<bool, Stop> {
-        let mut held = self.once(qps, label, seconds).await?;
-        if !held && f64::from(qps) < SEEN * self.answered && self.left() > KEPT {
-            held = self.once(qps, "again", seconds).await?;
+        let mut seen = self.once(qps, label, seconds).await?;
+        if seen.may_be_a_stall(qps, self.answered) && self.left() > KEPT {
+            seen = self.once(qps, "again", seconds).await?;
         }
+        let held = seen.held;
         if held {
             self.good = Some(self.good.map_or(qps, |good| good.max(qps)));
             self.bad = self.bad.filter(|bad| *bad > qps);
         } else {
+            self.answered = self.answered.max(seen.answered);
             self.bad = Some(self.bad.map_or(qps, |bad| bad.min(qps)));
             self.good = self.good.filter(|good| *good < qps);
         }
         Ok(held)
     }
 
-    async fn once(&mut self, qps: u32, label: &str, (least, most): (u64, u64)) -> Result<bool, Stop> {
+    async fn once(&mut self, qps: u32, label: &str, (least, most): (u64, u64)) -> Result<Seen, Stop> {
         if !self.points.is_empty() {
             self.course.rest(self.base).await?;
         }
@@ -88,11 +106,8 @@ impl Search<'_, '_> {
         let point = judge(&self.course.lab.setup, &step, self.base);
         let held = point.held;
         self.base = Base::or(self.base, &point, &step);
-        if !held {
-            self.answered = self.answered.max(step.measures.get("achieved_qps").copied().unwrap_or(0.0));
-        }
         self.points.push(point);
-        Ok(held)
+        Ok(Seen { held, answered: step.measures.get("achieved_qps").copied().unwrap_or(0.0) })
     }
 
     /// Up by fours until the promises break, or the ceiling holds.
@@ -142,13 +157,18 @@ impl Search<'_, '_> {
 
     /// Measures the answer once more, for longer; where it does not hold, the next lower one.
     async fn confirm(&mut self) -> Result<(), Stop> {
+        let mut stalls = 1;
         while let Some(good) = self.good
             && self.left() > 0
         {
-            let held = self.once(good, "confirm", CONFIRM).await?;
-            if held {
+            let seen = self.once(good, "confirm", CONFIRM).await?;
+            if seen.held {
                 self.confirmed = true;
                 return Ok(());
+            }
+            if stalls > 0 && seen.may_be_a_stall(good, self.answered) {
+                stalls -= 1;
+                continue;
             }
             self.bad = Some(good);
             let lower = rounded(f64::from(good) / NARROW).min(good.saturating_sub(1));

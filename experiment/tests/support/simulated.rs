@@ -30,6 +30,9 @@ pub(crate) const GENERATOR: f64 = 350.0;
 /// A file in the workspace that makes every answer slower by this much, in seconds.
 pub(crate) const SLOW: &str = "slow";
 const SLOWER: f64 = 0.008;
+/// A file in the workspace that makes the target stand still for a moment in one load; which one, from 0, is its text.
+pub(crate) const STALL: &str = "stall";
+const STALLED: f64 = 0.4;
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -65,7 +68,8 @@ impl Fault for Simulated {
 
     async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
         let slower = if cx.workspace().join(SLOW).exists() { SLOWER } else { 0.0 };
-        let load = simulate(&self.target, slower, &mut cx.rng());
+        let stall = if meets_the_stall(cx.workspace()) { STALLED } else { 0.0 };
+        let load = simulate(&self.target, slower, stall, &mut cx.rng());
         cx.active(Evidence::new("the first request was answered"));
         let took = load["ActualDuration"].as_f64().unwrap_or(0.0) / 1e9;
         if !cx.sleep(std::time::Duration::from_secs_f64(took)).await {
@@ -80,6 +84,16 @@ impl Fault for Simulated {
 }
 
 register_fault!(Simulated, "generate_load");
+
+/// Counts the file down by one load.
+fn meets_the_stall(workspace: &Path) -> bool {
+    let path = workspace.join(STALL);
+    let Some(left) = std::fs::read_to_string(&path).ok().and_then(|text| text.parse::<u32>().ok()) else {
+        return false;
+    };
+    let next = left.checked_sub(1).map(|left| std::fs::write(&path, left.to_string()));
+    next.map_or_else(|| std::fs::remove_file(&path).is_ok(), |_| false)
+}
 
 /// One call, in seconds.
 struct Call {
@@ -104,7 +118,7 @@ impl Ord for At {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "small numbers of a simulation")]
-fn simulate(target: &Target, slower: f64, rng: &mut ChaCha8Rng) -> Value {
+fn simulate(target: &Target, slower: f64, stall: f64, rng: &mut ChaCha8Rng) -> Value {
     let port = target.service_url.host().port;
     let known = TARGETS.into_iter().find(|(known, ..)| *known == port);
     let (workers, service) = known.map_or((64, 0.0005), |(_, workers, service)| (workers, service));
@@ -114,9 +128,13 @@ fn simulate(target: &Target, slower: f64, rng: &mut ChaCha8Rng) -> Value {
     let (mut idle, mut free) = (heap(connections), heap(u32::try_from(workers).unwrap()));
     let mut sending: f64 = 0.0;
     let mut calls = Vec::new();
-    let mut index = 0.0;
+    let (mut index, mut stall) = (0.0, stall);
     while index / qps < planned {
         let due = index / qps;
+        if stall > 0.0 && due > planned / 2.0 {
+            let pause = std::mem::take(&mut stall);
+            free = free.into_iter().map(|Reverse(At(at))| Reverse(At(at.max(due) + pause))).collect();
+        }
         index += 1.0;
         let Some(Reverse(At(ready))) = idle.pop() else { break };
         // A generator of its own speed hands out one call after the other.
@@ -165,8 +183,7 @@ fn simulate(target: &Target, slower: f64, rng: &mut ChaCha8Rng) -> Value {
             "GeneratorBusy": if port == FAST { (qps / GENERATOR).min(1.0) } else { 0.05 },
             "Response": times(&all, |call| call.done - call.due), "Service": times(&all, |call| call.done - call.sent),
             "StartLag": times(&all, |call| call.sent - call.due),
-            "Phases": [{"Name": "before", "Ok": all.len() - measured.len(), "Errors": 0, "Response": response, "Service": service},
-                       {"Name": "measured", "Ok": measured.len(), "Errors": 0, "Response": response, "Service": service}],
+            "Measured": {"Ok": measured.len(), "Errors": 0, "Response": response, "Service": service},
         }
     })
 }
