@@ -295,6 +295,11 @@ impl Lab {
         (seen, self.cx().clock().now().saturating_sub(begun))
     }
 
+    /// Whether the budget leaves one more request.
+    pub(crate) fn may_look(&self) -> bool {
+        !budget::used_up(BudgetKind::Requests, &self.setup.budget, &self.spent())
+    }
+
     fn begin(&self, action: &Value, label: &str) -> Result<Asked, Stop> {
         let id = {
             let mut book = self.book();
