@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Output;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use squall::chaos_load::target::{Behaviour, Target, serve};
@@ -23,6 +25,8 @@ use aimock::{Aimock, Conversation};
 use experiment::{TRANSCRIPT, experiment, planned_by, replay, replayed};
 use shell::{journals, place, report};
 
+/// Time before an answer that comes too late.
+const SLOW: Duration = Duration::from_secs(2);
 /// Turns that a model has something to say.
 const TURNS: usize = 6;
 
@@ -125,6 +129,30 @@ fn with_a_model_each_budget_that_runs_out_ends_the_experiment_and_is_named() {
     }
 }
 
+#[test]
+fn a_load_that_the_wall_cuts_off_is_on_the_record() {
+    // The last answers come after the wall.
+    let (place, service) = (place(), serve(([127, 0, 0, 1], 0).into(), Behaviour::new().delay(SLOW)).unwrap());
+    let load = json!({"target": {"service_url": service.url(), "qps": 20, "duration": "800ms"}}).to_string();
+    let conversation = Conversation::default().asks(None, &[("generate_load", &load)]).says("one word too many");
+    let Some(server) = Aimock::start(&conversation) else { return };
+    let asked = experiment(&place, &service.url(), &["--budget", "wall_seconds=1", "--format", "json"]);
+    let output = planned_by(&server.base_url(), asked).output().unwrap();
+    let report = ran_out(&place, &service, "wall_seconds=1", &output);
+    assert_eq!(report["steps"].as_array().unwrap().len(), 1, "{report:#}");
+}
+
+#[test]
+fn a_model_that_never_answers_is_not_waited_for_beyond_the_wall() {
+    let (place, service) = (place(), service());
+    // Connections wait in its backlog for good.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let base_url = format!("http://{}/v1", silent.local_addr().unwrap());
+    let asked = experiment(&place, &service.url(), &["--budget", "wall_seconds=0.5", "--format", "json"]);
+    let output = planned_by(&base_url, asked).output().unwrap();
+    ran_out(&place, &service, "wall_seconds=0.5", &output);
+}
+
 /// What is typed, the exit code, and the one sentence.
 const REFUSED: [(&str, i32, &str); 16] = [
     ("steps=0", 65, "error[out-of-bounds]: `steps` must be at least 1"),
@@ -159,6 +187,16 @@ fn a_budget_that_is_none_is_refused_in_one_sentence_before_anything_is_done() {
     }
     assert!(!place.path().join(TRANSCRIPT).exists());
     assert_eq!((service.requests(), service.connections()), (0, 0));
+}
+
+#[test]
+fn a_budget_that_is_given_twice_is_refused() {
+    let place = place();
+    let output = experiment(&place, "http://127.0.0.1:1/", &["--budget", "steps=3", "--budget", "steps=300"]).output();
+    let output = output.unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{told}");
+    assert!(told.contains("`--budget steps=…` is given twice; give it once"), "{told}");
 }
 
 #[test]
