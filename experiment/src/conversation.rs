@@ -1,13 +1,16 @@
 //! The model's conversation: its rules, its limits, and how it ends.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::path::Path;
 use std::time::Duration;
 
 use chaos_agent::{EndReason as LoopEnd, Limits, LoopContext, Model, Redactor, Tool, TranscriptWriter, run_tool_loop};
+use tokio_util::sync::CancellationToken;
 
 use crate::budget::BudgetKind;
 use crate::experiment::end_of;
-use crate::lab::Lab;
+use crate::lab::{Lab, Stop};
 use crate::record::EndReason;
 use crate::tools::Bench;
 
@@ -41,12 +44,16 @@ pub(crate) async fn run(lab: &Lab, model: &dyn Model, record: &Path) -> EndReaso
     let mut limits = Limits::for_planned(lab.time_left());
     limits.max_turns = lab.setup.budget.turns.get();
     limits.max_tokens = u64::from(lab.setup.budget.tokens.get());
-    limits.total_time = lab.time_left();
-    limits.turn_time = lab.time_left();
+    limits.total_time = lab.time_left().saturating_add(GRACE);
+    limits.turn_time = limits.total_time;
     limits.max_tool_output_bytes = MOST_OUTPUT;
     limits.cancel_grace = GRACE;
     let mut loop_cx = LoopContext::of(&cx, writer);
-    let done = run_tool_loop(model, &goal(lab), &tools, SYSTEM, &limits, &mut loop_cx).await;
+    let goal = goal(lab);
+    let done = tokio::select! {
+        done = run_tool_loop(model, &goal, &tools, SYSTEM, &limits, &mut loop_cx) => done,
+        never = wall(lab, cx.cancel_token()) => match never {},
+    };
     lab.spend_model(done.turns, done.usage.total());
     let by_budget = |budget| EndReason::BudgetRanOut { budget };
     if bench.concluded() {
@@ -66,6 +73,16 @@ pub(crate) async fn run(lab: &Lab, model: &dyn Model, record: &Path) -> EndReaso
             EndReason::Failed { why }
         }
     }
+}
+
+/// Ends the conversation at the wall. A step that is under way then is ended and written down, not dropped; a model that
+/// is still thinking is not waited for.
+async fn wall(lab: &Lab, conversation: &CancellationToken) -> Infallible {
+    if lab.cx().sleep(lab.time_left()).await {
+        lab.stop(Stop::Budget(BudgetKind::WallSeconds));
+        conversation.cancel();
+    }
+    pending().await
 }
 
 fn goal(lab: &Lab) -> String {

@@ -2,97 +2,36 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+#[cfg(feature = "load")]
+use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A process that sleeps; gone when dropped.
-struct Victim(Child);
+#[path = "support/killing.rs"]
+mod killing;
+#[path = "support/sleeper.rs"]
+mod sleeper;
 
-impl Victim {
-    fn start() -> Self {
-        Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap())
-    }
+use killing::{Place, holds_a_step, json, kill, random, spin_for, wait_until};
+use sleeper::Sleeper;
 
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// The state letter of `/proc/PID/stat`; the command name before it may hold anything, so it is cut at the last `)`.
-    fn state(&self) -> char {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.state() == 'T'
-    }
-
-    fn wait_until_stopped(&self) {
-        let start = Instant::now();
-        while !self.is_stopped() {
-            assert!(start.elapsed() < Duration::from_secs(30), "never stopped");
-            std::thread::yield_now();
-        }
-    }
+/// Starts holding a fault on a victim.
+fn pause(place: &Place, victim: &Sleeper, time: &str) -> Child {
+    let pid = format!("pid={}", victim.pid());
+    place.squall(&["inject", "pause_process", &pid, "--for", time]).spawn().unwrap()
 }
 
-impl Drop for Victim {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A state directory of its own, and the program in it.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn squall(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
-        command.args(args).env("XDG_STATE_HOME", self.0.path()).current_dir(self.0.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// Starts holding a fault on a victim.
-    fn pause(&self, victim: &Victim, time: &str) -> Child {
-        let pid = format!("pid={}", victim.pid());
-        self.squall(&["inject", "pause_process", &pid, "--for", time]).spawn().unwrap()
-    }
-
-    fn recover(&self) -> (i32, Value) {
-        let output = self.squall(&["recover", "--format", "json"]).output().unwrap();
-        (output.status.code().unwrap(), json(&output))
-    }
-
-    fn journals(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.0.path().join("squall/journals")) else { return Vec::new() };
-        let paths = entries.map(|entry| entry.unwrap().path());
-        paths.filter(|path| path.extension().is_some_and(|ext| ext == "jsonl")).collect()
-    }
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
-}
-
-fn kill(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
+fn wait_until_stopped(victim: &Sleeper) {
+    wait_until("the victim stopped", || victim.is_stopped());
 }
 
 /// A run that was killed while its victim was stopped, and that victim.
-fn killed() -> (Place, Victim) {
-    let (place, victim) = (Place::new(), Victim::start());
-    let run = place.pause(&victim, "60s");
-    victim.wait_until_stopped();
+fn killed() -> (Place, Sleeper) {
+    let (place, victim) = (Place::new(), Sleeper::start());
+    let run = pause(&place, &victim, "60s");
+    wait_until_stopped(&victim);
     kill(run);
     assert!(victim.is_stopped(), "nobody has undone it yet");
     (place, victim)
@@ -112,7 +51,7 @@ fn recover_resumes_what_a_killed_run_left_and_the_second_call_does_nothing() {
 #[test]
 fn the_next_run_resumes_it_too() {
     let (place, victim) = killed();
-    let other = Victim::start();
+    let other = Sleeper::start();
     let pid = format!("pid={}", other.pid());
     let output =
         place.squall(&["inject", "pause_process", &pid, "--for", "100ms", "--format", "json"]).output().unwrap();
@@ -122,7 +61,7 @@ fn the_next_run_resumes_it_too() {
 }
 
 /// Changes the journal of a killed run, and gives what recovery says of it.
-fn forged(change: impl Fn(&str) -> String) -> (i32, Value, Victim, Place) {
+fn forged(change: impl Fn(&str) -> String) -> (i32, Value, Sleeper, Place) {
     let (place, victim) = killed();
     let journal = &place.journals()[0];
     let text = fs::read_to_string(journal).unwrap();
@@ -184,29 +123,29 @@ fn a_torn_last_line_is_ignored() {
 #[test]
 fn two_live_runs_and_a_recover_beside_them_leave_each_other_alone() {
     let place = Place::new();
-    let victims = [Victim::start(), Victim::start()];
-    let runs = [place.pause(&victims[0], "20s"), place.pause(&victims[1], "20s")];
-    victims.iter().for_each(Victim::wait_until_stopped);
+    let victims = [Sleeper::start(), Sleeper::start()];
+    let runs = [pause(&place, &victims[0], "20s"), pause(&place, &victims[1], "20s")];
+    victims.iter().for_each(wait_until_stopped);
     let (code, report) = place.recover();
     assert_eq!((code, report["live"].as_u64()), (0, Some(2)), "{report}");
-    assert!(victims.iter().all(Victim::is_stopped), "a live run was undone by somebody else");
+    assert!(victims.iter().all(Sleeper::is_stopped), "a live run was undone by somebody else");
     for run in runs {
         // SIGTERM ends a run early: it undoes and reports.
         Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap();
         let output = run.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
     }
-    assert!(!victims.iter().any(Victim::is_stopped));
+    assert!(!victims.iter().any(Sleeper::is_stopped));
     assert!(place.journals().is_empty());
 }
 
 #[test]
 fn a_second_run_on_a_held_process_is_refused() {
     let place = Place::new();
-    let victim = Victim::start();
-    let run = place.pause(&victim, "20s");
-    victim.wait_until_stopped();
-    let output = place.pause(&victim, "20s").wait_with_output().unwrap();
+    let victim = Sleeper::start();
+    let run = pause(&place, &victim, "20s");
+    wait_until_stopped(&victim);
+    let output = pause(&place, &victim, "20s").wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(victim.is_stopped(), "the refused run undid the first one's fault");
@@ -217,19 +156,15 @@ fn a_second_run_on_a_held_process_is_refused() {
 
 /// Kills a run as soon as its event stream shows `event`, recovers, and says whether the victim was stopped before.
 fn kill_at(event: &str, place: &Place) -> bool {
-    let victim = Victim::start();
-    let events = place.0.path().join("events.jsonl");
+    let victim = Sleeper::start();
+    let events = place.path().join("events.jsonl");
     let _ = fs::remove_file(&events);
     let pid = format!("pid={}", victim.pid());
     let events_arg = events.display().to_string();
     let run =
         place.squall(&["inject", "pause_process", &pid, "--for", "300ms", "--events", &events_arg]).spawn().unwrap();
     let wanted = format!("\"event\":\"{event}\"");
-    let start = Instant::now();
-    while !fs::read_to_string(&events).unwrap_or_default().contains(&wanted) {
-        assert!(start.elapsed() < Duration::from_secs(30), "no `{event}` in {}", events.display());
-        std::thread::yield_now();
-    }
+    wait_until(event, || fs::read_to_string(&events).unwrap_or_default().contains(&wanted));
     kill(run);
     let stopped = victim.is_stopped();
     let (code, report) = place.recover();
@@ -247,14 +182,6 @@ fn killed_right_after_each_step_of_a_run_nothing_stays_stopped() {
     assert!(place.journals().is_empty());
 }
 
-/// Small and seeded: the moments differ, the test does not.
-fn random(seed: &mut u64) -> u64 {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    *seed
-}
-
 #[test]
 fn killed_at_500_random_moments_nothing_stays_stopped() {
     let place = Place::new();
@@ -262,12 +189,12 @@ fn killed_at_500_random_moments_nothing_stays_stopped() {
     let (mut armed, mut stopped) = (0, 0);
     // How long a whole run takes here, so that the moments fall all over it.
     let start = Instant::now();
-    let whole = Victim::start();
-    assert!(place.pause(&whole, "20ms").wait().unwrap().success());
+    let whole = Sleeper::start();
+    assert!(pause(&place, &whole, "20ms").wait().unwrap().success());
     let length = u64::try_from(start.elapsed().as_micros()).unwrap();
     for round in 0..500 {
-        let victim = Victim::start();
-        let run = place.pause(&victim, "20ms");
+        let victim = Sleeper::start();
+        let run = pause(&place, &victim, "20ms");
         spin_for(Duration::from_micros(random(&mut seed) % length));
         kill(run);
         armed += usize::from(place.journals().iter().any(|path| holds_a_step(path)));
@@ -279,17 +206,6 @@ fn killed_at_500_random_moments_nothing_stays_stopped() {
     println!("500 kills: {armed} with an armed step, {stopped} with the victim stopped");
     assert!(armed >= 50 && stopped >= 25, "the moments missed the run: {armed} armed, {stopped} stopped");
     assert!(place.journals().is_empty());
-}
-
-fn holds_a_step(path: &Path) -> bool {
-    fs::read_to_string(path).unwrap_or_default().contains("\"armed\"")
-}
-
-fn spin_for(time: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < time {
-        std::thread::yield_now();
-    }
 }
 
 /// How many processes have exactly this word on their command line.

@@ -5,12 +5,13 @@
 mod closed_network;
 #[path = "hostile/service.rs"]
 mod service;
+#[path = "support/sleeper.rs"]
+mod sleeper;
 #[path = "hostile/table.rs"]
 mod table;
 
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -25,6 +26,7 @@ use chaos_test::Bench;
 use closed_network::{FickleNames, Strangers};
 use serde_json::{Value, json};
 use service::Service;
+use sleeper::Sleeper;
 use squall as _;
 use table::{Conversation, Place, Target, conversations};
 
@@ -70,27 +72,6 @@ impl Model for Scripted {
     }
 }
 
-/// A process that a fault would stop.
-struct Bystander(Child);
-
-impl Bystander {
-    fn start() -> Self {
-        Self(Command::new("sleep").arg("600").spawn().unwrap())
-    }
-
-    fn is_stopped(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        stat.rsplit(')').next().unwrap().trim_start().starts_with(['T', 't'])
-    }
-}
-
-impl Drop for Bystander {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn no_conversation_leaves_the_fence() {
     if !closed_network::inside("no_conversation_leaves_the_fence") {
@@ -113,15 +94,11 @@ fn hold(lane: usize) -> usize {
     let port = service.port();
     let others: Vec<IpAddr> = OTHERS.map(IpAddr::V4).into_iter().chain(["::1".parse().unwrap()]).collect();
     let strangers = Strangers::listen(&others, port);
-    let bystander = Bystander::start();
+    let bystander = Sleeper::start();
     let folder = tempfile::tempdir().unwrap();
     let marker = folder.path().join("a-command-was-run");
-    let place = Place {
-        target: format!("127.0.0.1:{port}"),
-        port,
-        marker: marker.display().to_string(),
-        pid: bystander.0.id(),
-    };
+    let place =
+        Place { target: format!("127.0.0.1:{port}"), port, marker: marker.display().to_string(), pid: bystander.pid() };
     let mine = conversations(&place).into_iter().skip(lane).step_by(LANES);
     let mut held = 0;
     for conversation in mine {

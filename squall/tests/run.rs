@@ -13,33 +13,11 @@ use tempfile::TempDir;
 
 #[path = "support/shell.rs"]
 mod shell;
+#[path = "support/sleeper.rs"]
+mod sleeper;
 
 use shell::{command, journals, place, report, squall, write};
-
-/// A process that sleeps, killed at the end.
-struct Sleeper(Child);
-
-impl Sleeper {
-    fn start() -> Self {
-        Self(Command::new("sleep").arg("600").spawn().unwrap())
-    }
-
-    fn pid(&self) -> String {
-        self.0.id().to_string()
-    }
-
-    fn is_stopped(&self) -> bool {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        status.lines().any(|line| line.starts_with("State:") && line.contains('T'))
-    }
-}
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use sleeper::Sleeper;
 
 #[test]
 fn an_invalid_file_is_65_with_its_problems_in_both_forms() {
@@ -93,7 +71,7 @@ fn a_dry_run_prints_the_plan_and_touches_nothing() {
     let output = squall(&place, &["inject", "pause_process", &pid, "--dry-run"]);
     let out = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{out}");
-    assert!(out.contains(&sleeper.pid()) && out.contains("nothing was touched"), "{out}");
+    assert!(out.contains(&sleeper.pid().to_string()) && out.contains("nothing was touched"), "{out}");
     assert!(!sleeper.is_stopped() && !place.path().join("state").exists());
     let refused = squall(&place, &["inject", "pause_process", &pid, "--dry-run", "--allow-fault", "generate_load"]);
     let out = String::from_utf8_lossy(&refused.stdout);

@@ -256,9 +256,13 @@ impl Args {
             set("fault", parsed.map_err(|error| Failure::Usage(format!("`--fault`: {error}")))?);
         }
         for (key, pairs) in [("load", &self.load), ("budget", &self.budget)] {
-            if !pairs.is_empty() {
-                let parts: Map<String, Value> =
-                    pairs.iter().map(|Pair(key, value)| (key.clone(), value.clone())).collect();
+            let mut parts = Map::new();
+            for Pair(name, value) in pairs {
+                if parts.insert(name.clone(), value.clone()).is_some() {
+                    return Err(Failure::Usage(format!("`--{key} {name}=…` is given twice; give it once")));
+                }
+            }
+            if !parts.is_empty() {
                 set(key, Value::Object(parts));
             }
         }
