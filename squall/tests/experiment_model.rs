@@ -37,7 +37,7 @@ fn service() -> Target {
 
 /// Arguments of a load of half a second: its calls are a product, not a measurement.
 fn load(url: &str, qps: u32) -> String {
-    json!({"target": {"service_url": url, "qps": qps, "duration": "500ms"}}).to_string()
+    json!({"target": {"service_url": url, "qps": qps, "duration": "500ms", "concurrency": 32}}).to_string()
 }
 
 fn claim(measure: &str, value: f64, unit: &str, steps: &[u32]) -> Value {
