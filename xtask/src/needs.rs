@@ -8,7 +8,11 @@ use crate::process;
 use crate::workspace;
 
 /// System packages: the program that shows it is there, the package, and the crates whose tests ask for it.
-const SYSTEM: &[(&str, &str, &[&str])] = &[("nginx", "nginx-light", &["chaos-faults", "chaos-load", "squall"])];
+const SYSTEM: &[(&str, &str, &[&str])] = &[
+    ("nginx", "nginx-light", &["chaos-faults", "chaos-load", "squall"]),
+    ("chromium", "chromium", &["chaos-load"]),
+    ("ip", "iproute2", &["squall"]),
+];
 
 /// Packages of the npm registry; their tests speak to servers that we did not write.
 const NODE: &[(&str, &str)] = &[("yaml-language-server", "2.0.0"), ("ajv", "8.20.0"), ("@copilotkit/aimock", AIMOCK)];
