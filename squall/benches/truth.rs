@@ -198,7 +198,8 @@ impl Drop for Bystander {
     }
 }
 
-/// A real nginx with two workers.
+/// A real nginx with two workers, each of which has a queue of its own for new connections; a connection lasts for 20
+/// requests, so that a load meets both workers.
 struct Nginx {
     child: Child,
     _folder: tempfile::TempDir,
@@ -211,9 +212,9 @@ impl Nginx {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let at = folder.path().display();
         let text = format!(
-            "worker_processes 2; daemon off; pid {at}/pid; error_log {at}/log;\n\
+            "user root; worker_processes 2; daemon off; pid {at}/pid; error_log {at}/log;\n\
              events {{ worker_connections 1024; }}\n\
-             http {{ access_log off; server {{ listen 127.0.0.1:{port} reuseport; location / {{ return 200 \"ok\"; }} }} }}\n"
+             http {{ access_log off; keepalive_requests 20; server {{ listen 127.0.0.1:{port} reuseport; location / {{ return 200 \"ok\"; }} }} }}\n"
         );
         let path = folder.path().join("nginx.conf");
         std::fs::write(&path, text).unwrap();

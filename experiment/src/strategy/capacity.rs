@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::Course;
-use super::point::{Base, judge};
+use super::point::{Base, behind, judge};
 use crate::finding::{Finding, Limit, Point};
 use crate::lab::Stop;
 
@@ -18,8 +18,8 @@ const KEPT: usize = 2;
 const CLIMB: u32 = 4;
 /// The bracket is narrow enough at this ratio; a third of the 5 % within which the answer shall lie.
 const NARROW: f64 = 1.016;
-/// A point that broke below this share of what the target has been seen to answer, or while it answered this share of
-/// what it was asked, may have met a moment's stall: it is measured again before it counts as broken.
+/// A point that broke below this share of what the target has been seen to answer is measured again before it counts as
+/// broken.
 const SEEN: f64 = 0.95;
 /// Where in the bracket the overloaded throughput is tried: a little below it holds, a little above it does not.
 const NEAR: [f64; 2] = [0.99, 1.03];
@@ -47,13 +47,15 @@ struct Seen {
     held: bool,
     /// Answers a second.
     answered: f64,
+    /// Whether no queue was left at the end.
+    kept_up: bool,
 }
 
 impl Seen {
-    /// Whether it broke without showing the target's limit; `most` is what the target was seen to answer before.
+    /// Whether it broke without showing the target's limit: its queue was gone again at the end, or the target was seen
+    /// to answer more than that (`most`).
     fn may_be_a_stall(&self, qps: u32, most: f64) -> bool {
-        let asked = f64::from(qps);
-        !self.held && (asked < SEEN * most || self.answered >= SEEN * asked)
+        !self.held && (self.kept_up || f64::from(qps) < SEEN * most)
     }
 }
 
@@ -106,8 +108,9 @@ impl Search<'_, '_> {
         let point = judge(&self.course.lab.setup, &step, self.base);
         let held = point.held;
         self.base = Base::or(self.base, &point, &step);
+        let kept_up = behind(&step, self.base).is_none();
         self.points.push(point);
-        Ok(Seen { held, answered: step.measures.get("achieved_qps").copied().unwrap_or(0.0) })
+        Ok(Seen { held, kept_up, answered: step.measures.get("achieved_qps").copied().unwrap_or(0.0) })
     }
 
     /// Up by fours until the promises break, or the ceiling holds.
@@ -184,7 +187,9 @@ impl Search<'_, '_> {
         let at_bad =
             self.points.iter().rfind(|point| !point.held && self.bad.is_some_and(|bad| same(point.asked_qps, bad)));
         let by_generator = at_bad.is_some_and(|point| point.generator);
-        let measured = self.good.filter(|good| self.points.iter().any(|p| p.held && same(p.asked_qps, *good)));
+        let below = |point: &&Point| point.held && self.bad.is_none_or(|bad| point.asked_qps < f64::from(bad) - 0.5);
+        let held = self.points.iter().filter(below).map(|point| point.asked_qps).max_by(f64::total_cmp);
+        let measured = if self.confirmed { self.good.map(f64::from) } else { held };
         let limit = match (measured, self.bad) {
             _ if cut_off => Limit::CutOff,
             (None, _) => Limit::BelowFloor,
@@ -193,7 +198,7 @@ impl Search<'_, '_> {
             (Some(_), Some(_)) => Limit::Target,
         };
         Some(Finding::Capacity {
-            capacity_qps: measured.map(f64::from),
+            capacity_qps: measured,
             broken_qps: self.bad.map(f64::from),
             limit,
             confirmed: self.confirmed,

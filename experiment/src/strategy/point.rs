@@ -68,7 +68,7 @@ fn promise(slo: &Slo, step: &Step) -> Option<String> {
 
 /// Why the calls were not made in their time, if they were not: a queue that grows is a rate that can't be kept, however
 /// short the run and however patient the promise.
-fn behind(step: &Step, base: Option<Base>) -> Option<String> {
+pub(super) fn behind(step: &Step, base: Option<Base>) -> Option<String> {
     let service = base.map_or_else(|| get(step, "service_p50_ms"), |base| base.service_ms);
     let overrun = get(step, "overrun_ms");
     let planned = get(step, "elapsed_seconds") * 1e3 - overrun;
