@@ -117,8 +117,9 @@ fn tool_answers(body: &Value) -> Vec<&str> {
 #[test]
 fn of_three_claims_one_is_supported_in_json_and_page_and_a_replay_says_the_same() {
     let Some(held) = Held::by(seven_steps, "json") else { return };
-    let (report, code) = report(&held.output);
-    assert_eq!((code, &report["outcome"], &report["complete"]), (0, &json!("answered"), &json!(true)), "{report:#}");
+    let (report, _) = report(&held.output);
+    // The outcome is no matter here: whether the promises held in `repeat` is the machine's to say.
+    assert_eq!((&report["complete"], &report["ran_out"]), (&json!(true), &Value::Null), "{report:#}");
     let steps: Vec<&str> = report["steps"].as_array().unwrap().iter().map(|s| s["kind"].as_str().unwrap()).collect();
     let load = "generate_load";
     assert_eq!(steps, [load, load, "http", load, load, load, load]);
@@ -152,7 +153,6 @@ fn of_three_claims_one_is_supported_in_text_and_a_replay_says_the_same() {
                 unsupported  started = 27.5 1 (steps 2); measured: 25; the evidence gives another figure\n  \
                 unsupported  response_p99_ms = 12 ms (steps ); not measured; it cites no step\n";
     assert!(text.contains(want), "{text}");
-    assert!(text.ends_with("outcome: answered\n"), "{text}");
     held.replays("text");
 }
 
@@ -195,18 +195,23 @@ fn a_model_that_corrects_itself_has_no_unsupported_claim() {
 }
 
 #[test]
-fn a_conclusion_without_a_supported_claim_is_none() {
-    let conversation = |url: &str| {
-        let wrong = conclusion(&[claim("started", 55.0, "1", &[1])]);
-        Conversation::default()
-            .asks(None, &[("generate_load", &load(url, 100))])
-            .asks(None, &[("conclude", &wrong)])
-            .asks(None, &[("conclude", &wrong)])
-    };
-    let Some(held) = Held::by(conversation, "json") else { return };
-    let (report, code) = report(&held.output);
-    assert_eq!((code, &report["outcome"]), (2, &json!("inconclusive")), "{report:#}");
-    assert_eq!(report["why"], "no claim of the conclusion is supported");
+fn a_conclusion_is_an_answer_where_one_claim_is_supported_and_none_where_none_is() {
+    let (right, wrong) = (claim("asked_qps", 100.0, "qps", &[1]), claim("started", 55.0, "1", &[1]));
+    let rows = [
+        (vec![right, wrong.clone()], 0, "answered", Value::Null),
+        (vec![wrong], 2, "inconclusive", json!("no claim of the conclusion is supported")),
+    ];
+    for (claims, code, outcome, why) in rows {
+        let conversation = |url: &str| {
+            let claims = conclusion(&claims);
+            let load = load(url, 100);
+            let so_far = Conversation::default().asks(None, &[("generate_load", &load)]);
+            so_far.asks(None, &[("conclude", &claims)]).asks(None, &[("conclude", &claims)])
+        };
+        let Some(held) = Held::by(conversation, "json") else { return };
+        let (report, exit) = report(&held.output);
+        assert_eq!((exit, &report["outcome"], &report["why"]), (code, &json!(outcome), &why), "{report:#}");
+    }
 }
 
 /// A call as a vendor writes it.
