@@ -350,11 +350,13 @@ fn integer(schema: &Value, dice: &mut Dice) -> i64 {
 
 fn number(schema: &Value, dice: &mut Dice) -> Value {
     let bound = |key: &str| schema.get(key).cloned();
+    // A share ends at 1, which what is tried elsewhere lies beyond.
+    let small = schema.get("maximum").and_then(Value::as_f64).is_some_and(|most| most < 2.0);
     match dice.below(4) {
         0 => bound("minimum").unwrap_or(json!(0.5)),
         1 => bound("maximum").unwrap_or(json!(2.5)),
-        2 => json!(2),
-        _ => json!(1.25),
+        2 => json!(if small { 1 } else { 2 }),
+        _ => json!(if small { 0.25 } else { 1.25 }),
     }
 }
 
