@@ -117,7 +117,13 @@ mod tests {
 
     impl Named {
         fn start(word: &str) -> Self {
-            Self(Command::new("sleep").arg0(word).arg("600").spawn().unwrap())
+            let child = Command::new("sleep").arg0(word).arg("600").spawn().unwrap();
+            // A program has begun a moment before the kernel shows its command line.
+            let path = format!("/proc/{}/cmdline", child.id());
+            while !fs::read(&path).unwrap().starts_with(word.as_bytes()) {
+                std::thread::yield_now();
+            }
+            Self(child)
         }
 
         fn has_ended(&mut self) -> bool {
