@@ -5,7 +5,7 @@
 //! | Part | Target | Truth |
 //! |---|---|---|
 //! | `capacity` | workers with a fixed service time, three limits, 20 seeds each | workers / service time |
-//! | `generator` | a server faster than the generator | no capacity, but the generator's limit |
+//! | `generator` | a server without a limit, and a generator with four connections | no capacity, but the generator's limit |
 //! | `same` | one server, 40 comparisons of the same with the same | no difference |
 //! | `pause` | nginx with two workers, one of which is paused | a difference |
 //!
@@ -99,13 +99,12 @@ fn found(report: &Report) -> (f64, usize) {
     })
 }
 
-/// A target that does more than one thread can ask for.
+/// A target that works on everything at once, and a generator that has four connections for it: 4 / 20 ms is the
+/// generator's limit, and nothing is the target's.
 fn generator() -> ExitCode {
-    let target = target(Behaviour::new());
-    let load = json!({"max_qps": 400_000, "seconds": 2});
-    let budget = json!({"requests": 4_000_000});
-    let report =
-        run(&json!({"goal": "how much can it take", "target": target.url(), "load": load, "budget": budget}), 4e5);
+    let target = target(Behaviour::new().delay(Duration::from_millis(20)));
+    let load = json!({"concurrency": 4});
+    let report = run(&json!({"goal": "how much can it take", "target": target.url(), "load": load}), 1000.0);
     println!("{}", text(&report));
     let told =
         report.findings.iter().any(|finding| matches!(finding, Finding::Capacity { limit: Limit::Generator, .. }));
