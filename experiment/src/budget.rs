@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chaos_core::Budget;
+use chaos_schema::Budget;
 use serde::{Deserialize, Serialize};
 
 /// The budgets.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_agent::Model;
-use chaos_core::{EventStream, ExperimentSpec, PluginError};
+use chaos_core::{EventStream, PluginError};
 use chaos_runner::{RunHandle, Runner, RunnerError, Session, SessionEnd, SessionPlan};
+use chaos_schema::ExperimentSpec;
 use tokio_util::sync::CancellationToken;
 
 use crate::conversation;

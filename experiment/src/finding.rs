@@ -1,6 +1,6 @@
 //! What a strategy found: figures of the engine's own, with the steps that bear them.
 
-use chaos_core::StrategyName;
+use chaos_schema::StrategyName;
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::Estimate;

@@ -1,6 +1,6 @@
 //! The planner without a model: plain keyword rules, which the report names.
 
-use chaos_core::{Slo, StrategyName};
+use chaos_schema::{Slo, StrategyName};
 
 /// What the goal's words chose.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use chaos_core::{Budget, ChaosResult, Observation, Slo};
+use chaos_core::{ChaosResult, Observation};
+use chaos_schema::{Budget, Slo};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-use chaos_core::{Budget, Slo};
+use chaos_schema::{Budget, Slo};
 use serde::Serialize;
 
 pub(crate) use self::answer::sentence;

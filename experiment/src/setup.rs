@@ -3,10 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chaos_core::{
-    Budget, DurationText, ExperimentSpec, HostPattern, HttpUrl, LoadShape, PluginError, Policy, Slo, SloPercentile,
-    StrategyName,
-};
+use chaos_core::{DurationText, HostPattern, HttpUrl, PluginError, Policy};
+use chaos_schema::{Budget, ExperimentSpec, LoadShape, Slo, SloPercentile, StrategyName};
 use serde_json::{Value, json};
 
 use crate::planner;
@@ -57,7 +55,7 @@ impl Setup {
             strategy: spec.strategy,
             load: spec.load,
             fault,
-            runs: spec.runs.map(chaos_core::Runs::get),
+            runs: spec.runs.map(chaos_schema::Runs::get),
             budget: spec.budget,
             hosts: spec.policy.allow_hosts.clone().unwrap_or_default(),
         })

@@ -10,7 +10,8 @@ mod rest;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chaos_core::{Presence, Runs, Seconds, StrategyName};
+use chaos_core::{Presence, Seconds};
+use chaos_schema::{Runs, StrategyName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

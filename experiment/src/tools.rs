@@ -5,7 +5,8 @@ mod table;
 use std::sync::{Mutex, PoisonError};
 
 use chaos_agent::{BoxFuture, Tool, ToolReply, parse_arguments};
-use chaos_core::{FAULTS, PROBES, Seconds, Span, StrategyName, schemars};
+use chaos_core::{FAULTS, PROBES, Seconds, Span, schemars};
+use chaos_schema::StrategyName;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 

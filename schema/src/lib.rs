@@ -17,6 +17,7 @@
 //! | `diagnostic`, `render` | one problem, and its text form |
 //! | `generate` | [`schema`]: the registries as JSON Schema, for editors and for the check itself |
 //! | `tools` | [`tools`]: the faults as tools of a language model |
+//! | `experiment`, `slo` | [`ExperimentSpec`] and its promises, [`Slo`] |
 //! | `value` | [`FromValue`], for harnesses that have parsed their file already |
 //!
 //! Text, values and schemas meet in one place: the check validates against the schema that is published, so that an
@@ -24,18 +25,22 @@
 
 mod check;
 mod diagnostic;
+mod experiment;
 mod generate;
 mod load;
 mod placeholder;
 mod pointer;
 mod render;
+mod slo;
 mod text;
 mod tools;
 mod value;
 
 pub use diagnostic::{Code, Diagnostic, Severity, Snippet, Span};
+pub use experiment::{Budget, ExperimentSpec, FaultName, Goal, GoalError, LoadShape, Runs, RunsError, StrategyName};
 pub use generate::{DocumentKind, Profile, schema};
 pub use load::{Document, KindHint, LoadOptions, Loaded, check_value, load, load_bytes};
 pub use render::{Colour, render, render_with};
+pub use slo::{Slo, SloError, SloPercentile};
 pub use tools::{strip_nulls, tool, tools};
 pub use value::{FromValue, SchemaError, entry_from_value, task_from_value};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chaos_core::{ChaosSpec, ExperimentSpec, Task};
+use crate::ExperimentSpec;
+use chaos_core::{ChaosSpec, Task};
 use serde_json::Value;
 
 use crate::check::{Input, check};

@@ -20,10 +20,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use chaos_core::{ExperimentSpec, Policy, parse};
+use chaos_core::{Policy, parse};
 use chaos_experiment::{Experiment, Finding, Limit, Report, text};
 use chaos_load::target::{Behaviour, Target, serve};
 use chaos_runner::Runner;
+use chaos_schema::ExperimentSpec;
 use chaos_test::Bench;
 use serde_json::{Value, json};
 use squall as _;

@@ -2,11 +2,13 @@
 
 pub use chaos_core::{
     ActiveState, ActiveWatch, Answer, BoxFuture, ChaosResult, ChaosSpec, Event, EventKind, EventStream, Evidence,
-    ExperimentSpec, HostPattern, Observation, Policy, RunContext, StateDir, Task, Verdict, Verification,
+    HostPattern, Observation, Policy, RunContext, StateDir, Task, Verdict, Verification,
 };
 pub use chaos_experiment::{Experiment, ExperimentError, ExperimentRun};
 pub use chaos_runner::{RecoverReport, Report, RunHandle, Runner, RunnerError, Verifier, recover};
-pub use chaos_schema::{Diagnostic, Document, FromValue, LoadOptions, Loaded, load, load_bytes, render};
+pub use chaos_schema::{
+    Diagnostic, Document, ExperimentSpec, FromValue, LoadOptions, Loaded, load, load_bytes, render,
+};
 
 #[cfg(test)]
 mod tests {

@@ -19,9 +19,10 @@ use std::thread;
 use std::time::Duration;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
-use chaos_core::{BoxFuture, ExperimentSpec, Policy, parse};
+use chaos_core::{BoxFuture, Policy, parse};
 use chaos_experiment::{Experiment, Report, html, text};
 use chaos_runner::Runner;
+use chaos_schema::ExperimentSpec;
 use chaos_test::Bench;
 use closed_network::{FickleNames, Strangers};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! What a finding says, in one sentence; every number in it was measured.
 
-use chaos_core::Slo;
+use chaos_schema::Slo;
 
 use crate::claim::{figure, number};
 use crate::finding::{Finding, Limit};

@@ -6,7 +6,7 @@ use super::{Report, StepRow};
 use crate::claim::number;
 use crate::finding::Finding;
 use crate::measure;
-use chaos_core::Slo;
+use chaos_schema::Slo;
 
 /// Width of every picture, in units of the drawing.
 const WIDTH: f64 = 860.0;

@@ -1,6 +1,6 @@
 //! One point: whether the promises held at a rate, and whose limit it was where they did not.
 
-use chaos_core::Slo;
+use chaos_schema::Slo;
 
 use crate::finding::Point;
 use crate::measure;

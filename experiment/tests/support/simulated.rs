@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{
-    BoxFuture, DurationText, Evidence, ExperimentSpec, Fault, HttpUrl, Injection, Outcome, Plan, PluginError, Reach,
-    RunContext, Sighting, Span, Undo, parse, register_fault,
+    BoxFuture, DurationText, Evidence, Fault, HttpUrl, Injection, Outcome, Plan, PluginError, Reach, RunContext,
+    Sighting, Span, Undo, parse, register_fault,
 };
 use chaos_experiment::{Experiment, Report};
+use chaos_schema::ExperimentSpec;
 use chaos_test::Bench;
 use chaos_triggers as _;
 use rand_chacha::ChaCha8Rng;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chaos_core::{
-    ChaosSpec, Check, CheckBody, CheckMode, ExperimentSpec, ParseError, ProbeNode, Seconds, Task, parse as parse_core,
-};
+use crate::ExperimentSpec;
+use chaos_core::{ChaosSpec, Check, CheckBody, CheckMode, ParseError, ProbeNode, Seconds, Task, parse as parse_core};
 use jsonschema::error::ValidationErrorKind;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! The documents: what stands around the plug-ins.
 
-use chaos_core::{ExperimentSpec, PolicyRequest, Seconds};
+use crate::ExperimentSpec;
+use chaos_core::{PolicyRequest, Seconds};
 use serde_json::{Map, Value, json};
 
 use super::arms::{CHECK, finite_faults};

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chaos_core::{ExperimentSpec, StrategyName};
 use chaos_experiment::{Experiment, Report, Transcript, html, text};
 use chaos_runner::Runner;
+use chaos_schema::{ExperimentSpec, StrategyName};
 use chaos_schema::{KindHint, LoadOptions, check_value, load_bytes};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use crate::Resource;
-use crate::fnv::fnv1a;
+use crate::value::fnv::fnv1a;
 
 /// Why the state directory can't be used; nothing is injected then.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::fnv::fnv1a;
+use crate::value::fnv::fnv1a;
 use crate::{
     ActiveSignal, Board, BoxFuture, ChaosResult, ChaosSpec, Clock, Edge, EntryId, EventKind, Events, Evidence,
     HostPort, Hosts, Policy, Refusal, Stage,

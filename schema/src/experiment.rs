@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FAULTS, FaultNode, HttpUrl, LookupError, PolicyRequest, Seconds, Slo};
+use chaos_core::{FAULTS, FaultNode, HttpUrl, LookupError, PolicyRequest, Seconds};
+
+use crate::Slo;
 
 /// The fault that every experiment may use unless it says otherwise.
 const LOAD: &str = "generate_load";
@@ -298,10 +300,10 @@ mod tests {
     #[test]
     fn the_shortest_experiment_has_every_default_and_round_trips() {
         let spec: ExperimentSpec =
-            crate::parse(&json!({"goal": "how much", "target": "http://127.0.0.1/", "allow": []})).unwrap();
+            chaos_core::parse(&json!({"goal": "how much", "target": "http://127.0.0.1/", "allow": []})).unwrap();
         assert_eq!(spec.budget.steps.get(), 40);
         assert_eq!(spec.budget.wall_seconds.get().as_secs(), 900);
-        let again: ExperimentSpec = crate::parse(&serde_json::to_value(&spec).unwrap()).unwrap();
+        let again: ExperimentSpec = chaos_core::parse(&serde_json::to_value(&spec).unwrap()).unwrap();
         assert_eq!(again.budget, spec.budget);
     }
 
@@ -322,7 +324,7 @@ mod tests {
         for (more, why) in rows {
             let mut document = json!({"goal": "g", "target": "http://127.0.0.1/", "allow": []});
             document.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
-            let error = crate::parse::<ExperimentSpec>(&document).unwrap_err().to_string();
+            let error = chaos_core::parse::<ExperimentSpec>(&document).unwrap_err().to_string();
             assert!(error.contains(why), "{more}: {error}");
         }
     }

@@ -1,0 +1,160 @@
+//! Write-ahead undo: a step is on disk before its effect, and the effect is made under a permit.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::{DynUndoStep, EventKind, Journal, JournalError, JournalRecord, RunContext};
+
+/// Why a step could not be armed; its effect must not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArmError {
+    /// The engine is already undoing.
+    #[error("too late to act: the engine is undoing already")]
+    Sealed,
+    /// The step does not serialize, so nobody could recover it.
+    #[error("undo step does not serialize: {0}")]
+    Step(String),
+    /// The step did not reach the disk.
+    #[error("undo step can't be journalled: {}", .0.with_cause())]
+    Journal(#[source] JournalError),
+}
+
+/// A step that was armed and may be replayed.
+#[derive(Debug, Clone)]
+pub struct ArmedStep {
+    /// Its number in the journal; `None` when it never got there (its effect was not made, and it is harmless).
+    pub seq: Option<u64>,
+    /// The step.
+    pub step: Arc<dyn DynUndoStep>,
+}
+
+/// The undo log of one entry: its steps in memory, their copies in the run's journal.
+#[derive(Debug)]
+pub struct UndoLog {
+    journal: Arc<Journal>,
+    cx: RunContext,
+    expires_after: Option<Duration>,
+    state: Mutex<State>,
+    open: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sealed: bool,
+    steps: Vec<ArmedStep>,
+}
+
+/// What `inject` gets: the one way to make an effect that outlives this process.
+#[derive(Debug, Clone)]
+pub struct Undo(Arc<UndoLog>);
+
+/// Permission to make one effect. Hold it while the effect is being made: the engine does not undo before it is gone.
+#[must_use = "hold it while the effect is being made"]
+#[derive(Debug)]
+pub struct EffectPermit(Arc<UndoLog>);
+
+impl Drop for EffectPermit {
+    fn drop(&mut self) {
+        self.0.open.send_modify(|open| *open -= 1);
+    }
+}
+
+impl UndoLog {
+    /// The log of the entry that `cx` belongs to, in the run's journal. `expires_after` is noted in each record.
+    pub fn new(journal: Arc<Journal>, cx: RunContext, expires_after: Option<Duration>) -> Arc<Self> {
+        let (open, _) = watch::channel(0);
+        Arc::new(Self { journal, cx, expires_after, state: Mutex::default(), open })
+    }
+
+    /// The side that `inject` gets.
+    pub fn handle(self: &Arc<Self>) -> Undo {
+        Undo(Arc::clone(self))
+    }
+
+    /// Refuses every later `arm`.
+    pub fn seal(&self) {
+        self.lock().sealed = true;
+    }
+
+    /// Waits until no effect is being made. Seal first, or it may wait for ever.
+    pub async fn drained(&self) {
+        // The sender is ours, so the wait can't fail.
+        let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
+    /// The steps, newest first.
+    pub fn newest_first(&self) -> Vec<ArmedStep> {
+        self.lock().steps.iter().rev().cloned().collect()
+    }
+
+    /// Notes that a step was undone.
+    pub fn mark_undone(&self, step: &ArmedStep) {
+        if let Some(seq) = step.seq {
+            self.journal.mark_undone(seq);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn permit(self: &Arc<Self>) -> EffectPermit {
+        self.open.send_modify(|open| *open += 1);
+        EffectPermit(Arc::clone(self))
+    }
+
+    /// Enters a step in memory under a permit; both under one lock, so that sealing sees either all of it or nothing.
+    fn enter(self: &Arc<Self>, step: Arc<dyn DynUndoStep>) -> Result<(EffectPermit, usize), ArmError> {
+        let mut state = self.lock();
+        if state.sealed {
+            return Err(ArmError::Sealed);
+        }
+        state.steps.push(ArmedStep { seq: None, step });
+        Ok((self.permit(), state.steps.len() - 1))
+    }
+
+    fn record(&self, step: &dyn DynUndoStep) -> Result<JournalRecord, ArmError> {
+        let raw = serde_json::to_value(step).map_err(|error| ArmError::Step(error.to_string()))?;
+        let expires = self.expires_after.and_then(|after| {
+            let at = (self.cx.clock().wall() + after).duration_since(UNIX_EPOCH).ok()?;
+            u64::try_from(at.as_millis()).ok()
+        });
+        Ok(JournalRecord {
+            seq: 0,
+            entry: self.cx.path().to_owned(),
+            expires_at_ms: expires,
+            survives_reboot: step.survives_reboot(),
+            describe: step.describe(),
+            step: raw,
+        })
+    }
+}
+
+impl Undo {
+    /// Puts `step` on disk. The effect may be made once this returns, while the permit is held.
+    ///
+    /// # Errors
+    /// [`ArmError`]; then the effect must not be made.
+    pub async fn arm(&self, step: impl DynUndoStep + 'static) -> Result<EffectPermit, ArmError> {
+        let step: Arc<dyn DynUndoStep> = Arc::new(step);
+        let record = self.0.record(step.as_ref())?;
+        let described = record.describe.clone();
+        let (permit, index) = self.0.enter(step)?;
+        let journal = Arc::clone(&self.0.journal);
+        let _real = self.0.cx.clock().external();
+        let written = tokio::task::spawn_blocking(move || journal.append(record)).await;
+        let seq = match written {
+            Ok(Ok(seq)) => seq,
+            Ok(Err(error)) => return Err(ArmError::Journal(error)),
+            Err(_) => return Err(ArmError::Journal(JournalError::Poisoned)),
+        };
+        if let Some(armed) = self.0.lock().steps.get_mut(index) {
+            armed.seq = Some(seq);
+        }
+        self.0.cx.emit(EventKind::Armed { step: described });
+        Ok(permit)
+    }
+}
