@@ -46,7 +46,7 @@ pub(crate) fn check() -> Result<ExitCode, TaskError> {
 /// The test of `squall` that compares the files with what the program prints.
 fn comparison() -> std::process::Command {
     let mut cargo = process::cargo();
-    cargo.args(["test", "--quiet", "-p", "squall", "--test", "generated", "--", "--nocapture"]);
+    cargo.args(["test", "--quiet", "-p", "squall", "--features", "full", "--test", "generated", "--", "--nocapture"]);
     cargo.current_dir(workspace::root());
     cargo
 }
