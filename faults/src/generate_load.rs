@@ -80,9 +80,11 @@ pub struct GenerateLoad {
     pub target: LoadTarget,
     /// What makes the load.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub engine: LoadEngine,
     /// Also offers the model `run_command`: one `fortio load` command line, checked word by word, without a shell.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub allow_command: bool,
 }
 
@@ -107,6 +109,7 @@ pub struct LoadTarget {
     pub concurrency: Option<NonZeroU32>,
     /// Whom to trust, and as whom to come, for an `https` URL; without it the system's authorities, and as nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-author-only" = true))]
     pub tls: Option<LoadTls>,
 }
 
