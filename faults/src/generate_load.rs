@@ -77,9 +77,11 @@ pub struct GenerateLoad {
     pub target: LoadRequest,
     /// What makes the load.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub engine: LoadEngine,
     /// Also offers the model `run_command`: one `fortio load` command line, checked word by word, without a shell.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub allow_command: bool,
 }
 
