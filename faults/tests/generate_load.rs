@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::{ChaosResult, Event, EventKind, Policy, Presence, Reverted, Task, Verdict, parse};
 use chaos_faults as _;
-use chaos_load::engine::find;
-use chaos_load::fortio::Document;
+use chaos_fortio::{FortioDocument, find};
 use chaos_load::target::{Behaviour, Target, serve};
 use chaos_runner::{Report, Runner, RunnerBuilder};
 use chaos_test::Bench;
@@ -63,7 +62,7 @@ fn three_hundred_a_second_for_two_seconds_are_six_hundred_requests() {
     assert!(witness.evidence.summary.starts_with("600 of 600 requests answered"), "{}", witness.evidence.summary);
     let load = result.load.unwrap();
     assert_eq!((&load["RetCodes"], &load["RequestedQPS"]), (&json!({"200": 600}), &json!("300")));
-    let document = Document::read(&load.to_string()).unwrap();
+    let document = FortioDocument::read(&load.to_string()).unwrap();
     assert!(document.extension.is_some(), "fortio's document with what this engine adds");
     active_and_progress(&events);
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use chaos_core::{PluginError, Reach, RunContext, Undo};
-use chaos_load::engine::{Fortio, find};
-use chaos_load::{Load, Running, start};
+use chaos_fortio::{Fortio, find};
+use chaos_load::{LoadPlan, Running, start};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ pub(super) struct Maker<'a> {
 
 impl Maker<'_> {
     /// Starts a load, off the async threads: the start waits until the load's own threads are up.
-    pub(super) async fn start(&self, load: Load, cx: &RunContext) -> Result<Running, String> {
+    pub(super) async fn start(&self, load: LoadPlan, cx: &RunContext) -> Result<Running, String> {
         let started = match &self.engine {
             Engine::Embedded => tokio::task::spawn_blocking(move || start(load)).await,
             Engine::Fortio(binary) => {

@@ -2,6 +2,7 @@
 
 use chaos_agent::{EndReason, LoopOutcome};
 use chaos_core::{Evidence, Outcome};
+use chaos_fortio::FortioDocument;
 use chaos_load::LoadResult;
 use serde_json::{Value, json};
 
@@ -61,7 +62,7 @@ pub(super) fn outcome(course: &Course, conversation: &LoopOutcome, transcript: &
     };
     outcome.error = error;
     let outcome = outcome.with_output(&conversation.text);
-    match serde_json::to_value(result.to_fortio()) {
+    match serde_json::to_value(FortioDocument::of(result)) {
         Ok(load) => outcome.with_load(load),
         // A document is plain data; without it the evidence still holds the counts.
         Err(_) => outcome,

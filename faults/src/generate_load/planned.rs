@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use chaos_core::{DurationText, HttpUrl, Policy, RunContext};
-use chaos_load::{Load, LoadError, Model, Rate, Stop};
+use chaos_load::{LoadError, LoadModel, LoadPlan, Rate, Stop};
 
 use super::{LoadTarget, LoadTls, SpikeDuration};
 
@@ -122,7 +122,7 @@ impl Planned {
     /// Whether a text names the planned URL, however it is spelt.
     fn is_target(&self, text: &str) -> bool {
         // What parsers may read differently is not even compared.
-        let url = |text: &str| text.parse::<HttpUrl>().ok().and_then(|_| Load::to(text).ok()).map(|load| load.url);
+        let url = |text: &str| text.parse::<HttpUrl>().ok().and_then(|_| LoadPlan::to(text).ok()).map(|load| load.url);
         url(text).is_some_and(|asked| url(self.url.as_str()).is_some_and(|own| own == asked))
     }
 
@@ -165,14 +165,19 @@ impl Planned {
     }
 
     /// The load itself: the planned figures, the pinned addresses, open-loop, no redirects, no request before the run.
-    pub(super) fn load(&self, allowed: Allowed, addresses: &[SocketAddr], cx: &RunContext) -> Result<Load, LoadError> {
-        let mut load = Load::to(self.url.as_str())?;
+    pub(super) fn load(
+        &self,
+        allowed: Allowed,
+        addresses: &[SocketAddr],
+        cx: &RunContext,
+    ) -> Result<LoadPlan, LoadError> {
+        let mut load = LoadPlan::to(self.url.as_str())?;
         load.rate = Rate::Qps(self.qps());
         load.connections =
             usize::try_from(self.connections.get()).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
         load.stop = allowed.stop;
         load.timeout = allowed.timeout;
-        load.model = Model::Open;
+        load.model = LoadModel::Open;
         load.settle = self.settle;
         load.resolve = one_family(addresses);
         load.seed = cx.seed();
@@ -354,7 +359,7 @@ mod tests {
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, 8080));
         let place = TestContext::new(&[]);
         let load = planned.load(planned.check(&plain()).unwrap(), &[six, four], &place.cx()).unwrap();
-        assert_eq!((load.model, load.rate, load.connections.get()), (Model::Open, Rate::Qps(300.0), 4));
+        assert_eq!((load.model, load.rate, load.connections.get()), (LoadModel::Open, Rate::Qps(300.0), 4));
         assert_eq!((load.resolve, load.stop, load.timeout), (vec![four], Stop::After(Duration::from_secs(2)), TIMEOUT));
         assert!(!load.transport.follow_redirects && load.headers.is_empty() && load.body.is_empty());
         assert_eq!(one_family(&[six]), [six]);
