@@ -5,9 +5,6 @@ use std::time::Duration;
 use chaos_load::Latency;
 use serde::{Deserialize, Serialize};
 
-/// Percentiles that every file holds.
-const SHOWN: [f64; 9] = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
-
 /// Latencies as they stand in a result file, in seconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -40,13 +37,13 @@ impl LatencyData {
     /// What a result file holds of a latency.
     pub fn of(latency: &Latency) -> Self {
         let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
-        let row = |&p: &f64| LatencyRow { percentile: p, value: seconds(latency.percentile(p)) };
+        let row = |(percentile, value): (f64, Duration)| LatencyRow { percentile, value: value.as_secs_f64() };
         Self {
             count: latency.count(),
             min: seconds(latency.min()),
             mean: seconds(latency.mean()),
             max: seconds(latency.max()),
-            percentiles: if latency.count() == 0 { Vec::new() } else { SHOWN.iter().map(row).collect() },
+            percentiles: latency.percentiles().map(row).collect(),
         }
     }
 }

@@ -11,6 +11,9 @@ const DIGITS: u8 = 3;
 /// are held there. It bounds the memory of a histogram to about 300 kB.
 const CEILING: u64 = 1 << 42;
 
+/// Percentiles that every report holds.
+const REPORTED: [f64; 9] = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
+
 /// Latencies of many calls, with percentiles within 0.1 % of the truth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latency {
@@ -51,6 +54,11 @@ impl Latency {
     pub fn percentile(&self, percentile: f64) -> Option<Duration> {
         let value = || self.histogram.value_at_percentile(percentile.clamp(0.0, 100.0));
         (self.count() > 0).then(|| Duration::from_nanos(value().min(self.histogram.max())))
+    }
+
+    /// Gives the percentiles that every report holds, ascending; none without calls.
+    pub fn percentiles(&self) -> impl Iterator<Item = (f64, Duration)> {
+        REPORTED.iter().filter_map(|percentile| Some((*percentile, self.percentile(*percentile)?)))
     }
 
     /// Counts the calls that took longer than a limit, told apart to 0.1 %.
