@@ -23,11 +23,12 @@ pub use plug_in::{
     Answer, Bare, Capability, Descriptor, DynFault, DynProbe, DynTrigger, ErasedFault, ErasedProbe, ErasedTrigger,
     Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind, LookupError, MAX_DEPTH, Node,
     Observation, Outcome, PROBES, ParseError, Plan, PlugIn, PluginError, Presence, Probe, ProbeNode, Reach, Registry,
-    RegistryError, Resource, SampledProbe, Sampling, Sighting, Span, TRIGGERS, Trigger, TriggerNode, TypeName,
-    UNDO_STEPS, Within, WithinProbe, parse, suggestion, value_depth,
+    RegistryError, Resource, ResourceId, Reversible, SampledProbe, Sampling, Sighting, Span, TRIGGERS, Trigger,
+    TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, parse, suggestion, value_depth,
 };
 pub use policy::{
-    HostPattern, HostPatternError, HostPort, Hosts, Policy, PolicyRequest, Refusal, Resolve, SystemResolver,
+    AllowedDir, Ceiling, CeilingKind, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts, OpenDirError,
+    PathBase, Permission, PermissionNeed, Policy, PolicyRequest, Refusal, Resolve, SystemResolver, UnknownPermission,
 };
 pub use result::{ChaosResult, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
@@ -38,7 +39,7 @@ pub use run::{
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,
-    JournalHeader, JournalProblem, JournalRecord, PastJournal, ResourceLock, StateDir, StateDirError, Undo,
+    JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, StateDir, StateDirError, Undo,
     UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{

@@ -9,5 +9,5 @@ pub use journal::{
     JOURNAL_FORMAT, Journal, JournalError, JournalHeader, JournalProblem, JournalRecord, PastJournal, boot_id,
 };
 pub use log::{ArmError, ArmedStep, EffectPermit, Undo, UndoLog};
-pub use state_dir::{ResourceLock, StateDir, StateDirError};
+pub use state_dir::{LockError, ResourceLock, StateDir, StateDirError};
 pub use step::{DynUndoStep, ErasedUndoStep, UndoContext, UndoStep, Undone};

@@ -103,7 +103,7 @@ impl Fault for Failpoint {
         if self.url.is_tls() {
             return Err(PluginError::refused(format!("`{}`: control endpoints are plain http", self.url.as_str())));
         }
-        let resource = Resource::new("failpoint", format!("{}/{}", self.url.host(), self.site));
+        let resource = Resource::other("failpoint", format!("{}/{}", self.url.host(), self.site));
         let summary = format!("arm fail point `{}` at {}: {}", self.site, self.url.host(), self.rule());
         Ok(Plan::new(summary).touching(resource).reaching(Reach::host(self.url.host().clone())))
     }
