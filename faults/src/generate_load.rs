@@ -21,7 +21,7 @@ mod transcript;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Capability, CeilingKind, Fault, HttpUrl, Injection, Plan, PluginError, Reach, RunContext, Sighting, Span, Undo,
+    CeilingKind, Fault, HttpUrl, Injection, Plan, PluginError, Reach, Requirement, RunContext, Sighting, Span, Undo,
     register_fault,
 };
 use schemars::JsonSchema;
@@ -81,9 +81,11 @@ pub struct GenerateLoad {
     pub target: LoadTarget,
     /// What makes the load.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub engine: LoadEngine,
     /// Also offers the model `run_command`: one `fortio load` command line, checked word by word, without a shell.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub allow_command: bool,
 }
 
@@ -108,6 +110,7 @@ pub struct LoadTarget {
     pub concurrency: Option<NonZeroU32>,
     /// Whom to trust, and as whom to come, for an `https` URL; without it the system's authorities, and as nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-author-only" = true))]
     pub tls: Option<LoadTls>,
 }
 
@@ -118,7 +121,7 @@ fn default_qps() -> NonZeroU32 {
 
 impl Fault for GenerateLoad {
     const SPAN: Span = Span::Finite;
-    const NEEDS: &'static [Capability] = &[Capability::Network];
+    const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         let planned = self.planned(&Planner::of(cx)?, cx)?;

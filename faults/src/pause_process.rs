@@ -4,7 +4,7 @@ use std::io;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Capability, Evidence, Fault, Injection, Permission, Plan, PluginError, Resource, RunContext, Sighting, Span, Undo,
+    Evidence, Fault, Injection, Permission, Plan, PluginError, Requirement, Resource, RunContext, Sighting, Span, Undo,
     UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
 };
 use rustix::process::{Signal, geteuid};
@@ -32,8 +32,8 @@ const SETTLE_SECONDS: u32 = 5;
 ///
 /// # Limits
 /// Refused: pid 1, Squall itself and its ancestors, threads (name their process), threads of the kernel, and what is
-/// stopped or traced already. A process of another user than ours needs the permission `other_user`. Children are not stopped with it.
-/// Linux 5.3 or later. Whoever else sends SIGCONT undoes it, and the run then says so.
+/// stopped or traced already. A process of another user than ours needs the permission `other_user`. Children are not
+/// stopped with it. Linux 5.3 or later. Whoever else sends SIGCONT undoes it, and the run then says so.
 ///
 /// # Example
 /// ```yaml
@@ -63,7 +63,7 @@ pub struct ResumeProcess {
 
 impl Fault for PauseProcess {
     const SPAN: Span = Span::Sustained;
-    const NEEDS: &'static [Capability] = &[Capability::LinuxPidfd];
+    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd];
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
         let target = self.target()?;

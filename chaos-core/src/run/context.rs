@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::value::fnv::fnv1a;
 use crate::{
     ActiveSignal, AllowedDir, Board, BoxFuture, ChaosResult, ChaosSpec, Clock, Edge, EntryId, EventKind, Events,
-    Evidence, HostPort, Hosts, OpenDirError, PathBase, Policy, Refusal, Stage,
+    Evidence, HostPort, Hosts, OpenDirError, PathBase, Policy, Refusal, Stage, UndoContext,
 };
 
 /// The only way in which an agent, a workflow or a plug-in runs a fault: through the engine, as an entry.
@@ -226,6 +226,13 @@ impl RunContext {
     /// Opens an allowed directory, without following a symbolic link; relative paths begin in the workspace.
     pub fn open_dir(&self, path: &Path) -> Result<AllowedDir, OpenDirError> {
         self.run.policy.open_dir(path, self.path_base())
+    }
+
+    /// What an undo step of this run gets, when one attempt may take `deadline`.
+    pub fn undo_context(&self, deadline: Duration) -> UndoContext {
+        UndoContext::new(self.shared_clock(), deadline)
+            .with_env(Arc::clone(&self.run.env))
+            .with_hosts(self.run.hosts.clone(), Arc::clone(&self.run.policy))
     }
 
     fn path_base(&self) -> PathBase<'_> {
