@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::fault::Span;
 use super::requirement::Requirement;
+use crate::LoadRequest;
 
 /// The schema attribute of a parameter that only a document's author may set, never a model: files, programs, TLS,
 /// another engine. Written as `#[schemars(extend("x-author-only" = true))]` on the field.
@@ -88,6 +89,8 @@ pub struct Descriptor<T: ?Sized + 'static> {
     pub schema: Option<fn(&mut SchemaGenerator) -> Schema>,
     /// Reads its parameters (a mapping without `type` and `name`).
     pub deserialize: DeserializeFn<T>,
+    /// Builds it from a load's request; set for the fault that makes loads for other programs, such as experiments.
+    pub load_from: Option<fn(LoadRequest) -> Box<T>>,
     /// The crate that registered it.
     pub krate: &'static str,
     /// Source file of the registration.

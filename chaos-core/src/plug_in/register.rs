@@ -2,14 +2,19 @@
 
 /// Registers a fault under its `type`: `register_fault!(PauseProcess, "pause_process");`.
 ///
-/// Options, in this order: `aliases: ["old_name"]` for names that stay readable, and
-/// `status: Status::Deprecated(Successor { … })`.
+/// Options, in this order: `aliases: ["old_name"]` for names that stay readable,
+/// `status: Status::Deprecated(Successor { … })`, and `load_from: Load::from` where it can be built from a
+/// [`LoadRequest`](crate::LoadRequest).
 #[macro_export]
 macro_rules! register_fault {
-    ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
+    (
+        $ty:ident, $name:literal
+        $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(, load_from: $load:expr)? $(,)?
+    ) => {
         $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynFault,
             Some(<$ty as $crate::Fault>::SPAN), <$ty as $crate::Fault>::NEEDS,
-            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)));
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)),
+            $crate::__load_from!($($load)?));
     };
 }
 
@@ -18,7 +23,7 @@ macro_rules! register_fault {
 macro_rules! register_trigger {
     ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
         $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynTrigger, None, &[],
-            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)));
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None);
     };
 }
 
@@ -27,7 +32,7 @@ macro_rules! register_trigger {
 macro_rules! register_probe {
     ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
         $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynProbe, None, &[],
-            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)));
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None);
     };
 }
 
@@ -37,7 +42,7 @@ macro_rules! register_probe {
 #[macro_export]
 macro_rules! register_undo_step {
     ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(,)?) => {
-        $crate::__register!($ty, $name, [$($($alias),*)?], [], DynUndoStep, None, &[], None);
+        $crate::__register!($ty, $name, [$($($alias),*)?], [], DynUndoStep, None, &[], None, None);
     };
 }
 
@@ -71,13 +76,25 @@ macro_rules! __status {
     };
 }
 
+/// How a load's request becomes a fault, where it can.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __load_from {
+    () => {
+        None
+    };
+    ($load:expr) => {
+        Some(|request| Box::new($load(request)) as Box<dyn $crate::DynFault>)
+    };
+}
+
 /// The common body of the `register_…!` macros.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __register {
     (
         $ty:ident, $name:literal, [$($alias:literal),*], [$($status:expr)?], $trait:ident,
-        $span:expr, $needs:expr, $schema:expr
+        $span:expr, $needs:expr, $schema:expr, $load:expr
     ) => {
         const _: () = {
             use $crate::__private::typetag;
@@ -97,6 +114,7 @@ macro_rules! __register {
                         $crate::__private::erased_serde::deserialize::<$ty>(deserializer)
                             .map(|it| Box::new(it) as Box<dyn $crate::$trait>)
                     },
+                    load_from: $load,
                     krate: env!("CARGO_PKG_NAME"),
                     file: file!(),
                     line: line!(),
