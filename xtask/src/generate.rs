@@ -12,11 +12,16 @@ use serde_json::Value;
 
 use crate::error::TaskError;
 use crate::process;
+use crate::readme;
 use crate::string_arrows::REGISTRATIONS;
 use crate::workspace::{self, text};
 
 /// The linking file.
 const LINKED: &str = "squall/src/linked.rs";
+
+/// The list of plug-ins, and the page that shows it as a table.
+const NAMES: &str = "generated/reference/names.txt";
+const README: &str = "README.md";
 
 /// Writes every generated file.
 pub(crate) fn write() -> Result<ExitCode, TaskError> {
@@ -27,7 +32,25 @@ pub(crate) fn write() -> Result<ExitCode, TaskError> {
         println!("wrote {LINKED}");
     }
     generate(&[])?;
+    if let Some(text) = stale_readme()? {
+        let path = workspace::root().join(README);
+        fs::write(&path, text).map_err(TaskError::file(&path))?;
+        println!("wrote {README}");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the README as it should be, if it differs.
+fn stale_readme() -> Result<Option<String>, TaskError> {
+    let read = |name: &str| {
+        let path = workspace::root().join(name);
+        fs::read_to_string(&path).map_err(TaskError::file(&path))
+    };
+    let (there, names) = (read(README)?, read(NAMES)?);
+    let wanted = readme::filled(&there, &names).ok_or_else(|| {
+        TaskError::Refused(format!("{README} has no `<!-- generated: plug-ins -->` and `<!-- end -->`"))
+    })?;
+    Ok((wanted != there).then_some(wanted))
 }
 
 /// Says which generated files are out of date.
@@ -38,6 +61,9 @@ pub(crate) fn check() -> Result<ExitCode, TaskError> {
         return Err(TaskError::Refused(format!("{LINKED} is out of date; run `cargo xtask gen`")));
     }
     generate(&["--check"])?;
+    if stale_readme()?.is_some() {
+        return Err(TaskError::Refused(format!("{README} is out of date; run `cargo xtask gen`")));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -142,6 +168,11 @@ mod tests {
         ];
         let text = linking_file(&packages).unwrap();
         assert!(text.ends_with("\n\nuse alpha as _;\nuse zeta as _;\n"), "{text}");
+    }
+
+    #[test]
+    fn the_readme_is_up_to_date() {
+        assert_eq!(stale_readme().unwrap(), None, "run `cargo xtask gen`");
     }
 
     #[test]

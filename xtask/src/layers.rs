@@ -67,7 +67,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// All that the contract may stand on.
 const CORE_MAY_USE: &[&str] = &[
+    "erased-serde",
     "inventory",
+    "ipnet",
     "rand",
     "rand_chacha",
     "rustix",
@@ -112,6 +114,7 @@ const TREES: &[(&[&str], &[&[&str]])] = &[
     (&["-p", "chaos-runner"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-experiment"], &[HTTP, MODELS]),
     (&["-p", "chaos-load"], &[MODELS, YAML]),
+    (&["-p", "chaos-fortio"], &[MODELS, YAML]),
     (&["-p", "chaos-failpoints"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-faults", "--no-default-features"], &[HTTP, MODELS]),
     (&["-p", "chaos-faults", "--no-default-features", "--features", "process"], &[HTTP, MODELS, HEAVY]),

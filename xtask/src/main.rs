@@ -13,6 +13,7 @@ mod house;
 mod layers;
 mod needs;
 mod process;
+mod readme;
 mod rust;
 mod scaffold;
 mod string_arrows;
