@@ -31,10 +31,9 @@ pub use policy::{
 };
 pub use result::{ChaosResult, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
-    ActiveSignal, ActiveState, ActiveWatch, Board, ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts,
-    DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, Edge, Engine, EntryId, Event, EventKind, EventStream, Events,
-    ExternalWait, LoadFigures, LoadSlice, LookAt, PostedLoad, ProbeRole, RealClock, RunContext, Stage, Task,
-    VirtualClock,
+    Board, ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, Edge,
+    EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait, InjectContext, LoadFigures, LoadSlice,
+    LookAt, PostedLoad, ProbeRole, RealClock, RunContext, RunScope, Stage, Task, VirtualClock,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chaos_core::{
-    Answer, ChaosSpec, Evidence, FAULTS, Fault, Injection, Journal, Observation, PROBES, Plan, PluginError, Probe,
-    ProbeNode, RunContext, Sighting, Span, TRIGGERS, Undo, UndoContext, UndoLog, UndoStep, Undone, parse,
-    register_fault, register_probe, register_trigger, register_undo_step,
+    Answer, ChaosSpec, Evidence, FAULTS, Fault, InjectContext, Injection, Journal, Observation, PROBES, Plan,
+    PluginError, Probe, ProbeNode, RunContext, Sighting, Span, TRIGGERS, Undo, UndoContext, UndoLog, UndoStep, Undone,
+    parse, register_fault, register_probe, register_trigger, register_undo_step,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl Fault for Mark {
         Ok(Plan::new("mark"))
     }
 
-    async fn inject(&self, _cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, _cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let _effect = undo.arm(Unmark { number: self.number }).await?;
         Ok(Injection::in_force())
     }
@@ -170,7 +170,6 @@ fn context() -> RunContext {
         hosts: chaos_core::Hosts::new(Arc::new(chaos_core::SystemResolver)),
         env: Arc::default(),
         workspace: std::env::temp_dir(),
-        engine: None,
     };
     RunContext::new(parts, tokio_util::sync::CancellationToken::new())
 }

@@ -21,7 +21,8 @@ mod transcript;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Capability, Fault, HttpUrl, Injection, Plan, PluginError, Reach, RunContext, Sighting, Span, Undo, register_fault,
+    Capability, Fault, HttpUrl, InjectContext, Injection, Plan, PluginError, Reach, RunContext, Sighting, Span, Undo,
+    register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,7 +131,7 @@ impl Fault for GenerateLoad {
         })
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let asks = Planner::of(cx)?;
         let planned = self.planned(&asks, cx)?;
         let maker = Maker { engine: self.engine.chosen(cx)?, undo };

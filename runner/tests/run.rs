@@ -287,7 +287,7 @@ async fn a_harness_awaits_active_and_dropping_the_handle_undoes() {
     let runner = bench.runner().time(chaos_runner::TimeSource::default()).build().unwrap();
     let mut handle = runner.start(task(&entry)).unwrap();
     let mut events = handle.take_events().unwrap();
-    let mut active = handle.active(0).unwrap();
+    let mut active = handle.entry(0).unwrap();
     let evidence = active.active().await.unwrap();
     assert!(evidence.summary.contains("exists: true"), "{evidence:?}");
     assert!(bench.path("f").exists());

@@ -102,7 +102,7 @@ struct Shown {
 
 impl Board {
     /// Makes an entry known before anything of it happens.
-    pub fn enroll(&self, entry: &Arc<EntryId>) {
+    pub(crate) fn enroll(&self, entry: &Arc<EntryId>) {
         self.lock().entries.push(Arc::clone(entry));
     }
 
@@ -112,7 +112,7 @@ impl Board {
     }
 
     /// Tells that a fault has changed its stage.
-    pub fn tell(&self, edge: Edge) {
+    pub(crate) fn tell(&self, edge: Edge) {
         self.edges.send_modify(|edges| edges.push(edge));
     }
 

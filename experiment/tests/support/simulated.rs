@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{
-    BoxFuture, DurationText, Evidence, Fault, HttpUrl, Injection, Outcome, Plan, PluginError, Reach, RunContext,
-    Sighting, Span, Undo, parse, register_fault,
+    BoxFuture, DurationText, Evidence, Fault, HttpUrl, InjectContext, Injection, Outcome, Plan, PluginError, Reach,
+    RunContext, Sighting, Span, Undo, parse, register_fault,
 };
 use chaos_experiment::{Experiment, Report};
 use chaos_schema::ExperimentSpec;
@@ -67,7 +67,7 @@ impl Fault for Simulated {
         })
     }
 
-    async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
         let slower = if cx.workspace().join(SLOW).exists() { SLOWER } else { 0.0 };
         let stall = if meets_the_stall(cx.workspace()) { STALLED } else { 0.0 };
         let load = simulate(&self.target, slower, stall, &mut cx.rng());

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaos_agent::ToolReply;
-use chaos_core::{DurationText, Evidence, RunContext};
+use chaos_core::{DurationText, Evidence, InjectContext};
 use chaos_load::{LoadResult, Running, Snapshot};
 use serde_json::json;
 
@@ -32,7 +32,7 @@ pub(super) enum Course {
 pub(super) struct Spike<'a> {
     planned: &'a Planned,
     maker: &'a Maker<'a>,
-    cx: &'a RunContext,
+    cx: &'a InjectContext,
     addresses: Vec<SocketAddr>,
     course: Mutex<Course>,
 }
@@ -43,7 +43,7 @@ impl<'a> Spike<'a> {
         planned: &'a Planned,
         maker: &'a Maker<'a>,
         addresses: Vec<SocketAddr>,
-        cx: &'a RunContext,
+        cx: &'a InjectContext,
     ) -> Self {
         Self { planned, maker, cx, addresses, course: Mutex::default() }
     }
@@ -125,7 +125,7 @@ fn reply(course: &Course) -> ToolReply {
 
 /// Follows a run to its end: says when the first answer came, tells figures each second, cuts them at the edges of other
 /// faults, stops it when cancelled.
-async fn watch(running: Running, cx: &RunContext) -> LoadResult {
+async fn watch(running: Running, cx: &InjectContext) -> LoadResult {
     {
         let mut snapshots = running.snapshots();
         let (posted, mut edges) = (Posted::on_board(&running, cx), cx.board().edges());
@@ -163,7 +163,7 @@ async fn watch(running: Running, cx: &RunContext) -> LoadResult {
     running.wait().await
 }
 
-fn tell(snapshot: &Snapshot, cx: &RunContext) {
+fn tell(snapshot: &Snapshot, cx: &InjectContext) {
     let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     cx.progress(json!({
         "elapsed_seconds": snapshot.elapsed.as_secs_f64(),
