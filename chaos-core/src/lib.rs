@@ -31,9 +31,13 @@ pub use policy::{
 };
 pub use result::{ChaosResult, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
-    Board, ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, Edge,
-    EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait, InjectContext, LoadFigures, LoadSlice,
-    LookAt, PostedLoad, ProbeRole, RealClock, RunContext, RunScope, Stage, Task, VirtualClock,
+    ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, EarlyStop,
+    Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait, FaultEdges, HeaderName,
+    HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
+    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFigures, LoadGenerator, LoadProgress,
+    LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt, PercentileMs, PostedLoad,
+    ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, Stage, StatusCount, Task,
+    VirtualClock,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,

@@ -64,8 +64,7 @@ impl<'l> Bench<'l> {
     /// All tools that this experiment allows.
     pub(crate) fn tools(&'l self) -> Vec<BenchTool<'l>> {
         let faults = self.lab.setup.allow.iter().filter_map(|name| FAULTS.get(name).ok()).map(|fault| {
-            let described = chaos_schema::tool(fault);
-            let text = described["function"]["description"].as_str().unwrap_or_default().to_owned();
+            let text = chaos_schema::FunctionTool::of_fault(fault).description;
             (Kind::Fault(fault.name), text, fault_parameters(fault.schema_value(), fault.span))
         });
         let probes = format!("Asks one probe once. Types: {}.", PROBES.names().join(", "));

@@ -17,5 +17,5 @@ mod process;
 #[cfg(feature = "failpoint")]
 pub use failpoint::{BoundsError, DisarmFailpoint, Failpoint, LeaseSeconds, Share, SiteName};
 #[cfg(feature = "generate-load")]
-pub use generate_load::{GenerateLoad, LoadEngine, LoadTarget, LoadTls, SpikeDuration, SpikeDurationError, StopFortio};
+pub use generate_load::{GenerateLoad, LoadEngine, StopFortio};
 pub use pause_process::{PauseProcess, ResumeProcess};

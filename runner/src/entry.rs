@@ -45,7 +45,7 @@ struct Record {
     facts: Facts,
     witness: Option<Sighting>,
     output: String,
-    load: Option<serde_json::Value>,
+    load: Option<chaos_core::LoadReport>,
     elapsed: Duration,
     verification: Option<Verification>,
     reverted: Option<Reverted>,

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::scope::EntryRecord;
 use crate::value::fnv::fnv1a;
-use crate::{Board, Clock, EntryId, EventKind, Events, HostPort, Hosts, Policy, Refusal};
+use crate::{Clock, EntryId, EventKind, Events, HostPort, Hosts, Policy, Progress, Refusal, RunServices};
 
 /// What a context is made of.
 #[derive(Debug)]
@@ -45,13 +44,20 @@ pub struct RunContext {
     cancel: CancellationToken,
     deadline: Option<Duration>,
     entry: Option<Arc<EntryRecord>>,
-    board: Board,
+    services: RunServices,
 }
 
 impl RunContext {
     /// The context of the run itself.
     pub fn new(parts: ContextParts, cancel: CancellationToken) -> Self {
-        Self { run: Arc::new(parts), path: String::new(), cancel, deadline: None, entry: None, board: Board::default() }
+        Self {
+            run: Arc::new(parts),
+            path: String::new(),
+            cancel,
+            deadline: None,
+            entry: None,
+            services: RunServices::default(),
+        }
     }
 
     /// The context of a part of this node (`chaos_spec/1`), with a deadline of its own if one is given; the earlier
@@ -69,7 +75,7 @@ impl RunContext {
             cancel: self.cancel.child_token(),
             deadline,
             entry: self.entry.clone(),
-            board: self.board.clone(),
+            services: self.services.clone(),
         }
     }
 
@@ -143,8 +149,8 @@ impl RunContext {
     }
 
     /// Puts a fault's own figures on the run's stream.
-    pub fn progress(&self, value: Value) {
-        self.emit(EventKind::Progress { value });
+    pub fn progress(&self, progress: Progress) {
+        self.emit(EventKind::Progress { progress });
     }
 
     pub(super) fn events(&self) -> &Events {
@@ -156,9 +162,9 @@ impl RunContext {
         self.entry.as_ref().map(|entry| &entry.id)
     }
 
-    /// What the entries of this run show each other.
-    pub fn board(&self) -> &Board {
-        &self.board
+    /// What the plug-ins of this run show each other.
+    pub fn services(&self) -> &RunServices {
+        &self.services
     }
 
     /// What may be touched.

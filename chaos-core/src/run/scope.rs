@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{ContextParts, Edge, EntryId, EventKind, EventStream, RunContext, Stage, TimelinePoint};
+use crate::{ContextParts, Edge, EntryId, EventKind, EventStream, FaultEdges, RunContext, Stage, TimelinePoint};
 
 /// The engine's side of a run. Plug-ins get [`RunScope::cx`] or a part of it, from which there is no way back to this.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl RunScope {
     pub fn entry(&self, segment: &str, name: &str) -> EntryScope {
         let mut cx = self.0.child(segment, None);
         let id = Arc::new(EntryId { path: cx.path().to_owned(), name: name.to_owned() });
-        cx.board().enroll(&id);
+        cx.services().get::<FaultEdges>().enroll(&id);
         let record = Arc::new(EntryRecord { id, timeline: Mutex::default() });
         cx.set_entry(Arc::clone(&record));
         EntryScope { cx, record }
@@ -102,7 +102,8 @@ impl EntryScope {
 
     /// Says that this entry's fault has changed its stage.
     pub fn edge(&self, stage: Stage) {
-        self.cx.board().tell(Edge { entry: Arc::clone(&self.record.id), stage, at: self.cx.clock().now() });
+        let edge = Edge { entry: Arc::clone(&self.record.id), stage, at: self.cx.clock().now() };
+        self.cx.services().get::<FaultEdges>().tell(edge);
     }
 
     /// The timeline so far; the next call gives what came after.

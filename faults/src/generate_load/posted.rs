@@ -1,9 +1,9 @@
-//! The figures of a spike on the run's board, cut at the edges of the run's other faults.
+//! The figures of a load as a run service, cut at the edges of the run's other faults.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chaos_core::{Edge, LoadFigures, LoadSlice, PostedLoad, RunContext};
+use chaos_core::{Edge, LoadFigures, LoadSlice, PostedLoad, RunContext, RunLoads};
 use chaos_load::{Running, Snapshot};
 use tokio::sync::watch;
 
@@ -20,18 +20,18 @@ pub(super) struct Posted {
 #[derive(Debug, Default)]
 struct Cuts {
     edges: Vec<Edge>,
-    /// How many edges of the board were looked at, those of this entry among them.
+    /// How many edges of the run were handled, those of this entry among them.
     seen: usize,
     too_many: bool,
 }
 
 impl Posted {
-    /// Puts the figures of a run on the board.
-    pub(super) fn on_board(running: &Running, cx: &RunContext) -> Arc<Self> {
+    /// Shows the figures of a running load.
+    pub(super) fn of_run(running: &Running, cx: &RunContext) -> Arc<Self> {
         let posted = Arc::new(Self { snapshots: running.snapshots(), cuts: Mutex::default() });
         if let Some(entry) = cx.entry() {
             let figures: Arc<dyn LoadFigures> = posted.clone();
-            cx.board().post(PostedLoad { entry: Arc::clone(entry), figures });
+            cx.services().get::<RunLoads>().post(PostedLoad { entry: Arc::clone(entry), figures });
         }
         posted
     }
@@ -81,7 +81,7 @@ impl LoadFigures for Posted {
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::{Policy, Stage};
+    use chaos_core::{FaultEdges, Policy, Stage};
     use chaos_load::target::{Behaviour, serve};
     use chaos_load::{Load, Stop, start};
 
@@ -101,17 +101,17 @@ mod tests {
         let scope = TestContext::new(&[]).scope(Policy::default());
         let (own, other) = (scope.entry("chaos_spec/0", "load"), scope.entry("chaos_spec/1", "load"));
         let run = scope.cx();
-        let posted = Posted::on_board(&running, own.cx());
+        let posted = Posted::of_run(&running, own.cx());
         own.edge(Stage::Landing);
         other.edge(Stage::Landing);
         for _ in 0..2 {
-            posted.cut(&running, &run.board().edges().borrow(), own.cx());
+            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), own.cx());
         }
         other.edge(Stage::InForce);
-        posted.cut(&running, &run.board().edges().borrow(), own.cx());
+        posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), own.cx());
         let stages: Vec<Stage> = posted.cuts().unwrap().iter().map(|edge| edge.stage).collect();
         assert_eq!(stages, [Stage::Landing, Stage::InForce]);
-        assert_eq!(run.board().loads().len(), 1);
+        assert_eq!(run.services().get::<RunLoads>().all().len(), 1);
         running.cancel();
         let result = running.wait().await;
         let names: Vec<&str> = result.phases.iter().map(|phase| phase.name.as_str()).collect();
@@ -123,10 +123,10 @@ mod tests {
         let (running, _target) = running();
         let scope = TestContext::new(&[]).scope(Policy::default());
         let (run, other) = (scope.cx(), scope.entry("chaos_spec/1", "soak"));
-        let posted = Posted::on_board(&running, run);
+        let posted = Posted::of_run(&running, run);
         for many in [MOST, 1] {
             (0..many).for_each(|_| other.edge(Stage::Landing));
-            posted.cut(&running, &run.board().edges().borrow(), run);
+            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), run);
             assert_eq!(posted.cuts().map(|cuts| cuts.len()), (many == MOST).then_some(MOST));
         }
     }
