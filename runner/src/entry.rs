@@ -195,7 +195,11 @@ impl Entry {
                 biased;
                 done = &mut inject => {
                     self.note_release(record);
-                    return self.injected(done).map(Some);
+                    let done = self.injected(done);
+                    if matches!(done, Err(Cause::Fault(PluginError::Cancelled))) && self.cx().cancel_token().is_cancelled() {
+                        self.early(record, Cause::Interrupted);
+                    }
+                    return done.map(Some);
                 }
                 reason = watchers.aborted() => {
                     record.facts.aborted = true;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use chaos_core::{Edge, EntryId, LoadFigures, ProbeNode, Stage, parse};
+use chaos_core::{Edge, EntryId, LoadFigures, Policy, ProbeNode, Stage, parse};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::test_context::{plain, scope};

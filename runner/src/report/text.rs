@@ -39,7 +39,7 @@ fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
     if let Some(witness) = &entry.witness {
         writeln!(out, "  landed:   {}: {}", word(&witness.presence), one_line(&witness.evidence.summary))?;
     }
-    writeln!(out, "  reverted: {}", reverted_word(entry.reverted))?;
+    writeln!(out, "  undo:     {}", reverted_word(entry.reverted))?;
     probes(out, "  probe", &entry.probes)?;
     probes(out, "  verify", entry.verification.as_slice())?;
     if !entry.output.is_empty() {

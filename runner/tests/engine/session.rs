@@ -1,5 +1,4 @@
 //! Sessions of fake faults under virtual time; what proves a fault is the file that it makes.
-#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 use std::time::Duration;
 
