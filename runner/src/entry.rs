@@ -45,7 +45,7 @@ struct Record {
     facts: Facts,
     witness: Option<Sighting>,
     output: String,
-    load: Option<chaos_core::LoadReport>,
+    load: Option<Box<chaos_core::LoadReport>>,
     elapsed: Duration,
     verification: Option<Verification>,
     reverted: Option<Reverted>,
@@ -148,7 +148,7 @@ impl Entry {
     /// Injects, holds, and undoes; from here on there is one way out.
     async fn in_force(&self, plan: &Plan, record: &mut Record) {
         let start = self.cx().clock().now();
-        let log = UndoLog::new(Arc::clone(&self.shared.journal), self.cx().clone(), plan.duration);
+        let log = UndoLog::new(Arc::clone(&self.shared.journal), self.cx().clone(), plan.duration());
         let mut watchers = Watchers::start(&self.spec, &self.life);
         let mut guard = None;
         match self.inject(&log, plan, &mut watchers, record).await {
@@ -184,7 +184,7 @@ impl Entry {
         let action = &self.spec.action;
         let limit = match action.span() {
             Span::Sustained => INJECT_DEADLINE,
-            Span::Finite => plan.duration.unwrap_or(self.longest()) + FINITE_MARGIN,
+            Span::Finite => plan.duration().unwrap_or(self.longest()) + FINITE_MARGIN,
         };
         let cx = self.inject_context(limit);
         let undo = log.handle();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chaos_core::{
-    ChaosSpec, Check, CheckBody, DynProbe, Node, Plan, PluginError, ProbeNode, Reach, Refusal, RunContext, Span,
+    ChaosSpec, Check, CheckBody, Configured, DynProbe, Plan, PluginError, ProbeNode, Reach, Refusal, RunContext, Span,
 };
 
 use crate::guarded::{Panicked, guarded, guarded_call};
@@ -107,14 +107,14 @@ async fn allowed(
     }
 }
 
-async fn probe_allowed<X>(probe: &Node<dyn DynProbe, X>, cx: &RunContext) -> Result<(), Refused> {
+async fn probe_allowed<X>(probe: &Configured<dyn DynProbe, X>, cx: &RunContext) -> Result<(), Refused> {
     reach(|| probe.reach(), cx).await
 }
 
 /// Asks the policy about a plan: by name at the preflight, by identity right before the injection.
 pub(crate) async fn plan_allowed(plan: &Plan, cx: &RunContext) -> Result<(), Refused> {
-    cx.policy().check_plan(plan)?;
-    hosts(&plan.reach, cx).await
+    plan.check(cx.policy())?;
+    reach_allowed(&plan.reach, cx).await
 }
 
 /// What the fault plans, with the engine's own hold filled in.
@@ -126,21 +126,21 @@ pub(crate) async fn plan(spec: &ChaosSpec, cx: &RunContext) -> Result<Plan, Refu
     let fault = || spec.action.type_name().to_owned();
     let mut plan = planned.map_err(|why| Refused::Plan { fault: fault(), why })?;
     if spec.action.span() == Span::Sustained {
-        plan.duration = Some(hold_time(spec));
+        plan = plan.lasting(hold_time(spec));
     } else if spec.duration_seconds.is_some() {
         return Err(Refused::Duration(fault()));
     }
     Ok(plan)
 }
 
-/// Asks the policy about the hosts and commands of one plug-in.
+/// Asks the policy about the hosts, commands and paths of one plug-in.
 pub(crate) async fn reach(asked: impl FnOnce() -> Result<Reach, PluginError>, cx: &RunContext) -> Result<(), Refused> {
-    let reach = guarded_call(asked)??;
-    cx.policy().check_commands(&reach)?;
-    hosts(&reach, cx).await
+    reach_allowed(&guarded_call(asked)??, cx).await
 }
 
-async fn hosts(reach: &Reach, cx: &RunContext) -> Result<(), Refused> {
+async fn reach_allowed(reach: &Reach, cx: &RunContext) -> Result<(), Refused> {
+    reach.check_commands(cx.policy())?;
+    reach.paths.iter().try_for_each(|path| cx.check_path(path))?;
     for host in &reach.hosts {
         cx.allowed_addresses(host).await?;
     }

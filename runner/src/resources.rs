@@ -1,24 +1,22 @@
 //! What only one fault at a time may hold, in this run and in other live ones.
 
-use std::collections::BTreeSet;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chaos_core::{Plan, Resource, ResourceLock, StateDir};
+use chaos_core::{LockError, Plan, Resource, ResourceLock, StateDir};
 
 /// Resources in force, in this run and in other live ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Resources {
     state: StateDir,
-    here: Arc<Mutex<BTreeSet<Resource>>>,
+    here: Arc<Mutex<Vec<Resource>>>,
 }
 
 /// Resources that one entry holds; free again when dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     resources: Vec<Resource>,
-    here: Arc<Mutex<BTreeSet<Resource>>>,
-    files: Vec<ResourceLock>,
+    here: Arc<Mutex<Vec<Resource>>>,
+    _files: ResourceLock,
 }
 
 /// Why a resource can't be held.
@@ -26,19 +24,20 @@ pub(crate) struct Held {
 pub(crate) enum HoldError {
     #[error("`{0}` is already held by another fault of this run")]
     ThisRun(Resource),
-    #[error("`{0}` is already held by another live run")]
-    AnotherRun(Resource),
-    #[error("`{0}` can't be locked: {1}")]
-    Lock(Resource, io::Error),
+    #[error("`{0}` overlaps `{1}`, which is already held by another fault of this run")]
+    Overlap(Resource, Resource),
+    #[error(transparent)]
+    State(#[from] LockError),
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
-        for resource in &self.resources {
-            here.remove(resource);
-        }
+        release(&self.here, &self.resources);
     }
+}
+
+fn release(here: &Mutex<Vec<Resource>>, resources: &[Resource]) {
+    here.lock().unwrap_or_else(PoisonError::into_inner).retain(|held| !resources.contains(held));
 }
 
 impl Resources {
@@ -49,18 +48,24 @@ impl Resources {
 
     /// Takes all of a plan's resources, or none.
     pub(crate) fn hold(&self, plan: &Plan) -> Result<Held, HoldError> {
-        let mut held = Held { resources: Vec::new(), here: Arc::clone(&self.here), files: Vec::new() };
-        for resource in &plan.touches {
-            if !self.here.lock().unwrap_or_else(PoisonError::into_inner).insert(resource.clone()) {
-                return Err(HoldError::ThisRun(resource.clone()));
+        {
+            let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+            for resource in &plan.touches {
+                if let Some(other) = here.iter().find(|other| other.overlaps(resource)) {
+                    return Err(match other.id == resource.id {
+                        true => HoldError::ThisRun(resource.clone()),
+                        false => HoldError::Overlap(resource.clone(), other.clone()),
+                    });
+                }
             }
-            held.resources.push(resource.clone());
-            match self.state.lock(resource) {
-                Ok(Some(file)) => held.files.push(file),
-                Ok(None) => return Err(HoldError::AnotherRun(resource.clone())),
-                Err(error) => return Err(HoldError::Lock(resource.clone(), error)),
+            here.extend(plan.touches.iter().cloned());
+        }
+        match self.state.lock(&plan.touches) {
+            Ok(files) => Ok(Held { resources: plan.touches.clone(), here: Arc::clone(&self.here), _files: files }),
+            Err(error) => {
+                release(&self.here, &plan.touches);
+                Err(error.into())
             }
         }
-        Ok(held)
     }
 }

@@ -306,6 +306,7 @@ impl Runner {
     ) -> RunScope {
         let policy = &self.set.policy;
         let policy = if self.set.accept_policy { policy.accepting(asked) } else { policy.narrowed(asked) };
+        let policy = self.state_dir().map_or(policy.clone(), |state| policy.never_implying(state.root()));
         let policy = match &self.only_hosts {
             Some(hosts) => policy.confined_to(hosts.clone()),
             None => policy,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Clock, DynUndoStep, PluginError, UndoContext, Undone};
+use chaos_core::{DynUndoStep, PluginError, UndoContext, Undone};
 
 use crate::guarded::{Panicked, guarded};
 
@@ -25,11 +25,11 @@ pub(crate) enum UndoError {
 }
 
 /// Runs one step under its own deadline, with bounded retries; a panic is a failed attempt.
-pub(crate) async fn undo_step(step: &Arc<dyn DynUndoStep>, clock: &Arc<dyn Clock>) -> Result<Undone, UndoError> {
-    let cx = UndoContext::new(Arc::clone(clock), STEP_DEADLINE);
+pub(crate) async fn undo_step(step: &Arc<dyn DynUndoStep>, cx: &UndoContext) -> Result<Undone, UndoError> {
+    let clock = cx.clock();
     let mut pauses = PAUSES.iter();
     loop {
-        let error: UndoError = match clock.timeout(STEP_DEADLINE, guarded(step.undo(&cx))).await {
+        let error: UndoError = match clock.timeout(STEP_DEADLINE, guarded(step.undo(cx))).await {
             Some(Ok(Ok(undone))) => return Ok(undone),
             Some(Ok(Err(error))) => error.into(),
             Some(Err(panicked)) => panicked.into(),

@@ -33,7 +33,10 @@ pub trait Verifier: Debug + Send + Sync {
 }
 
 /// Asks a probe once: its panic, a deadline and a policy refusal are "unknown".
-pub(crate) async fn ask<X>(probe: &chaos_core::Node<dyn chaos_core::DynProbe, X>, cx: &RunContext) -> Observation {
+pub(crate) async fn ask<X>(
+    probe: &chaos_core::Configured<dyn chaos_core::DynProbe, X>,
+    cx: &RunContext,
+) -> Observation {
     if let Err(refused) = reach(|| probe.reach(), cx).await {
         return Observation::unknown(refused.to_string());
     }

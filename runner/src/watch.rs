@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, ChaosSpec, DynProbe, EventKind, Node, Observation, ProbeNode, ProbeRole, RunContext, SampledProbe,
+    Answer, ChaosSpec, Configured, DynProbe, EventKind, Observation, ProbeNode, ProbeRole, RunContext, SampledProbe,
     Verification, WithinProbe,
 };
 use serde_json::json;
@@ -102,8 +102,8 @@ impl Watchers {
             answers.extend(done.ok().flatten());
         }
         if was_active {
-            let during = self.spec.during.iter().map(Node::label);
-            let asked = during.chain(self.spec.detect.iter().map(Node::label));
+            let during = self.spec.during.iter().map(Configured::label);
+            let asked = during.chain(self.spec.detect.iter().map(Configured::label));
             for (index, label) in asked.enumerate() {
                 let unknown =
                     || Verification::of(label, Observation::unknown("the fault ended before the first answer"));
@@ -122,7 +122,7 @@ impl Watcher {
         state.active.is_some().then_some(())
     }
 
-    async fn ask<X>(&self, probe: &Node<dyn DynProbe, X>, role: ProbeRole) -> Option<Observation> {
+    async fn ask<X>(&self, probe: &Configured<dyn DynProbe, X>, role: ProbeRole) -> Option<Observation> {
         let seen = self.stop.run_until_cancelled(ask(probe, &self.cx)).await?;
         let observation = seen.clone();
         let told = EventKind::Probed { role, probe: probe.label().to_owned(), observation };

@@ -5,9 +5,11 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    BoxFuture, Capability, Evidence, InjectContext, LoadReport, Plan, PluginError, RunContext, Sighting, Undo,
-};
+use super::error::PluginError;
+use super::evidence::{Evidence, Sighting};
+use super::plan::Plan;
+use super::requirement::Requirement;
+use crate::{BoxFuture, InjectContext, LoadReport, RunContext, Undo};
 
 /// How a fault ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ pub trait Fault: Debug + Send + Sync + 'static {
     const SPAN: Span;
 
     /// What the machine must offer.
-    const NEEDS: &'static [Capability] = &[];
+    const NEEDS: &'static [Requirement] = &[];
 
     /// Says what would be touched. May look, never touches.
     fn plan(&self, cx: &RunContext) -> impl Future<Output = Result<Plan, PluginError>> + Send;
@@ -81,7 +83,7 @@ pub struct Outcome {
     /// Text for the result's `output`; for a model-driven fault its final text.
     pub output: String,
     /// What the load gave, when the fault made one.
-    pub load: Option<LoadReport>,
+    pub load: Option<Box<LoadReport>>,
     /// Why it did not run its course, in one clause; `None` when it did.
     pub error: Option<String>,
 }
@@ -107,7 +109,7 @@ impl Outcome {
     /// Adds what the load gave.
     #[must_use]
     pub fn with_load(mut self, load: LoadReport) -> Self {
-        self.load = Some(load);
+        self.load = Some(Box::new(load));
         self
     }
 }
@@ -143,5 +145,5 @@ impl<T: Fault> ErasedFault for T {
 }
 
 /// A registered fault: [`ErasedFault`] plus its wire form. Written by [`crate::register_fault!`] only.
-#[typetag::serde(tag = "type")]
+#[typetag::serialize(tag = "type")]
 pub trait DynFault: ErasedFault {}

@@ -7,7 +7,7 @@ use chaos_core::{EventKind, InForce, LookAt, Presence, Reverted, Span, UndoLog};
 
 use super::{Entry, Record};
 use crate::guarded::guarded_call;
-use crate::undo_step::undo_step;
+use crate::undo_step::{STEP_DEADLINE, undo_step};
 
 /// How long the engine waits for effects that are still being made before it gives up on undoing safely.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -28,8 +28,9 @@ impl Entry {
         if !steps.is_empty() {
             scope.emit(EventKind::Undoing { steps: steps.len() });
         }
+        let cx = self.cx().undo_context(STEP_DEADLINE);
         for armed in &steps {
-            let undone = undo_step(&armed.step, &self.cx().shared_clock()).await;
+            let undone = undo_step(&armed.step, &cx).await;
             let step = armed.step.describe();
             match &undone {
                 // An effect that is still being made may come after this: its step stays for recovery to run again.

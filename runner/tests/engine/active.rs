@@ -75,7 +75,7 @@ impl Fault for LiesFinite {
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         call_everything(cx);
-        Ok(Plan { duration: Some(Duration::from_secs(2)), ..Plan::new("lie") })
+        Ok(Plan::new("lie").lasting(Duration::from_secs(2)))
     }
 
     async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {

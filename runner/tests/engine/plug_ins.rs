@@ -80,7 +80,7 @@ impl Fault for NeedsFile {
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
         match (self.path.exists(), self.may_appear) {
-            (true, _) => Ok(Plan { duration: Some(Duration::from_secs(1)), ..Plan::new("use the file") }),
+            (true, _) => Ok(Plan::new("use the file").lasting(Duration::from_secs(1))),
             (false, true) => Err(PluginError::NotYet("no such file".into())),
             (false, false) => Err(PluginError::failed("no such file")),
         }
@@ -113,7 +113,7 @@ impl Fault for CountsUp {
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
         let seconds = self.starts_in + self.seconds;
-        Ok(Plan { duration: Some(Duration::from_secs(seconds.into())), ..Plan::new("count") })
+        Ok(Plan::new("count").lasting(Duration::from_secs(seconds.into())))
     }
 
     async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
