@@ -1,6 +1,6 @@
 //! The words of messages.
 
-use chaos_core::{PROBES, suggestion};
+use chaos_core::{FAULTS, Kind, PROBES, TRIGGERS, suggestion};
 use serde_json::Value;
 
 /// A JSON type as authors call it, with its article.
@@ -64,7 +64,11 @@ pub(crate) fn type_hint(value: &Value, wanted: &[&str]) -> Option<&'static str> 
     }
 }
 
-/// The names of all probes.
-pub(crate) fn probe_names() -> Vec<&'static str> {
-    PROBES.names()
+/// The names of all plug-ins of a kind.
+pub(crate) fn known(kind: Kind) -> Vec<&'static str> {
+    match kind {
+        Kind::Fault => FAULTS.names(),
+        Kind::Trigger => TRIGGERS.names(),
+        _ => PROBES.names(),
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::each_schema;
+use crate::walk::each_schema;
 
 /// The attribute of a property that only the author of a document may set, and a model may not; written as
 /// `#[schemars(extend("x-author-only" = true))]`.
