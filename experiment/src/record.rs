@@ -99,7 +99,7 @@ impl Step {
     /// The measures, computed from the result or the observation.
     pub fn recomputed(&self) -> Measures {
         match (&self.result, &self.observation) {
-            (Some(result), _) => measure::of_result(&self.asked.action, result),
+            (Some(result), _) => measure::of_result(result),
             (None, Some(seen)) => measure::of_observation(seen),
             (None, None) => Measures::new(),
         }
