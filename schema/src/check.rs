@@ -5,6 +5,7 @@ mod keys;
 mod lint;
 mod message;
 mod names;
+mod plug_in;
 mod prepare;
 mod report;
 mod violation;
@@ -71,6 +72,7 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
     compiled.retype_lone(&mut ours, &filled.lone);
     violation::report(compiled, &ours, report);
     lint::lint(&ours, kind, report);
+    lint::deprecated(&compiled.schema, &ours, report);
     if report.refused() {
         return None;
     }

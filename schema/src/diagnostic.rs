@@ -56,6 +56,10 @@ codes! {
     UnknownTrigger = "unknown-trigger" Error;
     /// A probe `type` that is not registered.
     UnknownProbe = "unknown-probe" Error;
+    /// A `type` that an earlier version had.
+    RemovedType = "removed-type" Error;
+    /// A `type` that a later version removes.
+    DeprecatedType = "deprecated-type" Warning;
     /// An unknown key.
     UnknownKey = "unknown-key" Error;
     /// A required key is absent.

@@ -16,7 +16,6 @@ use crate::document::DocumentKind;
 use crate::marker::ENTRY;
 use pool::Pool;
 
-pub(crate) use editor::AUTHOR_ONLY;
 pub(crate) use flavour::Flavour;
 pub use flavour::Profile;
 

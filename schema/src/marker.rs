@@ -2,7 +2,7 @@
 
 use chaos_core::schemars::{Schema, json_schema};
 
-/// The keyword that says what kind of node stands there; `chaos_core::Node` writes it too.
+/// The keyword that says what kind of node stands there; `chaos_core::Configured` writes it too.
 pub(crate) const MARKER: &str = "x-squall-plugin";
 
 /// The keyword with the properties that stand beside the plug-in's own.

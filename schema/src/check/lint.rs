@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use chaos_core::{PROBES, suggestion};
+use chaos_core::{Kind, PROBES, Status, removed_name, suggestion};
 use serde_json::Value;
 
 use super::keys::{is_task_key, near_key};
+use super::plug_in::{any_deprecated, kind_of_definition, status};
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{DocumentKind, foreign};
 use crate::pointer;
+use crate::walk::each_instance;
 
 /// Names that a message lists; a task may have thousands.
 const MOST_NAMES: usize = 50;
@@ -30,6 +32,24 @@ pub(crate) fn lint(ours: &Value, kind: DocumentKind, report: &mut Report) {
             None => {}
         },
     }
+}
+
+/// Warns of every `type` that a later version removes.
+pub(crate) fn deprecated(schema: &Value, ours: &Value, report: &mut Report) {
+    if !any_deprecated() {
+        return;
+    }
+    each_instance(schema, schema, ours, "", &mut |schema, value, at| {
+        let definition = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix("#/definitions/"));
+        if let Some(kind) = definition.and_then(kind_of_definition)
+            && let Some(name) = value.get("type").and_then(Value::as_str)
+            && let Some(Status::Deprecated(successor)) = status(kind, name)
+        {
+            let message = format!("{} type `{name}` is deprecated: {successor}", kind.word());
+            report.add(Diagnostic::new(Code::DeprecatedType, pointer::join(at, "type"), message));
+        }
+        true
+    });
 }
 
 /// Warns of top-level keys that look like ours.
@@ -74,7 +94,10 @@ fn opaque(body: &Value, at: &str, report: &mut Report) {
     for found in foreign(body) {
         let at = format!("{at}{}", found.pointer);
         let (message, near) = match found.name {
-            Some(name) => (format!("unknown check type `{name}`"), suggestion(name, PROBES.names())),
+            Some(name) => match removed_name(Kind::Probe, name) {
+                Some(removed) => (removed.to_string(), None),
+                None => (format!("unknown check type `{name}`"), suggestion(name, PROBES.names())),
+            },
             None => ("check without a `type`".into(), None),
         };
         let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();

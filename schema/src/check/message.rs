@@ -1,6 +1,6 @@
 //! The words of messages.
 
-use chaos_core::{FAULTS, Kind, PROBES, TRIGGERS, suggestion};
+use chaos_core::suggestion;
 use serde_json::Value;
 
 /// A JSON type as authors call it, with its article.
@@ -61,14 +61,5 @@ pub(crate) fn type_hint(value: &Value, wanted: &[&str]) -> Option<&'static str> 
         }
         Value::Number(_) | Value::Bool(_) if wants("string") => Some("put quotes around it"),
         _ => None,
-    }
-}
-
-/// The names of all plug-ins of a kind.
-pub(crate) fn known(kind: Kind) -> Vec<&'static str> {
-    match kind {
-        Kind::Fault => FAULTS.names(),
-        Kind::Trigger => TRIGGERS.names(),
-        _ => PROBES.names(),
     }
 }

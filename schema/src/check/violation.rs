@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use chaos_core::{Kind, suggestion};
+use chaos_core::{Kind, removed_name, suggestion};
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
 use super::compiled::Compiled;
-use super::message::{actual, choices, expected, known, type_hint};
+use super::message::{actual, choices, expected, type_hint};
+use super::plug_in::{kind_of_definition, known};
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::marker::CHECK;
 use crate::pointer::{self, subject};
 
 /// Reports every violation of the schema.
@@ -130,12 +130,7 @@ impl Violation<'_> {
     fn node_kind(&self) -> Option<Kind> {
         let path = self.error.schema_path().to_string();
         let mut segments = path.strip_prefix("/definitions/")?.split('/');
-        let kind = match segments.next()?.split('-').next()? {
-            "fault" => Kind::Fault,
-            "trigger" => Kind::Trigger,
-            "probe" | CHECK => Kind::Probe,
-            _ => return None,
-        };
+        let kind = kind_of_definition(segments.next()?)?;
         (segments.next() != Some("allOf")).then_some(kind)
     }
 
@@ -164,6 +159,9 @@ impl Violation<'_> {
                 let value = actual(self.error.instance());
                 return self.at_value(Code::WrongType, format!("`type` must be a string, not {value}"));
             };
+            if let Some(removed) = removed_name(kind, name) {
+                return self.at_value(Code::RemovedType, removed.to_string());
+            }
             let message = format!("unknown {} type `{name}`", kind.word());
             return self.at_value(code, message).help(choices(typed, &known(kind)));
         }

@@ -1,7 +1,7 @@
 //! One plug-in in a document: the `type` that chooses, and an arm for each registered plug-in.
 
 use chaos_core::schemars::{Schema, SchemaGenerator};
-use chaos_core::{Descriptor, FAULTS, PROBES, PlugIn, Registry, TRIGGERS};
+use chaos_core::{Descriptor, FAULTS, PROBES, PlugIn, Registry, Status, TRIGGERS};
 use serde_json::{Map, Value, json};
 
 use super::pool::{Node, Pool};
@@ -66,6 +66,9 @@ fn arm<T: ?Sized>(
         many => json!({ "enum": many }),
     };
     merge(&mut chosen, &test);
+    if let Status::Deprecated(successor) = descriptor.status {
+        merge(&mut chosen, &json!({ "deprecated": true, "deprecationMessage": successor.to_string() }));
+    }
     let mut shape = parameters(pool, descriptor, probes_are);
     let mut properties = Map::new();
     properties.insert("type".into(), chosen);

@@ -1,9 +1,9 @@
 //! Parameters that only the author of a document may set: files, programs, TLS, another engine.
 
-use chaos_core::{Descriptor, DynFault};
+use chaos_core::{AUTHOR_ONLY, Descriptor, DynFault};
 use serde_json::Value;
 
-use crate::generate::{AUTHOR_ONLY, parameters_of};
+use crate::generate::parameters_of;
 use crate::walk::{each_instance, each_schema};
 
 fn is_author_only(property: &Value) -> bool {
