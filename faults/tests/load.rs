@@ -116,9 +116,8 @@ fn a_load_is_made_without_any_model_and_its_report_is_typed() {
 #[test]
 fn a_service_slower_than_three_seconds_is_loaded_where_the_timeout_allows_it() {
     let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new().delay(Duration::from_millis(3300))));
-    let target = |timeout: u32| {
-        json!({"service_url": service.url(), "qps": 4, "duration": "500ms", "timeout_seconds": timeout})
-    };
+    let target =
+        |timeout: u32| json!({"service_url": service.url(), "qps": 4, "duration": "500ms", "timeout_seconds": timeout});
     let patient = run(&bench, &target(10));
     assert_eq!((patient.success, patient.error), (true, None));
     let load = patient.load.unwrap();

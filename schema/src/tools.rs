@@ -68,8 +68,7 @@ impl Serialize for FunctionTool {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Through a value: its keys are sorted, so that the text is the same wherever it is written.
         let Self { name, description, strict, parameters } = self;
-        let function =
-            json!({ "name": name, "description": description, "strict": strict, "parameters": parameters });
+        let function = json!({ "name": name, "description": description, "strict": strict, "parameters": parameters });
         json!({ "type": "function", "function": function }).serialize(serializer)
     }
 }

@@ -31,7 +31,15 @@ fn every_schema_is_valid_draft_07_with_an_id_and_a_version() {
 fn the_plain_profile_has_no_keyword_that_a_strict_validator_refuses() {
     for kind in KINDS {
         let text = schema(kind, Profile::Plain).to_string();
-        for keyword in ["x-squall", "x-author-only", "defaultSnippets", "doNotSuggest", "markdown", "enumDescriptions", "ErrorMessage"] {
+        for keyword in [
+            "x-squall",
+            "x-author-only",
+            "defaultSnippets",
+            "doNotSuggest",
+            "markdown",
+            "enumDescriptions",
+            "ErrorMessage",
+        ] {
             assert!(!text.contains(keyword), "{keyword} in {kind:?}");
         }
         let editor = schema(kind, Profile::Editor).to_string();

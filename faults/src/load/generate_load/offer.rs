@@ -255,7 +255,10 @@ mod tests {
             assert_eq!(refusal, "the load lasts 2s, neither more nor less", "{stop:?}");
         }
         for stop in [Stop::After(Duration::from_secs(2)), Stop::Count(600)] {
-            assert_eq!(offer("2s").check(&Asked { stop: Some(stop), ..plain() }).unwrap(), offer("2s").load.until(stop));
+            assert_eq!(
+                offer("2s").check(&Asked { stop: Some(stop), ..plain() }).unwrap(),
+                offer("2s").load.until(stop)
+            );
         }
     }
 
