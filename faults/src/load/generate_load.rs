@@ -12,7 +12,7 @@ mod run_command;
 mod transcript;
 
 use chaos_core::{
-    Capability, Fault, Injection, LoadRequest, Plan, PluginError, RunContext, Sighting, Span, Undo, register_fault,
+    Fault, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo, register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,7 @@ pub struct GenerateLoad {
 
 impl Fault for GenerateLoad {
     const SPAN: Span = Span::Finite;
-    const NEEDS: &'static [Capability] = &[Capability::Network];
+    const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         let offer = Offer::of(&self.target, Planner::of(cx)?.chooses(), cx.policy())?;
@@ -100,7 +100,7 @@ register_fault!(GenerateLoad, "generate_load");
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::FAULTS;
+    use chaos_core::{CeilingKind, FAULTS};
     use serde_json::{Value, json};
 
     use super::super::test_context::TestContext;
@@ -115,16 +115,17 @@ mod tests {
     #[tokio::test]
     async fn the_plan_names_host_and_figures_with_their_defaults() {
         let rows = [
-            (json!({"service_url": "http://127.0.0.1:81/"}), "127.0.0.1:81", 100.0, 4, 30),
-            (json!({"service_url": "http://h/", "qps": 300, "duration": "1m30s"}), "h:80", 300.0, 4, 90),
-            (json!({"service_url": "http://h/", "concurrency": 9}), "h:80", 100.0, 9, 30),
+            (json!({"service_url": "http://127.0.0.1:81/"}), "127.0.0.1:81", 100.0, 4.0, 30),
+            (json!({"service_url": "http://h/", "qps": 300, "duration": "1m30s"}), "h:80", 300.0, 4.0, 90),
+            (json!({"service_url": "http://h/", "concurrency": 9}), "h:80", 100.0, 9.0, 30),
         ];
         for (target, host, qps, connections, seconds) in rows {
             let plan = planned(json!({"target": target}), &[]).await.unwrap();
             assert_eq!(plan.reach.hosts[0].to_string(), host);
-            assert_eq!((plan.qps, plan.concurrency), (Some(qps), Some(connections)), "{target}");
-            assert_eq!(plan.duration.unwrap().as_secs(), seconds, "{target}");
-            assert!(plan.touches.is_empty() && plan.privileged.is_none());
+            let ceilings = [CeilingKind::Qps, CeilingKind::Concurrency].map(|kind| plan.ceiling(kind));
+            assert_eq!(ceilings, [Some(qps), Some(connections)], "{target}");
+            assert_eq!(plan.duration().unwrap().as_secs(), seconds, "{target}");
+            assert!(plan.touches.is_empty() && plan.permissions.is_empty());
         }
     }
 

@@ -1,7 +1,7 @@
 //! The fault that sends load to a service.
 
 use chaos_core::{
-    Capability, Fault, Injection, LoadRequest, Plan, PluginError, RunContext, Sighting, Span, Undo, register_fault,
+    Fault, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo, register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ impl From<LoadRequest> for Load {
 
 impl Fault for Load {
     const SPAN: Span = Span::Finite;
-    const NEEDS: &'static [Capability] = &[Capability::Network];
+    const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         let planned = PlannedLoad::of(&self.target, cx.policy())?;

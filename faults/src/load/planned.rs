@@ -6,10 +6,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use chaos_core::{
-    DurationText, HeaderName, HeaderValue, HostPort, HttpUrl, LoadDuration, LoadRequest, Plan, PluginError, Policy,
-    Reach, RunContext,
+    CeilingKind, DurationText, HeaderName, HeaderValue, HostPort, HttpUrl, LoadDuration, LoadRequest, Plan,
+    PluginError, Policy, Reach, RunContext,
 };
-use chaos_load::{Load, LoadError, Model, Rate, Stop};
+use chaos_load::{LoadError, LoadModel, LoadPlan, Rate, Stop};
 
 use super::tls;
 
@@ -105,23 +105,22 @@ impl PlannedLoad {
 
     /// What it would touch and cost.
     pub(super) fn plan(&self, summary: String, engine: Reach) -> Plan {
-        Plan {
-            qps: Some(f64::from(self.qps().get())),
-            concurrency: Some(self.connections.get()),
-            duration: Some(self.duration()),
-            ..Plan::new(summary).reaching(Reach::host(self.host().clone()).and(engine))
-        }
+        Plan::new(summary)
+            .reaching(Reach::host(self.host().clone()).and(engine))
+            .at_most(CeilingKind::Qps, self.qps().get())
+            .at_most(CeilingKind::Concurrency, self.connections.get())
+            .lasting(self.duration())
     }
 
     /// The engine's plan: pinned addresses, open-loop, no redirects, no request before the schedule.
-    pub(super) fn to_engine(&self, addresses: &[SocketAddr], cx: &RunContext) -> Result<Load, LoadError> {
+    pub(super) fn to_engine(&self, addresses: &[SocketAddr], cx: &RunContext) -> Result<LoadPlan, LoadError> {
         let request = &self.request;
-        let mut load = Load::to(self.url().as_str())?;
+        let mut load = LoadPlan::to(self.url().as_str())?;
         load.rate = Rate::Qps(f64::from(self.qps().get()));
         load.connections = NonZeroUsize::try_from(self.connections).unwrap_or(NonZeroUsize::MAX);
         load.stop = self.stop;
         load.timeout = self.timeout;
-        load.model = Model::Open;
+        load.model = LoadModel::Open;
         load.settle = request.warmup.map(LoadDuration::get).unwrap_or_default();
         load.method = request.method.as_ref().map(ToString::to_string);
         let header = |(name, value): (&HeaderName, &HeaderValue)| (name.as_str().to_owned(), value.expose().to_owned());
@@ -205,7 +204,7 @@ mod tests {
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, 8080));
         let place = TestContext::new(&[]);
         let load = planned.to_engine(&[six, four], &place.cx()).unwrap();
-        assert_eq!((load.model, load.rate, load.connections.get()), (Model::Open, Rate::Qps(300.0), 4));
+        assert_eq!((load.model, load.rate, load.connections.get()), (LoadModel::Open, Rate::Qps(300.0), 4));
         let two = Duration::from_secs(2);
         assert_eq!((load.resolve, load.stop, load.timeout), (vec![four], Stop::After(two), Duration::from_secs(3)));
         assert!(!load.transport.follow_redirects && load.headers.is_empty() && load.body.is_empty());

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use chaos_fortio::{FortioArgError, FortioCommand};
 use chaos_load::Rate;
-use chaos_load::fortio::{self, FortioArgError, FortioCommand};
 
 use super::offer::Asked;
 
@@ -88,7 +88,7 @@ pub(super) fn read(words: &[String], home: Option<&str>) -> Result<Asked, Comman
     }
     let given = check_flags(rest)?;
     let words: Vec<String> = std::iter::once("load".to_owned()).chain(rest.iter().cloned()).collect();
-    let command = fortio::parse(&words)?;
+    let command = chaos_fortio::parse(&words)?;
     if given.contains(&"n") && given.contains(&"t") {
         return Err(CommandError::TwoEnds);
     }
