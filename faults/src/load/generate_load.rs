@@ -25,9 +25,10 @@ use planner::Planner;
 ///
 /// # What it does
 /// A model gets the goal, the target and a tool that makes load, and asks for the planned load; code checks every
-/// figure that it gives and makes the load itself, as the fault `load` does. Without a model (`CHAOS_MODEL`, else `AGENT_MODEL`) the offline
-/// planner makes the planned call, and the output says so. The load is open-loop: request `i` is due at `i / qps`,
-/// however long earlier answers take, and what waits for a free connection is charged to the response time.
+/// figure that it gives and makes the load itself, as the fault `load` does. Without a model (`CHAOS_MODEL`, else
+/// `AGENT_MODEL`) the offline planner makes the planned call, and the output says so. The load is open-loop: request
+/// `i` is due at `i / qps`, however long earlier answers take, and what waits for a free connection is charged to the
+/// response time.
 ///
 /// # What it surfaces
 /// Missing limits, pools and timeouts, autoscaling that comes too late, queues that never drain, and retries that make
