@@ -83,7 +83,7 @@ pub struct Outcome {
     /// Text for the result's `output`; for a model-driven fault its final text.
     pub output: String,
     /// What the load gave, when the fault made one.
-    pub load: Option<LoadReport>,
+    pub load: Option<Box<LoadReport>>,
     /// Why it did not run its course, in one clause; `None` when it did.
     pub error: Option<String>,
 }
@@ -109,7 +109,7 @@ impl Outcome {
     /// Adds what the load gave.
     #[must_use]
     pub fn with_load(mut self, load: LoadReport) -> Self {
-        self.load = Some(load);
+        self.load = Some(Box::new(load));
         self
     }
 }

@@ -29,7 +29,8 @@ const SETTLE_SECONDS: u32 = 5;
 ///
 /// # How it is undone
 /// With SIGCONT, through a pidfd, and only to the same process: its identity (boot, namespaces, pid, start time and,
-/// from Linux 6.9 on, the inode of its pidfd) is journalled before the signal. A process that has ended meanwhile needs nothing; one that stays stopped is a failed undo.
+/// from Linux 6.9 on, the inode of its pidfd) is journalled before the signal. A process that has ended meanwhile needs
+/// nothing; one that stays stopped is a failed undo.
 ///
 /// # Limits
 /// Refused: pid 1, Squall itself and its ancestors, threads (name their process), threads of the kernel, and what is
