@@ -9,7 +9,7 @@ use super::error::PluginError;
 use super::evidence::{Evidence, Sighting};
 use super::plan::Plan;
 use super::requirement::Requirement;
-use crate::{BoxFuture, LoadReport, RunContext, Undo};
+use crate::{BoxFuture, InjectContext, LoadReport, RunContext, Undo};
 
 /// How a fault ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub trait Fault: Debug + Send + Sync + 'static {
     fn plan(&self, cx: &RunContext) -> impl Future<Output = Result<Plan, PluginError>> + Send;
 
     /// Does it.
-    fn inject(&self, cx: &RunContext, undo: &Undo) -> impl Future<Output = Result<Injection, PluginError>> + Send;
+    fn inject(&self, cx: &InjectContext, undo: &Undo) -> impl Future<Output = Result<Injection, PluginError>> + Send;
 
     /// Looks whether the fault is in the world; reads the world, never the injector's own bookkeeping.
     fn witness(&self, cx: &RunContext) -> impl Future<Output = Sighting> + Send;
@@ -121,7 +121,7 @@ pub trait ErasedFault: Debug + Send + Sync + Any {
     /// See [`Fault::plan`].
     fn plan<'a>(&'a self, cx: &'a RunContext) -> BoxFuture<'a, Result<Plan, PluginError>>;
     /// See [`Fault::inject`].
-    fn inject<'a>(&'a self, cx: &'a RunContext, undo: &'a Undo) -> BoxFuture<'a, Result<Injection, PluginError>>;
+    fn inject<'a>(&'a self, cx: &'a InjectContext, undo: &'a Undo) -> BoxFuture<'a, Result<Injection, PluginError>>;
     /// See [`Fault::witness`].
     fn witness<'a>(&'a self, cx: &'a RunContext) -> BoxFuture<'a, Sighting>;
 }
@@ -135,7 +135,7 @@ impl<T: Fault> ErasedFault for T {
         Box::pin(Fault::plan(self, cx))
     }
 
-    fn inject<'a>(&'a self, cx: &'a RunContext, undo: &'a Undo) -> BoxFuture<'a, Result<Injection, PluginError>> {
+    fn inject<'a>(&'a self, cx: &'a InjectContext, undo: &'a Undo) -> BoxFuture<'a, Result<Injection, PluginError>> {
         Box::pin(Fault::inject(self, cx, undo))
     }
 

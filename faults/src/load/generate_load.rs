@@ -12,7 +12,8 @@ mod run_command;
 mod transcript;
 
 use chaos_core::{
-    Fault, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo, register_fault,
+    Fault, InjectContext, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo,
+    register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,7 @@ impl Fault for GenerateLoad {
         Ok(offer.longest().plan(offer.to_string(), self.engine.chosen(cx)?.reach()))
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let planner = Planner::of(cx)?;
         let offer = Offer::of(&self.target, planner.chooses(), cx.policy())?;
         let starter = LoadStarter { engine: self.engine.chosen(cx)?, undo };
