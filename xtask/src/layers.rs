@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-nodes", &["chaos-core", "chaos-host"]),
     // Layer 2: plug-ins, and the engine that sees them through the contract only.
     ("chaos-triggers", &["chaos-core", "chaos-evidence"]),
-    ("chaos-probes", &["chaos-core", "chaos-evidence"]),
+    ("chaos-probes", &["chaos-core", "chaos-host", "chaos-evidence"]),
     (
         "chaos-faults",
         &["chaos-core", "chaos-host", "chaos-load", "chaos-links", "chaos-failpoints", "chaos-fortio", "chaos-agent"],
