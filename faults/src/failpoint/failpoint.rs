@@ -235,30 +235,24 @@ register_undo_step!(DisarmFailpoint, "disarm_failpoint");
 mod tests {
     use std::sync::Arc;
 
-    use chaos_core::{
-        ContextParts, Events, FAULTS, Hosts, Journal, Policy, Presence, RealClock, SystemResolver, UNDO_STEPS, UndoLog,
-        parse,
-    };
+    use chaos_core::{Journal, Presence, RealClock, UndoLog, parse};
     use chaos_failpoints::{ControlServer, arm, fail_check};
-    use chaos_test::broken_by;
+    use chaos_test::run_context;
     use serde_json::{Value, json};
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
 
+    chaos_test::contract_subject!(Failpoint, |subjects| {
+        // A site is known once it was hit.
+        fail_check!("faults.contract");
+        let server = server();
+        let fault = fault(&server, "faults.contract", json!({}));
+        subjects.keep(server);
+        Ok(fault)
+    });
+
     fn context(run: &str) -> RunContext {
-        let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-        let parts = ContextParts {
-            run_id: run.into(),
-            seed: 1,
-            events: Events::new(Arc::clone(&clock)),
-            clock,
-            policy: Arc::new(Policy::default()),
-            hosts: Hosts::new(Arc::new(SystemResolver)),
-            env: Arc::default(),
-            workspace: std::env::temp_dir(),
-        };
-        RunContext::new(parts, CancellationToken::new())
+        run_context().run_id(run).build()
     }
 
     fn undo_context() -> UndoContext {
@@ -285,12 +279,6 @@ mod tests {
         let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
         let injection = fault.inject(&cx.clone().into(), &log.handle()).await?;
         Ok((injection, log.newest_first()))
-    }
-
-    #[test]
-    fn the_contract_is_kept() {
-        assert_eq!(broken_by(FAULTS.get("failpoint").unwrap()), []);
-        assert!(UNDO_STEPS.get("disarm_failpoint").is_ok());
     }
 
     fn counted() -> Option<String> {

@@ -101,6 +101,12 @@ impl Fault for GenerateLoad {
 register_fault!(GenerateLoad, "generate_load");
 
 #[cfg(test)]
+chaos_test::contract_subject!(GenerateLoad, |subjects| {
+    let target = super::test_context::subject(subjects)?;
+    Ok(GenerateLoad { target, engine: LoadEngine::Embedded, allow_command: false })
+});
+
+#[cfg(test)]
 mod tests {
     use chaos_core::{CeilingKind, FAULTS};
     use serde_json::{Value, json};

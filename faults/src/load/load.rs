@@ -1,7 +1,8 @@
 //! The fault that sends load to a service.
 
 use chaos_core::{
-    Fault, InjectContext, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo, register_fault,
+    Fault, InjectContext, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo,
+    register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,3 +91,8 @@ impl Fault for Load {
 }
 
 register_fault!(Load, "load", load_from: Load::from);
+
+#[cfg(test)]
+chaos_test::contract_subject!(Load, |subjects| {
+    Ok(Load { target: super::test_context::subject(subjects)?, engine: LoadEngine::Embedded })
+});
