@@ -1,6 +1,6 @@
 //! What a step must pass before the engine sees it. The engine's own policy stands behind, and is asked again.
 
-use chaos_core::{ChaosSpec, FAULTS, FaultNode, HostPort, Reach, RunContext, Seconds, Span, TriggerNode};
+use chaos_core::{CeilingKind, ChaosSpec, FAULTS, FaultNode, HostPort, Reach, RunContext, Seconds, Span, TriggerNode};
 use serde_json::{Value, json};
 
 use crate::budget::Cost;
@@ -36,17 +36,17 @@ pub(crate) async fn fault(
         return Err(format!("fault `{name}` runs to its own end; leave `duration_seconds` out"));
     }
     let plan = node.plan(cx).await.map_err(|error| error.to_string())?;
-    cx.policy().check_plan(&plan).map_err(|refusal| refusal.to_string())?;
+    plan.check(cx.policy()).map_err(|refusal| refusal.to_string())?;
     ports(setup, &plan.reach)?;
     let mut entry = ChaosSpec::new(at_once()?, node);
     entry.duration_seconds = hold;
     let default_hold = Seconds::from(chaos_core::DEFAULT_HOLD_SECONDS);
-    let time = match plan.duration {
+    let time = match plan.duration() {
         _ if is_sustained(&entry.action) => hold.unwrap_or(default_hold).get(),
         Some(time) => time,
         None => default_hold.get(),
     };
-    Ok((entry, Cost::of(plan.qps, time)))
+    Ok((entry, Cost::of(plan.ceiling(CeilingKind::Qps), time)))
 }
 
 /// Hosts that may be named: the target at its own port, and what the document names.

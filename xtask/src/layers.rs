@@ -52,7 +52,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// All that the contract may stand on.
 const CORE_MAY_USE: &[&str] = &[
+    "erased-serde",
     "inventory",
+    "ipnet",
     "rand",
     "rand_chacha",
     "rustix",

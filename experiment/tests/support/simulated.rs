@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{
-    BoxFuture, DurationText, Evidence, Fault, HttpUrl, Injection, LatencyReport, LoadCounts, LoadGenerator, LoadReport,
-    LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan, PluginError, Reach, RunContext, Sighting,
-    Span, Undo, parse, register_fault,
+    BoxFuture, CeilingKind, DurationText, Evidence, Fault, HttpUrl, Injection, LatencyReport, LoadCounts,
+    LoadGenerator, LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan, PluginError, Reach,
+    RunContext, Sighting, Span, Undo, parse, register_fault,
 };
 use chaos_experiment::{Experiment, Report};
 use chaos_schema::ExperimentSpec;
@@ -60,11 +60,13 @@ impl Fault for Simulated {
     const SPAN: Span = Span::Finite;
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
-        Ok(Plan {
-            qps: Some(f64::from(self.target.qps.get())),
-            concurrency: self.target.concurrency.map(NonZeroU32::get),
-            duration: Some(self.target.duration.get()),
-            ..Plan::new("simulate").reaching(Reach::host(self.target.service_url.host().clone()))
+        let plan = Plan::new("simulate")
+            .reaching(Reach::host(self.target.service_url.host().clone()))
+            .at_most(CeilingKind::Qps, self.target.qps.get())
+            .lasting(self.target.duration.get());
+        Ok(match self.target.concurrency {
+            Some(connections) => plan.at_most(CeilingKind::Concurrency, connections.get()),
+            None => plan,
         })
     }
 

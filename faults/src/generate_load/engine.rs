@@ -44,7 +44,7 @@ impl LoadEngine {
                 PluginError::refused("no `fortio` is in a folder of `PATH`; install one, or use the engine `embedded`")
             }),
             Self::Auto => {
-                let allowed = cx.policy().check_commands(&Reach::command(PROGRAM)).is_ok();
+                let allowed = cx.policy().check_command(PROGRAM).is_ok();
                 Ok(found().filter(|_| allowed).map_or(Engine::Embedded, Engine::Fortio))
             }
         }

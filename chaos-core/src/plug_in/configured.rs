@@ -1,14 +1,19 @@
 //! One plug-in in a document: its `type` and parameters, the optional `name`, and keys that stand beside them.
 
 use std::fmt::{self, Debug};
-use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::{DynFault, DynProbe, DynTrigger, PlugIn, Seconds, parse};
+use super::fault::DynFault;
+use super::parse::parse;
+use super::probe::DynProbe;
+use super::registry::PlugIn;
+use super::tagged::{Tagged, read_tagged};
+use super::trigger::DynTrigger;
+use crate::Seconds;
 
 /// Keys that the engine reads beside a plug-in's own, in the same mapping.
 pub trait Extra: Debug + Default + Send + Sync + Serialize + DeserializeOwned + schemars::JsonSchema + 'static {
@@ -75,32 +80,44 @@ impl Extra for Within {
     const KEYS: &'static [&'static str] = &["within_seconds"];
 }
 
-/// A plug-in with its optional name; dereferences to the plug-in.
-pub struct Node<T: ?Sized, X = Bare> {
+/// A plug-in as a document configures it: with an optional name, and the keys beside its own. Dereferences to the plug-in.
+pub struct Configured<T: ?Sized, X = Bare> {
     name: Option<String>,
     extra: X,
     plug_in: Box<T>,
 }
 
 /// A fault in a document.
-pub type FaultNode = Node<dyn DynFault>;
+pub type FaultNode = Configured<dyn DynFault>;
 /// A trigger in a document.
-pub type TriggerNode = Node<dyn DynTrigger>;
+pub type TriggerNode = Configured<dyn DynTrigger>;
 /// A probe in a document.
-pub type ProbeNode = Node<dyn DynProbe>;
+pub type ProbeNode = Configured<dyn DynProbe>;
 /// A probe that is asked again and again while a fault is in force.
-pub type SampledProbe = Node<dyn DynProbe, Sampling>;
+pub type SampledProbe = Configured<dyn DynProbe, Sampling>;
 /// A probe that must turn to yes in time.
-pub type WithinProbe = Node<dyn DynProbe, Within>;
+pub type WithinProbe = Configured<dyn DynProbe, Within>;
 
-impl<T: ?Sized, X: Default> Node<T, X> {
-    /// A node without a name.
+macro_rules! from_typed {
+    ($($trait:ident),*) => {$(
+        impl<P: $trait + 'static, X: Default> From<P> for Configured<dyn $trait, X> {
+            fn from(plug_in: P) -> Self {
+                Self::new(Box::new(plug_in))
+            }
+        }
+    )*};
+}
+
+from_typed!(DynFault, DynTrigger, DynProbe);
+
+impl<T: ?Sized, X: Default> Configured<T, X> {
+    /// A plug-in without a name.
     pub fn new(plug_in: Box<T>) -> Self {
         Self { name: None, extra: X::default(), plug_in }
     }
 }
 
-impl<T: ?Sized, X> Node<T, X> {
+impl<T: ?Sized, X> Configured<T, X> {
     /// The name that its author gave it.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -126,7 +143,7 @@ impl<T: ?Sized, X> Node<T, X> {
     }
 }
 
-impl<T: ?Sized, X> Deref for Node<T, X> {
+impl<T: ?Sized, X> Deref for Configured<T, X> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -134,13 +151,13 @@ impl<T: ?Sized, X> Deref for Node<T, X> {
     }
 }
 
-impl<T: ?Sized + Debug, X> Debug for Node<T, X> {
+impl<T: ?Sized + Debug, X> Debug for Configured<T, X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.plug_in.fmt(f)
     }
 }
 
-impl<T: ?Sized + TypeName, X> Node<T, X> {
+impl<T: ?Sized + TypeName, X> Configured<T, X> {
     /// The plug-in's `type`.
     pub fn type_name(&self) -> &'static str {
         self.plug_in.type_name()
@@ -170,7 +187,7 @@ macro_rules! type_names {
 
 type_names!(DynFault, DynTrigger, DynProbe);
 
-impl<T, X> Serialize for Node<T, X>
+impl<T, X> Serialize for Configured<T, X>
 where
     T: ?Sized + Serialize,
     X: Extra,
@@ -190,120 +207,25 @@ where
     }
 }
 
-impl<'de, T, X> Deserialize<'de> for Node<T, X>
+impl<'de, T, X> Deserialize<'de> for Configured<T, X>
 where
     T: ?Sized + PlugIn,
-    Box<T>: Deserialize<'de>,
     X: Extra,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(NodeVisitor::<T, X>(PhantomData))
-    }
-}
-
-struct NodeVisitor<T: ?Sized, X>(PhantomData<(Box<T>, X)>);
-
-impl<'de, T, X> Visitor<'de> for NodeVisitor<T, X>
-where
-    T: ?Sized + PlugIn,
-    Box<T>: Deserialize<'de>,
-    X: Extra,
-{
-    type Value = Node<T, X>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a {} (a mapping with a `type`)", T::KIND.word())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut beside = Map::new();
-        let mut early = Vec::new();
-        let tag = loop {
-            match map.next_key::<String>()? {
-                Some(key) if key == "type" => break map.next_value::<String>()?,
-                // The type does not come first, so what precedes it is kept and replayed behind it.
-                Some(key) => early.push((key, map.next_value::<Value>()?)),
-                None => return Err(de::Error::missing_field("type")),
-            }
-        };
-        let descriptor = T::registry().get(&tag).map_err(de::Error::custom)?;
-        let access = TypeThenRest {
-            tag: Some(descriptor.name),
-            early: early.into_iter(),
-            pending: None,
-            map,
-            beside: &mut beside,
-            beside_keys: X::KEYS,
-        };
-        let plug_in = Box::<T>::deserialize(de::value::MapAccessDeserializer::new(access))?;
+        let is_beside = |key: &str| key == "name" || X::KEYS.contains(&key);
+        let Tagged { plug_in, mut beside } = read_tagged::<T, D>(deserializer, &is_beside)?;
         let name = match beside.remove("name") {
             None | Some(Value::Null) => None,
             Some(Value::String(name)) => Some(name),
             Some(_) => return Err(de::Error::custom("`name` must be a string")),
         };
         let extra = parse(&Value::Object(beside)).map_err(de::Error::custom)?;
-        Ok(Node { name, extra, plug_in })
+        Ok(Self { name, extra, plug_in })
     }
 }
 
-/// Yields the canonical tag, then the plug-in's own keys; what stands beside them goes into `beside`.
-struct TypeThenRest<'m, A> {
-    tag: Option<&'static str>,
-    early: std::vec::IntoIter<(String, Value)>,
-    pending: Option<Pending>,
-    map: A,
-    beside: &'m mut Map<String, Value>,
-    beside_keys: &'static [&'static str],
-}
-
-enum Pending {
-    Tag(&'static str),
-    Early(Value),
-}
-
-impl<A> TypeThenRest<'_, A> {
-    fn is_beside(&self, key: &str) -> bool {
-        key == "name" || self.beside_keys.contains(&key)
-    }
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for TypeThenRest<'_, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        if let Some(tag) = self.tag.take() {
-            self.pending = Some(Pending::Tag(tag));
-            return seed.deserialize(de::value::StrDeserializer::new("type")).map(Some);
-        }
-        while let Some((key, value)) = self.early.next() {
-            if self.is_beside(&key) {
-                self.beside.insert(key, value);
-                continue;
-            }
-            self.pending = Some(Pending::Early(value));
-            return seed.deserialize(de::value::StringDeserializer::new(key)).map(Some);
-        }
-        while let Some(key) = self.map.next_key::<String>()? {
-            if self.is_beside(&key) {
-                let value = self.map.next_value()?;
-                self.beside.insert(key, value);
-                continue;
-            }
-            return seed.deserialize(de::value::StringDeserializer::new(key)).map(Some);
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        match self.pending.take() {
-            Some(Pending::Tag(tag)) => seed.deserialize(de::value::StrDeserializer::new(tag)),
-            Some(Pending::Early(value)) => seed.deserialize(value).map_err(de::Error::custom),
-            None => self.map.next_value_seed(seed),
-        }
-    }
-}
-
-impl<T, X> schemars::JsonSchema for Node<T, X>
+impl<T, X> schemars::JsonSchema for Configured<T, X>
 where
     T: ?Sized + PlugIn,
     X: Extra,
