@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub(crate) struct Destination {
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::Tls>,
     #[cfg(feature = "std-client")]
-    pub(crate) standard: Option<Arc<StandardPlan>>,
+    pub(crate) standard: Option<std::sync::Arc<StandardPlan>>,
     addresses: Vec<SocketAddr>,
     turn: AtomicUsize,
     pub(crate) unix_socket: Option<PathBuf>,
@@ -54,7 +54,7 @@ impl Destination {
             #[cfg(feature = "tls")]
             tls: crate::tls::Tls::of(load)?,
             #[cfg(feature = "std-client")]
-            standard: StandardPlan::of(load)?.map(Arc::new),
+            standard: StandardPlan::of(load)?.map(std::sync::Arc::new),
             addresses,
             turn: AtomicUsize::new(0),
             unix_socket: load.unix_socket.clone(),
