@@ -171,7 +171,7 @@ fn tell(snapshot: &Snapshot, cx: &InjectContext) {
     let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     cx.progress(Progress::Load(LoadProgress {
         elapsed_seconds: snapshot.elapsed.as_secs_f64(),
-        target_qps: snapshot.asked_qps,
+        target_qps: snapshot.target_qps,
         achieved_qps: snapshot.achieved_qps,
         p50_ms: millis(snapshot.response.p50),
         p99_ms: millis(snapshot.response.p99),
