@@ -10,13 +10,12 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `tool_loop` | the loop, and how one call is run |
-//! | `tool`, `toolbox`, `arguments` | what a tool is, the checked set of a loop, what a model wrote as arguments |
+//! | `tool`, `tool_set`, `arguments` | what a tool is, the checked set of a loop, what a model wrote as arguments |
 //! | `model`, `message` | what a model is, the shapes of chat messages |
 //! | `offline`, `replay`, `openai` | the models: a fixed plan, a recorded run, an OpenAI-compatible server (feature `openai`) |
-//! | `limits`, `pace`, `cut` | budgets, time, bounded texts |
+//! | `limits`, `loop_clock`, `truncate` | budgets, time, bounded texts |
 //! | `transcript`, `redact` | the record of a loop, with secrets masked |
 //! | `outcome`, `error` | what comes out |
-
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -68,22 +67,22 @@
 //! ```
 
 mod arguments;
-mod cut;
 mod error;
 mod limits;
+mod loop_clock;
 mod message;
 mod model;
 mod offline;
 #[cfg(feature = "openai")]
 mod openai;
 mod outcome;
-mod pace;
 mod redact;
 mod replay;
 mod tool;
 mod tool_loop;
-mod toolbox;
+mod tool_set;
 mod transcript;
+mod truncate;
 
 pub use arguments::parse_arguments;
 pub use chaos_core::BoxFuture;
