@@ -19,7 +19,7 @@ pub(crate) fn response(percentile: &str) -> String {
     format!("response_p{}_ms", percentile.replace('.', ""))
 }
 
-/// The measures of a fault's result. Those of a load are of its measured calls, where its start was cut.
+/// The measures of a fault's result. Those of a load with a warm-up are of the requests after it.
 pub(crate) fn of_result(action: &Value, result: &ChaosResult) -> Measures {
     let mut measures = Measures::new();
     measures.insert("elapsed_seconds".into(), result.elapsed_time);
@@ -41,7 +41,7 @@ pub(crate) fn of_observation(seen: &Observation) -> Measures {
 
 fn of_load(action: &Value, load: &Value, measures: &mut Measures) {
     let ours = &load["ChaosLoad"];
-    let (calls, errors, part) = if let Some(part) = ours.get("Measured") {
+    let (requests, errors, part) = if let Some(part) = ours.get("Measured") {
         let errors = number(&part["Errors"]);
         (number(&part["Ok"]).zip(errors).map(|(ok, errors)| ok + errors), errors, part)
     } else {
@@ -52,21 +52,24 @@ fn of_load(action: &Value, load: &Value, measures: &mut Measures) {
             measures.insert(name.to_owned(), value);
         }
     };
-    let asked = load["RequestedQPS"].as_str().and_then(|qps| qps.parse().ok());
+    let target = load["RequestedQPS"].as_str().and_then(|qps| qps.parse().ok());
     let achieved = number(&load["ActualQPS"]);
-    put("asked_qps", asked);
+    put("target_qps", target);
     put("achieved_qps", achieved);
-    put("achieved_ratio", achieved.zip(asked).map(|(achieved, asked): (f64, f64)| achieved / asked));
-    put("calls", calls);
+    put("achieved_ratio", achieved.zip(target).map(|(achieved, target): (f64, f64)| achieved / target));
+    put("requests", requests);
     put("errors", errors);
-    put("error_ratio", errors.zip(calls).filter(|(_, calls)| *calls > 0.0).map(|(errors, calls)| errors / calls));
+    put(
+        "error_ratio",
+        errors.zip(requests).filter(|(_, requests)| *requests > 0.0).map(|(errors, requests)| errors / requests),
+    );
     put("started", number(&ours["Started"]));
     put("missed", number(&ours["Missed"]));
     put("connections", number(&load["NumThreads"]));
     put("generator_busy_ratio", number(&ours["GeneratorBusy"]));
     let planned = action["target"]["duration"].as_str().and_then(|text| text.parse::<DurationText>().ok());
     let took = number(&load["ActualDuration"]).map(|nanos| nanos / 1e6);
-    put("overrun_ms", took.zip(planned).map(|(took, planned)| took - planned.get().as_secs_f64() * 1e3));
+    put("backlog_ms", took.zip(planned).map(|(took, planned)| took - planned.get().as_secs_f64() * 1e3));
     latency("response", &part["Response"], &mut put);
     latency("service", &part["Service"], &mut put);
     latency("start_lag", &ours["StartLag"], &mut put);
@@ -114,25 +117,25 @@ mod tests {
     }
 
     #[test]
-    fn figures_come_from_the_measured_calls_where_a_start_was_cut() {
+    fn figures_leave_the_warm_up_out() {
         let mut measures = Measures::new();
         of_load(&json!({"target": {"duration": "2s"}}), &load(), &mut measures);
         assert!((measures["response_p99_ms"] - 10.0).abs() < 1e-9);
-        assert_eq!((measures["calls"], measures["error_ratio"]), (100.0, 0.02));
+        assert_eq!((measures["requests"], measures["error_ratio"]), (100.0, 0.02));
         assert_eq!((measures["achieved_ratio"], measures["response_p999_ms"]), (0.99, 19.0));
-        assert!((measures["overrun_ms"] - 20.0).abs() < 1e-9);
+        assert!((measures["backlog_ms"] - 20.0).abs() < 1e-9);
 
         let mut whole = load();
         whole["ChaosLoad"].as_object_mut().unwrap().remove("Measured");
         let mut measures = Measures::new();
         of_load(&json!({}), &whole, &mut measures);
         assert_eq!((measures["response_p99_ms"], measures["errors"]), (500.0, 7.0));
-        assert!(!measures.contains_key("overrun_ms"));
+        assert!(!measures.contains_key("backlog_ms"));
     }
 
     #[test]
     fn the_unit_is_the_end_of_the_name() {
-        let rows = [("response_p99_ms", "ms"), ("achieved_qps", "qps"), ("error_ratio", "ratio"), ("calls", "1")];
+        let rows = [("response_p99_ms", "ms"), ("achieved_qps", "qps"), ("error_ratio", "ratio"), ("requests", "1")];
         assert!(rows.iter().all(|(name, want)| unit(name) == *want));
         assert_eq!(response("99.9"), "response_p999_ms");
     }

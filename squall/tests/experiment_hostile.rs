@@ -1,4 +1,4 @@
-//! A model that wants out of the fence: every conversation of the table, in a network namespace with no way out.
+//! A model that tries to get around the guardrails: every conversation of the table, in a network namespace with no way out.
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 #[path = "support/closed_network.rs"]
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{BoxFuture, Policy, parse};
-use chaos_experiment::{Experiment, Report, html, text};
+use chaos_experiment::{Experiment, ExperimentReport, html, text};
 use chaos_runner::Runner;
 use chaos_schema::ExperimentSpec;
 use chaos_test::Bench;
@@ -74,8 +74,8 @@ impl Model for Scripted {
 }
 
 #[test]
-fn no_conversation_leaves_the_fence() {
-    if !closed_network::inside("no_conversation_leaves_the_fence") {
+fn no_conversation_gets_around_the_guardrails() {
+    if !closed_network::inside("no_conversation_gets_around_the_guardrails") {
         return;
     }
     let names = FickleNames::serve(LATER);
@@ -110,7 +110,7 @@ fn hold(lane: usize) -> usize {
         within_limits(&name, &report, service.requests() - before);
         assert_eq!(strangers.reached(), Vec::<IpAddr>::new(), "{name}");
         assert!(!marker.exists(), "{name}: a command was run");
-        assert!(!bystander.is_stopped(), "{name}: a process stands still");
+        assert!(!bystander.is_stopped(), "{name}: a process is paused");
         held += 1;
     }
     // Whoever listens in vain proves nothing.
@@ -122,7 +122,7 @@ fn hold(lane: usize) -> usize {
 }
 
 /// Holds one conversation to its end.
-fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
+fn report(conversation: Conversation, port: u16, folder: &Path) -> ExperimentReport {
     let Conversation { name, target, turns, endless } = conversation;
     let host = match target {
         Target::Renamed => format!("{}.test", name.replace(' ', "-")),
@@ -137,7 +137,7 @@ fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
     });
     let spec: ExperimentSpec = parse(&spec).unwrap();
     let bench = Bench::new().unwrap();
-    // The default lets all of loopback in, the strangers too: what keeps them out is the experiment's own fence.
+    // The default lets all of loopback in, the other services too: what keeps them out is the experiment's own guardrails.
     let mut policy = Policy::default();
     if target == Target::Renamed {
         policy.allow_hosts.push(host.parse().unwrap());
@@ -155,7 +155,7 @@ fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
 }
 
 /// Nothing was passed, and the report can be shown in every form.
-fn within_limits(name: &str, report: &Report, served: usize) {
+fn within_limits(name: &str, report: &ExperimentReport, served: usize) {
     let (spent, budget) = (&report.spent, &report.budget);
     assert!(spent.steps <= budget.steps.get(), "{name}: {spent:?}");
     assert!(spent.turns <= budget.turns.get(), "{name}: {spent:?}");

@@ -27,15 +27,15 @@ use raw_server::{RawServer, completion};
 use shell::{journals, place, report, squall};
 
 /// What every refusal of a conclusion begins with.
-const SENT_BACK: &str = "Error: the records do not bear these claims";
+const SENT_BACK: &str = "Error: the records do not support these claims";
 const PAGE: &str = "report.html";
 
-/// Slow enough that what a busy machine adds breaks no promise.
+/// Slow enough that what a busy machine adds breaks no SLO.
 fn service() -> Target {
     serve(([127, 0, 0, 1], 0).into(), Behaviour::new().delay(Duration::from_millis(200))).unwrap()
 }
 
-/// Arguments of a load of half a second: its calls are a product, not a measurement.
+/// Arguments of a load of half a second: its requests are a product, not a measurement.
 fn load(url: &str, qps: u32) -> String {
     json!({"target": {"service_url": url, "qps": qps, "duration": "500ms", "concurrency": 32}}).to_string()
 }
@@ -48,10 +48,10 @@ fn conclusion(claims: &[Value]) -> String {
     json!({"answer": "It answered.", "claims": claims, "confidence": "high", "not_tested": ["other paths"]}).to_string()
 }
 
-/// One that is right, one that is wrong by 10 % (25 calls were made), one that nothing bears.
+/// One that is right, one that is wrong by 10 % (25 requests were made), one that nothing supports.
 fn three_claims() -> String {
     conclusion(&[
-        claim("calls", 50.0, "1", &[1]),
+        claim("requests", 50.0, "1", &[1]),
         claim("started", 27.5, "1", &[2]),
         claim("response_p99_ms", 12.0, "ms", &[]),
     ])
@@ -118,7 +118,7 @@ fn tool_answers(body: &Value) -> Vec<&str> {
 fn of_three_claims_one_is_supported_in_json_and_page_and_a_replay_says_the_same() {
     let Some(held) = Held::by(seven_steps, "json") else { return };
     let (report, _) = report(&held.output);
-    // The outcome is no matter here: whether the promises held in `repeat` is the machine's to say.
+    // The outcome does not matter here: whether the SLOs held in `repeat` is the machine's to say.
     assert_eq!((&report["complete"], &report["ran_out"]), (&json!(true), &Value::Null), "{report:#}");
     let steps: Vec<&str> = report["steps"].as_array().unwrap().iter().map(|s| s["kind"].as_str().unwrap()).collect();
     let load = "generate_load";
@@ -132,10 +132,10 @@ fn of_three_claims_one_is_supported_in_json_and_page_and_a_replay_says_the_same(
     assert_eq!(shown(1), (&json!(false), &json!(25.0), &json!("the evidence gives another figure")));
     assert_eq!(shown(2), (&json!(false), &Value::Null, &json!("it cites no step")));
     let rows = [
-        "<tr><td>calls = 50 1</td><td>1</td><td>50</td><td><b class=\"good\">supported</b></td></tr>",
+        "<tr><td>requests = 50 1</td><td>1</td><td>50</td><td><b class=\"good\">supported</b></td></tr>",
         "<tr><td>started = 27.5 1</td><td>2</td><td>25</td><td><b class=\"bad\">unsupported</b> · the evidence gives \
          another figure</td></tr>",
-        "<tr><td>response_p99_ms = 12 ms</td><td></td><td>nobody</td><td><b class=\"bad\">unsupported</b> · it cites \
+        "<tr><td>response_p99_ms = 12 ms</td><td></td><td>not measured</td><td><b class=\"bad\">unsupported</b> · it cites \
          no step</td></tr>",
     ];
     for row in rows {
@@ -149,7 +149,7 @@ fn of_three_claims_one_is_supported_in_json_and_page_and_a_replay_says_the_same(
 fn of_three_claims_one_is_supported_in_text_and_a_replay_says_the_same() {
     let Some(held) = Held::by(seven_steps, "text") else { return };
     let text = String::from_utf8_lossy(&held.output.stdout);
-    let want = "\nclaims:\n  supported    calls = 50 1 (steps 1); measured: 50\n  \
+    let want = "\nclaims:\n  supported    requests = 50 1 (steps 1); measured: 50\n  \
                 unsupported  started = 27.5 1 (steps 2); measured: 25; the evidence gives another figure\n  \
                 unsupported  response_p99_ms = 12 ms (steps ); not measured; it cites no step\n";
     assert!(text.contains(want), "{text}");
@@ -178,8 +178,8 @@ fn a_wrong_claim_is_sent_back_once_and_not_twice() {
 #[test]
 fn a_model_that_corrects_itself_has_no_unsupported_claim() {
     let conversation = |url: &str| {
-        let right = conclusion(&[claim("started", 50.0, "1", &[1]), claim("asked_qps", 100.0, "qps", &[1])]);
-        let wrong = conclusion(&[claim("started", 55.0, "1", &[1]), claim("asked_qps", 100.0, "qps", &[1])]);
+        let right = conclusion(&[claim("started", 50.0, "1", &[1]), claim("target_qps", 100.0, "qps", &[1])]);
+        let wrong = conclusion(&[claim("started", 55.0, "1", &[1]), claim("target_qps", 100.0, "qps", &[1])]);
         Conversation::default()
             .asks(None, &[("generate_load", &load(url, 100))])
             .asks(None, &[("conclude", &wrong)])
@@ -196,7 +196,7 @@ fn a_model_that_corrects_itself_has_no_unsupported_claim() {
 
 #[test]
 fn a_conclusion_is_an_answer_where_one_claim_is_supported_and_none_where_none_is() {
-    let (right, wrong) = (claim("asked_qps", 100.0, "qps", &[1]), claim("started", 55.0, "1", &[1]));
+    let (right, wrong) = (claim("target_qps", 100.0, "qps", &[1]), claim("started", 55.0, "1", &[1]));
     let rows = [
         (vec![right, wrong.clone()], 0, "answered", Value::Null),
         (vec![wrong], 2, "inconclusive", json!("no claim of the conclusion is supported")),

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-faults", &["chaos-core", "chaos-agent", "chaos-load", "chaos-links", "chaos-failpoints"]),
     ("chaos-runner", &["chaos-core"]),
     // Above the engine: it plans, and the engine acts.
-    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema"]),
+    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     (
         "squall",
         &[

@@ -3,6 +3,7 @@
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -75,11 +76,11 @@ impl Extra for Within {
     const KEYS: &'static [&'static str] = &["within_seconds"];
 }
 
-/// A plug-in with its optional name; dereferences to the plug-in.
+/// A plug-in with its optional name; dereferences to the plug-in. Clones share the plug-in, which never changes.
 pub struct Node<T: ?Sized, X = Bare> {
     name: Option<String>,
     extra: X,
-    plug_in: Box<T>,
+    plug_in: Arc<T>,
 }
 
 /// A fault in a document.
@@ -96,7 +97,7 @@ pub type WithinProbe = Node<dyn DynProbe, Within>;
 impl<T: ?Sized, X: Default> Node<T, X> {
     /// A node without a name.
     pub fn new(plug_in: Box<T>) -> Self {
-        Self { name: None, extra: X::default(), plug_in }
+        Self { name: None, extra: X::default(), plug_in: plug_in.into() }
     }
 }
 
@@ -123,6 +124,12 @@ impl<T: ?Sized, X> Node<T, X> {
     pub fn with_extra(mut self, extra: X) -> Self {
         self.extra = extra;
         self
+    }
+}
+
+impl<T: ?Sized, X: Clone> Clone for Node<T, X> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), extra: self.extra.clone(), plug_in: Arc::clone(&self.plug_in) }
     }
 }
 
@@ -177,7 +184,7 @@ where
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::Error;
-        let mut value = serde_json::to_value(&self.plug_in).map_err(S::Error::custom)?;
+        let mut value = serde_json::to_value(&*self.plug_in).map_err(S::Error::custom)?;
         if let Value::Object(map) = &mut value {
             if let Some(name) = &self.name {
                 map.insert("name".into(), json!(name));
@@ -242,7 +249,7 @@ where
             Some(_) => return Err(de::Error::custom("`name` must be a string")),
         };
         let extra = parse(&Value::Object(beside)).map_err(de::Error::custom)?;
-        Ok(Node { name, extra, plug_in })
+        Ok(Node { name, extra, plug_in: plug_in.into() })
     }
 }
 

@@ -1,36 +1,36 @@
-//! `repeat`: the same load several times, to see how far its figures spread and whether the promises hold each time.
+//! `repeat`: the same load several times, to see how far its figures spread and whether the SLOs hold each time.
 
-use super::Course;
+use super::context::StrategyContext;
 use super::point::{Base, judge};
 use crate::finding::Finding;
-use crate::lab::Stop;
-use crate::record::Step;
 use crate::statistics::estimate;
+use crate::stop::Stop;
+use crate::transcript::StepRecord;
 
-/// Runs where nobody says how many.
+/// Runs by default.
 const RUNS: u8 = 5;
-/// Requests per second where nobody says how many: the default of the load itself.
+/// Requests per second by default: that of the load itself.
 const RATE: u32 = 100;
 /// Seconds of a run, at the least and at the most.
 const RUN: (u64, u64) = (4, 15);
 /// What is told of all runs together.
 const TOLD: [&str; 5] = ["response_p50_ms", "response_p90_ms", "response_p99_ms", "error_ratio", "achieved_qps"];
 
-pub(super) async fn run(course: &Course<'_>) -> (Option<Finding>, Option<Stop>) {
-    let (runs, qps) = (course.runs(RUNS), course.rate(RATE));
-    let (mut steps, mut points, mut cut_off): (Vec<Step>, Vec<_>, _) = (Vec::new(), Vec::new(), None);
+pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Option<Stop>) {
+    let (runs, qps) = (context.runs(RUNS), context.rate(RATE));
+    let (mut steps, mut points, mut cut_off): (Vec<StepRecord>, Vec<_>, _) = (Vec::new(), Vec::new(), None);
     let mut base = None;
     for run in 1..=runs {
         if run > 1
-            && let Err(why) = course.rest(base).await
+            && let Err(why) = context.rest(base).await
         {
             cut_off = Some(why);
             break;
         }
         let label = format!("repeat: run {run} of {runs}, {qps} qps");
-        match course.load(qps, course.seconds(qps, RUN.0, RUN.1), &label).await {
+        match context.measure(qps, context.seconds(qps, RUN), &label).await {
             Ok(step) => {
-                let point = judge(&course.lab.setup, &step, base);
+                let point = judge(&context.runner.setup, &step, base);
                 base = Base::or(base, &point, &step);
                 points.push(point);
                 steps.push(step);
@@ -41,7 +41,7 @@ pub(super) async fn run(course: &Course<'_>) -> (Option<Finding>, Option<Stop>) 
             }
         }
     }
-    let mut rng = course.lab.cx().child("statistics", None).rng();
+    let mut rng = context.runner.cx().child("statistics", None).rng();
     let spread = TOLD.iter().filter_map(|name| {
         let values: Vec<f64> = steps.iter().filter_map(|step| step.measures.get(*name).copied()).collect();
         Some(((*name).to_owned(), estimate(&values, &mut rng)?))

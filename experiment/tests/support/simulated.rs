@@ -13,7 +13,7 @@ use chaos_core::{
     BoxFuture, DurationText, Evidence, Fault, HttpUrl, Injection, Outcome, Plan, PluginError, Reach, RunContext,
     Sighting, Span, Undo, parse, register_fault,
 };
-use chaos_experiment::{Experiment, Report};
+use chaos_experiment::{Experiment, ExperimentReport};
 use chaos_schema::ExperimentSpec;
 use chaos_test::Bench;
 use chaos_triggers as _;
@@ -212,7 +212,7 @@ pub(crate) fn spec(port: u16, goal: &str, more: &Value) -> ExperimentSpec {
 }
 
 /// Runs an experiment under virtual time, in a place of its own.
-pub(crate) fn run(bench: &Bench, seed: u64, spec: ExperimentSpec, model: Option<Script>) -> Report {
+pub(crate) fn run(bench: &Bench, seed: u64, spec: ExperimentSpec, model: Option<Script>) -> ExperimentReport {
     let runner = bench.runner().seed(seed).build().unwrap();
     let mut experiment = Experiment::new(spec);
     if let Some(model) = model {

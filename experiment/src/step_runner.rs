@@ -1,18 +1,20 @@
-//! The laboratory: every step of an experiment, in one place, through the engine, within the fence, on the record.
+//! Runs the steps of an experiment: within the guardrails, through the engine, and written to the transcript.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chaos_core::{ChaosResult, ChaosSpec, EventKind, ProbeNode, Reverted, RunContext, Seconds};
+use chaos_core::{ChaosResult, ChaosSpec, EventKind, FaultNode, Observation, ProbeNode, Reverted, RunContext, Seconds};
 use chaos_runner::Session;
 use serde_json::Value;
 
 use crate::budget::{self, BudgetKind, Cost, Spent};
-use crate::fence;
 use crate::finding::Finding;
+use crate::guardrails;
 use crate::measure::Measures;
-use crate::record::{Asked, Line, RecordError, Refused, Step, Writer};
 use crate::setup::Setup;
+use crate::stop::Stop;
+use crate::transcript::{ExperimentTranscript, Line, RefusedCall, StepRecord, StepStart, TranscriptError, Writer};
 
 /// A fault that has not come into force by then is not waited for any longer.
 const ACTIVE_WITHIN: Duration = Duration::from_secs(30);
@@ -20,66 +22,39 @@ const ACTIVE_WITHIN: Duration = Duration::from_secs(30);
 /// What the start of a fault may take beyond what is left of a budget, before it is ended early.
 const SLACK: Duration = Duration::from_millis(200);
 
-/// So many steps in a row that a budget does not allow mean that it is used up for whoever asks.
+/// After so many steps in a row that a budget does not allow, the experiment ends.
 const PATIENCE: u32 = 3;
 
 /// Characters of a refused call that are kept.
 const SHOWN: usize = 400;
 
-/// Why no further step is taken.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub(crate) enum Stop {
-    /// A budget would be passed.
-    #[error("the budget `{0}` is used up")]
-    Budget(BudgetKind),
-    /// Somebody ended the experiment.
-    #[error("the experiment was cancelled")]
-    Cancelled,
-    /// The fence, the engine or the target refused.
-    #[error("{0}")]
-    Refused(String),
-    /// Something may still be in force.
-    #[error("{0}")]
-    InForce(String),
-    /// The transcript can't be written; nothing is done without one.
-    #[error("{0}")]
-    Record(String),
-}
-
-impl From<RecordError> for Stop {
-    fn from(error: RecordError) -> Self {
-        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        Self::Record(format!("{error}{cause}"))
-    }
-}
-
 /// What was done so far.
 #[derive(Debug)]
-struct Book {
+struct Log {
     writer: Writer,
     spent: Spent,
     next: u32,
     /// Steps in a row that a budget did not allow.
     too_much: u32,
-    steps: Vec<Step>,
+    steps: Vec<StepRecord>,
     findings: Vec<Finding>,
     /// The first reason for which no further step may be taken.
     stopped: Option<Stop>,
 }
 
-/// The laboratory; cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct Lab {
-    pub(crate) setup: Arc<Setup>,
+/// Runs steps, one after the other.
+#[derive(Debug)]
+pub(crate) struct StepRunner {
+    pub(crate) setup: Setup,
     session: Session,
     begun: Duration,
-    book: Arc<Mutex<Book>>,
+    log: Mutex<Log>,
 }
 
-impl Lab {
+impl StepRunner {
     pub(crate) fn new(setup: Setup, session: Session, writer: Writer) -> Self {
         let begun = session.cx().clock().now();
-        let book = Book {
+        let log = Log {
             writer,
             spent: Spent::default(),
             next: 1,
@@ -88,15 +63,15 @@ impl Lab {
             findings: Vec::new(),
             stopped: None,
         };
-        Self { setup: Arc::new(setup), session, begun, book: Arc::new(Mutex::new(book)) }
+        Self { setup, session, begun, log: Mutex::new(log) }
     }
 
     pub(crate) fn cx(&self) -> &RunContext {
         self.session.cx()
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Milliseconds since the beginning.
@@ -107,75 +82,75 @@ impl Lab {
     /// What was used up so far.
     pub(crate) fn spent(&self) -> Spent {
         let wall = self.cx().clock().now().saturating_sub(self.begun).as_secs_f64();
-        Spent { wall_seconds: wall, ..self.book().spent }
+        Spent { wall_seconds: wall, ..self.log().spent }
     }
 
     /// Counts what the model used up.
     pub(crate) fn spend_model(&self, turns: u32, tokens: u64) {
-        let spent = &mut self.book().spent;
+        let spent = &mut self.log().spent;
         (spent.turns, spent.tokens) = (turns, tokens);
     }
 
-    /// Time until the wall.
+    /// What is left of the budget `wall_seconds`.
     pub(crate) fn time_left(&self) -> Duration {
         let wall = self.setup.budget.wall_seconds.get();
         wall.saturating_sub(self.cx().clock().now().saturating_sub(self.begun))
     }
 
     /// The steps that ended.
-    pub(crate) fn steps(&self) -> Vec<Step> {
-        self.book().steps.clone()
+    pub(crate) fn steps(&self) -> Vec<StepRecord> {
+        self.log().steps.clone()
     }
 
     /// What strategies found.
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        self.book().findings.clone()
+        self.log().findings.clone()
     }
 
     /// Why no further step may be taken.
     pub(crate) fn stopped(&self) -> Option<Stop> {
-        self.book().stopped.clone()
+        self.log().stopped.clone()
     }
 
     /// No further step may be taken from now on; the first reason stays.
     pub(crate) fn stop(&self, why: Stop) -> Stop {
-        self.book().stopped.get_or_insert(why).clone()
+        self.log().stopped.get_or_insert(why).clone()
     }
 
     /// Writes a line of the transcript.
     pub(crate) fn write(&self, line: &Line) -> Result<(), Stop> {
-        let written = self.book().writer.write(line);
+        let written = self.log().writer.write(line);
         written.map_err(|error| self.stop(error.into()))
     }
 
     /// Writes down what a strategy found.
     pub(crate) fn found(&self, finding: Finding) -> Result<Finding, Stop> {
         self.write(&Line::Finding(finding.clone()))?;
-        self.book().findings.push(finding.clone());
+        self.log().findings.push(finding.clone());
         Ok(finding)
     }
 
     /// The transcript so far, read back.
-    pub(crate) fn transcript(&self) -> Result<crate::record::Transcript, RecordError> {
-        self.book().writer.transcript()
+    pub(crate) fn transcript(&self) -> Result<ExperimentTranscript, TranscriptError> {
+        self.log().writer.transcript()
     }
 
     /// Where the transcript is.
-    pub(crate) fn path(&self) -> std::path::PathBuf {
-        self.book().writer.path().to_owned()
+    pub(crate) fn path(&self) -> PathBuf {
+        self.log().writer.path().to_owned()
     }
 
-    /// Writes down that something was kept out.
-    pub(crate) fn refuse(&self, asked: &Value, why: String) -> Stop {
-        let asked: String = asked.to_string().chars().take(SHOWN).collect();
-        let line = Line::Refused(Refused { at_ms: self.at_ms(), asked, why: why.clone() });
+    /// Writes down that a call was refused.
+    pub(crate) fn refuse(&self, call: &Value, why: impl ToString) -> Stop {
+        let (call, why) = (call.to_string().chars().take(SHOWN).collect(), why.to_string());
+        let line = Line::Refused(RefusedCall { at_ms: self.at_ms(), call, why: why.clone() });
         self.write(&line).err().unwrap_or(Stop::Refused(why))
     }
 
-    /// Checks a fault against fence and budget, of which `beside` is taken already; nothing has been touched then.
+    /// Checks a fault against guardrails and budget, of which `beside` is taken already. Nothing has been touched yet.
     async fn admit(
         &self,
-        action: &Value,
+        fault: &FaultNode,
         hold: Option<Seconds>,
         beside: Option<Cost>,
     ) -> Result<(ChaosSpec, Cost), Stop> {
@@ -185,42 +160,47 @@ impl Lab {
         if self.cx().cancel_token().is_cancelled() {
             return Err(self.stop(Stop::Cancelled));
         }
-        let admitted = fence::fault(&self.setup, action, hold, self.cx()).await;
-        let (entry, cost) = admitted.map_err(|why| self.refuse(action, why))?;
+        let admitted = guardrails::fault(&self.setup, fault, hold, self.cx()).await;
+        let (entry, cost) = admitted.map_err(|why| self.refuse(&json(fault), why))?;
         let spent = beside.map_or_else(|| self.spent(), |other| self.spent().with(other));
         budget::check(cost, &self.setup.budget, &spent).map_err(|budget| self.too_much(budget))?;
         Ok((entry, cost))
     }
 
-    /// A step that a budget does not allow: told, and the end where nothing is left or nobody learns from it.
+    /// A step that a budget does not allow: refused, or the end of the experiment where nothing is left or the planner insists.
     fn too_much(&self, budget: BudgetKind) -> Stop {
         let times = {
-            let mut book = self.book();
-            book.too_much = book.too_much.saturating_add(1);
-            book.too_much
+            let mut log = self.log();
+            log.too_much = log.too_much.saturating_add(1);
+            log.too_much
         };
         let over = times >= PATIENCE || budget::used_up(budget, &self.setup.budget, &self.spent());
         if over { self.stop(Stop::Budget(budget)) } else { Stop::Budget(budget) }
     }
 
     /// Runs one fault to its end.
-    pub(crate) async fn fault(&self, action: &Value, hold: Option<Seconds>, label: &str) -> Result<Step, Stop> {
-        let (entry, _) = self.admit(action, hold, None).await?;
-        self.run(entry, action, label).await
+    pub(crate) async fn fault(
+        &self,
+        fault: &FaultNode,
+        hold: Option<Seconds>,
+        label: &str,
+    ) -> Result<StepRecord, Stop> {
+        let (entry, _) = self.admit(fault, hold, None).await?;
+        self.run(entry, label).await
     }
 
     /// Runs a fault and, as soon as it is in force, a load beside it. Gives the step of the load.
     pub(crate) async fn load_under(
         &self,
-        fault: &Value,
+        fault: &FaultNode,
         hold: Seconds,
-        load: &Value,
+        load: &FaultNode,
         label: &str,
-    ) -> Result<Step, Stop> {
-        let (fault_entry, cost) = self.admit(fault, Some(hold), None).await?;
-        let (load_entry, _) = self.admit(load, None, Some(cost)).await?;
+    ) -> Result<StepRecord, Stop> {
+        let (fault, cost) = self.admit(fault, Some(hold), None).await?;
+        let (load, _) = self.admit(load, None, Some(cost)).await?;
         let mut events = self.cx().events().subscribe();
-        let path = format!("/steps/{}", self.book().next);
+        let path = format!("/steps/{}", self.log().next);
         let in_force = async {
             while let Some(event) = events.recv().await {
                 let ours = event.path.starts_with(&path);
@@ -234,12 +214,12 @@ impl Lab {
         };
         let under = async {
             match self.cx().clock().timeout(ACTIVE_WITHIN, in_force).await {
-                Some(true) => Some(self.run(load_entry, load, label).await),
+                Some(true) => Some(self.run(load, label).await),
                 _ => None,
             }
         };
         let named = format!("{label}: the fault");
-        let (fault_step, load_step) = tokio::join!(self.run(fault_entry, fault, &named), under);
+        let (fault_step, load_step) = tokio::join!(self.run(fault, &named), under);
         let fault_step = fault_step?;
         if let Some(step) = load_step {
             return step;
@@ -248,17 +228,17 @@ impl Lab {
         Err(Stop::Refused(format!("the fault did not come into force: {why}")))
     }
 
-    async fn run(&self, mut entry: ChaosSpec, action: &Value, label: &str) -> Result<Step, Stop> {
-        let asked = self.begin(action, label)?;
+    async fn run(&self, mut entry: ChaosSpec, label: &str) -> Result<StepRecord, Stop> {
+        let start = self.begin(entry.action.type_name(), json(&entry.action), label)?;
         entry.name = label.to_owned();
         let begun = self.cx().clock().now();
         let left = self.time_left().min(self.fault_time_left()).saturating_add(SLACK);
-        let segment = format!("steps/{}", asked.id);
+        let segment = format!("steps/{}", start.id);
         let result = self.session.run(entry, &segment, left).await;
         let result = result.map_err(|error| self.stop(Stop::Refused(error.to_string())))?;
         let taken = self.cx().clock().now().saturating_sub(begun);
         let failed = (result.reverted == Reverted::Failed).then(|| result.error.clone().unwrap_or_default());
-        let step = self.end(asked, taken, Some(result), None)?;
+        let step = self.end(start, taken, Some(result), None)?;
         if let Some(why) = failed {
             return Err(self.stop(Stop::InForce(why)));
         }
@@ -269,80 +249,86 @@ impl Lab {
     }
 
     fn fault_time_left(&self) -> Duration {
-        let left = self.setup.budget.fault_seconds.get().as_secs_f64() - self.book().spent.fault_seconds;
+        let left = self.setup.budget.fault_seconds.get().as_secs_f64() - self.log().spent.fault_seconds;
         Duration::try_from_secs_f64(left).unwrap_or_default()
     }
 
     /// Asks a probe once.
-    pub(crate) async fn observe(&self, probe: &Value, label: &str) -> Result<Step, Stop> {
+    pub(crate) async fn observe(&self, probe: &ProbeNode, label: &str) -> Result<StepRecord, Stop> {
         if let Some(why) = self.stopped() {
             return Err(why);
         }
-        let node: ProbeNode = chaos_core::parse(probe).map_err(|error| self.refuse(probe, error.to_string()))?;
-        let reach = node.reach().map_err(|error| self.refuse(probe, error.to_string()))?;
-        fence::ports(&self.setup, &reach).map_err(|why| self.refuse(probe, why))?;
+        let reach = probe.reach().map_err(|error| self.refuse(&json(probe), error))?;
+        guardrails::hosts(&self.setup, &reach).map_err(|why| self.refuse(&json(probe), why))?;
         let afforded = budget::check(Cost::default(), &self.setup.budget, &self.spent());
         afforded.map_err(|budget| self.stop(Stop::Budget(budget)))?;
-        let asked = self.begin(probe, label)?;
+        let start = self.begin(probe.type_name(), json(probe), label)?;
         let begun = self.cx().clock().now();
-        let seen = self.session.observe(&node, &format!("steps/{}", asked.id)).await;
-        self.end(asked, self.cx().clock().now().saturating_sub(begun), None, Some(seen))
+        let seen = self.session.observe(probe, &format!("steps/{}", start.id)).await;
+        self.end(start, self.cx().clock().now().saturating_sub(begun), None, Some(seen))
     }
 
-    /// Whether the budget leaves room for a look.
-    pub(crate) fn may_look(&self) -> bool {
+    /// Whether the budget leaves room for a check between two steps.
+    pub(crate) fn may_check(&self) -> bool {
         !budget::used_up(BudgetKind::Requests, &self.setup.budget, &self.spent())
     }
 
-    /// A look between two steps, which is no step: how long the target takes to answer one request.
-    pub(crate) async fn look(&self, probe: &ProbeNode) -> (chaos_core::Observation, Duration) {
+    /// A check between two steps, which is not a step itself: how long the target takes to answer one request.
+    pub(crate) async fn check(&self, probe: &ProbeNode) -> (Observation, Duration) {
         let begun = self.cx().clock().now();
         let seen = self.session.observe(probe, "rest").await;
-        let spent = &mut self.book().spent;
+        let spent = &mut self.log().spent;
         spent.requests = spent.requests.saturating_add(1);
         (seen, self.cx().clock().now().saturating_sub(begun))
     }
 
-    fn begin(&self, action: &Value, label: &str) -> Result<Asked, Stop> {
+    fn begin(&self, plug_in: &str, action: Value, label: &str) -> Result<StepStart, Stop> {
         let id = {
-            let mut book = self.book();
-            let id = book.next;
-            book.next = id.saturating_add(1);
-            book.too_much = 0;
-            book.spent.steps = book.spent.steps.saturating_add(1);
+            let mut log = self.log();
+            let id = log.next;
+            log.next = id.saturating_add(1);
+            log.too_much = 0;
+            log.spent.steps = log.spent.steps.saturating_add(1);
             id
         };
-        let asked = Asked { id, at_ms: self.at_ms(), label: label.to_owned(), action: action.clone() };
-        self.write(&Line::Asked(asked.clone()))?;
-        self.cx().note(format!("step {id}: {label}"));
-        Ok(asked)
+        let (label, plug_in) = (label.to_owned(), plug_in.to_owned());
+        let start = StepStart { id, at_ms: self.at_ms(), label, plug_in, action };
+        self.write(&Line::Started(start.clone()))?;
+        self.cx().note(format!("step {id}: {}", start.label));
+        Ok(start)
     }
 
     fn end(
         &self,
-        asked: Asked,
+        start: StepStart,
         taken: Duration,
         result: Option<ChaosResult>,
-        observation: Option<chaos_core::Observation>,
-    ) -> Result<Step, Stop> {
+        observation: Option<Observation>,
+    ) -> Result<StepRecord, Stop> {
         let seconds = taken.as_secs_f64();
-        let mut step = Step { asked, seconds, result, observation, measures: Measures::new(), spent: Spent::default() };
+        let mut step =
+            StepRecord { start, seconds, result, observation, measures: Measures::new(), spent: Spent::default() };
         step.measures = step.recomputed();
         {
-            let spent = &mut self.book().spent;
-            // What the engine counted, and not what was planned.
+            let spent = &mut self.log().spent;
+            // What the engine counted, not what was planned.
             spent.requests = spent.requests.saturating_add(counted(&step));
             spent.fault_seconds += step.result.as_ref().map_or(0.0, |result| result.elapsed_time);
         }
         step.spent = self.spent();
         self.write(&Line::Step(Box::new(step.clone())))?;
-        self.book().steps.push(step.clone());
+        self.log().steps.push(step.clone());
         Ok(step)
     }
 }
 
+/// A fault or probe as the transcript keeps it.
+fn json(node: &impl serde::Serialize) -> Value {
+    serde_json::to_value(node).unwrap_or_default()
+}
+
 /// Requests that a step made.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and a cast from f64 saturates")]
-fn counted(step: &Step) -> u64 {
+fn counted(step: &StepRecord) -> u64 {
     step.measures.get("started").copied().unwrap_or(0.0) as u64
 }
