@@ -641,7 +641,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__schema)
-            opts="-h --kind --profile --help"
+            opts="-h --kind --profile --var --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -653,6 +653,10 @@ _squall() {
                     ;;
                 --profile)
                     COMPREPLY=($(compgen -W "editor plain tools" -- "${cur}"))
+                    return 0
+                    ;;
+                --var)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -133,7 +133,8 @@ entry\t'One entry'
 experiment\t'An experiment'"
 complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'For whom' -r -f -a "editor\t'Editors: with snippets and texts for hovering'
 plain\t'Validators: standard keywords only'
-tools\t'Models: one function tool a fault'"
+tools\t'Models: one function tool for each fault, without parameters that only an author may set'"
+complete -c squall -n "__fish_squall_using_subcommand schema" -l var -d 'Fills the placeholder `{{NAME}}` of the experiment' -r
 complete -c squall -n "__fish_squall_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand list" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"

@@ -8,6 +8,7 @@ mod client;
 mod completion;
 mod config;
 mod failure;
+mod tls;
 
 pub use client::OpenAiModel;
 pub use config::{OpenAiConfig, RetryPolicy};

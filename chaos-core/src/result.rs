@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Answer, Observation, Sighting};
+use crate::{Answer, LoadReport, Observation, Sighting};
 
 /// The judgement on an entry or a run, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -126,9 +126,9 @@ pub struct ChaosResult {
     /// The entry's steps.
     #[serde(default)]
     pub timeline: Vec<TimelinePoint>,
-    /// Load figures, when the fault made load.
+    /// What the load gave, when the fault made one.
     #[serde(default)]
-    pub load: Option<Value>,
+    pub load: Option<LoadReport>,
 }
 
 #[cfg(test)]

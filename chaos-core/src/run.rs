@@ -1,17 +1,31 @@
 //! A run: its entries, and what plug-ins get from it while it lasts.
 
 mod active;
-mod board;
 mod clock;
 mod context;
+mod edges;
 mod event;
+mod load_report;
+mod load_request;
+mod run_loads;
+mod services;
 mod spec;
 mod task;
 
 pub use active::{ActiveSignal, ActiveState, ActiveWatch};
-pub use board::{Board, Edge, EntryId, LoadFigures, LoadSlice, PostedLoad, Stage};
 pub use clock::{Clock, ExternalWait, RealClock, VirtualClock};
 pub use context::{ContextParts, Engine, RunContext};
-pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole};
+pub use edges::{Edge, EntryId, FaultEdges, Stage};
+pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole, Progress};
+pub use load_report::{
+    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadGenerator, LoadProgress, LoadReport,
+    LoadSchedule, LoadSegment, PercentileMs, StatusCount,
+};
+pub use load_request::{
+    HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, LoadDuration,
+    LoadDurationError, LoadRequest, LoadTls,
+};
+pub use run_loads::{LoadFigures, LoadSlice, PostedLoad, RunLoads};
+pub use services::RunServices;
 pub use spec::{ChaosSpec, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS};
 pub use task::{Check, CheckBody, CheckMode, Task};

@@ -1,4 +1,4 @@
-//! A harness that embeds Squall: a fault in the background, own work while it is in force, an own verifier, a policy.
+//! A harness that embeds Squall: a fault in the background, work of its own meanwhile, its own verifier, a policy.
 
 use std::error::Error;
 use std::process::Command;
@@ -21,8 +21,9 @@ impl Verifier for Harness {
         _cx: &'a RunContext,
     ) -> BoxFuture<'a, Option<Observation>> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.worker)).unwrap_or_default();
-        let seen = if status.contains("State:\tS") { Observation::yes("it sleeps") } else { Observation::no(status) };
-        Box::pin(async move { (name == "worker_is_back").then_some(seen) })
+        let observed =
+            if status.contains("State:\tS") { Observation::yes("it sleeps") } else { Observation::no(status) };
+        Box::pin(async move { (name == "worker_is_back").then_some(observed) })
     }
 }
 
@@ -40,9 +41,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let runner = Runner::builder().policy(policy).verifier(Arc::new(Harness { worker: worker.id() }));
     let run = runner.state_dir(StateDir::at(state.path())).build()?.start(task)?;
 
-    let evidence = run.active(0).ok_or("no such entry")?.active().await.ok_or("it never was in force")?;
+    let evidence = run.active(0).ok_or("no such entry")?.active().await.ok_or("it was never in force")?;
     println!("in force: {}", evidence.summary);
-    // Here the harness goes on with its own work, while the worker stands still.
+    // Here the harness does its own work, while the worker is paused.
 
     let report = run.wait().await?;
     worker.kill()?;

@@ -4,5 +4,5 @@
 //! |---|---|
 //! | `tasks/` | task files; `tests/tasks.rs` validates and runs each |
 //! | `examples/embed.rs` | a harness that embeds Squall, in about forty lines |
-//! | `tests/guard.rs` | a test that holds one fault while it asks the code under test |
+//! | `tests/guard.rs` | a test that holds a fault while it exercises the code under test |
 //! | `plugin/` | a plug-in crate outside the core, with a binary of its own |

@@ -1,4 +1,4 @@
-//! Every experiment of `experiments/` is valid, with its placeholders filled, and is told apart from a task.
+//! Every experiment of `experiments/` is valid, with its placeholders filled, and is recognised as an experiment.
 
 use std::fs;
 use std::path::Path;

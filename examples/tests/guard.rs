@@ -1,4 +1,4 @@
-//! A test that holds one fault while it asks the code under test: the run's handle is the guard.
+//! A test that holds a fault while it exercises the code under test: the run's handle is the guard.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -26,9 +26,9 @@ impl Echo {
         Self { service, to, from }
     }
 
-    fn ask(&mut self, line: &str, patience: Duration) -> Result<String, RecvTimeoutError> {
+    fn ask(&mut self, line: &str, timeout: Duration) -> Result<String, RecvTimeoutError> {
         writeln!(self.to, "{line}").expect("a stopped service still has a pipe");
-        self.from.recv_timeout(patience)
+        self.from.recv_timeout(timeout)
     }
 }
 
@@ -47,12 +47,12 @@ fn pause(pid: u32, state: &std::path::Path) -> RunHandle {
         "duration_seconds": 60,
     }});
     let task = Task::from_value(&task).expect("a valid task");
-    let runner = Runner::builder().state_dir(StateDir::at(state)).build().expect("plug-ins with names of their own");
+    let runner = Runner::builder().state_dir(StateDir::at(state)).build().expect("the plug-in names are unique");
     runner.start(task).expect("a state directory of our own")
 }
 
 #[test]
-fn a_client_gives_up_on_a_service_that_stands_still_and_is_served_again_afterwards() {
+fn a_client_times_out_on_a_paused_service_and_is_served_again_afterwards() {
     let state = tempfile::tempdir().unwrap();
     let mut echo = Echo::start();
     assert_eq!(echo.ask("before", Duration::from_secs(30)).unwrap(), "before");
@@ -63,7 +63,7 @@ fn a_client_gives_up_on_a_service_that_stands_still_and_is_served_again_afterwar
     waiting.block_on(active.active()).expect("the fault lands");
     assert_eq!(echo.ask("during", Duration::from_millis(200)), Err(RecvTimeoutError::Timeout));
 
-    // Undone when this returns, whatever the lines above had done.
+    // Undone when this returns, even if a line above had panicked.
     drop(fault);
     assert_eq!(echo.from.recv_timeout(Duration::from_secs(30)).unwrap(), "during");
 }

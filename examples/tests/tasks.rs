@@ -1,4 +1,4 @@
-//! Every task file of `tasks/` is valid, and ends in the verdict that it promises.
+//! Every task file of `tasks/` is valid, and ends in its expected verdict.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use squall::chaos_load::target::{Behaviour, Target, serve};
 use squall::prelude::*;
 
 /// Each file, and the verdict in which it ends.
-const PROMISED: &[(&str, Verdict)] = &[
+const EXPECTED: &[(&str, Verdict)] = &[
     ("benchmark.yaml", Verdict::Held),
     ("entry.json", Verdict::Unchecked),
     ("load-slo.yaml", Verdict::Held),
@@ -53,15 +53,15 @@ impl Drop for Subjects {
 }
 
 #[test]
-fn every_file_has_a_promise() {
+fn every_file_has_an_expected_verdict() {
     let there: BTreeSet<String> =
         fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(there, PROMISED.iter().map(|(file, _)| (*file).to_owned()).collect());
+    assert_eq!(there, EXPECTED.iter().map(|(file, _)| (*file).to_owned()).collect());
 }
 
 #[test]
-fn every_file_is_valid_and_ends_as_promised() {
-    for (file, verdict) in PROMISED {
+fn every_file_is_valid_and_ends_as_expected() {
+    for (file, verdict) in EXPECTED {
         let subjects = Subjects::start();
         let text = fs::read_to_string(folder().join(file)).unwrap();
         let loaded = load(&text, file, &subjects.options(&text));

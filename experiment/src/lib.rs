@@ -44,6 +44,7 @@ pub use finding::{CapacityLimit, Finding, Point};
 pub use measure::Measures;
 pub use report::{ExperimentOutcome, ExperimentReport, StepRow, html, text};
 pub use statistics::Estimate;
+pub use tools::offered_tools;
 pub use transcript::{
     EndLine, ExperimentEnd, ExperimentTranscript, RefusedCall, StepRecord, StepStart, TranscriptError, TranscriptHeader,
 };

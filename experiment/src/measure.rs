@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chaos_core::{Answer, ChaosResult, DurationText, Observation};
-use serde_json::Value;
+use chaos_core::{Answer, ChaosResult, LatencyReport, LoadReport, Observation};
 
 /// The measures of one step, by name; the unit is the end of the name.
 pub type Measures = BTreeMap<String, f64>;
@@ -20,11 +19,11 @@ pub(crate) fn response(percentile: &str) -> String {
 }
 
 /// The measures of a fault's result. Those of a load with a warm-up are of the requests after it.
-pub(crate) fn of_result(action: &Value, result: &ChaosResult) -> Measures {
+pub(crate) fn of_result(result: &ChaosResult) -> Measures {
     let mut measures = Measures::new();
     measures.insert("elapsed_seconds".into(), result.elapsed_time);
     if let Some(load) = &result.load {
-        of_load(action, load, &mut measures);
+        of_load(load, &mut measures);
     }
     measures.retain(|_, value| value.is_finite());
     measures
@@ -39,59 +38,46 @@ pub(crate) fn of_observation(seen: &Observation) -> Measures {
     measures
 }
 
-fn of_load(action: &Value, load: &Value, measures: &mut Measures) {
-    let ours = &load["ChaosLoad"];
-    let (requests, errors, part) = if let Some(part) = ours.get("Measured") {
-        let errors = number(&part["Errors"]);
-        (number(&part["Ok"]).zip(errors).map(|(ok, errors)| ok + errors), errors, part)
-    } else {
-        (number(&ours["Completed"]), number(&load["ErrorsDurationHistogram"]["Count"]), ours)
+fn of_load(load: &LoadReport, measures: &mut Measures) {
+    let (requests, errors, service, response) = match &load.measured {
+        Some(part) => (part.ok + part.errors, part.errors, &part.service, &part.response),
+        None => (load.counts.completed, load.counts.errors, &load.service, &load.response),
     };
-    let mut put = |name: &str, value: Option<f64>| {
-        if let Some(value) = value {
-            measures.insert(name.to_owned(), value);
-        }
+    let target = f64::from(load.request.qps.get());
+    let mut put = |name: &str, value: f64| {
+        measures.insert(name.to_owned(), value);
     };
-    let target = load["RequestedQPS"].as_str().and_then(|qps| qps.parse().ok());
-    let achieved = number(&load["ActualQPS"]);
     put("target_qps", target);
-    put("achieved_qps", achieved);
-    put("achieved_ratio", achieved.zip(target).map(|(achieved, target): (f64, f64)| achieved / target));
-    put("requests", requests);
-    put("errors", errors);
-    put(
-        "error_ratio",
-        errors.zip(requests).filter(|(_, requests)| *requests > 0.0).map(|(errors, requests)| errors / requests),
-    );
-    put("started", number(&ours["Started"]));
-    put("missed", number(&ours["Missed"]));
-    put("connections", number(&load["NumThreads"]));
-    put("generator_busy_ratio", number(&ours["GeneratorBusy"]));
-    let planned = action["target"]["duration"].as_str().and_then(|text| text.parse::<DurationText>().ok());
-    let took = number(&load["ActualDuration"]).map(|nanos| nanos / 1e6);
-    put("backlog_ms", took.zip(planned).map(|(took, planned)| took - planned.get().as_secs_f64() * 1e3));
-    latency("response", &part["Response"], &mut put);
-    latency("service", &part["Service"], &mut put);
-    latency("start_lag", &ours["StartLag"], &mut put);
+    put("achieved_qps", load.achieved_qps);
+    put("achieved_ratio", load.achieved_qps / target);
+    put("requests", number(requests));
+    put("errors", number(errors));
+    put("error_ratio", number(errors) / number(requests));
+    put("started", number(load.counts.started));
+    put("missed", number(load.counts.missed));
+    put("connections", f64::from(load.connections));
+    put("generator_busy_ratio", load.generator_busy_ratio);
+    put("backlog_ms", load.backlog_ms);
+    latency("response", response, &mut put);
+    latency("service", service, &mut put);
+    latency("start_lag", &load.start_lag, &mut put);
 }
 
-fn latency(kind: &str, data: &Value, put: &mut impl FnMut(&str, Option<f64>)) {
-    let millis = |value: &Value| number(value).map(|seconds| seconds * 1e3);
-    if data["Count"].as_u64().unwrap_or(0) == 0 {
+fn latency(kind: &str, times: &LatencyReport, put: &mut impl FnMut(&str, f64)) {
+    if times.count == 0 {
         return;
     }
-    for (word, key) in [("mean", "Mean"), ("min", "Min"), ("max", "Max")] {
-        put(&format!("{kind}_{word}_ms"), millis(&data[key]));
+    for (word, value) in [("mean", times.mean_ms), ("min", times.min_ms), ("max", times.max_ms)] {
+        put(&format!("{kind}_{word}_ms"), value);
     }
-    for row in data["Percentiles"].as_array().into_iter().flatten() {
-        if let Some(percentile) = number(&row["Percentile"]) {
-            put(&format!("{kind}_p{}_ms", percentile.to_string().replace('.', "")), millis(&row["Value"]));
-        }
+    for row in &times.percentiles {
+        put(&format!("{kind}_p{}_ms", row.percentile.to_string().replace('.', "")), row.ms);
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
-    value.as_f64().filter(|number| number.is_finite())
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^52 requests")]
+fn number(count: u64) -> f64 {
+    count as f64
 }
 
 #[cfg(test)]
@@ -100,37 +86,40 @@ mod tests {
 
     use super::*;
 
-    fn load() -> Value {
+    fn load() -> LoadReport {
         let times = |p99: f64| {
-            json!({"Count": 10, "Min": 0.001, "Mean": 0.002, "Max": 0.02, "Percentiles": [
-                {"Percentile": 99.0, "Value": p99}, {"Percentile": 99.9, "Value": 0.019}]})
+            json!({"count": 10, "min_ms": 1.0, "mean_ms": 2.0, "max_ms": 20.0, "percentiles": [
+                {"percentile": 99.0, "ms": p99}, {"percentile": 99.9, "ms": 19.0}]})
         };
-        json!({
-            "RequestedQPS": "100", "ActualQPS": 99.0, "ActualDuration": 2_020_000_000_u64, "NumThreads": 4,
-            "ErrorsDurationHistogram": {"Count": 7},
-            "ChaosLoad": {
-                "Completed": 200, "Started": 200, "Missed": 0, "GeneratorBusy": 0.1,
-                "Response": times(0.5), "Service": times(0.4), "StartLag": times(0.001),
-                "Measured": {"Ok": 98, "Errors": 2, "Response": times(0.01), "Service": times(0.009)},
-            }
-        })
+        let report = json!({
+            "request": {"service_url": "http://h/", "qps": 100, "duration": "2s"},
+            "generator": "embedded", "schedule": "open", "connections": 4, "started_at_ms": 0,
+            "elapsed_seconds": 2.02, "achieved_qps": 99.0,
+            "counts": {"scheduled": 200, "started": 200, "completed": 200, "missed": 0, "ok": 193, "errors": 7,
+                "answered": 200, "late": 0, "retried": 0},
+            "statuses": [], "failures": [], "bytes_sent": 0, "bytes_received": 0, "service_buckets": [],
+            "response": times(500.0), "service": times(400.0), "start_lag": times(1.0),
+            "backlog_ms": 20.0, "saturated": false, "generator_busy_ratio": 0.1,
+            "measured": {"name": "measured", "start_seconds": 1.0, "ok": 98, "errors": 2,
+                "response": times(10.0), "service": times(9.0)},
+        });
+        serde_json::from_value(report).unwrap()
     }
 
     #[test]
     fn figures_leave_the_warm_up_out() {
         let mut measures = Measures::new();
-        of_load(&json!({"target": {"duration": "2s"}}), &load(), &mut measures);
+        of_load(&load(), &mut measures);
         assert!((measures["response_p99_ms"] - 10.0).abs() < 1e-9);
         assert_eq!((measures["requests"], measures["error_ratio"]), (100.0, 0.02));
         assert_eq!((measures["achieved_ratio"], measures["response_p999_ms"]), (0.99, 19.0));
         assert!((measures["backlog_ms"] - 20.0).abs() < 1e-9);
 
         let mut whole = load();
-        whole["ChaosLoad"].as_object_mut().unwrap().remove("Measured");
+        whole.measured = None;
         let mut measures = Measures::new();
-        of_load(&json!({}), &whole, &mut measures);
+        of_load(&whole, &mut measures);
         assert_eq!((measures["response_p99_ms"], measures["errors"]), (500.0, 7.0));
-        assert!(!measures.contains_key("backlog_ms"));
     }
 
     #[test]

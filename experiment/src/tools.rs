@@ -6,8 +6,8 @@ mod reply;
 use std::sync::{Mutex, PoisonError};
 
 use chaos_agent::{BoxFuture, Tool, ToolReply, parse_arguments};
-use chaos_core::{FaultNode, ProbeNode, Seconds, parse};
-use chaos_schema::StrategyName;
+use chaos_core::{FAULTS, FaultNode, ProbeNode, Seconds, parse};
+use chaos_schema::{StrategyName, author_only};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -21,12 +21,11 @@ use crate::stop::Stop;
 use crate::strategy::{self, StrategyRequest};
 use crate::transcript::{Line, StepRecord};
 
+pub use self::offer::offered_tools;
+
 /// Characters of the texts of a conclusion, and how many parts it may have.
 const MOST_ANSWER: usize = 4000;
 const MOST_PARTS: usize = 40;
-
-/// What names a file, a program or another planner: the document's author may write it, a model may not.
-const AUTHOR_ONLY: [&str; 3] = ["/target/tls", "/engine", "/allow_command"];
 
 /// What the tools of one conversation share.
 pub(crate) struct ToolContext<'l> {
@@ -67,15 +66,19 @@ impl<'l> ToolContext<'l> {
 
 impl Tool for ExperimentTool<'_> {
     fn name(&self) -> &str {
-        self.offer.kind.name()
+        &self.offer.tool.name
     }
 
     fn description(&self) -> &str {
-        &self.offer.description
+        &self.offer.tool.description
     }
 
     fn parameters(&self) -> Value {
-        self.offer.parameters.clone()
+        self.offer.tool.parameters.clone()
+    }
+
+    fn strict(&self) -> Option<bool> {
+        Some(self.offer.tool.strict)
     }
 
     fn call(&self, args: Value) -> BoxFuture<'_, ToolReply> {
@@ -113,9 +116,10 @@ impl ExperimentTool<'_> {
         let refuse = |why: String| self.stopped(&self.shared.runner.refuse(written, why));
         let fault: FaultNode = parse(written).map_err(|error| refuse(error.to_string()))?;
         let pinned = self.shared.runner.setup.fault.as_ref().is_some_and(|pinned| guardrails::same(pinned, &fault));
-        match AUTHOR_ONLY.iter().find(|own| !pinned && written.pointer(own).is_some()) {
-            Some(own) => Err(refuse(format!("only the experiment's author may set `{own}`; leave it out"))),
-            None => Ok(fault),
+        let descriptor = FAULTS.get(fault.type_name()).map_err(|error| refuse(error.to_string()))?;
+        match author_only(descriptor, written) {
+            Some(own) if !pinned => Err(refuse(format!("only the experiment's author may set `{own}`; leave it out"))),
+            _ => Ok(fault),
         }
     }
 

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chaos_failpoints::{Counts, Guard, Rule, Scope, arm, fail_check};
+use chaos_failpoints::{Guard, HitCounts, Rule, Scope, arm, fail_check};
 
 /// A generator of our own: the run must be repeatable without a dependency (`SplitMix64`).
 struct Dice(u64);
@@ -73,7 +73,7 @@ async fn own_async() -> bool {
 }
 
 /// Judges one arming in a scope of one worker, which saw every evaluation of it.
-fn judge(totals: &Totals, hits: u64, fires: u64, counted: Counts) {
+fn judge(totals: &Totals, hits: u64, fires: u64, counted: HitCounts) {
     totals.own_hits.fetch_add(hits, Ordering::Relaxed);
     totals.own_fires.fetch_add(fires, Ordering::Relaxed);
     if (hits, fires) != (counted.hits, counted.fires) {

@@ -9,14 +9,11 @@ use std::{
 };
 
 use crate::{
-    Barrier, Error, Rule,
+    Barrier, Rule,
     cache::Counted,
     process_seed,
-    registry::{Named, find},
     rule::{Action, Callback, Step},
-    scope::Inner,
     seed::{hash_name, mix},
-    site::{Form, Site},
     sync::Arc,
     tally::Tally,
 };
@@ -24,8 +21,8 @@ use crate::{
 /// How often a site was reached while armed, and how often it fired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Counts {
-    /// Evaluations that met the rule.
+pub struct HitCounts {
+    /// Evaluations while the rule was in force.
     pub hits: u64,
     /// Those on which a step fired; a step `off` counts too.
     pub fires: u64,
@@ -37,43 +34,58 @@ pub(crate) fn stamp() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+/// What a rule is armed at: the sites of one name.
+pub(crate) trait Target: Send + Sync {
+    fn name(&self) -> &'static str;
+    /// Returns the number that stands for the name.
+    fn id(&self) -> u32;
+    /// Marks the sites as armed and records the arming. Comes before it is put in its place.
+    fn begin(&self, arming: &Arc<Arming>);
+    /// Reverts what `begin` did to the sites.
+    fn end(&self);
+    /// Removes a process-wide arming and ends it.
+    fn take_out(&self, arming: &Arc<Arming>);
+    /// Adds the last counts of an arming that is going away.
+    fn add_counts(&self, counts: HitCounts);
+}
+
+/// A scope, as far as its armings know it.
+pub(crate) trait Holder: Send + Sync {
+    /// Removes an arming from the scope.
+    fn remove(&self, arming: &Arc<Arming>);
+}
+
 /// Where an arming is in force.
-#[derive(Debug)]
 pub(crate) enum Place {
     Process,
-    Scope(Weak<Inner>),
+    Scope(Weak<dyn Holder>),
 }
 
 /// A rule in force.
 pub(crate) struct Arming {
     tally: Tally,
     steps: Vec<Step>,
-    /// The callbacks of the steps, which hold them weakly: they go when the arming ends, whoever still knows it.
+    /// The callbacks of the steps, which hold them weakly: they are dropped when the arming ends, even while it is still referenced.
     callbacks: Mutex<Vec<Callback>>,
-    named: &'static Named,
+    target: &'static dyn Target,
     place: Place,
     /// The rule as text.
     text: String,
-    /// Holds the callers of `pause`, and is stirred when the arming ends.
+    /// Blocks the callers of `pause`; the end of the arming wakes them.
     pub(crate) hold: Barrier,
-    /// Who armed it from outside.
+    /// The name that the control server's client gave.
     #[cfg(feature = "http")]
     pub(crate) owner: Option<String>,
-    /// When it lapses, in nanoseconds since `epoch`; `u64::MAX` is never.
+    /// When its lease expires, in nanoseconds since `epoch`; `u64::MAX` is never.
     deadline: AtomicU64,
     epoch: Instant,
 }
 
 impl Arming {
-    /// Checks a rule against a name's sites and makes the arming; the caller puts it in force.
-    pub(crate) fn new(name: &str, rule: Rule, place: Place, scope_seed: Option<u64>) -> Result<Self, Error> {
-        let named = find(name)?;
-        for site in &named.sites {
-            for step in &rule.steps {
-                supports(site, &step.action)?;
-            }
-        }
-        let seed = rule.seed.unwrap_or_else(|| mix(scope_seed.unwrap_or_else(process_seed) ^ hash_name(named.name)));
+    /// Makes the arming; the caller puts it in force.
+    pub(crate) fn new(target: &'static dyn Target, rule: Rule, place: Place, scope_seed: Option<u64>) -> Self {
+        let of_name = |seed| mix(seed ^ hash_name(target.name()));
+        let seed = rule.seed.unwrap_or_else(|| of_name(scope_seed.unwrap_or_else(process_seed)));
         let text = rule.to_string();
         let mut callbacks = Vec::new();
         let mut steps = rule.steps;
@@ -85,35 +97,30 @@ impl Arming {
                 }
             }
         }
-        Ok(Self {
+        Self {
             tally: Tally::new(steps.iter().map(|step| step.gate), seed),
             text,
             steps,
             callbacks: Mutex::new(callbacks),
-            named,
+            target,
             place,
             hold: Barrier::new(),
             #[cfg(feature = "http")]
             owner: None,
             deadline: AtomicU64::new(u64::MAX),
             epoch: Instant::now(),
-        })
-    }
-
-    /// Makes the sites look for rules, and the arming known to its name. Comes before it is put in its place.
-    pub(crate) fn announce(self: &Arc<Self>) {
-        self.named.note(self);
-        for site in &self.named.sites {
-            site.count_armed();
         }
     }
 
-    /// Takes the arming out of its place and ends it; harmless when it has ended.
+    /// Tells the sites; comes before the arming is put in its place.
+    pub(crate) fn announce(self: &Arc<Self>) {
+        self.target.begin(self);
+    }
+
+    /// Removes the arming from its place and ends it; harmless when it has ended.
     pub(crate) fn retire(self: &Arc<Self>) {
         match &self.place {
-            Place::Process => {
-                self.named.slot.take_out(self);
-            }
+            Place::Process => self.target.take_out(self),
             Place::Scope(scope) => {
                 if let Some(scope) = scope.upgrade() {
                     scope.remove(self);
@@ -123,8 +130,14 @@ impl Arming {
         }
     }
 
-    pub(crate) fn named(&self) -> &'static Named {
-        self.named
+    /// Returns the name of the sites.
+    pub(crate) fn site(&self) -> &'static str {
+        self.target.name()
+    }
+
+    /// Returns the number that stands for the name.
+    pub(crate) fn site_id(&self) -> u32 {
+        self.target.id()
     }
 
     pub(crate) fn step(&self, at: usize) -> &Step {
@@ -135,22 +148,22 @@ impl Arming {
         &self.text
     }
 
-    pub(crate) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> HitCounts {
         // Fires first: a hit is counted before its fire, so no reading shows more fires than hits.
         let fires = self.tally.fires();
-        Counts { hits: self.tally.hits(), fires }
+        HitCounts { hits: self.tally.hits(), fires }
     }
 
-    /// Lets the arming lapse this long from now, instead of when it was to before.
+    /// Sets the lease: the arming expires this long from now.
     pub(crate) fn lease(&self, time: Duration) {
         let end = self.epoch.elapsed().saturating_add(time).as_nanos();
         let end = u64::try_from(end).unwrap_or(u64::MAX - 1);
         self.deadline.store(end, Ordering::Release);
-        // Whoever is held has set a timer for the old end.
-        self.hold.stir();
+        // The blocked callers have set a timer for the old end.
+        self.hold.wake_all();
     }
 
-    /// Returns the time at which a lease lapses.
+    /// Returns the time at which the lease expires.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.deadline.load(Ordering::Acquire) {
             u64::MAX => None,
@@ -174,16 +187,14 @@ impl Counted for Arming {
 
     fn end(&self) {
         if self.tally.close() {
-            for site in &self.named.sites {
-                site.count_disarmed();
-            }
-            self.hold.stir();
+            self.target.end();
+            self.hold.wake_all();
             // Not under the lock: what a callback owns may run code of its own when it goes.
             let callbacks = std::mem::take(&mut *self.callbacks.lock().unwrap_or_else(PoisonError::into_inner));
             drop(callbacks);
             for step in &self.steps {
                 if let Action::Wait(barrier) = &step.action {
-                    barrier.stir();
+                    barrier.wake_all();
                 }
             }
         }
@@ -192,33 +203,12 @@ impl Counted for Arming {
 
 impl Drop for Arming {
     fn drop(&mut self) {
-        self.named.fold(self.counts());
+        self.target.add_counts(self.counts());
     }
 }
 
 impl std::fmt::Debug for Arming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}={}", self.named.name, self.text)
+        write!(f, "{}={}", self.target.name(), self.text)
     }
-}
-
-/// Says whether a site can take an action.
-fn supports(site: &Site, action: &Action) -> Result<(), Error> {
-    let Action::Return(text) = action else {
-        return Ok(());
-    };
-    let instead = match site.info().form {
-        Form::Effect => "it returns nothing; use sleep, panic, print, pause, yield or delay".to_owned(),
-        Form::Value { type_name, parses } => match text {
-            Some(text) if parses(text) => return Ok(()),
-            _ => format!("it returns a `{type_name}`; write the value as `return(…)`"),
-        },
-        Form::Return | Form::Error | Form::Check => return Ok(()),
-    };
-    Err(Error::Unsupported {
-        site: site.info().name,
-        place: format!("{}:{}", site.info().file, site.info().line),
-        action: action.to_string(),
-        instead,
-    })
 }

@@ -1,4 +1,4 @@
-//! A place to be held at, and to be let go from a test or from another process.
+//! A barrier that blocks callers until a test or another process releases them.
 
 use std::{
     fmt,
@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Holds whoever comes until somebody releases them.
+/// Blocks callers until they are released.
 ///
 /// It counts permits: a release that comes before the arrival is not lost. Cloning gives another handle on the same
-/// barrier. When the arming that holds a caller ends, the caller goes on without a permit.
+/// barrier. When the arming that blocks a caller ends, the caller resumes without a permit.
 ///
 /// ```
 /// use chaos_failpoints::{Barrier, Rule, Scope, fail_point};
@@ -51,36 +51,36 @@ impl Barrier {
         Self::default()
     }
 
-    /// Lets this many callers go, those that wait or the next that come.
+    /// Releases this many callers: those that wait now, or the next to arrive.
     pub fn release(&self, callers: u64) {
         let mut state = self.lock();
         state.permits = state.permits.saturating_add(callers);
         self.wake(state);
     }
 
-    /// Returns how many have ever come.
+    /// Returns how many callers have ever arrived.
     pub fn arrived(&self) -> u64 {
         self.lock().arrived
     }
 
-    /// Returns how many are held now.
+    /// Returns how many callers are blocked now.
     pub fn waiting(&self) -> u64 {
         self.lock().waiting
     }
 
-    /// Blocks until this many have come since the barrier was made; says whether they did within the time.
+    /// Blocks until this many callers have arrived since the barrier was made; returns whether they did within the time.
     pub fn wait_for(&self, arrivals: u64, within: Duration) -> bool {
         let end = Instant::now().checked_add(within);
         self.block(|| end, |state| state.arrived >= arrivals)
     }
 
-    /// Waits until this many have come since the barrier was made, without blocking the thread.
+    /// Waits until this many callers have arrived since the barrier was made, without blocking the thread.
     pub async fn reached(&self, arrivals: u64) {
         std::future::poll_fn(|cx| self.poll(cx, |state| state.arrived >= arrivals)).await;
     }
 
-    /// Wakes everybody who waits, to look at the world again.
-    pub(crate) fn stir(&self) {
+    /// Wakes all waiting callers, which check their condition again.
+    pub(crate) fn wake_all(&self) {
         self.wake(self.lock());
     }
 
@@ -103,7 +103,7 @@ impl Barrier {
         std::future::poll_fn(|cx| self.poll(cx, |state| over() || state.take_permit())).await;
     }
 
-    /// Waits until `over` says so, which is asked whenever the barrier is stirred.
+    /// Waits until `over` says so, which is asked after each wake-up.
     #[cfg(feature = "tokio")]
     pub(crate) async fn until(&self, over: impl Fn() -> bool) {
         std::future::poll_fn(|cx| self.poll(cx, |_| over())).await;
@@ -117,7 +117,7 @@ impl Barrier {
         Held(self)
     }
 
-    /// Waits for `done`; the deadline is asked again after each look, since a lease may have been renewed.
+    /// Waits for `done`; the deadline is read again after each wake-up, since a lease may have been renewed.
     fn block(&self, deadline: impl Fn() -> Option<Instant>, mut done: impl FnMut(&mut State) -> bool) -> bool {
         let mut state = self.lock();
         loop {
@@ -180,7 +180,7 @@ impl fmt::Debug for Barrier {
     }
 }
 
-/// Counts a caller as waiting until it goes on or its task is dropped.
+/// Counts a caller as waiting until it resumes or its task is dropped.
 struct Held<'a>(&'a Barrier);
 
 impl Drop for Held<'_> {
@@ -229,7 +229,7 @@ mod tests {
             }
             assert!(barrier.wait_for(2, LONG));
             over.store(true, std::sync::atomic::Ordering::SeqCst);
-            barrier.stir();
+            barrier.wake_all();
         });
     }
 

@@ -1,15 +1,14 @@
-//! Randomised runs after `FoundationDB`'s buggify: a seed picks which sites misbehave, and when.
+//! Randomised runs after `FoundationDB`'s buggify: a seed picks which sites fire, and when.
 
 use std::time::Duration;
 
 use crate::{
-    Error, Form, Guard, Rule, Scope, arm,
-    registry::{self, Named},
+    Error, Form, Guard, Rule, Scope, arm, registry,
     seed::{hash_name, mix},
-    site::Site,
+    site::{Named, Site},
 };
 
-/// A plan of misbehaviour for a whole program, repeatable by its seed.
+/// Random faults for a whole program, repeatable by the seed.
 ///
 /// Each site is enabled once for the run with one probability, and an enabled one then fires with another: this
 /// finds more than firing everywhere at a low rate, since rare combinations become common in *some* run.
@@ -24,8 +23,8 @@ pub struct Buggify {
 
 /// `FoundationDB`'s defaults.
 const QUARTER: f64 = 0.25;
-/// Long enough to let another thread overtake, short enough not to trip a timeout of a second.
-const NUDGE: Duration = Duration::from_millis(1);
+/// Long enough for another thread to overtake, short enough not to trip a timeout of a second.
+const SHORT_DELAY: Duration = Duration::from_millis(1);
 
 impl Buggify {
     /// Plans with `FoundationDB`'s defaults: 25 % of the sites, each firing on 25 % of its hits.
@@ -81,7 +80,7 @@ impl Buggify {
 
     fn rule(&self, named: &Named) -> Result<Rule, Error> {
         let returns = named.sites.iter().all(|site| !matches!(site.info().form, Form::Effect));
-        let rule = if returns { Rule::fail() } else { Rule::sleep(NUDGE) };
+        let rule = if returns { Rule::fail() } else { Rule::sleep(SHORT_DELAY) };
         let seed = mix(self.seed).wrapping_add(hash_name(named.name));
         Ok(rule.rate(self.fires)?.seed(seed))
     }

@@ -1,17 +1,17 @@
-//! A thread's own copies of the rules that it met last, so that meeting one again takes no lock.
+//! A thread's own copies of the rules that it evaluated last, so that evaluating one again takes no lock.
 
 use crate::{
     sync::Arc,
     tally::{Tally, Verdict},
 };
 
-/// What counts its hits and can be ended.
+/// An arming, as far as the concurrent core knows it.
 pub(crate) trait Counted {
     /// Returns the counters.
     fn tally(&self) -> &Tally;
-    /// Closes the counters, and does once what belongs to it.
+    /// Closes the counters and, once, does what the end involves.
     fn end(&self);
-    /// Says that its time has passed, so that it must not be counted any more.
+    /// Says whether its lease has expired, so that it must not count any more.
     fn expired(&self) -> bool;
 }
 
@@ -19,14 +19,14 @@ pub(crate) trait Counted {
 pub(crate) trait Source<A> {
     /// Returns a number that changes with whatever `find` returns and never comes back; 0 when there is no rule.
     fn stamp(&self) -> u64;
-    /// Looks under the lock.
+    /// Reads it under the lock.
     fn find(&self) -> Option<Arc<A>>;
 }
 
-/// Direct-mapped: so many rules at once are as many as one call path is likely to meet.
+/// Direct-mapped; one call path is unlikely to have more armed sites.
 const PLACES: usize = 8;
 
-/// The rules that a thread met last. They may be over by now: then they say `Closed`, and the stamp has changed.
+/// The rules that a thread evaluated last. One that is over returns `Closed`, and its stamp has changed.
 #[derive(Debug)]
 pub(crate) struct Cache<A> {
     /// The number of the thread, by which its hits are spread.
@@ -41,11 +41,11 @@ struct Copied<A> {
     arming: Arc<A>,
 }
 
-/// Armings that had to make room, to be dropped by whoever can run what their end may run.
+/// Armings that were replaced in the cache; dropping them may run code of the caller's, so it happens outside.
 pub(crate) struct Evicted<A>(pub(crate) Vec<Arc<A>>);
 
-/// A rule that was met, as a place in the cache, and what it said.
-pub(crate) struct Met {
+/// A counted hit: the place of its rule in the cache, and the verdict.
+pub(crate) struct Hit {
     place: usize,
     pub(crate) verdict: Verdict,
 }
@@ -56,9 +56,9 @@ impl<A: Counted> Cache<A> {
         Self { thread, places: [const { None }; PLACES] }
     }
 
-    /// Counts a hit on the rule that a source has for a site. What had to make room is left in `evicted`.
+    /// Counts a hit on the rule that a source has for a site. A replaced copy is left in `evicted`.
     #[inline]
-    pub(crate) fn take(&mut self, site: u32, source: &impl Source<A>, evicted: &mut Evicted<A>) -> Option<Met> {
+    pub(crate) fn take(&mut self, site: u32, source: &impl Source<A>, evicted: &mut Evicted<A>) -> Option<Hit> {
         let thread = self.thread;
         loop {
             let stamp = source.stamp();
@@ -73,17 +73,17 @@ impl<A: Counted> Cache<A> {
                 None => self.copy(place, stamp, site, source, evicted)?,
             };
             if arming.expired() {
-                let verdict = Verdict::Lapsed;
-                return Some(Met { place, verdict });
+                let verdict = Verdict::Expired;
+                return Some(Hit { place, verdict });
             }
             match arming.tally().take(thread) {
                 Verdict::Closed => {}
-                verdict => return Some(Met { place, verdict }),
+                verdict => return Some(Hit { place, verdict }),
             }
         }
     }
 
-    /// Looks under the lock. Whatever is found is at least as new as the stamp; a newer one has a newer stamp.
+    /// Reads the source under its lock. Whatever is found is at least as new as the stamp; a newer one has a newer stamp.
     #[cold]
     fn copy(
         &mut self,
@@ -99,8 +99,8 @@ impl<A: Counted> Cache<A> {
         self.at(place)
     }
 
-    /// Returns the arming that was met.
-    pub(crate) fn get(&self, met: &Met) -> Option<&Arc<A>> {
+    /// Returns the arming of a counted hit.
+    pub(crate) fn get(&self, met: &Hit) -> Option<&Arc<A>> {
         self.at(met.place)
     }
 

@@ -24,13 +24,13 @@ use crate::Error;
 /// Connections served at once; control traffic is a few requests a second.
 const CONNECTIONS: usize = 8;
 /// How long a client may take over its request, and over reading the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const IO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Lets other processes arm this one's fail points over HTTP, until it is dropped.
 ///
 /// It arms for the whole process and can make it panic, so it listens on loopback or on a unix socket of mode 0600
-/// only, refuses a `Host` that is not loopback (a web page that a browser on this machine shows could else reach
-/// it), refuses what a browser sends across origins, and answers no CORS question. It runs on threads of its own,
+/// only, refuses a `Host` that is not loopback (otherwise a web page in a browser on this machine could reach
+/// it), refuses cross-origin requests, and answers no CORS preflight. It runs on threads of its own,
 /// so that a program whose runtime is held by a fail point can still be freed.
 ///
 /// | Request | Does |
@@ -42,11 +42,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// | `PUT /failpoints`, body = `NAME=actions;…` | arms several, or none if one is wrong |
 /// | `GET /NAME/status` | rule, owner, hits, fires, waiting callers and the rest of the lease, as JSON |
 /// | `PUT /NAME/lease` | renews the lease |
-/// | `PUT /NAME/release`, body = a number | lets so many callers of a `pause` go |
+/// | `PUT /NAME/release`, body = a number | releases that many callers of a `pause` |
 ///
 /// The last three are ours. What is armed from outside carries a lease: 60 s, or the seconds of the header
-/// `Failpoint-Lease` (up to an hour); it lapses by itself unless it is renewed. The header `Failpoint-Owner` names
-/// who arms: then nobody else can replace it or renew it, and a `DELETE` that names another owner leaves it alone.
+/// `Failpoint-Lease` (up to an hour); it expires unless it is renewed. The header `Failpoint-Owner` names
+/// the client: then no other can replace it or renew it, and a `DELETE` that names another owner is refused.
 #[derive(Debug)]
 #[must_use = "the server stops when this is dropped"]
 pub struct ControlServer {
@@ -69,14 +69,14 @@ impl ControlServer {
     pub fn tcp(address: SocketAddr) -> Result<Self, Error> {
         let failed = |problem: String| Error::Listen { address: address.to_string(), problem };
         if !address.ip().is_loopback() {
-            return Err(failed("it is not loopback; use 127.0.0.1, [::1] or a unix socket".to_owned()));
+            return Err(failed("not a loopback address; use 127.0.0.1, [::1] or a unix socket".to_owned()));
         }
         let listener = TcpListener::bind(address).map_err(|error| failed(error.to_string()))?;
         let bound = listener.local_addr().map_err(|error| failed(error.to_string()))?;
         let accept = move || {
             let (stream, _) = listener.accept()?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(IO_TIMEOUT))?;
+            stream.set_write_timeout(Some(IO_TIMEOUT))?;
             Ok(stream)
         };
         Self::start(Place::Tcp(bound), accept).map_err(|error| failed(error.to_string()))
@@ -89,7 +89,7 @@ impl ControlServer {
     pub fn unix(path: &Path) -> Result<Self, Error> {
         let failed =
             |error: std::io::Error| Error::Listen { address: path.display().to_string(), problem: error.to_string() };
-        // Bound under a name that nobody knows, so that it is never open to others: the mode follows the bind.
+        // Bound under a temporary name, so that it is never open to other users: the mode is set after the bind.
         let hidden = path.with_extension(format!("{}.new", std::process::id()));
         let listener = UnixListener::bind(&hidden).map_err(failed)?;
         let put = std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600))
@@ -99,8 +99,8 @@ impl ControlServer {
         put.and(gone).map_err(failed)?;
         let accept = move || {
             let (stream, _) = listener.accept()?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(IO_TIMEOUT))?;
+            stream.set_write_timeout(Some(IO_TIMEOUT))?;
             Ok(stream)
         };
         Self::start(Place::Unix(path.to_owned()), accept).map_err(failed)
@@ -129,11 +129,11 @@ impl ControlServer {
 /// Serves each connection on a thread of its own, as long as there are not too many.
 fn accept_all<S: Read + Write + Send + 'static>(stop: &AtomicBool, accept: &dyn Fn() -> std::io::Result<S>) {
     let open = Arc::new(AtomicUsize::new(0));
-    // One request at a time changes what is armed: looking who owns it and arming it are one step.
+    // One request at a time changes what is armed: checking the owner and arming must be one step.
     let turn = Arc::new(Mutex::new(()));
     while !stop.load(Ordering::Acquire) {
         let Ok(mut stream) = accept() else {
-            // Out of descriptors, most likely: not to be asked again at once.
+            // Out of descriptors, most likely: wait before the next try.
             std::thread::park_timeout(Duration::from_millis(20));
             continue;
         };

@@ -12,7 +12,7 @@ const VARIABLE: &str = "FAILPOINTS";
 /// # Errors
 /// The first entry that is wrong; then nothing is armed.
 pub fn arm_from_environment() -> Result<Vec<Guard>, Error> {
-    // What is not Unicode cannot hold a site's name: it is read as far as it is, and its entry is refused by name.
+    // Text that is not Unicode cannot name a site; its entry is refused with the name as far as it is readable.
     let text = std::env::var_os(VARIABLE).unwrap_or_default();
     arm_list(&text.to_string_lossy())
 }
@@ -42,7 +42,7 @@ pub(crate) fn entries(text: &str) -> Result<Vec<(&str, Rule)>, Error> {
 mod tests {
     use super::*;
 
-    fn touched() -> Option<crate::Fired> {
+    fn touched() -> Option<crate::FiredSite> {
         crate::fail_check!("environment.first").or(crate::fail_check!("environment.second"))
     }
 

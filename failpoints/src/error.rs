@@ -1,4 +1,4 @@
-//! What can be wrong with arming a site.
+//! The errors of arming a site.
 
 use thiserror::Error;
 
@@ -31,11 +31,11 @@ pub enum Error {
     Grammar {
         /// The one action of the sequence that is wrong.
         action: String,
-        /// What is wrong and what would be right.
-        problem: String,
+        /// What is wrong with it.
+        problem: ActionProblem,
     },
     /// A field of a rule is out of bounds.
-    #[error("`{field}` is {value}; {bound}")]
+    #[error("invalid `{field}` {value}: {bound}")]
     Field {
         /// The field's name.
         field: &'static str,
@@ -59,11 +59,11 @@ pub enum Error {
         problem: String,
     },
     /// Another owner's arming from outside is in force.
-    #[error("fail point `{site}` is armed by `{owner}`; disarm it there, or wait for its lease to lapse")]
+    #[error("fail point `{site}` is armed by {owner}; disarm it there, or wait for its lease to expire")]
     Owned {
         /// The site's name.
         site: &'static str,
-        /// Who armed it.
+        /// Who armed it, as a phrase.
         owner: String,
     },
     /// Nothing is armed where something was to be changed.
@@ -73,6 +73,43 @@ pub enum Error {
         site: &'static str,
         /// Whose arming was meant, or empty.
         whose: String,
+    },
+}
+
+/// What is wrong with one action of a rule's text.
+#[non_exhaustive]
+#[derive(Debug, Error, PartialEq)]
+pub enum ActionProblem {
+    /// An opening parenthesis has no counterpart at the end.
+    #[error("the parenthesis is not closed at the end of the action")]
+    Parenthesis,
+    /// The number before `*` is not one.
+    #[error("invalid count `{0}` before `*`; write `3*return`")]
+    Count(String),
+    /// The number before `%` is not one.
+    #[error("invalid percentage `{0}` before `%`; write `25%return`")]
+    Percentage(String),
+    /// The percentage is out of bounds.
+    #[error("{0} % is outside 0 to 100")]
+    PercentageRange(String),
+    /// No task has this name.
+    #[error("unknown task `{task}`{hint}")]
+    Task {
+        /// The name as it was given.
+        task: String,
+        /// The nearest task, or all of them.
+        hint: String,
+    },
+    /// The task needs an argument.
+    #[error("`{0}` needs its milliseconds: `{0}(100)`")]
+    NoTime(String),
+    /// The argument is not a time.
+    #[error("invalid milliseconds `{text}`: expected a whole number, as in `{task}(100)`")]
+    Time {
+        /// The task.
+        task: String,
+        /// Its argument as it was given.
+        text: String,
     },
 }
 

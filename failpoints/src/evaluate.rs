@@ -1,4 +1,4 @@
-//! What happens at a site that is armed somewhere.
+//! Evaluates a site that is armed somewhere, in the blocking form.
 
 use std::{
     sync::Arc,
@@ -6,12 +6,11 @@ use std::{
 };
 
 use crate::{
-    Fired,
+    FiredSite,
     arming::Arming,
-    here::{concerns, meet},
-    registry::Named,
+    here::{concerns, count_hit},
     rule::Action,
-    site::Site,
+    site::{Named, Site},
     tally::Verdict,
 };
 
@@ -19,17 +18,17 @@ use crate::{
 pub(crate) struct Firing {
     pub(crate) arming: Arc<Arming>,
     pub(crate) step: usize,
-    pub(crate) fired: Fired,
+    pub(crate) fired: FiredSite,
 }
 
-/// What comes of a hit.
+/// The result of a hit.
 pub(crate) enum Outcome {
-    /// The site returns, at once: the usual case, for which nothing but the counters is shared with other threads.
-    Return(Fired),
-    /// Something is to be done first.
+    /// The site returns at once: the usual case, which shares nothing but the counters with other threads.
+    Return(FiredSite),
+    /// The step has an effect to run first.
     Do(Firing),
-    /// The rule's lease has passed; it is to be taken out, and the next one asked.
-    Lapsed(Arc<Arming>),
+    /// The rule's lease has expired: remove it, then evaluate again.
+    Expired(Arc<Arming>),
     /// Nothing fires.
     Pass,
 }
@@ -38,8 +37,8 @@ pub(crate) enum Outcome {
 #[inline]
 pub(crate) fn decide(named: &'static Named) -> Outcome {
     loop {
-        match meet(named, |arming, verdict| read(arming, verdict, named.name)) {
-            Some(Outcome::Lapsed(arming)) => arming.retire(),
+        match count_hit(named, |arming, verdict| read(arming, verdict, named.name)) {
+            Some(Outcome::Expired(arming)) => arming.retire(),
             outcome => return outcome.unwrap_or(Outcome::Pass),
         }
     }
@@ -49,11 +48,11 @@ pub(crate) fn decide(named: &'static Named) -> Outcome {
 fn read(arming: &Arc<Arming>, verdict: Verdict, site: &'static str) -> Outcome {
     let (at, hit) = match verdict {
         Verdict::Fire { step, hit } => (step, hit),
-        Verdict::Lapsed => return Outcome::Lapsed(Arc::clone(arming)),
+        Verdict::Expired => return Outcome::Expired(Arc::clone(arming)),
         Verdict::Pass | Verdict::Closed => return Outcome::Pass,
     };
     let step = arming.step(at);
-    let fired = |argument| Fired { site, hit, argument };
+    let fired = |argument| FiredSite { site, hit, argument };
     match &step.action {
         Action::Return(text) if step.delay.is_zero() => Outcome::Return(fired(text.clone())),
         Action::Off if step.delay.is_zero() => Outcome::Pass,
@@ -73,7 +72,7 @@ fn read(arming: &Arc<Arming>, verdict: Verdict, site: &'static str) -> Outcome {
 /// Not marked cold, though the branch to it is: that would have it compiled for size.
 #[inline(never)]
 #[doc(hidden)]
-pub fn evaluate(site: &'static Site) -> Option<Fired> {
+pub fn evaluate(site: &'static Site) -> Option<FiredSite> {
     let named = site.named()?;
     if !concerns(named) {
         return None;
@@ -82,17 +81,17 @@ pub fn evaluate(site: &'static Site) -> Option<Fired> {
 }
 
 #[inline(never)]
-fn evaluate_here(named: &'static Named) -> Option<Fired> {
+fn evaluate_here(named: &'static Named) -> Option<FiredSite> {
     match decide(named) {
         Outcome::Return(fired) => Some(fired),
         Outcome::Do(firing) => firing.block(),
-        Outcome::Lapsed(_) | Outcome::Pass => None,
+        Outcome::Expired(_) | Outcome::Pass => None,
     }
 }
 
 impl Firing {
     #[inline(never)]
-    fn block(self) -> Option<Fired> {
+    fn block(self) -> Option<FiredSite> {
         let arming = &self.arming;
         let step = arming.step(self.step);
         if !step.delay.is_zero() {
@@ -108,8 +107,8 @@ impl Firing {
         None
     }
 
-    /// Does what never waits.
-    pub(crate) fn at_once(self) -> Option<Fired> {
+    /// Runs an effect that never waits.
+    pub(crate) fn at_once(self) -> Option<FiredSite> {
         match &self.arming.step(self.step).action {
             Action::Return(_) => return Some(self.fired),
             Action::Spin(time) => spin(*time),

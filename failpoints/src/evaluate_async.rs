@@ -1,9 +1,9 @@
-//! The same for tasks: delays and barriers are awaited, so a worker thread never blocks on them.
+//! Evaluates a site in a task: delays and barriers are awaited, so a worker thread never blocks on them.
 
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use crate::{
-    Barrier, Fired,
+    Barrier, FiredSite,
     arming::Arming,
     evaluate::{Firing, Outcome, decide},
     here::concerns,
@@ -13,17 +13,17 @@ use crate::{
 
 /// Evaluates a site in a task; needs tokio's timer when the rule delays.
 #[doc(hidden)]
-pub async fn evaluate_async(site: &'static Site) -> Option<Fired> {
+pub async fn evaluate_async(site: &'static Site) -> Option<FiredSite> {
     let named = site.named().filter(|named| concerns(named))?;
     match decide(named) {
         Outcome::Return(fired) => Some(fired),
         Outcome::Do(firing) => firing.run().await,
-        Outcome::Lapsed(_) | Outcome::Pass => None,
+        Outcome::Expired(_) | Outcome::Pass => None,
     }
 }
 
 impl Firing {
-    async fn run(self) -> Option<Fired> {
+    async fn run(self) -> Option<FiredSite> {
         let arming = Arc::clone(&self.arming);
         let step = arming.step(self.step);
         if !step.delay.is_zero() {

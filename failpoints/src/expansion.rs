@@ -1,29 +1,29 @@
-//! What the macros expand to calls of: nothing here is for anybody else.
+//! The functions that the macros expand to.
 
 use std::str::FromStr;
 
-use crate::{Fired, Form};
+use crate::{FiredSite, Form};
 
 /// Tells the compiler that the branch which calls this is the unlikely one.
 #[cold]
 #[inline]
 pub const fn unlikely() {}
 
-/// Makes a fail-rs style early return: the closure sees the rule's text.
+/// Makes a fail-rs style early return: the closure gets the rule's text.
 #[cold]
-#[expect(clippy::needless_pass_by_value, reason = "it is the end of what fired")]
-pub fn early<R>(fired: Fired, value: impl FnOnce(Option<String>) -> R) -> R {
+#[expect(clippy::needless_pass_by_value, reason = "the macros hand over the value")]
+pub fn early<R>(fired: FiredSite, value: impl FnOnce(Option<String>) -> R) -> R {
     value(fired.argument().map(str::to_owned))
 }
 
 /// Makes the caller's error.
 #[cold]
-pub fn error<E>(fired: Fired, error: impl FnOnce(Fired) -> E) -> E {
+pub fn error<E>(fired: FiredSite, error: impl FnOnce(FiredSite) -> E) -> E {
     error(fired)
 }
 
 /// Reads the typed value; arming has checked that the text is one.
-pub fn typed<T: FromStr>(fired: Option<Fired>) -> Option<T> {
+pub fn typed<T: FromStr>(fired: Option<FiredSite>) -> Option<T> {
     fired?.argument()?.parse().ok()
 }
 

@@ -1,4 +1,4 @@
-//! A rule as named fields, for task files, queries and whoever comes from the Iris harness.
+//! A rule as named fields, for task files, form bodies and ports of the Iris harness.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub struct RuleFields {
     pub failure_rate: Option<f64>,
     /// The most times that it fires; without bound when absent.
     pub max_failures: Option<u64>,
-    /// Seconds that the caller is held up first.
+    /// Seconds of delay before the effect.
     pub delay_seconds: Option<f64>,
     /// The message of the error that the site returns.
     pub error: Option<String>,
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_field_out_of_bounds_is_refused_by_name() {
         for (name, text, part) in [
-            ("failure_rate", "1.5", "`failure_rate` is 1.5"),
+            ("failure_rate", "1.5", "invalid `failure_rate` 1.5"),
             ("failure_rate", "many", "write a share"),
             ("max_failures", "-1", "`max_failures`"),
             ("delay_seconds", "-1", "from 0 seconds"),

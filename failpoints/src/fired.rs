@@ -4,13 +4,13 @@ use std::{fmt, sync::Arc};
 
 /// A site has fired, and its rule says `return`.
 #[derive(Clone, Debug)]
-pub struct Fired {
+pub struct FiredSite {
     pub(crate) site: &'static str,
     pub(crate) hit: u64,
     pub(crate) argument: Option<Arc<str>>,
 }
 
-impl Fired {
+impl FiredSite {
     /// Returns the site's name.
     pub fn site(&self) -> &'static str {
         self.site
@@ -34,7 +34,7 @@ impl Fired {
     }
 }
 
-impl fmt::Display for Fired {
+impl fmt::Display for FiredSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.argument {
             Some(text) => f.write_str(text),
@@ -43,10 +43,10 @@ impl fmt::Display for Fired {
     }
 }
 
-impl std::error::Error for Fired {}
+impl std::error::Error for FiredSite {}
 
-impl From<Fired> for std::io::Error {
-    fn from(fired: Fired) -> Self {
+impl From<FiredSite> for std::io::Error {
+    fn from(fired: FiredSite) -> Self {
         Self::other(fired)
     }
 }

@@ -5,7 +5,7 @@ use crate::seed::mix;
 /// The conditions of one step; all of them must agree before it fires.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Gate {
-    /// Hits that pass untouched before the step looks at any.
+    /// Hits that pass before the first candidate.
     pub(crate) skip: u64,
     /// Every how many-th of the remaining hits is a candidate; 1 is each.
     pub(crate) every: u64,
@@ -30,7 +30,7 @@ impl Gate {
         self.rate >= 1.0 || draw(number, seed) < self.rate
     }
 
-    /// Says that every candidate fires, so that the fires need no counter of their own.
+    /// Says whether every candidate fires, so that the fires need no counter of their own.
     pub(crate) fn is_steady(&self) -> bool {
         self.rate >= 1.0 && self.most == u64::MAX
     }

@@ -7,7 +7,8 @@
 use std::{str::FromStr, time::Duration};
 
 use crate::{
-    Error, Rule,
+    ActionProblem, Error, Rule,
+    gate::Gate,
     rule::{Action, Step},
 };
 
@@ -36,44 +37,32 @@ impl TryFrom<&String> for Rule {
     }
 }
 
-/// Reads one action. The argument comes off first, since it may hold a `%` or a `*`.
 fn step(text: &str) -> Result<Step, Error> {
-    let wrong = |problem: String| Error::Grammar { action: text.to_owned(), problem };
+    parts(text).map_err(|problem| Error::Grammar { action: text.to_owned(), problem })
+}
+
+/// Reads one action. The argument comes off first, since it may hold a `%` or a `*`.
+fn parts(text: &str) -> Result<Step, ActionProblem> {
     let (head, argument) = match text.trim().split_once('(') {
         None => (text.trim(), None),
-        Some((head, rest)) => match rest.strip_suffix(')') {
-            Some(inside) => (head, Some(inside)),
-            None => {
-                return Err(wrong("the parenthesis is not closed at the end of the action".into()));
-            }
-        },
+        Some((head, rest)) => (head, Some(rest.strip_suffix(')').ok_or(ActionProblem::Parenthesis)?)),
     };
     let (rate, head) = match head.split_once('%') {
         None => (1.0, head),
-        Some((percent, rest)) => (share(percent).map_err(wrong)?, rest),
+        Some((percent, rest)) => (share(percent)?, rest),
     };
     let (most, task) = match head.split_once('*') {
-        None => (None, head),
-        Some((count, rest)) => {
-            let count =
-                count.parse().map_err(|_| wrong(format!("`{count}` before `*` is not a count; write `3*return`")))?;
-            (Some(count), rest)
-        }
+        None => (u64::MAX, head),
+        Some((count, rest)) => (count.parse().map_err(|_| ActionProblem::Count(count.to_owned()))?, rest),
     };
-    let mut rule = Rule::of(action(task, argument).map_err(wrong)?);
-    rule = rule.rate(rate)?;
-    if let Some(most) = most {
-        rule = rule.at_most(most);
-    }
-    Ok(rule.steps.remove(0))
+    Ok(Step { gate: Gate { rate, most, ..Gate::OPEN }, delay: Duration::ZERO, action: action(task, argument)? })
 }
 
 /// Reads a percentage as a share of 1.
-fn share(percent: &str) -> Result<f64, String> {
-    let value: f64 =
-        percent.parse().map_err(|_| format!("`{percent}` before `%` is not a number; write `25%return`"))?;
+fn share(percent: &str) -> Result<f64, ActionProblem> {
+    let value: f64 = percent.parse().map_err(|_| ActionProblem::Percentage(percent.to_owned()))?;
     if !(0.0..=100.0).contains(&value) {
-        return Err(format!("{percent} % is outside 0 to 100"));
+        return Err(ActionProblem::PercentageRange(percent.to_owned()));
     }
     Ok(value / 100.0)
 }
@@ -81,7 +70,7 @@ fn share(percent: &str) -> Result<f64, String> {
 /// The tasks of the grammar, for messages.
 const TASKS: [&str; 8] = ["off", "return", "sleep", "panic", "print", "pause", "yield", "delay"];
 
-fn action(task: &str, argument: Option<&str>) -> Result<Action, String> {
+fn action(task: &str, argument: Option<&str>) -> Result<Action, ActionProblem> {
     let text = || argument.map(Into::into);
     Ok(match task {
         "off" => Action::Off,
@@ -93,19 +82,19 @@ fn action(task: &str, argument: Option<&str>) -> Result<Action, String> {
         "yield" => Action::Yield,
         "delay" => Action::Spin(milliseconds(task, argument)?),
         unknown => {
-            return Err(match crate::registry::nearest(unknown, TASKS.into_iter()) {
-                Some(near) => format!("unknown task `{unknown}`; did you mean `{near}`?"),
-                None => format!("unknown task `{unknown}`; the tasks are {}", TASKS.join(", ")),
-            });
+            let hint = match crate::registry::nearest(unknown, TASKS.into_iter()) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => format!("; the tasks are {}", TASKS.join(", ")),
+            };
+            return Err(ActionProblem::Task { task: unknown.to_owned(), hint });
         }
     })
 }
 
-fn milliseconds(task: &str, argument: Option<&str>) -> Result<Duration, String> {
-    let text = argument.ok_or_else(|| format!("`{task}` needs its milliseconds: `{task}(100)`"))?;
-    text.parse()
-        .map(Duration::from_millis)
-        .map_err(|_| format!("`{text}` is not a whole number of milliseconds; write `{task}(100)`"))
+fn milliseconds(task: &str, argument: Option<&str>) -> Result<Duration, ActionProblem> {
+    let text = argument.ok_or_else(|| ActionProblem::NoTime(task.to_owned()))?;
+    let wrong = |_| ActionProblem::Time { task: task.to_owned(), text: text.to_owned() };
+    text.parse().map(Duration::from_millis).map_err(wrong)
 }
 
 #[cfg(test)]
@@ -135,13 +124,13 @@ mod tests {
             ("return(x", "not closed"),
             ("return(a->b)", "not closed"),
             ("sleep", "needs its milliseconds"),
-            ("sleep(1s)", "not a whole number"),
-            ("x%off", "before `%` is not a number"),
+            ("sleep(1s)", "expected a whole number"),
+            ("x%off", "invalid percentage `x` before `%`"),
             ("125%off", "outside 0 to 100"),
             ("-5%off", "outside 0 to 100"),
             ("NaN%off", "outside 0 to 100"),
-            ("-1*off", "is not a count"),
-            ("3*25%off", "before `%` is not a number"),
+            ("-1*off", "invalid count `-1`"),
+            ("3*25%off", "invalid percentage `3*25` before `%`"),
         ] {
             let error = text.parse::<Rule>().unwrap_err().to_string();
             assert!(error.contains(part), "{text:?}: {error}");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Barrier, Counts, Error, Rule,
-    arming::{Arming, Place, stamp},
+    Barrier, Error, HitCounts, Rule,
+    arming::{Arming, Place},
     registry,
     sync::Arc,
 };
@@ -25,11 +25,11 @@ impl Guard {
 
     /// Returns the site's name.
     pub fn site(&self) -> &'static str {
-        self.arming.named().name
+        self.arming.site()
     }
 
     /// Returns the hits and fires of this arming so far.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> HitCounts {
         self.arming.counts()
     }
 
@@ -43,7 +43,7 @@ impl Guard {
         self.counts().fires
     }
 
-    /// Returns the barrier at which the rule's `pause` steps hold their callers.
+    /// Returns the barrier at which the rule's `pause` steps block their callers.
     pub fn barrier(&self) -> &Barrier {
         &self.arming.hold
     }
@@ -53,18 +53,18 @@ impl Guard {
         self.arming.text()
     }
 
-    /// Lets the arming lapse by itself this long from now, unless it is called again before.
+    /// Makes the arming expire this long from now, unless this is called again before.
     pub fn lease(&self, time: Duration) {
         self.arming.lease(time);
     }
 
-    /// Says whether the arming still counts: not replaced, reset or lapsed.
+    /// Says whether the arming is still in force: not replaced, reset or expired.
     pub fn is_in_force(&self) -> bool {
         !self.arming.is_over()
     }
 
     /// Disarms and returns the counts.
-    pub fn disarm(self) -> Counts {
+    pub fn disarm(self) -> HitCounts {
         self.arming.retire();
         self.counts()
     }
@@ -94,19 +94,12 @@ where
     R: TryInto<Rule>,
     Error: From<R::Error>,
 {
-    let arming = Arming::new(site, rule.try_into()?, Place::Process, None)?;
-    Ok(Guard::new(put_in_force(arming)))
+    let named = registry::find(site)?;
+    let arming = named.arming(rule.try_into()?, Place::Process, None)?;
+    Ok(Guard::new(named.put(arming)))
 }
 
-/// Puts a process-wide arming in its place.
-pub(crate) fn put_in_force(arming: Arming) -> Arc<Arming> {
-    let arming = Arc::new(arming);
-    arming.announce();
-    arming.named().slot.put(Arc::clone(&arming), stamp());
-    arming
-}
-
-/// Ends every arming in every scope, for harnesses that want a clean slate between tests.
+/// Ends every arming in every scope, for harnesses that reset between tests.
 ///
 /// Guards that are still held become harmless.
 pub fn reset() {

@@ -1,35 +1,31 @@
-//! The scopes that are entered on a thread, and what follows a task or a new thread.
+//! The scopes that a thread is in, and the rule that counts there.
 
 use std::{
     cell::{Cell, RefCell},
-    future::Future,
-    marker::PhantomData,
-    pin::Pin,
     sync::atomic::{AtomicUsize, Ordering},
-    task::{Context, Poll},
 };
 
 use crate::{
     Error, Guard, Rule, Scope,
     arming::Arming,
-    cache::{Cache, Evicted, Met, Source},
-    registry::Named,
+    cache::{Cache, Evicted, Hit, Source},
     scope::InScope,
+    site::Named,
     sync::Arc,
     tally::Verdict,
 };
 
 /// What a thread knows of scopes.
-struct Here {
+pub(crate) struct Here {
     /// The thread's own rules.
-    own: Option<Scope>,
+    pub(crate) own: Option<Scope>,
     /// Outermost first.
-    stack: Vec<Scope>,
+    pub(crate) stack: Vec<Scope>,
     cache: Cache<Arming>,
 }
 
 thread_local! {
-    static HERE: RefCell<Here> = RefCell::new(Here::new());
+    pub(crate) static HERE: RefCell<Here> = RefCell::new(Here::new());
 }
 
 thread_local! {
@@ -44,12 +40,13 @@ impl Here {
         Self { own: None, stack: Vec::new(), cache: Cache::new(thread) }
     }
 
-    fn count(&self) {
+    /// Notes how many scopes there are, after a change.
+    pub(crate) fn count(&self) {
         SCOPES.set(self.stack.len() + usize::from(self.own.is_some()));
     }
 }
 
-/// Says whether this thread may see a rule for a name. Most sites that are armed are armed for somebody else.
+/// Says whether this thread may see a rule for a name; most armed sites are armed in another scope.
 #[inline]
 pub(crate) fn concerns(named: &'static Named) -> bool {
     named.slot.stamp() != 0 || (SCOPES.get() != 0 && scopes_concern(named))
@@ -64,19 +61,19 @@ fn scopes_concern(named: &'static Named) -> bool {
     HERE.try_with(any).ok().flatten().unwrap_or(false)
 }
 
-/// Counts a hit on the rule that this thread sees for a name, and reads what it says.
+/// Counts a hit on the rule that this thread sees for a name, and passes it with its verdict to `read`.
 ///
 /// The innermost scope that has a rule decides; after the scopes come the thread's own rules, then the process's.
 /// `None` also where the thread is being torn down, and inside an evaluation that is itself inside this function.
 #[inline]
-pub(crate) fn meet<T>(named: &'static Named, read: impl FnOnce(&Arc<Arming>, Verdict) -> T) -> Option<T> {
-    // Dropped after the borrow has ended: an arming may own what runs code of the caller's when it is dropped.
+pub(crate) fn count_hit<T>(named: &'static Named, read: impl FnOnce(&Arc<Arming>, Verdict) -> T) -> Option<T> {
+    // Dropped after the borrow has ended: dropping an arming may run code of the caller's.
     let mut evicted = Evicted(Vec::new());
     HERE.try_with(|here| {
         let mut here = here.try_borrow_mut().ok()?;
         let Here { own, stack, cache } = &mut *here;
-        let met = find(named, own.as_ref(), stack, cache, &mut evicted)?;
-        cache.get(&met).map(|arming| read(arming, met.verdict))
+        let hit = find(named, own.as_ref(), stack, cache, &mut evicted)?;
+        cache.get(&hit).map(|arming| read(arming, hit.verdict))
     })
     .ok()
     .flatten()
@@ -88,10 +85,10 @@ fn find(
     stack: &[Scope],
     cache: &mut Cache<Arming>,
     evicted: &mut Evicted<Arming>,
-) -> Option<Met> {
+) -> Option<Hit> {
     for scope in stack.iter().rev().chain(own) {
-        if let Some(met) = cache.take(named.id, &InScope(scope, named), evicted) {
-            return Some(met);
+        if let Some(hit) = cache.take(named.id, &InScope(scope, named), evicted) {
+            return Some(hit);
         }
     }
     cache.take(named.id, &named.slot, evicted)
@@ -113,107 +110,4 @@ where
         own
     });
     own.arm(site, rule)
-}
-
-/// Carries the scopes of this place into a future that is to be spawned.
-pub fn inherit<F: Future>(future: F) -> Scoped<F> {
-    Scoped::new(current(), future)
-}
-
-/// Carries the scopes of this place into a function that another thread is to run.
-pub fn inherit_call<T>(function: impl FnOnce() -> T) -> impl FnOnce() -> T {
-    let mut scopes = current();
-    move || {
-        let _entered = Borrowed::new(&mut scopes);
-        function()
-    }
-}
-
-fn current() -> Vec<Scope> {
-    HERE.with_borrow(|here| here.own.iter().chain(&here.stack).cloned().collect())
-}
-
-/// Keeps a scope entered on this thread.
-#[derive(Debug)]
-#[must_use = "the scope is left as soon as this is dropped"]
-pub struct Entered {
-    scope: Scope,
-    /// Dropping it elsewhere would leave the scope on the wrong thread.
-    this_thread: PhantomData<*const ()>,
-}
-
-impl Entered {
-    pub(crate) fn new(scope: Scope) -> Self {
-        HERE.with_borrow_mut(|here| {
-            here.stack.push(scope.clone());
-            here.count();
-        });
-        Self { scope, this_thread: PhantomData }
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let _ = HERE.try_with(|here| {
-            let mut here = here.borrow_mut();
-            let same = |other: &Scope| other.is(&self.scope);
-            if let Some(at) = here.stack.iter().rposition(same) {
-                here.stack.remove(at);
-                here.count();
-            }
-        });
-    }
-}
-
-/// A future that is polled inside its scopes.
-#[derive(Debug)]
-#[must_use = "futures do nothing unless polled"]
-pub struct Scoped<F> {
-    scopes: Vec<Scope>,
-    future: Pin<Box<F>>,
-}
-
-impl<F: Future> Scoped<F> {
-    pub(crate) fn new(scopes: Vec<Scope>, future: F) -> Self {
-        Self { scopes, future: Box::pin(future) }
-    }
-}
-
-impl<F: Future> Future for Scoped<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
-        let _entered = Borrowed::new(&mut this.scopes);
-        this.future.as_mut().poll(cx)
-    }
-}
-
-/// Lends scopes to the thread's stack and takes them back, also when a panic passes.
-struct Borrowed<'a> {
-    scopes: &'a mut Vec<Scope>,
-    below: usize,
-}
-
-impl<'a> Borrowed<'a> {
-    fn new(scopes: &'a mut Vec<Scope>) -> Self {
-        let below = HERE.with_borrow_mut(|here| {
-            let below = here.stack.len();
-            here.stack.append(scopes);
-            here.count();
-            below
-        });
-        Self { scopes, below }
-    }
-}
-
-impl Drop for Borrowed<'_> {
-    fn drop(&mut self) {
-        let _ = HERE.try_with(|here| {
-            let mut here = here.borrow_mut();
-            let below = self.below.min(here.stack.len());
-            self.scopes.extend(here.stack.drain(below..));
-            here.count();
-        });
-    }
 }

@@ -16,7 +16,7 @@ macro_rules! __fail_point_site {
     };
 }
 
-/// Evaluates a site: `Some(Fired)` when its rule says `return`.
+/// Evaluates a site: `Some(FiredSite)` when its rule says `return`.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(feature = "sites")]
@@ -30,7 +30,7 @@ macro_rules! __fail_point_fired {
             None
         }
     }};
-    ([$($doc:literal)*], polite, $name:literal, $form:expr) => {{
+    ([$($doc:literal)*], awaited, $name:literal, $form:expr) => {{
         $crate::__fail_point_site!(__FAIL_POINT, [$($doc)*], $name, $form);
         if __FAIL_POINT.armed() {
             $crate::__private::unlikely();
@@ -67,10 +67,10 @@ macro_rules! __fail_point_fired {
 #[cfg(feature = "sites")]
 macro_rules! fail_point {
     ($(#[doc = $doc:literal])* async $name:literal) => {{
-        let _ = $crate::__fail_point_fired!([$($doc)*], polite, $name, $crate::Form::Effect);
+        let _ = $crate::__fail_point_fired!([$($doc)*], awaited, $name, $crate::Form::Effect);
     }};
     ($(#[doc = $doc:literal])* async $name:literal, $value:expr) => {{
-        if let Some(fired) = $crate::__fail_point_fired!([$($doc)*], polite, $name, $crate::Form::Return) {
+        if let Some(fired) = $crate::__fail_point_fired!([$($doc)*], awaited, $name, $crate::Form::Return) {
             return $crate::__private::early(fired, $value);
         }
     }};
@@ -113,7 +113,7 @@ macro_rules! fail_point {
 #[cfg(feature = "sites")]
 macro_rules! fail_error {
     ($(#[doc = $doc:literal])* async $name:literal, $error:expr) => {{
-        if let Some(fired) = $crate::__fail_point_fired!([$($doc)*], polite, $name, $crate::Form::Error) {
+        if let Some(fired) = $crate::__fail_point_fired!([$($doc)*], awaited, $name, $crate::Form::Error) {
             return Err($crate::__private::error(fired, $error));
         }
     }};
@@ -155,14 +155,14 @@ macro_rules! fail_return {
         }
     }};
     ($(#[doc = $doc:literal])* async $name:literal, $type:ty, $value:expr) => {{
-        let fired = $crate::__fail_point_fired!([$($doc)*], polite, $name, $crate::__private::value_form::<$type>(stringify!($type)));
+        let fired = $crate::__fail_point_fired!([$($doc)*], awaited, $name, $crate::__private::value_form::<$type>(stringify!($type)));
         if let Some(value) = $crate::__private::typed::<$type>(fired) {
             return $crate::__private::convert(value, $value);
         }
     }};
 }
 
-/// Puts a fail point here and hands the code around it what fired, as an `Option<Fired>`.
+/// Puts a fail point here and gives the surrounding code what fired, as an `Option<FiredSite>`.
 ///
 /// ```
 /// use chaos_failpoints::fail_check;
@@ -174,7 +174,7 @@ macro_rules! fail_return {
 #[cfg(feature = "sites")]
 macro_rules! fail_check {
     ($(#[doc = $doc:literal])* async $name:literal) => {
-        $crate::__fail_point_fired!([$($doc)*], polite, $name, $crate::Form::Check)
+        $crate::__fail_point_fired!([$($doc)*], awaited, $name, $crate::Form::Check)
     };
     ($(#[doc = $doc:literal])* $name:literal) => {
         $crate::__fail_point_fired!([$($doc)*], blocking, $name, $crate::Form::Check)
@@ -207,6 +207,6 @@ macro_rules! fail_return {
 #[cfg(not(feature = "sites"))]
 macro_rules! fail_check {
     ($($all:tt)*) => {
-        None::<$crate::Fired>
+        None::<$crate::FiredSite>
     };
 }

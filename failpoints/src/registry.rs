@@ -1,73 +1,11 @@
 //! All sites of the program by name, gathered at link time.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, OnceLock, PoisonError, Weak},
-};
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use crate::{
-    Counts, Error, SiteInfo,
-    arming::Arming,
-    site::{Entry, Site},
-    slot::Slot,
-    sync::{Arc, AtomicU64, RwLock},
+    Error, HitCounts, SiteInfo,
+    site::{Entry, Named, Site},
 };
-
-/// What the sites of one name share.
-#[derive(Debug)]
-pub(crate) struct Named {
-    pub(crate) name: &'static str,
-    /// The name's place in the sorted list.
-    pub(crate) id: u32,
-    pub(crate) sites: Vec<&'static Site>,
-    /// The process-wide arming.
-    pub(crate) slot: Slot<Arming>,
-    history: Mutex<History>,
-}
-
-/// The armings that a name has had.
-#[derive(Debug, Default)]
-struct History {
-    live: Vec<Weak<Arming>>,
-    /// Counts of the armings that are gone.
-    past: Counts,
-}
-
-impl Named {
-    /// Notes a new arming, so that its counts and its end can be asked for by name.
-    pub(crate) fn note(&self, arming: &Arc<Arming>) {
-        self.history().live.push(Arc::downgrade(arming));
-    }
-
-    /// Adds the last counts of an arming that is going away.
-    pub(crate) fn fold(&self, counts: Counts) {
-        let mut history = self.history();
-        history.past.hits += counts.hits;
-        history.past.fires += counts.fires;
-        history.live.retain(|arming| arming.strong_count() > 0);
-    }
-
-    /// Returns the armings that still exist, in any scope.
-    pub(crate) fn armings(&self) -> Vec<Arc<Arming>> {
-        // The lock is let go before any of these can be the last reference, whose end takes the lock.
-        self.history().live.iter().filter_map(Weak::upgrade).collect()
-    }
-
-    pub(crate) fn counts(&self) -> Counts {
-        let armings = self.armings();
-        let mut total = self.history().past;
-        for arming in &armings {
-            let counts = arming.counts();
-            total.hits += counts.hits;
-            total.fires += counts.fires;
-        }
-        total
-    }
-
-    fn history(&self) -> std::sync::MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Returns the names, sorted; the first call gathers them.
 pub(crate) fn all() -> &'static BTreeMap<&'static str, Named> {
@@ -88,9 +26,7 @@ fn gather() -> BTreeMap<&'static str, Named> {
     }
     let named = |(id, (name, mut sites)): (u32, (_, Vec<&'static Site>))| {
         sites.sort_by_key(|site| (site.info().file, site.info().line));
-        let slot = Slot { stamp: AtomicU64::new(0), held: RwLock::new(None) };
-        let history = Mutex::default();
-        (name, Named { name, id, sites, slot, history })
+        (name, Named::new(name, id, sites))
     };
     (0..).zip(sites).map(named).collect()
 }
@@ -132,6 +68,6 @@ pub fn sites() -> Vec<SiteInfo> {
 ///
 /// # Errors
 /// No site of this name.
-pub fn counts(site: &str) -> Result<Counts, Error> {
+pub fn counts(site: &str) -> Result<HitCounts, Error> {
     Ok(find(site)?.counts())
 }

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{Barrier, Error, Fired, gate::Gate};
+use crate::{Barrier, Error, FiredSite, gate::Gate};
 
-/// What is run by a `callback` step; it sees which hit of which site it is.
-pub(crate) type Callback = Arc<dyn Fn(&Fired) + Send + Sync>;
+/// The function of a `callback` step.
+pub(crate) type Callback = Arc<dyn Fn(&FiredSite) + Send + Sync>;
 
 /// A step's effect.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) enum Action {
     Wait(Barrier),
     Call(Callback),
     /// The same once armed: the arming owns the callback.
-    CallWhileArmed(Weak<dyn Fn(&Fired) + Send + Sync>),
+    CallWhileArmed(Weak<dyn Fn(&FiredSite) + Send + Sync>),
 }
 
 impl Action {
@@ -98,7 +98,7 @@ impl Rule {
         Self::of(Action::Off)
     }
 
-    /// Makes the site return early, without a text of ours.
+    /// Makes the site return early, without a message.
     pub fn fail() -> Self {
         Self::of(Action::Return(None))
     }
@@ -140,7 +140,7 @@ impl Rule {
         Self::of(Action::Print(Some(line.into().into())))
     }
 
-    /// Holds whoever comes until the arming ends or its barrier releases them (see [`crate::Guard::barrier`]).
+    /// Blocks each caller until the arming ends or its barrier releases it (see [`crate::Guard::barrier`]).
     pub fn pause() -> Self {
         Self::of(Action::Pause)
     }
@@ -150,13 +150,13 @@ impl Rule {
         Self::of(Action::Yield)
     }
 
-    /// Holds whoever comes at a barrier, which may be shared by several sites.
+    /// Blocks each caller at a barrier, which may be shared by several sites.
     pub fn barrier(barrier: &Barrier) -> Self {
         Self::of(Action::Wait(barrier.clone()))
     }
 
     /// Runs a callback in the caller's place; it must not block when the site is an `async` one.
-    pub fn callback(run: impl Fn(&Fired) + Send + Sync + 'static) -> Self {
+    pub fn callback(run: impl Fn(&FiredSite) + Send + Sync + 'static) -> Self {
         Self::of(Action::Call(Arc::new(run)))
     }
 

@@ -1,4 +1,4 @@
-//! Scopes: an arming that only one test, thread, task or request sees.
+//! Scopes: armings that only one test, thread, task or request sees.
 
 use std::sync::{
     PoisonError, RwLock,
@@ -6,10 +6,11 @@ use std::sync::{
 };
 
 use crate::{
-    Counts, Entered, Error, Guard, Rule, Scoped,
-    arming::{Arming, Place, stamp},
+    Error, Guard, HitCounts, Rule,
+    arming::{Arming, Holder, Place, stamp},
     cache::{Counted, Source},
-    registry::{Named, find},
+    registry::find,
+    site::Named,
     sync::Arc,
 };
 
@@ -26,10 +27,10 @@ pub struct Scope {
 }
 
 #[derive(Debug)]
-pub(crate) struct Inner {
+struct Inner {
     name: String,
     seed: Option<u64>,
-    /// A bit for each name that may be armed here, by its number modulo 64: spares the lock to all others.
+    /// A bit for each name that may be armed here, by its number modulo 64: other names skip the lock.
     mask: AtomicU64,
     /// Changes with every change of the armings.
     stamp: AtomicU64,
@@ -71,8 +72,9 @@ impl Scope {
         R: TryInto<Rule>,
         Error: From<R::Error>,
     {
-        let place = Place::Scope(Arc::downgrade(&self.inner));
-        let arming = Arc::new(Arming::new(site, rule.try_into()?, place, self.inner.seed)?);
+        let inner: Arc<dyn Holder> = self.inner.clone();
+        let place = Place::Scope(Arc::downgrade(&inner));
+        let arming = Arc::new(find(site)?.arming(rule.try_into()?, place, self.inner.seed)?);
         arming.announce();
         self.inner.put(&arming);
         Ok(Guard::new(arming))
@@ -82,7 +84,7 @@ impl Scope {
     ///
     /// # Errors
     /// No site of this name.
-    pub fn counts(&self, site: &str) -> Result<Option<Counts>, Error> {
+    pub fn counts(&self, site: &str) -> Result<Option<HitCounts>, Error> {
         let named = find(site)?;
         Ok(self.inner.find(named).map(|arming| arming.counts()))
     }
@@ -92,35 +94,19 @@ impl Scope {
         let armings = self.inner.armings.read().unwrap_or_else(PoisonError::into_inner).clone();
         armings.iter().for_each(Arming::retire);
     }
-
-    /// Enters the scope on this thread until the returned value is dropped; not to be held across an `await`.
-    pub fn enter(&self) -> Entered {
-        Entered::new(self.clone())
-    }
-
-    /// Runs a function inside the scope.
-    pub fn run<T>(&self, function: impl FnOnce() -> T) -> T {
-        let _entered = self.enter();
-        function()
-    }
-
-    /// Runs a future inside the scope, on whichever threads it is polled; what it spawns is outside (see [`crate::inherit`]).
-    pub fn wrap<F: Future>(&self, future: F) -> Scoped<F> {
-        Scoped::new(vec![self.clone()], future)
-    }
 }
 
 impl Inner {
-    fn bit(named: &Named) -> u64 {
-        1 << (named.id % 64)
+    fn bit(id: u32) -> u64 {
+        1 << (id % 64)
     }
 
     fn put(&self, arming: &Arc<Arming>) {
         let mut armings = self.armings.write().unwrap_or_else(PoisonError::into_inner);
-        let bit = Self::bit(arming.named());
+        let bit = Self::bit(arming.site_id());
         self.mask.fetch_or(bit, Ordering::SeqCst);
         self.stamp.store(stamp(), Ordering::Release);
-        let same = armings.iter().position(|old| std::ptr::eq(old.named(), arming.named()));
+        let same = armings.iter().position(|old| old.site_id() == arming.site_id());
         let replaced = same.map(|at| std::mem::replace(&mut armings[at], Arc::clone(arming)));
         if replaced.is_none() {
             armings.push(Arc::clone(arming));
@@ -131,17 +117,19 @@ impl Inner {
         }
     }
 
-    pub(crate) fn remove(&self, arming: &Arc<Arming>) {
-        let mut armings = self.armings.write().unwrap_or_else(PoisonError::into_inner);
-        armings.retain(|other| !Arc::ptr_eq(other, arming));
-        let mask = armings.iter().fold(0, |mask, arming| mask | Self::bit(arming.named()));
-        self.mask.store(mask, Ordering::SeqCst);
-        self.stamp.store(stamp(), Ordering::Release);
-    }
-
     fn find(&self, named: &Named) -> Option<Arc<Arming>> {
         let armings = self.armings.read().unwrap_or_else(PoisonError::into_inner);
-        armings.iter().find(|arming| std::ptr::eq(arming.named(), named)).cloned()
+        armings.iter().find(|arming| arming.site_id() == named.id).cloned()
+    }
+}
+
+impl Holder for Inner {
+    fn remove(&self, arming: &Arc<Arming>) {
+        let mut armings = self.armings.write().unwrap_or_else(PoisonError::into_inner);
+        armings.retain(|other| !Arc::ptr_eq(other, arming));
+        let mask = armings.iter().fold(0, |mask, arming| mask | Self::bit(arming.site_id()));
+        self.mask.store(mask, Ordering::SeqCst);
+        self.stamp.store(stamp(), Ordering::Release);
     }
 }
 
@@ -151,7 +139,7 @@ pub(crate) struct InScope<'a>(pub(crate) &'a Scope, pub(crate) &'static Named);
 impl Source<Arming> for InScope<'_> {
     fn stamp(&self) -> u64 {
         let inner = &self.0.inner;
-        if inner.mask.load(Ordering::Relaxed) & Inner::bit(self.1) == 0 {
+        if inner.mask.load(Ordering::Relaxed) & Inner::bit(self.1.id) == 0 {
             return 0;
         }
         inner.stamp.load(Ordering::Acquire)

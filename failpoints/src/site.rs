@@ -1,35 +1,18 @@
-//! A site: the static behind one macro call, of which idle code reads one word.
+//! A site, the static behind one macro call, and what the sites of one name share.
 
-use std::{
-    fmt,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+    atomic::{AtomicU32, Ordering},
 };
 
-use crate::registry::Named;
-
-/// What a site does when its rule says `return`, and whether it waits politely.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Form {
-    /// `fail_point!("name")`: effects only, nothing to return.
-    Effect,
-    /// `fail_point!("name", |text| …)`: returns what the closure makes of the text.
-    Return,
-    /// `fail_error!`: returns an error of the caller's type.
-    Error,
-    /// `fail_return!`: returns a value that is parsed from the text.
-    Value {
-        /// The type's name, for messages.
-        type_name: &'static str,
-        /// Says whether a text is a value of the type.
-        parses: fn(&str) -> bool,
-    },
-    /// `fail_check!`: the code around the site decides what it means.
-    Check,
-}
+use crate::{
+    Error, HitCounts, Rule,
+    arming::{Arming, Place, Target, stamp},
+    rule::Action,
+    site_info::{Form, SiteInfo},
+    slot::Slot,
+    sync::Arc,
+};
 
 /// One fail point in the code: made by the macros, never by hand.
 ///
@@ -41,24 +24,6 @@ pub struct Site {
     armed: AtomicU32,
     named: OnceLock<&'static Named>,
     info: SiteInfo,
-}
-
-/// What a program can say of one of its sites.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct SiteInfo {
-    /// The name that arms it; several places may share one.
-    pub name: &'static str,
-    /// The doc comment at the site, as it was written.
-    pub doc: &'static str,
-    /// What it can do.
-    pub form: Form,
-    /// The source file.
-    pub file: &'static str,
-    /// The line in it, from 1.
-    pub line: u32,
-    /// The module's path.
-    pub module: &'static str,
 }
 
 impl Site {
@@ -83,7 +48,7 @@ impl Site {
         &self.info
     }
 
-    /// What all sites of the name share; `None` as long as none of them was ever armed.
+    /// What all sites of the name share; `None` until one of them is armed.
     pub(crate) fn named(&self) -> Option<&'static Named> {
         self.named.get().copied()
     }
@@ -92,35 +57,124 @@ impl Site {
         self.named.get_or_init(|| named);
     }
 
-    pub(crate) fn count_armed(&self) {
-        self.armed.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn count_disarmed(&self) {
-        self.armed.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl SiteInfo {
-    #[doc(hidden)]
-    pub const fn new(
-        name: &'static str,
-        doc: &'static str,
-        form: Form,
-        place: (&'static str, u32, &'static str),
-    ) -> Self {
-        Self { name, doc, form, file: place.0, line: place.1, module: place.2 }
-    }
-
-    /// Returns the first line of the doc comment, or an empty text.
-    pub fn summary(&self) -> &'static str {
-        self.doc.trim().lines().next().unwrap_or("").trim()
+    /// Checks that the site can do what an action asks.
+    fn check(&self, action: &Action) -> Result<(), Error> {
+        let Action::Return(text) = action else {
+            return Ok(());
+        };
+        let instead = match self.info.form {
+            Form::Effect => "it returns nothing; use sleep, panic, print, pause, yield or delay".to_owned(),
+            Form::Value { type_name, parses } => match text {
+                Some(text) if parses(text) => return Ok(()),
+                _ => format!("it returns a `{type_name}`; write the value as `return(…)`"),
+            },
+            Form::Return | Form::Error | Form::Check => return Ok(()),
+        };
+        Err(Error::Unsupported {
+            site: self.info.name,
+            place: format!("{}:{}", self.info.file, self.info.line),
+            action: action.to_string(),
+            instead,
+        })
     }
 }
 
-impl fmt::Display for SiteInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\t{}:{}\t{}", self.name, self.file, self.line, self.summary())
+/// What the sites of one name share.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) name: &'static str,
+    /// The name's place in the sorted list.
+    pub(crate) id: u32,
+    pub(crate) sites: Vec<&'static Site>,
+    /// The process-wide arming.
+    pub(crate) slot: Slot<Arming>,
+    history: Mutex<History>,
+}
+
+/// The armings that a name has had.
+#[derive(Debug, Default)]
+struct History {
+    live: Vec<Weak<Arming>>,
+    /// The counts of the armings that are gone.
+    past: HitCounts,
+}
+
+impl Named {
+    pub(crate) fn new(name: &'static str, id: u32, sites: Vec<&'static Site>) -> Self {
+        Self { name, id, sites, slot: Slot::empty(), history: Mutex::default() }
+    }
+
+    /// Checks a rule against the sites and makes the arming; it is not in force yet.
+    pub(crate) fn arming(&'static self, rule: Rule, place: Place, scope_seed: Option<u64>) -> Result<Arming, Error> {
+        for site in &self.sites {
+            for step in &rule.steps {
+                site.check(&step.action)?;
+            }
+        }
+        Ok(Arming::new(self, rule, place, scope_seed))
+    }
+
+    /// Puts an arming in force for the whole process.
+    pub(crate) fn put(&self, arming: Arming) -> Arc<Arming> {
+        let arming = Arc::new(arming);
+        arming.announce();
+        self.slot.put(Arc::clone(&arming), stamp());
+        arming
+    }
+
+    /// Returns the armings that still exist, in any scope.
+    pub(crate) fn armings(&self) -> Vec<Arc<Arming>> {
+        // The lock is let go before any of these can be the last reference, whose end takes the lock.
+        self.history().live.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(crate) fn counts(&self) -> HitCounts {
+        let armings = self.armings();
+        let mut total = self.history().past;
+        for arming in &armings {
+            let counts = arming.counts();
+            total.hits += counts.hits;
+            total.fires += counts.fires;
+        }
+        total
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Target for Named {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    fn begin(&self, arming: &Arc<Arming>) {
+        self.history().live.push(Arc::downgrade(arming));
+        for site in &self.sites {
+            site.armed.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn end(&self) {
+        for site in &self.sites {
+            site.armed.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    fn take_out(&self, arming: &Arc<Arming>) {
+        self.slot.take_out(arming);
+    }
+
+    fn add_counts(&self, counts: HitCounts) {
+        let mut history = self.history();
+        history.past.hits += counts.hits;
+        history.past.fires += counts.fires;
+        history.live.retain(|arming| arming.strong_count() > 0);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the process-wide rule of one site is kept, while others arm and disarm it.
+//! The slot of a name's process-wide rule, safe against concurrent arming and disarming.
 
 use crate::{
     cache::{Counted, Source},
@@ -7,9 +7,9 @@ use crate::{
 
 /// Holds at most one arming.
 ///
-/// A new arming is put in place before the old one is ended, and an old one is taken out before it is ended. So an
-/// evaluation that is told `Closed` looks again and finds the successor or nothing, and never misses one that was
-/// in force all the time.
+/// A new arming is stored before the old one is ended, and an old one is removed before it is ended. So an
+/// evaluation that gets `Closed` reads the slot again, finds the successor or nothing, and never misses an arming
+/// that was in force all the time.
 #[derive(Debug)]
 pub(crate) struct Slot<A> {
     /// Which arming is held: a number that no other has, 0 for none. Read without the lock.
@@ -18,7 +18,11 @@ pub(crate) struct Slot<A> {
 }
 
 impl<A: Counted> Slot<A> {
-    /// Puts an arming in place and ends the one that it replaces.
+    pub(crate) fn empty() -> Self {
+        Self { stamp: AtomicU64::new(0), held: RwLock::new(None) }
+    }
+
+    /// Stores an arming and ends the one that it replaces.
     pub(crate) fn put(&self, arming: Arc<A>, stamp: u64) {
         let replaced = {
             let mut held = self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -30,7 +34,7 @@ impl<A: Counted> Slot<A> {
         }
     }
 
-    /// Takes this very arming out and ends it; another one that is in place by now stays.
+    /// Removes exactly this arming and ends it; a newer one stays.
     pub(crate) fn take_out(&self, arming: &Arc<A>) {
         {
             let mut held = self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner);

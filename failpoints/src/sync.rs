@@ -4,7 +4,7 @@ pub(crate) use std::sync::{
     Arc, RwLock,
     atomic::{AtomicU64, Ordering},
 };
-pub(crate) use std::thread::yield_now as breathe;
+pub(crate) use std::thread::yield_now;
 
 /// How many lines count the hits of a rule that fires on each; a power of two. More threads than these share them.
 pub(crate) const LANES: usize = 8;

@@ -3,19 +3,19 @@
 use crate::{
     gate::Gate,
     seed::mix,
-    sync::{AtomicU64, LANES, Ordering, breathe},
+    sync::{AtomicU64, LANES, Ordering, yield_now},
 };
 
 /// Set in a lane once the arming is over; no hit is counted in it after that.
 const CLOSED: u64 = 1 << 63;
 
-/// What an evaluation is told.
+/// The result of counting one hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The arming is over: look again, another may have taken its place.
+    /// The arming is over: read the slot again, another may have replaced it.
     Closed,
-    /// Its lease has passed: not counted, and to be taken out.
-    Lapsed,
+    /// Its lease has expired: not counted, and to be removed.
+    Expired,
     /// Counted as a hit, and nothing fires.
     Pass,
     /// Counted as a hit and as a fire of this step.
@@ -38,13 +38,13 @@ struct Step {
 
 /// Hit and fire counters of one arming, and the decisions that follow from them.
 ///
-/// A hit's number is one atomic addition. The addition that closes a lane tells how many came before it, and
-/// that count is kept; whoever adds afterwards sees the mark and is not counted. A bounded step claims each of its
-/// fires, so a bound is never passed.
+/// A hit's number is one atomic addition. The operation that closes a lane returns how many came before it, and
+/// that count is kept; a later addition sees the mark and is not counted. A bounded step claims each of its
+/// fires, so a bound is never exceeded.
 ///
-/// A rule that looks at the hit's number has one lane, which all threads share. A rule that fires on every hit has
-/// several, and a thread always counts in the same one: threads that fire at the same time then write to lines of
-/// their own, instead of passing one line to and fro.
+/// A rule that depends on the hit's number has one lane, which all threads share. A rule that fires on every hit has
+/// several, and a thread always counts in the same one: threads that fire at the same time then write to separate
+/// cache lines.
 #[derive(Debug)]
 pub(crate) struct Tally {
     lanes: Box<[Lane]>,
@@ -54,13 +54,13 @@ pub(crate) struct Tally {
     steps: Box<[Step]>,
 }
 
-/// The one word that a hit writes, on a line without neighbours: the rest is only read, by all cores at once.
+/// The one word that a hit writes, on a cache line of its own: everything else is only read.
 /// Two lines wide, since processors fetch lines in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Lane(AtomicU64);
 
-/// Stands in `frozen` for: not closed yet.
+/// The value of `frozen` before the closing.
 const OPEN: u64 = u64::MAX;
 
 impl Tally {
@@ -81,7 +81,7 @@ impl Tally {
             return Verdict::Closed;
         }
         for (at, step) in self.steps.iter().enumerate() {
-            // Each step draws from its own stream, or two steps at 50 % would agree for ever.
+            // Each step draws from its own stream, or two steps at 50 % would always agree.
             let fires = if at == 0 {
                 step.gate.admits(hit, self.seed) && (step.gate.is_steady() || step.claim())
             } else {
@@ -95,10 +95,10 @@ impl Tally {
         Verdict::Pass
     }
 
-    /// Ends the arming: whoever has not counted a hit by now is told `Closed`. True for the call that ends it.
+    /// Ends the arming: every later hit gets `Closed`. Returns true to the call that ended it.
     pub(crate) fn close(&self) -> bool {
         let shut = |lane: &Lane| lane.0.fetch_or(CLOSED, Ordering::AcqRel);
-        // The first lane tells who ends it.
+        // The first lane decides which call ends it.
         let before = shut(&self.lanes[0]);
         let first = before & CLOSED == 0;
         if first {
@@ -125,7 +125,7 @@ impl Tally {
     fn frozen(&self) -> u64 {
         loop {
             match self.frozen.load(Ordering::Acquire) {
-                OPEN => breathe(),
+                OPEN => yield_now(),
                 hits => return hits,
             }
         }

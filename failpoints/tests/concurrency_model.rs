@@ -6,7 +6,7 @@ mod sync {
         RwLock,
         atomic::{AtomicU64, Ordering},
     };
-    pub(crate) use loom::thread::yield_now as breathe;
+    pub(crate) use loom::thread::yield_now;
     pub(crate) use std::sync::Arc;
 
     /// The fewest that are more than one.
@@ -32,11 +32,7 @@ use std::sync::Arc;
 
 use cache::{Cache, Counted, Evicted};
 use gate::Gate;
-use loom::{
-    model::Builder,
-    sync::{RwLock, atomic::AtomicU64},
-    thread,
-};
+use loom::{model::Builder, thread};
 use slot::Slot;
 use tally::{Tally, Verdict};
 
@@ -62,7 +58,7 @@ fn armed(gate: Gate) -> Arc<Armed> {
 }
 
 fn slot() -> Arc<Slot<Armed>> {
-    Arc::new(Slot { stamp: AtomicU64::new(0), held: RwLock::new(None) })
+    Arc::new(Slot::empty())
 }
 
 /// Evaluates so often with the cache of the thread of this number: how many times a rule was met, and how many times it fired.

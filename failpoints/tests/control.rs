@@ -104,7 +104,7 @@ fn leased() -> bool {
 }
 
 #[test]
-fn a_lease_that_is_not_renewed_lapses() {
+fn a_lease_that_is_not_renewed_expires() {
     let (_server, address) = server();
     let (first, short) = ("failpoint-lease: 2\r\n", "failpoint-lease: 0.05\r\n");
     assert_eq!(ask(address, "PUT", "control.leased", first, "return").0, 204);
@@ -117,12 +117,12 @@ fn a_lease_that_is_not_renewed_lapses() {
     while ask(address, "GET", "control.leased", "", "").0 == 200 {
         std::thread::park_timeout(Duration::from_millis(5));
     }
-    assert!(!leased(), "it has lapsed");
+    assert!(!leased(), "it has expired");
     assert_eq!(ask(address, "PUT", "control.leased/lease", short, "").0, 404);
 }
 
 #[test]
-fn a_lapsed_lease_frees_who_is_paused() {
+fn an_expired_lease_releases_paused_callers() {
     fn paused() {
         fail_point!("control.paused");
     }
@@ -168,7 +168,7 @@ fn an_owner_is_not_overruled_by_another() {
     let guard = arm("control.owned", "off").unwrap();
     for method in ["PUT", "DELETE"] {
         let (status, text) = ask(address, method, "control.owned", mine, "return");
-        assert!(status == 409 && text.contains("armed by `nobody that is named`"), "{status} {text}");
+        assert!(status == 409 && text.contains("armed by an unnamed client"), "{status} {text}");
     }
     assert!(guard.is_in_force());
     assert_eq!(ask(address, "PUT", "control.owned", "", "return").0, 204, "as gofail does");
@@ -180,7 +180,7 @@ fn an_owner_is_not_overruled_by_another() {
 fn only_loopback_is_listened_on() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let error = ControlServer::tcp(address.parse().unwrap()).unwrap_err().to_string();
-        assert!(error.contains("it is not loopback"), "{error}");
+        assert!(error.contains("not a loopback address"), "{error}");
     }
 }
 

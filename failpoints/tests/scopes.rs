@@ -8,7 +8,7 @@ use std::{
 };
 
 use chaos_failpoints::{
-    Barrier, Counts, Rule, Scope, arm, arm_thread, counts, fail_check, fail_point, fail_return, inherit_call, reset,
+    Barrier, HitCounts, Rule, Scope, arm, arm_thread, counts, fail_check, fail_point, fail_return, inherit_call, reset,
     sites,
 };
 
@@ -25,7 +25,7 @@ const SCOPES: u64 = 200;
 const HITS: u64 = 500;
 
 /// Arms the site as test number `n` and says what it saw.
-fn one_of_many(n: u64, together: &Gather) -> (Vec<Option<u64>>, Counts) {
+fn one_of_many(n: u64, together: &Gather) -> (Vec<Option<u64>>, HitCounts) {
     let scope = Scope::new(format!("test {n}"));
     let rule = Rule::value(n).skip(n % 7).every(1 + n % 3).at_most(n);
     let guard = scope.arm("scopes.shared", rule).unwrap();

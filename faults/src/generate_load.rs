@@ -2,7 +2,6 @@
 
 mod command;
 mod drive;
-mod duration;
 mod engine;
 mod goal;
 mod judge;
@@ -10,6 +9,7 @@ mod load_tool;
 mod planned;
 mod planner;
 mod posted;
+mod report;
 mod run_command;
 mod spike;
 mod stop_fortio;
@@ -18,18 +18,15 @@ mod test_context;
 mod tls;
 mod transcript;
 
-use std::num::NonZeroU32;
-
 use chaos_core::{
-    Capability, Fault, HttpUrl, Injection, Plan, PluginError, Reach, RunContext, Sighting, Span, Undo, register_fault,
+    Capability, Fault, Injection, LoadRequest, Plan, PluginError, Reach, RunContext, Sighting, Span, Undo,
+    register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use duration::{SpikeDuration, SpikeDurationError};
 pub use engine::LoadEngine;
 pub use stop_fortio::StopFortio;
-pub use tls::LoadTls;
 
 use self::engine::Maker;
 use self::planned::Planned;
@@ -77,42 +74,15 @@ use self::planner::Planner;
 #[serde(deny_unknown_fields)]
 pub struct GenerateLoad {
     /// Where the load goes, and how much of it.
-    pub target: LoadTarget,
+    pub target: LoadRequest,
     /// What makes the load.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub engine: LoadEngine,
     /// Also offers the model `run_command`: one `fortio load` command line, checked word by word, without a shell.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub allow_command: bool,
-}
-
-/// Where load goes, and how much of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-pub struct LoadTarget {
-    /// The URL that every request goes to.
-    pub service_url: HttpUrl,
-    /// Requests per second, over all connections; default 100.
-    #[serde(default = "default_qps")]
-    pub qps: NonZeroU32,
-    /// How long, as fortio writes it; without it a model chooses within the policy, and the offline planner takes 30s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration: Option<SpikeDuration>,
-    /// How long at the beginning is not measured, of the duration: the result has the calls behind it apart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warmup: Option<SpikeDuration>,
-    /// Connections at the most; without it 4, or fewer where the policy allows fewer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<NonZeroU32>,
-    /// Whom to trust, and as whom to come, for an `https` URL; without it the system's authorities, and as nobody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<LoadTls>,
-}
-
-/// The design's default, for targets that say nothing.
-fn default_qps() -> NonZeroU32 {
-    NonZeroU32::MIN.saturating_add(99)
 }
 
 impl Fault for GenerateLoad {
@@ -126,7 +96,7 @@ impl Fault for GenerateLoad {
             qps: Some(planned.qps()),
             concurrency: Some(planned.connections.get()),
             duration: Some(planned.length.longest()),
-            ..Plan::new(planned.to_string()).reaching(Reach::host(planned.url.host().clone()).and(engine.reach()))
+            ..Plan::new(planned.to_string()).reaching(Reach::host(planned.url().host().clone()).and(engine.reach()))
         })
     }
 

@@ -6,10 +6,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chaos_core::{ChaosResult, Event, EventKind, Policy, Presence, Reverted, Task, Verdict, parse};
+use chaos_core::{
+    ChaosResult, Event, EventKind, LoadGenerator, LoadProgress, LoadSchedule, Policy, Presence, Progress, Reverted,
+    StatusCount, Task, Verdict, parse,
+};
 use chaos_faults as _;
 use chaos_load::engine::find;
-use chaos_load::fortio::Document;
 use chaos_load::target::{Behaviour, Target, serve};
 use chaos_runner::{Report, Runner, RunnerBuilder};
 use chaos_test::Bench;
@@ -62,9 +64,11 @@ fn three_hundred_a_second_for_two_seconds_are_six_hundred_requests() {
     assert_eq!(witness.presence, Presence::Present);
     assert!(witness.evidence.summary.starts_with("600 of 600 requests answered"), "{}", witness.evidence.summary);
     let load = result.load.unwrap();
-    assert_eq!((&load["RetCodes"], &load["RequestedQPS"]), (&json!({"200": 600}), &json!("300")));
-    let document = Document::read(&load.to_string()).unwrap();
-    assert!(document.extension.is_some(), "fortio's document with what this engine adds");
+    assert_eq!(
+        (load.statuses.as_slice(), load.request.qps.get()),
+        (&[StatusCount { status: 200, count: 600 }][..], 300)
+    );
+    assert_eq!(load.service_buckets.iter().map(|bucket| bucket.count).sum::<u64>(), 600);
     active_and_progress(&events);
 }
 
@@ -74,19 +78,17 @@ fn active_and_progress(events: &[Event]) {
     let active = place(|kind| matches!(kind, EventKind::Active { .. }));
     let first_figures = place(|kind| matches!(kind, EventKind::Progress { .. }));
     assert!(injecting < active && active < first_figures, "{injecting} {active} {first_figures}");
-    let figures: Vec<&Value> = events
+    let figures: Vec<&LoadProgress> = events
         .iter()
         .filter_map(|event| match &event.kind {
-            EventKind::Progress { value } => Some(value),
+            EventKind::Progress { progress: Progress::Load(load) } => Some(load),
             _ => None,
         })
         .collect();
     assert!(figures.len() >= 2, "{figures:?}");
     let last = figures.last().unwrap();
-    let keys: Vec<&String> = last.as_object().unwrap().keys().collect();
-    let want = ["achieved_qps", "asked_qps", "completed", "elapsed_seconds", "errors", "p50_ms", "p99_ms"];
-    assert_eq!(keys, want);
-    assert_eq!((&last["completed"], &last["errors"], &last["asked_qps"]), (&json!(600), &json!(0), &json!(300.0)));
+    assert_eq!((last.completed, last.errors, last.target_qps), (600, 0, Some(300.0)));
+    assert!(last.elapsed_seconds > 1.9 && last.p50_ms > 0.0 && last.p99_ms >= last.p50_ms, "{last:?}");
 }
 
 #[test]
@@ -191,7 +193,7 @@ fn cancelling_stops_the_load_and_keeps_what_was_measured() {
     assert!(cancelled.unwrap().elapsed() < Duration::from_secs(5));
     assert_eq!((result.success, result.error.as_deref()), (false, Some("interrupted")));
     assert_eq!(result.witness.unwrap().presence, Presence::Present);
-    let answered = result.load.unwrap()["RetCodes"]["200"].as_u64().unwrap();
+    let answered = result.load.unwrap().with_status(200);
     assert_eq!(answered, service.requests(), "no request after the end");
 }
 
@@ -256,21 +258,19 @@ fn a_real_fortio_makes_the_load_and_its_access_log_tells_what_it_hides() {
         assert_eq!((result.success, result.verdict), (true, Verdict::Unchecked), "{:?}", result.error);
         assert_eq!(result.reverted, Reverted::Reverted, "its process was journalled, and is gone");
         let load = result.load.unwrap();
-        let ours = &load["ChaosLoad"];
         assert_eq!(
-            (&ours["Engine"], &ours["Model"], &ours["Scheduled"]),
-            (&json!("fortio"), &json!("fortio"), &json!(200))
+            (load.generator, load.schedule, load.counts.scheduled),
+            (LoadGenerator::Fortio, LoadSchedule::PerConnection, 200)
         );
-        assert_eq!(load["RetCodes"]["200"], ours["Completed"], "its own part and ours agree");
+        let counted: u64 = load.service_buckets.iter().map(|bucket| bucket.count).sum();
+        assert_eq!(load.with_status(200), load.counts.completed);
+        assert_eq!(counted, load.counts.completed, "its own part and ours agree");
         // Four connections carry 40 calls a second of the 100 asked: the response time shows it, the service time not.
-        assert_eq!(ours["Saturated"], json!(true));
-        let p90 = |kind: &str| {
-            let rows = ours[kind]["Percentiles"].as_array().unwrap();
-            rows.iter().find(|row| row["Percentile"].as_f64() == Some(90.0)).unwrap()["Value"].as_f64().unwrap()
-        };
-        assert!(p90("Response") > 2.0 * p90("Service"), "{ours:#}");
+        assert!(load.saturated);
+        let [response, service_time] = [&load.response, &load.service].map(|times| times.percentile(90.0).unwrap());
+        assert!(response > 2.0 * service_time, "{load:?}");
         let warm_up = 4;
-        assert_eq!(service.requests(), ours["Completed"].as_u64().unwrap() + warm_up, "counted by the service");
+        assert_eq!(service.requests(), load.counts.completed + warm_up, "counted by the service");
     }
 }
 
@@ -290,7 +290,7 @@ fn a_real_fortio_is_started_only_where_the_policy_allows_its_command() {
     let error = refused.error.unwrap();
     assert!(error.ends_with("`--allow-command fortio` would allow it"), "{error}");
     let auto = run_with_commands(&bench, &folder, &["sleep"], "auto", &service.url());
-    assert_eq!(auto.load.unwrap()["ChaosLoad"]["Engine"], json!("embedded"));
+    assert_eq!(auto.load.unwrap().generator, LoadGenerator::Embedded);
     let absent = run_with_commands(&bench, &bench.path("absent"), &["fortio"], "fortio", &service.url());
     let error = absent.error.unwrap();
     assert!(error.contains("no `fortio` is in a folder of `PATH`"), "{error}");

@@ -2,6 +2,7 @@
 
 mod body_pattern;
 mod status_range;
+mod tls;
 
 use std::error::Error;
 
@@ -32,7 +33,7 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// # Limits
 /// Redirects are followed (5 at the most) unless their own status is the expected one; each hop must be allowed by the
 /// policy. Connections go to the addresses that the policy allowed, through no proxy. The first 1 MiB of the body is
-/// searched. `https` needs a build with the feature `https`.
+/// searched.
 ///
 /// # Example
 /// ```yaml
@@ -97,20 +98,12 @@ impl Probe for Http {
     }
 
     fn reach(&self) -> Result<Reach, PluginError> {
-        check_tls(&self.url)?;
         self.expect_body.as_ref().map(BodyPattern::compile).transpose()?;
         Ok(Reach::host(self.url.host().clone()))
     }
 }
 
 register_probe!(Http, "http");
-
-fn check_tls(url: &HttpUrl) -> Result<(), PluginError> {
-    if url.is_tls() && !cfg!(feature = "https") {
-        return Err(PluginError::refused(format!("`{url}` needs a build with the feature `https`")));
-    }
-    Ok(())
-}
 
 impl Http {
     async fn ask(&self, cx: &RunContext) -> Observation {
@@ -135,10 +128,11 @@ impl Http {
     /// One request to one URL, pinned to the addresses that the policy allows for its host.
     async fn request(&self, url: &HttpUrl, cx: &RunContext) -> Result<Response, Observation> {
         let unknown = |why: String| Observation::unknown(why);
-        check_tls(url).map_err(|error| unknown(error.to_string()))?;
         let addresses = cx.allowed_addresses(url.host()).await.map_err(|refusal| unknown(refusal.to_string()))?;
         let parsed = Url::parse(url.as_str()).map_err(|error| unknown(format!("`{url}`: {error}")))?;
+        let tls = tls::config(url).map_err(|error| unknown(format!("no TLS for `{url}`: {error}")))?;
         let client = Client::builder()
+            .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .resolve_to_addrs(parsed.host_str().unwrap_or_default(), &addresses)
@@ -362,8 +356,7 @@ mod tests {
     fn what_can_not_work_is_said_before_the_run() {
         let bad = probe(json!({"url": "http://127.0.0.1/", "expect_body": "("}));
         assert!(bad.reach().unwrap_err().to_string().starts_with("`expect_body` is no pattern: "));
-        let tls = probe(json!({"url": "https://127.0.0.1/"})).reach();
-        assert_eq!(tls.is_ok(), cfg!(feature = "https"));
+        probe(json!({"url": "https://127.0.0.1/"})).reach().unwrap();
     }
 
     #[test]

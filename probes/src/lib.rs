@@ -2,7 +2,7 @@
 //!
 //! | Module | `type` |
 //! |---|---|
-//! | `http` | what a URL answers (feature `http`; `https` adds TLS) |
+//! | `http` | what a URL answers (feature `http`) |
 //! | `tcp` | whether a connection opens |
 //! | `command` | how a program exits |
 //! | `load_slo` | whether a load of the same run meets its objective |

@@ -6,7 +6,8 @@ mod ratio;
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, DurationText, LoadSlice, Observation, PluginError, PostedLoad, Probe, Reach, RunContext, register_probe,
+    Answer, DurationText, FaultEdges, LoadSlice, Observation, PluginError, PostedLoad, Probe, Reach, RunContext,
+    RunLoads, register_probe,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -135,7 +136,7 @@ impl LoadSlo {
     }
 
     fn posted(&self, cx: &RunContext) -> Result<PostedLoad, String> {
-        let mut loads = cx.board().loads();
+        let mut loads = cx.services().get::<RunLoads>().all();
         if let Some(name) = &self.load {
             loads.retain(|load| load.entry.name == *name);
         }
@@ -151,7 +152,7 @@ impl LoadSlo {
         let Some(name) = &self.of else {
             return format!("no other fault has come to the phase `{}`", self.phase.word());
         };
-        let entries = cx.board().entries();
+        let entries = cx.services().get::<FaultEdges>().entries();
         if entries.iter().any(|entry| entry.name == *name) {
             return format!("the fault of `{name}` has not come to the phase `{}`", self.phase.word());
         }

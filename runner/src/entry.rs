@@ -46,7 +46,7 @@ struct Course {
     facts: Facts,
     witness: Option<Sighting>,
     output: String,
-    load: Option<serde_json::Value>,
+    load: Option<chaos_core::LoadReport>,
     elapsed: Duration,
     verification: Option<Verification>,
     reverted: Option<Reverted>,

@@ -13,6 +13,7 @@ use chaos_core::{ChaosSpec, Descriptor};
 use serde_json::{Map, Value, json};
 
 pub(crate) use arms::{kind_of_definition, known};
+pub(crate) use editor::AUTHOR_ONLY;
 pub(crate) use tidy::tidy;
 pub(crate) use walk::each_schema;
 
@@ -169,9 +170,21 @@ fn entry_shape(pool: &mut Pool) -> Value {
 /// The schema of a plug-in's own keys, standing alone; for tools, which know no placeholders and no `type`.
 pub(crate) fn parameters_of<T: ?Sized>(descriptor: &'static Descriptor<T>) -> Value {
     let mut pool = Pool::new(Flavour::Filled);
-    let mut root = arms::parameters(&mut pool, descriptor, None);
+    let root = arms::parameters(&mut pool, descriptor, None);
     let mut definitions = pool.definitions();
     definitions.values_mut().for_each(editor::strip_snippets);
+    with_definitions(root, definitions)
+}
+
+/// The schema of a type, standing alone and without placeholders.
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
+    let mut pool = Pool::new(Flavour::Filled);
+    let root = pool.of::<T>();
+    let definitions = pool.definitions();
+    with_definitions(root, definitions)
+}
+
+fn with_definitions(mut root: Value, definitions: Map<String, Value>) -> Value {
     if let Value::Object(map) = &mut root
         && !definitions.is_empty()
     {

@@ -16,7 +16,7 @@
 //! | `check` | a value to a typed document, with every problem of it in one pass |
 //! | `diagnostic`, `render` | one problem, and its text form |
 //! | `generate` | [`schema`]: the registries as JSON Schema, for editors and for the check itself |
-//! | `tools` | [`tools`]: the faults as tools of a language model |
+//! | `tools` | [`tools`], [`FunctionTool`]: faults as tools of a language model |
 //! | `experiment`, `slo` | [`ExperimentSpec`] and its promises, [`Slo`] |
 //! | `value` | [`FromValue`], for harnesses that have parsed their file already |
 //!
@@ -42,5 +42,5 @@ pub use generate::{DocumentKind, Profile, schema};
 pub use load::{Document, KindHint, LoadOptions, Loaded, check_value, load, load_bytes};
 pub use render::{Colour, render, render_with};
 pub use slo::{Slo, SloError, SloPercentile};
-pub use tools::{strip_nulls, tool, tools};
+pub use tools::{FunctionTool, author_only, strip_nulls, tools};
 pub use value::{FromValue, SchemaError, entry_from_value, task_from_value};

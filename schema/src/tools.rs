@@ -1,37 +1,81 @@
-//! The faults as function tools of a language model.
+//! Faults as function tools of a language model.
 
-use chaos_core::{Descriptor, DynFault, Registry};
-use serde_json::{Map, Value, json};
+mod author_only;
+mod strict;
 
-use crate::generate::{each_schema, parameters_of};
+use chaos_core::schemars::JsonSchema;
+use chaos_core::{DEFAULT_HOLD_SECONDS, Descriptor, DynFault, Seconds, Span};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::generate::{parameters_of, schema_of};
+pub use author_only::author_only;
 
 /// Characters of a tool's description; the bound of the interface.
 const MOST_DESCRIPTION: usize = 1024;
 
-/// One function tool for each fault: the tool's name chooses the fault, and its parameters are the fault's schema.
+/// One function tool; serialized, it has the form of `tools` in a request to an OpenAI-compatible server.
 ///
 /// A tool is `strict` when its parameters can be said in the subset of JSON Schema that strict tools allow; then every
 /// optional parameter is required and may be null, and [`strip_nulls`] brings a reply back to what loads.
-pub fn tools(registry: &Registry<dyn DynFault>) -> Value {
-    registry.all().iter().map(|descriptor| tool(descriptor)).collect()
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionTool {
+    /// The name by which it is called.
+    pub name: String,
+    /// What it does and when to use it.
+    pub description: String,
+    /// Whether a reply keeps to `parameters` to the letter.
+    pub strict: bool,
+    /// JSON Schema of its arguments, an object.
+    pub parameters: Value,
 }
 
-/// The function tool of one fault.
-pub fn tool(descriptor: &'static Descriptor<dyn DynFault>) -> Value {
-    let schema = parameters_of(descriptor);
-    let (strict, parameters) = match strictly(schema.clone()) {
-        Some(parameters) => (true, parameters),
-        None => (false, loosely(schema)),
-    };
-    json!({
-        "type": "function",
-        "function": {
-            "name": descriptor.name,
-            "description": description(&descriptor.docs()),
-            "strict": strict,
-            "parameters": parameters,
-        },
-    })
+impl FunctionTool {
+    /// A tool with these arguments: a draft-07 schema of an object, strict where that can be said.
+    pub fn new(name: impl Into<String>, description: impl Into<String>, schema: Value) -> Self {
+        let (strict, parameters) = match strict::strictly(schema.clone()) {
+            Some(parameters) => (true, parameters),
+            None => (false, strict::loosely(schema)),
+        };
+        Self { name: name.into(), description: description.into(), strict, parameters }
+    }
+
+    /// A tool whose arguments are a `T`.
+    pub fn of<T: JsonSchema>(name: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::new(name, description, schema_of::<T>())
+    }
+
+    /// The tool that injects a fault: its name is the fault's `type`, its parameters are the fault's.
+    ///
+    /// Parameters that only an author may set are left out; a sustained fault takes `duration_seconds`, its entry's
+    /// key, beside its own.
+    pub fn of_fault(fault: &'static Descriptor<dyn DynFault>) -> Self {
+        let mut schema = parameters_of(fault);
+        author_only::remove(&mut schema);
+        if let (Some(Span::Sustained), Some(Value::Object(properties))) = (fault.span, schema.get_mut("properties")) {
+            properties.entry("duration_seconds").or_insert_with(|| {
+                let mut seconds = schema_of::<Seconds>();
+                let text = format!("Seconds for which the fault is held; default {DEFAULT_HOLD_SECONDS}.");
+                seconds["description"] = text.into();
+                seconds
+            });
+        }
+        Self::new(fault.name, description(&fault.docs()), schema)
+    }
+}
+
+impl Serialize for FunctionTool {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Through a value: its keys are sorted, so that the text is the same wherever it is written.
+        let Self { name, description, strict, parameters } = self;
+        let function = json!({ "name": name, "description": description, "strict": strict, "parameters": parameters });
+        json!({ "type": "function", "function": function }).serialize(serializer)
+    }
+}
+
+/// The tools of these faults, one each.
+pub fn tools(faults: impl IntoIterator<Item = &'static Descriptor<dyn DynFault>>) -> Vec<FunctionTool> {
+    faults.into_iter().map(FunctionTool::of_fault).collect()
 }
 
 /// Removes null members at every depth: a strict tool's reply says null where a parameter was left out.
@@ -60,162 +104,4 @@ fn description(docs: &str) -> String {
         out.push_str(paragraph);
     }
     if out.is_empty() { text.chars().take(MOST_DESCRIPTION).collect() } else { out }
-}
-
-/// Keywords that may stand beside each other in a strict schema.
-const STRICT: [&str; 18] = [
-    "type",
-    "properties",
-    "required",
-    "additionalProperties",
-    "items",
-    "enum",
-    "const",
-    "anyOf",
-    "$ref",
-    "definitions",
-    "description",
-    "pattern",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "minItems",
-    "maxItems",
-];
-
-/// Keywords that say something to people only, or that the loader checks again.
-const SILENT: [&str; 10] = [
-    "default",
-    "examples",
-    "title",
-    "format",
-    "minLength",
-    "maxLength",
-    "enumDescriptions",
-    "markdownDescription",
-    "patternErrorMessage",
-    "doNotSuggest",
-];
-
-/// The strict form, or `None` where there is none (open mappings, tuples, values of any type, rules).
-fn strictly(mut schema: Value) -> Option<Value> {
-    schema.get("properties")?;
-    let mut possible = true;
-    each_schema(&mut schema, &mut |schema| possible = possible && strict_one(schema).is_some());
-    rename_definitions(&mut schema);
-    possible.then_some(schema)
-}
-
-fn strict_one(schema: &mut Value) -> Option<()> {
-    let map = schema.as_object_mut()?;
-    explain_default(map);
-    explain_values(map);
-    if let Some(branches) = map.remove("oneOf") {
-        map.insert("anyOf".into(), branches);
-    }
-    if let Some(Value::Array(mut all)) = map.remove("allOf") {
-        // The derive wraps a reference that has a description; siblings of a reference are allowed here.
-        let (Some(Value::Object(only)), true) = (all.pop(), all.is_empty()) else { return None };
-        map.extend(only);
-    }
-    map.retain(|keyword, _| !SILENT.contains(&keyword.as_str()));
-    if map.keys().any(|keyword| !STRICT.contains(&keyword.as_str())) {
-        return None;
-    }
-    let is = |map: &Map<String, Value>, name: &str| map.get("type").is_some_and(|t| t == name);
-    if is(map, "array") && !map.get("items").is_some_and(Value::is_object) {
-        return None;
-    }
-    if !["type", "enum", "const", "anyOf", "$ref"].iter().any(|keyword| map.contains_key(*keyword)) {
-        return None;
-    }
-    if is(map, "object") {
-        close(map)?;
-    }
-    Some(())
-}
-
-/// Every property required, the optional ones nullable.
-fn close(map: &mut Map<String, Value>) -> Option<()> {
-    if map.get("additionalProperties") != Some(&Value::Bool(false)) {
-        return None;
-    }
-    let required = map.get("required").cloned().unwrap_or_else(|| json!([]));
-    let required: Vec<&str> = required.as_array()?.iter().filter_map(Value::as_str).collect();
-    let properties = map.get_mut("properties")?.as_object_mut()?;
-    for (name, property) in properties.iter_mut() {
-        if !required.contains(&name.as_str()) {
-            nullable(property);
-        }
-    }
-    let all: Vec<String> = properties.keys().cloned().collect();
-    map.insert("required".into(), json!(all));
-    Some(())
-}
-
-fn nullable(property: &mut Value) {
-    let Value::Object(map) = property else { return };
-    let listed = map.contains_key("enum") || map.contains_key("const");
-    if let (Some(Value::String(one)), false) = (map.get("type"), listed) {
-        let either = json!([one, "null"]);
-        map.insert("type".into(), either);
-        return;
-    }
-    let description = map.remove("description");
-    let inner = std::mem::take(map);
-    map.insert("anyOf".into(), json!([inner, { "type": "null" }]));
-    if let Some(description) = description {
-        map.insert("description".into(), description);
-    }
-}
-
-/// A default is no keyword of strict schemas: the description says it.
-fn explain_default(map: &mut Map<String, Value>) {
-    let Some(default) = map.remove("default") else { return };
-    append(map, &format!("(null = {default})"));
-}
-
-fn explain_values(map: &mut Map<String, Value>) {
-    let (Some(Value::Array(values)), Some(Value::Array(texts))) = (map.get("enum"), map.get("enumDescriptions")) else {
-        return;
-    };
-    let line = |(value, text): (&Value, &Value)| match text.as_str() {
-        Some(text) if !text.is_empty() => Some(format!("{value}: {text}")),
-        _ => None,
-    };
-    let lines: Vec<String> = std::iter::zip(values, texts).filter_map(line).collect();
-    append(map, &lines.join(" "));
-}
-
-fn append(map: &mut Map<String, Value>, text: &str) {
-    let before = map.get("description").and_then(Value::as_str).unwrap_or_default();
-    let joined = format!("{before} {text}").trim().to_owned();
-    map.insert("description".into(), joined.into());
-}
-
-/// Strict tools know `$defs` only.
-fn rename_definitions(schema: &mut Value) {
-    each_schema(schema, &mut |schema| {
-        let Value::Object(map) = schema else { return };
-        if let Some(definitions) = map.remove("definitions") {
-            map.insert("$defs".into(), definitions);
-        }
-        if let Some(Value::String(target)) = map.get_mut("$ref") {
-            *target = target.replacen("#/definitions/", "#/$defs/", 1);
-        }
-    });
-}
-
-/// Any schema as parameters: an object at the top, without a choice beside its keys.
-fn loosely(mut schema: Value) -> Value {
-    rename_definitions(&mut schema);
-    if let Value::Object(map) = &mut schema {
-        for keyword in ["oneOf", "anyOf", "allOf", "enum", "not", "description"] {
-            map.remove(keyword);
-        }
-        map.insert("type".into(), "object".into());
-        map.entry("properties").or_insert_with(|| json!({}));
-    }
-    schema
 }

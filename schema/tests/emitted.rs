@@ -4,7 +4,7 @@
 mod plugins;
 
 use chaos_core::{FAULTS, HostPattern};
-use chaos_schema::{DocumentKind, FromValue, Profile, schema, strip_nulls, tools};
+use chaos_schema::{DocumentKind, FromValue, FunctionTool, Profile, author_only, schema, strip_nulls, tools};
 use serde_json::{Value, json};
 
 const KINDS: [DocumentKind; 3] = [DocumentKind::Task, DocumentKind::Entry, DocumentKind::Experiment];
@@ -31,7 +31,15 @@ fn every_schema_is_valid_draft_07_with_an_id_and_a_version() {
 fn the_plain_profile_has_no_keyword_that_a_strict_validator_refuses() {
     for kind in KINDS {
         let text = schema(kind, Profile::Plain).to_string();
-        for keyword in ["x-squall", "defaultSnippets", "doNotSuggest", "markdown", "enumDescriptions", "ErrorMessage"] {
+        for keyword in [
+            "x-squall",
+            "x-author-only",
+            "defaultSnippets",
+            "doNotSuggest",
+            "markdown",
+            "enumDescriptions",
+            "ErrorMessage",
+        ] {
             assert!(!text.contains(keyword), "{keyword} in {kind:?}");
         }
         let editor = schema(kind, Profile::Editor).to_string();
@@ -170,15 +178,19 @@ fn lint_strict(schema: &Value, at: &str) {
     }
 }
 
+fn offered() -> Value {
+    serde_json::to_value(tools(FAULTS.all().iter().copied())).unwrap()
+}
+
 #[test]
 fn there_is_one_tool_a_fault_and_it_is_strict_where_it_can_be() {
-    let tools = tools(&FAULTS);
+    let tools = offered();
     let list = tools.as_array().unwrap();
     let names: Vec<&str> = list.iter().map(|tool| tool["function"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, plugins::FAULT_NAMES);
     let strict: Vec<bool> = list.iter().map(|tool| tool["function"]["strict"].as_bool().unwrap()).collect();
-    // `skew_clock` has labels, an open mapping.
-    assert_eq!(strict, [true, true, false]);
+    // The labels of `skew_clock` are an open mapping, but no model may set them.
+    assert_eq!(strict, [true, true, true]);
     for tool in list {
         let function = &tool["function"];
         assert_eq!((&tool["type"], &function["parameters"]["type"]), (&json!("function"), &json!("object")));
@@ -192,7 +204,7 @@ fn there_is_one_tool_a_fault_and_it_is_strict_where_it_can_be() {
 
 #[test]
 fn a_reply_that_is_full_of_nulls_loads() {
-    let tools = tools(&FAULTS);
+    let tools = offered();
     let parameters = &tools[0]["function"]["parameters"];
     let mut reply = json!({
         "engine": null,
@@ -208,8 +220,44 @@ fn a_reply_that_is_full_of_nulls_loads() {
 
 #[test]
 fn a_default_and_the_meaning_of_values_are_told_in_the_description() {
-    let tools = tools(&FAULTS);
+    let tools = offered();
     let properties = &tools[0]["function"]["parameters"]["properties"];
     let engine = properties["engine"]["description"].as_str().unwrap();
     assert!(engine.contains("(null = \"auto\")"), "{properties:#}");
+}
+
+#[test]
+fn what_only_an_author_may_set_is_for_editors_and_not_for_models() {
+    let fault = FAULTS.get("skew_clock").unwrap();
+    let editor = schema(DocumentKind::Entry, Profile::Editor).to_string();
+    assert_eq!(editor.matches("\"x-author-only\":true").count(), 1);
+    let tool = FunctionTool::of_fault(fault);
+    assert_eq!(tool.parameters["properties"].get("labels"), None);
+    assert_eq!(author_only(fault, &json!({"offset_ms": 1, "labels": {"a": "b"}})).as_deref(), Some("/labels"));
+    assert_eq!(author_only(fault, &json!({"offset_ms": 1, "labels": null})), None);
+}
+
+#[test]
+fn a_held_fault_takes_the_duration_of_its_entry_and_a_finite_one_does_not() {
+    let has = |name: &str| {
+        let tool = FunctionTool::of_fault(FAULTS.get(name).unwrap());
+        tool.parameters["properties"].get("duration_seconds").cloned()
+    };
+    let seconds = has("pause_process").unwrap();
+    assert_eq!((&seconds["type"], &seconds["minimum"]), (&json!(["number", "null"]), &json!(0.001)));
+    assert_eq!(has("generate_load"), None);
+}
+
+#[test]
+fn any_type_makes_a_tool_and_an_open_mapping_makes_it_loose() {
+    #[derive(schemars::JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    struct Open {
+        labels: std::collections::BTreeMap<String, String>,
+    }
+    let tool = FunctionTool::of::<Open>("label", "Labels it.");
+    assert_eq!((tool.name.as_str(), tool.strict, &tool.parameters["type"]), ("label", false, &json!("object")));
+    let written = serde_json::to_value(&tool).unwrap();
+    assert_eq!((&written["function"]["name"], &written["type"]), (&json!("label"), &json!("function")));
 }

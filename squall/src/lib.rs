@@ -1,13 +1,13 @@
 //! Squall: typed, proven, undone chaos for one machine.
 //!
 //! A fault is injected, a look at the world proves that it landed, it is undone whatever happens, and a verdict says
-//! how the system held. This crate is the facade: [`prelude`] is what a harness that embeds Squall needs, [`cli`] is
+//! how the system held. This crate is the facade: [`prelude`] is what a harness that embeds Squall needs, `cli` is
 //! the command line, and every plug-in crate is linked here.
 //!
 //! | Module | Holds |
 //! |---|---|
 //! | [`prelude`] | the names for embedding: load a task, run it in the background, await *active*, read the report |
-//! | [`cli`] | `squall::cli::main()`, for the binary `squall` and for binaries that add plug-ins of their own |
+//! | `cli` | `squall::cli::main()` (feature `cli`), for the binary `squall` and for binaries that add plug-ins of their own |
 //! | `chaos_core`, `chaos_runner`, `chaos_experiment`, `chaos_schema`, `chaos_load` | the crates below, for what the prelude leaves out |
 //! | `linked` | names each plug-in crate, so that the linker keeps what it registers |
 //!
@@ -16,11 +16,19 @@
 //!
 //! ```no_run
 //! // use my_plug_ins as _;
+//! # #[cfg(feature = "cli")]
 //! fn main() -> std::process::ExitCode {
 //!     squall::cli::main()
 //! }
+//! # #[cfg(not(feature = "cli"))]
+//! # fn main() {}
 //! ```
+//!
+//! TLS is rustls with the provider ring, which is handed to each client by name. No process default is installed, and
+//! none is read: a program that embeds Squall keeps its own choice. One that switches on another provider's feature of
+//! rustls must name its provider too, since rustls picks one by itself only while a single one is compiled in.
 
+#[cfg(feature = "cli")]
 pub mod cli;
 mod linked;
 pub mod prelude;

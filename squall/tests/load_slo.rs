@@ -96,10 +96,10 @@ fn the_objective_is_met_before_and_after_a_pause_and_not_during_it() {
     let felt = &pause["verification"];
     assert_eq!(felt["answer"], "no", "{felt:#}");
     assert!(felt["detail"].as_str().unwrap().starts_with("during of `steady load`: "), "{felt:#}");
-    let phases = load["load"]["ChaosLoad"]["Phases"].as_array().unwrap();
-    let names: Vec<&str> = phases.iter().map(|phase| phase["Name"].as_str().unwrap()).collect();
+    let phases = load["load"]["segments"].as_array().unwrap();
+    let names: Vec<&str> = phases.iter().map(|phase| phase["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["before", "pause: landing", "pause: in force", "pause: leaving", "pause: gone"]);
-    let max = |phase: &Value| phase["Response"]["Max"].as_f64().unwrap();
-    assert!(max(&phases[2]) > 1.0, "calls due at the start of the pause waited for its end: {phases:#?}");
+    let max = |phase: &Value| phase["response"]["max_ms"].as_f64().unwrap();
+    assert!(max(&phases[2]) > 1000.0, "calls due at the start of the pause waited for its end: {phases:#?}");
     assert_eq!(journals(&place), 0);
 }

@@ -1,4 +1,4 @@
-//! Triggers: what a fault waits for. One file each, named for its `type`.
+//! Triggers: when a fault is injected. One file each, named for its `type`.
 //!
 //! | Module | `type` |
 //! |---|---|

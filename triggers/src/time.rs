@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Fires after a delay.
 ///
-/// The delay is counted from the moment in which the entry begins to wait, after the steady state was seen. The time
-/// limit for triggers is added to it, so a long delay is no late trigger.
+/// The delay starts when the entry begins to wait, after the steady state was confirmed. The time limit for triggers
+/// is added to it, so a long delay does not count as a trigger that never fired.
 ///
 /// # Example
 /// ```yaml

@@ -12,10 +12,15 @@ use serde_json::Value;
 
 use crate::error::TaskError;
 use crate::process;
+use crate::readme;
 use crate::workspace::{self, text};
 
 /// The linking file.
 const LINKED: &str = "squall/src/linked.rs";
+
+/// The list of plug-ins, written by the test of `squall`, and the page that shows it as a table.
+const NAMES: &str = "docs/reference/names.txt";
+const README: &str = "README.md";
 
 /// A crate that holds one of these at the start of a line registers something.
 const REGISTRATIONS: &[&str] = &["register_fault!(", "register_trigger!(", "register_probe!(", "register_undo_step!("];
@@ -29,7 +34,25 @@ pub(crate) fn write() -> Result<ExitCode, TaskError> {
         println!("wrote {LINKED}");
     }
     process::success(comparison().env("SQUALL_GEN", "write"))?;
+    if let Some(text) = stale_readme()? {
+        let path = workspace::root().join(README);
+        fs::write(&path, text).map_err(TaskError::file(&path))?;
+        println!("wrote {README}");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the README as it should be, if it differs.
+fn stale_readme() -> Result<Option<String>, TaskError> {
+    let read = |name: &str| {
+        let path = workspace::root().join(name);
+        fs::read_to_string(&path).map_err(TaskError::file(&path))
+    };
+    let (there, names) = (read(README)?, read(NAMES)?);
+    let wanted = readme::filled(&there, &names).ok_or_else(|| {
+        TaskError::Refused(format!("{README} has no `<!-- generated: plug-ins -->` and `<!-- end -->`"))
+    })?;
+    Ok((wanted != there).then_some(wanted))
 }
 
 /// Says which generated files are out of date.
@@ -40,13 +63,16 @@ pub(crate) fn check() -> Result<ExitCode, TaskError> {
         return Err(TaskError::Refused(format!("{LINKED} is out of date; run `cargo xtask gen`")));
     }
     process::success(&mut comparison())?;
+    if stale_readme()?.is_some() {
+        return Err(TaskError::Refused(format!("{README} is out of date; run `cargo xtask gen`")));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The test of `squall` that compares the files with what the program prints.
 fn comparison() -> std::process::Command {
     let mut cargo = process::cargo();
-    cargo.args(["test", "--quiet", "-p", "squall", "--test", "generated", "--", "--nocapture"]);
+    cargo.args(["test", "--quiet", "-p", "squall", "--features", "full", "--test", "generated", "--", "--nocapture"]);
     cargo.current_dir(workspace::root());
     cargo
 }
@@ -141,6 +167,11 @@ mod tests {
         ];
         let text = linking_file(&packages).unwrap();
         assert!(text.ends_with("\n\nuse alpha as _;\nuse zeta as _;\n"), "{text}");
+    }
+
+    #[test]
+    fn the_readme_is_up_to_date() {
+        assert_eq!(stale_readme().unwrap(), None, "run `cargo xtask gen`");
     }
 
     #[test]

@@ -79,6 +79,12 @@ const MODELS: &[&str] = &["async-openai", "rmcp", "anthropic-sdk", "ollama-rs"];
 /// Crates that read YAML.
 const YAML: &[&str] = &["serde-saphyr", "saphyr", "serde_yaml", "serde_yaml_ng", "serde_norway", "yaml-rust2"];
 
+/// What belongs to the command line only.
+const COMMAND_LINE: &[&str] = &["clap", "clap_complete", "tempfile"];
+
+/// rustls providers beside ring: with two, an embedder's own `rustls::ClientConfig::builder()` would panic.
+const SECOND_TLS: &[&str] = &["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl"];
+
 /// What may not be linked where: `cargo tree` arguments, and the lists that must not meet its output.
 const TREES: &[(&[&str], &[&[&str]])] = &[
     (&["-p", "chaos-core"], &[HTTP, MODELS, YAML]),
@@ -88,7 +94,8 @@ const TREES: &[(&[&str], &[&[&str]])] = &[
     (&["-p", "chaos-load"], &[MODELS, YAML]),
     (&["-p", "chaos-failpoints"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-faults", "--no-default-features"], &[HTTP, MODELS]),
-    (&["-p", "squall", "--no-default-features"], &[HTTP, MODELS]),
+    (&["-p", "squall", "--no-default-features"], &[HTTP, MODELS, COMMAND_LINE]),
+    (&["--workspace", "--all-features"], &[SECOND_TLS]),
 ];
 
 /// Prints every violation; succeeds when there is none.

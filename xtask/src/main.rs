@@ -11,6 +11,7 @@ mod generate;
 mod layers;
 mod needs;
 mod process;
+mod readme;
 mod scaffold;
 mod suite;
 mod tally;

@@ -7,7 +7,7 @@ use chaos_core::{BoxFuture, Clock, Secret};
 use reqwest::redirect;
 use serde_json::Value;
 
-use super::{attempt::Attempt, completion, config::OpenAiConfig, failure::Failure};
+use super::{attempt::Attempt, completion, config::OpenAiConfig, failure::Failure, tls};
 use crate::{
     error::AgentError,
     model::{Model, ModelRequest, ModelTurn},
@@ -33,7 +33,12 @@ impl OpenAiModel {
     /// # Errors
     /// [`AgentError::Setting`] when the system's TLS or proxy settings cannot be used.
     pub fn new(config: OpenAiConfig) -> Result<Self, AgentError> {
+        let unusable = |problem: String| AgentError::Setting {
+            setting: "the HTTP client",
+            problem: format!("cannot be set up: {problem}"),
+        };
         let mut http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(&config).map_err(|error| unusable(error.to_string()))?)
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIME)
             // Minutes can lie between two turns; a kept connection would often be one that the server just closed.
@@ -42,13 +47,11 @@ impl OpenAiModel {
         if config.is_local() {
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|error| AgentError::Setting {
-            setting: "the HTTP client",
-            problem: format!("cannot be set up: {}", error.without_url()),
-        })?;
-        let attempt = Attempt { http, with_key: config.api_key().is_some() };
+        let http = http.build().map_err(|error| unusable(error.without_url().to_string()))?;
+        let attempt = Attempt { http: http.clone(), with_key: config.api_key().is_some() };
         Ok(Self {
-            client: Client::with_config(config.for_client()).with_http_service(attempt),
+            // Not `with_config`, which makes a client of its own that asks for the process's TLS provider.
+            client: Client::build(http, config.for_client()).with_http_service(attempt),
             redactor: Redactor::new(config.api_key().cloned()),
             config,
         })

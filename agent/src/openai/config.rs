@@ -153,6 +153,11 @@ impl OpenAiConfig {
         self.local
     }
 
+    /// Whether a request can meet TLS: at the server, or at a proxy on the way to it.
+    pub(super) fn may_use_tls(&self) -> bool {
+        !self.local || self.base_url.starts_with("https:")
+    }
+
     /// The key, if there is one.
     pub(super) fn api_key(&self) -> Option<&Secret> {
         self.api_key.as_ref()

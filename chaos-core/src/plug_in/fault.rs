@@ -4,9 +4,8 @@ use std::any::Any;
 use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::{BoxFuture, Capability, Evidence, Plan, PluginError, RunContext, Sighting, Undo};
+use crate::{BoxFuture, Capability, Evidence, LoadReport, Plan, PluginError, RunContext, Sighting, Undo};
 
 /// How a fault ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +78,8 @@ pub struct Outcome {
     pub sighting: Sighting,
     /// Text for the result's `output`; for a model-driven fault its final text.
     pub output: String,
-    /// Load figures, when the fault made load.
-    pub load: Option<Value>,
+    /// What the load gave, when the fault made one.
+    pub load: Option<LoadReport>,
     /// Why it did not run its course, in one clause; `None` when it did.
     pub error: Option<String>,
 }
@@ -103,9 +102,9 @@ impl Outcome {
         self
     }
 
-    /// Adds load figures.
+    /// Adds what the load gave.
     #[must_use]
-    pub fn with_load(mut self, load: Value) -> Self {
+    pub fn with_load(mut self, load: LoadReport) -> Self {
         self.load = Some(load);
         self
     }

@@ -7,7 +7,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{DynFault, DynProbe, DynTrigger, DynUndoStep, ParseError, Span};
+use crate::{DynFault, DynProbe, DynTrigger, DynUndoStep, LoadRequest, ParseError, Span};
 
 /// The kinds of plug-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,6 +71,8 @@ pub struct Descriptor<T: ?Sized + 'static> {
     pub schema: Option<fn(&mut SchemaGenerator) -> Schema>,
     /// Parses its parameters (an object without `type` and `name`).
     pub parse: fn(&Value) -> Result<Box<T>, ParseError>,
+    /// Builds it from a load's request; set for the fault that makes loads for other programs, such as experiments.
+    pub load_from: Option<fn(LoadRequest) -> Box<T>>,
     /// The crate that registered it.
     pub krate: &'static str,
     /// Source file of the registration.
@@ -251,13 +253,15 @@ registries! {
 }
 
 /// Registers a fault under its `type`: `register_fault!(PauseProcess, "pause_process");`, with
-/// `, aliases: ["…"]` behind it where old names must stay readable.
+/// `, aliases: ["…"]` behind it where old names must stay readable, and `, load_from: Load::from` where it can be built
+/// from a [`LoadRequest`](crate::LoadRequest).
 #[macro_export]
 macro_rules! register_fault {
-    ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])?) => {
+    ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, load_from: $load:expr)?) => {
         $crate::__register!($ty, $name, [$($($alias),*)?], DynFault,
             Some(<$ty as $crate::Fault>::SPAN), <$ty as $crate::Fault>::NEEDS,
-            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)));
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)),
+            $crate::__load_from!($($load)?));
     };
 }
 
@@ -266,7 +270,7 @@ macro_rules! register_fault {
 macro_rules! register_trigger {
     ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])?) => {
         $crate::__register!($ty, $name, [$($($alias),*)?], DynTrigger, None, &[],
-            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)));
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None);
     };
 }
 
@@ -275,7 +279,7 @@ macro_rules! register_trigger {
 macro_rules! register_probe {
     ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])?) => {
         $crate::__register!($ty, $name, [$($($alias),*)?], DynProbe, None, &[],
-            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)));
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None);
     };
 }
 
@@ -283,7 +287,19 @@ macro_rules! register_probe {
 #[macro_export]
 macro_rules! register_undo_step {
     ($ty:ident, $name:literal) => {
-        $crate::__register!($ty, $name, [], DynUndoStep, None, &[], None);
+        $crate::__register!($ty, $name, [], DynUndoStep, None, &[], None, None);
+    };
+}
+
+/// How a load's request becomes a fault, where it can.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __load_from {
+    () => {
+        None
+    };
+    ($load:expr) => {
+        Some(|request| Box::new($load(request)) as Box<dyn $crate::DynFault>)
     };
 }
 
@@ -291,7 +307,7 @@ macro_rules! register_undo_step {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __register {
-    ($ty:ident, $name:literal, [$($alias:literal),*], $trait:ident, $span:expr, $needs:expr, $schema:expr) => {
+    ($ty:ident, $name:literal, [$($alias:literal),*], $trait:ident, $span:expr, $needs:expr, $schema:expr, $load:expr) => {
         const _: () = {
             use $crate::__private::typetag;
 
@@ -308,6 +324,7 @@ macro_rules! __register {
                     parse: |value| {
                         $crate::parse::<$ty>(value).map(|it| Box::new(it) as Box<dyn $crate::$trait>)
                     },
+                    load_from: $load,
                     krate: env!("CARGO_PKG_NAME"),
                     file: file!(),
                     line: line!(),

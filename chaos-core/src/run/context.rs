@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::value::fnv::fnv1a;
 use crate::{
-    ActiveSignal, Board, BoxFuture, ChaosResult, ChaosSpec, Clock, Edge, EntryId, EventKind, Events, Evidence,
-    HostPort, Hosts, Policy, Refusal, Stage,
+    ActiveSignal, BoxFuture, ChaosResult, ChaosSpec, Clock, Edge, EntryId, EventKind, Events, Evidence, FaultEdges,
+    HostPort, Hosts, Policy, Progress, Refusal, RunServices, Stage,
 };
 
 /// The only way in which an agent, a workflow or a plug-in runs a fault: through the engine, as an entry.
@@ -56,7 +55,7 @@ pub struct RunContext {
     deadline: Option<Duration>,
     active: Option<ActiveSignal>,
     entry: Option<Arc<EntryId>>,
-    board: Board,
+    services: RunServices,
 }
 
 impl RunContext {
@@ -69,7 +68,7 @@ impl RunContext {
             deadline: None,
             active: None,
             entry: None,
-            board: Board::default(),
+            services: RunServices::default(),
         }
     }
 
@@ -89,15 +88,15 @@ impl RunContext {
             deadline,
             active: self.active.clone(),
             entry: self.entry.clone(),
-            board: self.board.clone(),
+            services: self.services.clone(),
         }
     }
 
-    /// The same context as that of an entry with this name and this signal; the board knows it from now on.
+    /// The same context as that of an entry with this name and this signal; [`FaultEdges`] knows it from now on.
     #[must_use]
     pub fn of_entry(mut self, name: &str, active: ActiveSignal) -> Self {
         let entry = Arc::new(EntryId { path: self.path.clone(), name: name.to_owned() });
-        self.board.enroll(&entry);
+        self.services.get::<FaultEdges>().enroll(&entry);
         self.active = Some(active);
         self.entry = Some(entry);
         self
@@ -171,8 +170,8 @@ impl RunContext {
     }
 
     /// Puts a fault's own figures on the run's stream.
-    pub fn progress(&self, value: Value) {
-        self.emit(EventKind::Progress { value });
+    pub fn progress(&self, progress: Progress) {
+        self.emit(EventKind::Progress { progress });
     }
 
     /// The run's stream.
@@ -193,7 +192,7 @@ impl RunContext {
     /// Says that this entry's fault has changed its stage; the engine says it, and nobody else.
     pub fn edge(&self, stage: Stage) {
         if let Some(entry) = &self.entry {
-            self.board.tell(Edge { entry: Arc::clone(entry), stage, at: self.clock().now() });
+            self.services.get::<FaultEdges>().tell(Edge { entry: Arc::clone(entry), stage, at: self.clock().now() });
         }
     }
 
@@ -202,9 +201,9 @@ impl RunContext {
         self.entry.as_ref()
     }
 
-    /// What the entries of this run show each other.
-    pub fn board(&self) -> &Board {
-        &self.board
+    /// What the plug-ins of this run show each other.
+    pub fn services(&self) -> &RunServices {
+        &self.services
     }
 
     /// The fence.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::{ChaosResult, Clock, Observation, Plan, Sighting, Undone, Verdict};
+use crate::{ChaosResult, Clock, LoadProgress, Observation, Plan, Sighting, Undone, Verdict};
 
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,17 @@ pub enum ProbeRole {
     AbortIf,
     /// After the undo.
     Verify,
+}
+
+/// A fault's own figures while it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Progress {
+    /// Of a load.
+    Load(LoadProgress),
+    /// Of a fault whose figures only its author knows.
+    Other(Value),
 }
 
 /// What happened.
@@ -120,8 +131,8 @@ pub enum EventKind {
     },
     /// A fault's own figures while it runs, about once a second.
     Progress {
-        /// Figures that the fault documents.
-        value: Value,
+        /// Its figures.
+        progress: Progress,
     },
     /// A probe was asked.
     Probed {

@@ -1,4 +1,4 @@
-//! What controller and workers say to each other, and how a call can fail.
+//! The calls between controller and workers, and how they can fail.
 
 use thiserror::Error;
 
@@ -33,7 +33,7 @@ pub struct Finished {
     pub ended: Ended,
 }
 
-/// What a worker says of itself every ten seconds.
+/// A heartbeat, sent every ten seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Beat {
     /// The attempts that it runs.
@@ -49,7 +49,7 @@ pub enum CallError {
     /// The other side was not reached: worth another try.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// The worker was reached and cannot do it: it is of no more use.
+    /// The worker was reached and cannot do it: it has failed.
     #[error("the worker failed: {0}")]
     Worker(String),
     /// The controller does not know the worker, or has given it up: register again.
@@ -61,7 +61,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Says whether trying once more can help.
+    /// Says whether a retry can help.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }

@@ -15,17 +15,17 @@ use crate::{Controller, Pace, Worker};
 const BOOT: f64 = 5.0;
 /// Seconds after which a machine that does not come up is given up.
 const BOOT_TIMEOUT: f64 = 60.0;
-/// Seconds between two looks at the machines.
-const LOOK: f64 = 1.0;
-/// Seconds before a machine that was refused is asked for again.
-const REFUSED: f64 = 5.0;
+/// Seconds between two checks of the machines.
+const CHECK_INTERVAL: f64 = 1.0;
+/// Seconds before a refused machine is requested again.
+const RETRY_INTERVAL: f64 = 5.0;
 
 /// Why a machine was not created.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloudError {
     /// The account has no room for another machine.
-    #[error("quota exceeded; another machine can be asked for when one is freed")]
+    #[error("quota exceeded; request another machine when one is freed")]
     Quota,
 }
 
@@ -38,11 +38,11 @@ pub enum MachineState {
     Ready,
     /// It did not come up in time and was deleted.
     Stuck,
-    /// It was taken away or deleted.
+    /// It was preempted or deleted.
     Terminated,
 }
 
-/// A cloud that can be told to misbehave, and the loop that keeps one machine alive in it.
+/// A cloud with faults on request, and the loop that keeps one machine alive in it.
 #[derive(Debug)]
 pub struct Cloud {
     pace: Pace,
@@ -81,12 +81,12 @@ impl Cloud {
         self.state().refusals = machines;
     }
 
-    /// Lets the next machine boot for ever.
+    /// Makes the next machine never finish booting.
     pub fn stick_next(&self) {
         self.state().stick = true;
     }
 
-    /// Takes every machine away that is up.
+    /// Preempts every machine that is up.
     pub fn preempt(&self) {
         let mut lost = Vec::new();
         for machine in self.state().machines.values_mut().filter(|machine| machine.state == MachineState::Ready) {
@@ -114,7 +114,7 @@ impl Cloud {
             self.come_up();
             let alive = |machine: &Machine| matches!(machine.state, MachineState::Initializing | MachineState::Ready);
             let lacking = !self.state().machines.values().any(alive);
-            let wait = if lacking && self.create().is_err() { REFUSED } else { LOOK };
+            let wait = if lacking && self.create().is_err() { RETRY_INTERVAL } else { CHECK_INTERVAL };
             self.pace.sleep(wait).await;
         }
     }
@@ -137,7 +137,7 @@ impl Cloud {
         Ok(())
     }
 
-    /// Starts the workers of machines that have booted, and gives up those that never will.
+    /// Starts the workers of machines that have booted, and gives up those that are stuck.
     fn come_up(&self) {
         let mut state = self.state();
         for (id, machine) in &mut state.machines {

@@ -1,4 +1,4 @@
-//! The controller: knows every job and every worker, and brings them together.
+//! The controller: holds all jobs and workers, and assigns tasks to workers.
 
 mod dispatch;
 mod outcome;
@@ -7,14 +7,14 @@ mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chaos_failpoints::{Fired, inherit};
+use chaos_failpoints::{FiredSite, inherit};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{Beat, CallError, Finished, Flaw, JobId, JobSpec, JobState, Pace, Worker, ledger::Ledger};
 use state::{Job, Machine, State};
 pub use state::{JobView, WorkerView};
 
-/// Brings jobs and workers together.
+/// Assigns the tasks of jobs to workers.
 #[derive(Debug)]
 pub struct Controller {
     pace: Pace,
@@ -23,7 +23,7 @@ pub struct Controller {
     ledger: Ledger,
     /// Something has changed that may let the scheduler act.
     wake: Notify,
-    /// Something has changed that somebody may wait for.
+    /// Something has changed that a caller may wait for.
     changed: Notify,
 }
 
@@ -52,8 +52,8 @@ impl Controller {
         self.flaw
     }
 
-    /// Notes a fire that reached the code, and returns its message.
-    pub(crate) fn saw(&self, fired: &Fired) -> String {
+    /// Counts a fire that reached the code, and returns its message.
+    pub(crate) fn saw(&self, fired: &FiredSite) -> String {
         self.ledger.saw(fired)
     }
 
@@ -72,19 +72,19 @@ impl Controller {
         id
     }
 
-    /// Takes a worker, or takes it back.
+    /// Registers a worker, also again after it was given up.
     pub fn register(&self, worker: &Arc<Worker>) {
         let machine = Machine { worker: Arc::clone(worker), beaten: Instant::now(), failed: None };
         self.state().machines.insert(worker.id.clone(), machine);
         self.touched();
     }
 
-    /// Says that machines are coming, so that the lack of workers does not end a job.
+    /// Notes that machines will be added, so that the lack of workers does not end a job.
     pub fn expect_machines(&self) {
         self.state().machines_expected = true;
     }
 
-    /// Hears a worker's heartbeat.
+    /// Handles a worker's heartbeat.
     ///
     /// # Errors
     /// A worker that is not registered, or that has been given up.
@@ -104,7 +104,7 @@ impl Controller {
         Ok(())
     }
 
-    /// Hears how a task ended; hearing it twice is harmless.
+    /// Handles the report of a task's end; a second report is harmless.
     pub fn report(&self, worker: &str, done: &Finished) {
         self.ended(worker, done);
         self.touched();
@@ -141,11 +141,11 @@ impl Controller {
         self.until(|state| (state.live().count() >= count).then_some(())).await;
     }
 
-    async fn until<T>(&self, look: impl Fn(&State) -> Option<T>) -> T {
+    async fn until<T>(&self, check: impl Fn(&State) -> Option<T>) -> T {
         loop {
-            // Made before the look, so that a change after it is not missed.
+            // Made before the check, so that a change after it is not missed.
             let changed = self.changed.notified();
-            if let Some(seen) = look(&self.state()) {
+            if let Some(seen) = check(&self.state()) {
                 return seen;
             }
             changed.await;

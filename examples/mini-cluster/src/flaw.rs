@@ -1,4 +1,4 @@
-//! The three broken systems: a battery that cannot fail proves nothing.
+//! The three defects that a system can be built with, to prove that the battery can fail.
 
 /// A defect that a system can be built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
-//! What the code at the fail points saw, counted by itself: the other side of the guards' counts.
+//! Fires as counted by the code at the fail points, to compare with the guards' counts.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
-use chaos_failpoints::Fired;
+use chaos_failpoints::FiredSite;
 
 /// Fires that reached the code, by site.
 #[derive(Debug, Default)]
@@ -14,8 +14,8 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Notes a fire and hands it on.
-    pub(crate) fn saw(&self, fired: &Fired) -> String {
+    /// Counts a fire and returns its message.
+    pub(crate) fn saw(&self, fired: &FiredSite) -> String {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         *seen.entry(fired.site()).or_default() += 1;
         fired.message()

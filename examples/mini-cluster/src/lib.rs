@@ -1,4 +1,4 @@
-//! A small scheduler with fail points, and the battery of 21 tests that holds it to its promises.
+//! A small scheduler with fail points, and a battery of 21 tests of its behaviour under faults.
 //!
 //! A controller dispatches tasks to workers by calls that can fail; workers register, send heartbeats, download a
 //! bundle, create a container, watch the task and report how it ended. Seven fail points sit where such systems
@@ -14,9 +14,9 @@
 //! | `controller` | placing, dispatching, budgets, timeouts; `worker` what runs the tasks |
 //! | `cloud` | the life of the machines that workers run on |
 //! | `flaw` | the three ways in which the system can be broken on purpose |
-//! | `ledger` | what the code at the fail points saw |
+//! | `ledger` | fires counted by the code at the fail points |
 //! | `battery` | the 21 tests |
-//! | `randomised` | rounds of random systems, jobs and rules, judged by the counts |
+//! | `randomised` | rounds of random systems, jobs and rules, checked against the counts |
 
 pub mod battery;
 mod call;

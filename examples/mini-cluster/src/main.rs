@@ -1,4 +1,4 @@
-//! The mini-cluster as a program: its battery, its sites, or a system that runs and can be disturbed from outside.
+//! The mini-cluster as a program: its battery, its sites, or a running system for faults from another process.
 
 use std::{
     io::{Write, stdout},
@@ -14,7 +14,7 @@ use chaos_mini_cluster::{
     randomised::run_for,
 };
 
-/// Prints a line; whoever reads may have gone, which is no reason to end.
+/// Prints a line; a closed pipe is ignored.
 macro_rules! say {
     ($($text:tt)*) => {{
         let _ = writeln!(stdout(), $($text)*);
@@ -27,9 +27,9 @@ const USAGE: &str = "usage: mini-cluster battery [--real] [--system A|B|C]
        mini-cluster serve [--listen 127.0.0.1:PORT] [--seconds N]
 
 battery   runs the 21 tests under the paused clock, or in real time at 1/20; a broken system must fail exactly its own
-randomised runs random systems under both clocks at once, and compares what the code saw with what was counted
+randomised runs random systems under both clocks at once, and compares the fires that the code noted with those counted
 sites     prints the fail points of this program
-serve     runs a system that does a job every tenth of a second, and lets others arm its fail points";
+serve     runs a system that does a job every tenth of a second, and lets other processes arm its fail points";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Runs the battery; `None` for words that it does not know.
+/// Runs the battery; `None` for unknown arguments.
 fn battery(words: &[&str]) -> Option<ExitCode> {
     let (pace, rest) = match words {
         ["--real", rest @ ..] => (Pace::TWENTIETH, rest),
@@ -81,7 +81,7 @@ fn battery(words: &[&str]) -> Option<ExitCode> {
     Some(if numbers == expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs random rounds; `None` for words that it does not know.
+/// Runs random rounds; `None` for unknown arguments.
 fn randomised(seconds: &str, rest: &[&str]) -> Option<ExitCode> {
     let time = Duration::from_secs(seconds.parse().ok()?);
     let seed = match rest {
@@ -119,7 +119,7 @@ fn randomised(seconds: &str, rest: &[&str]) -> Option<ExitCode> {
     Some(code)
 }
 
-/// Runs a system; `None` for words that it does not know.
+/// Runs a system; `None` for unknown arguments.
 fn serve(words: &[&str]) -> Option<ExitCode> {
     let mut listen: SocketAddr = ([127, 0, 0, 1], 0).into();
     let mut seconds = f64::INFINITY;
@@ -150,7 +150,7 @@ fn refuse(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Does one job after another and says how each ended.
+/// Runs one job after another and prints how each ended.
 async fn work(seconds: f64) {
     let cluster = Cluster::start(Pace::TWENTIETH, None, &[4, 4]);
     let start = Instant::now();

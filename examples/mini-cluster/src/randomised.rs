@@ -18,10 +18,10 @@ const SITES: [&str; 7] = [
 ];
 /// Seconds of the system that a round lasts; three of real time at a twentieth.
 const ROUND: f64 = 60.0;
-/// Rest between two rounds under the paused clock, which would otherwise take a whole processor.
-const REST: Duration = Duration::from_millis(20);
+/// Pause between two rounds under the paused clock, which would otherwise use a whole processor.
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// What many rounds added up to.
+/// Totals over many rounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sums {
     /// Rounds.
@@ -30,7 +30,7 @@ pub struct Sums {
     pub jobs: u64,
     /// Containers that were created.
     pub containers: u64,
-    /// Evaluations that met a rule.
+    /// Evaluations while a rule was in force.
     pub hits: u64,
     /// Fires, each seen once by the code at its site.
     pub fires: u64,
@@ -47,7 +47,7 @@ pub fn run_for(pace: Pace, seed: u64, time: Duration) -> Result<Sums, Violation>
         round(pace, round_seed, &mut sums)
             .map_err(|violation| Violation::new(format!("{violation} (round seed {round_seed})")))?;
         if !pace.is_real() {
-            std::thread::park_timeout(REST);
+            std::thread::park_timeout(PAUSE);
         }
     }
     Ok(sums)
@@ -103,7 +103,7 @@ async fn play(pace: Pace, dice: &mut Dice) -> (Cluster, Vec<JobId>) {
     (cluster, jobs)
 }
 
-/// A generator of our own, so that a seed repeats a round for ever (`SplitMix64`).
+/// A generator of our own, so that a seed always repeats a round (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {

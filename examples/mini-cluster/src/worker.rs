@@ -1,4 +1,4 @@
-//! A worker: registers, beats, and takes tasks through bundle, container and monitor to their report.
+//! A worker: registers, sends heartbeats, and takes tasks through bundle, container and monitor to their report.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use crate::{Beat, CallError, Controller, Ended, Finished, Flaw, JobSpec, Pace, T
 
 /// Seconds between two heartbeats.
 pub(crate) const HEARTBEAT: f64 = 10.0;
-/// Seconds between two looks at a running task.
+/// Seconds between two checks of a running task.
 const MONITOR: f64 = 1.0;
 
 /// A machine's end of the system.
@@ -105,7 +105,7 @@ impl Worker {
         }
     }
 
-    /// Registers, and then beats for ever.
+    /// Registers, then sends heartbeats until stopped.
     async fn live(self: Arc<Self>) {
         loop {
             while self.register().await.is_err() {
@@ -206,7 +206,7 @@ impl Worker {
         let start = Instant::now();
         loop {
             fail_error!(
-                /// What watches the task crashes.
+                /// The task's monitor crashes.
                 async "worker.task_monitor",
                 |fired| CallError::Unexpected(self.controller.saw(&fired))
             );

@@ -1,7 +1,7 @@
 //! A task file arms a fail point in a running mini-cluster; whatever becomes of the runner, it is disarmed.
 //!
-//! Three real processes: the system, the runner, and this one, which looks at the system by itself. The runner is
-//! this program, too: with `SQUALL_HERE` set it is the command line and nothing else. So there is no test harness in
+//! Three real processes: the system, the runner, and this one, which checks the system independently. The runner is
+//! this program, too: with `SQUALL_HERE` set it is only the command line. So there is no test harness in
 //! it, and `main` runs the tests.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
@@ -63,7 +63,7 @@ impl System {
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
         let address = first.trim().strip_prefix("control http://").unwrap().to_owned();
-        // The system goes on talking, and must not wait for a reader.
+        // The system keeps writing, and must not wait for a reader.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         Self { process, address }
     }
@@ -155,8 +155,8 @@ fn a_task_file_arms_a_site_and_the_report_shows_its_hits() {
     let entry = &report["entries"][0];
     assert_eq!((output.status.code(), &entry["success"]), (Some(0), &json!(true)), "{report:#}");
     assert_eq!(entry["reverted"], "reverted");
-    let looks = entry["timeline"].as_array().unwrap().iter();
-    let details: Vec<&str> = looks.filter_map(|point| point["detail"].as_str()).collect();
+    let points = entry["timeline"].as_array().unwrap().iter();
+    let details: Vec<&str> = points.filter_map(|point| point["detail"].as_str()).collect();
     let shows_hits = |detail: &&str| {
         let hits = detail.split(": ").last().and_then(|counts| counts.split(" hits").next());
         detail.contains("is armed by squall/") && hits.and_then(|hits| hits.parse::<u64>().ok()) > Some(0)

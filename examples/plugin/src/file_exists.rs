@@ -1,4 +1,4 @@
-//! The trigger `file_exists`: waits until a file is there.
+//! The trigger `file_exists`: waits until a file exists.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use chaos_core::schemars::JsonSchema;
 use chaos_core::serde::{Deserialize, Serialize};
 use chaos_core::{Fired, PluginError, RunContext, Trigger, register_trigger};
 
-/// Often enough for people, seldom enough for the disk.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Short enough for people, long enough to spare the disk.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Fires as soon as a file is there.
+/// Fires as soon as a file exists.
 ///
 /// # What it waits for
-/// Looks ten times a second whether something is at `path`.
+/// Checks ten times a second whether `path` exists.
 ///
 /// # Limits
 /// It never gives up by itself: the engine owns the deadline.
@@ -35,11 +35,11 @@ impl Trigger for FileExists {
     async fn wait(&self, cx: &RunContext) -> Result<Fired, PluginError> {
         let path = cx.workspace().join(&self.path);
         while !path.exists() {
-            if !cx.sleep(LOOK_EVERY).await {
+            if !cx.sleep(CHECK_INTERVAL).await {
                 return Err(PluginError::Cancelled);
             }
         }
-        Ok(Fired(format!("`{}` is there", self.path.display())))
+        Ok(Fired(format!("`{}` exists", self.path.display())))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The fault `hold_port`: listens on a port so that nobody else can.
+//! The fault `hold_port`: occupies a port so that no other process can listen on it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ use chaos_core::{
 /// Binds the port and accepts nothing: clients connect, and wait.
 ///
 /// # What it surfaces
-/// Services that don't say why they can't start, and clients without a timeout.
+/// Services that fail to start without a clear message, and clients without a timeout.
 ///
 /// # How it is undone
 /// The socket lives in this process and is closed; a crash closes it too, so no step is journalled.
@@ -88,7 +88,7 @@ mod tests {
     #[cfg(target_endian = "little")]
     fn only_a_listener_on_the_port_counts() {
         assert!(listens(TABLE, 0xBA26));
-        assert!(!listens(TABLE, 0xBA27), "a connection is no listener");
+        assert!(!listens(TABLE, 0xBA27), "a connection is not a listener");
         assert!(!listens(TABLE, 0xBA28));
         assert!(!listens("", 0xBA26));
     }

@@ -1,11 +1,15 @@
 //! The tools that a model is offered: one for each allowed fault, the strategies, `observe`, `results` and `conclude`.
 
-use chaos_core::{FAULTS, PROBES, Span, schemars};
-use chaos_schema::StrategyName;
-use serde_json::{Value, json};
+use chaos_core::{FAULTS, PROBES};
+use chaos_schema::{ExperimentSpec, FunctionTool, StrategyName};
+use schemars::JsonSchema;
+use serde_json::json;
 
 use crate::conclusion::Conclusion;
+use crate::setup::allowed_faults;
 use crate::strategy::StrategyRequest;
+
+const RESULTS: &str = "Gives the table of what was measured so far.";
 
 const CONCLUDE: &str = "Ends the experiment with an answer. `claims` is a list; each has `measure` (as `results` names \
     it, or `capacity_qps`, or `difference_` and a measure), `value`, `unit` (ms, s, qps, ratio, % or 1) and `steps`.";
@@ -42,62 +46,41 @@ impl Kind {
     }
 }
 
-/// One tool as a model sees it.
+/// A tool, and what it does.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Offer {
     pub(super) kind: Kind,
-    pub(super) description: String,
-    pub(super) parameters: Value,
+    pub(super) tool: FunctionTool,
+}
+
+/// The tools that a model is offered in an experiment, in the order of the request.
+pub fn offered_tools(spec: &ExperimentSpec) -> Vec<FunctionTool> {
+    offers(&allowed_faults(&spec.allow, spec.fault.as_ref())).into_iter().map(|offer| offer.tool).collect()
 }
 
 /// All tools of an experiment that allows these faults.
 pub(super) fn offers(allow: &[String]) -> Vec<Offer> {
-    let faults = allow.iter().filter_map(|name| FAULTS.get(name).ok()).map(|fault| {
-        let described = chaos_schema::tool(fault);
-        let text = described["function"]["description"].as_str().unwrap_or_default().to_owned();
-        (Kind::Fault(fault.name), text, fault_parameters(fault.schema_value(), fault.span))
-    });
-    let probes = format!("Asks one probe once. Types: {}.", PROBES.names().join(", "));
+    let faults = allow.iter().filter_map(|name| FAULTS.get(name).ok());
+    let faults = faults.map(|fault| Offer { kind: Kind::Fault(fault.name), tool: FunctionTool::of_fault(fault) });
+    let strategies = STRATEGIES.map(|(name, text)| of::<StrategyRequest>(Kind::Strategy(name), text));
+    let fixed = [observe(), of::<NoArguments>(Kind::Results, RESULTS), of::<Conclusion>(Kind::Conclude, CONCLUDE)];
+    faults.chain(strategies).chain(fixed).collect()
+}
+
+/// A tool without arguments.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct NoArguments {}
+
+fn of<T: JsonSchema>(kind: Kind, text: &str) -> Offer {
+    Offer { kind, tool: FunctionTool::of::<T>(kind.name(), text) }
+}
+
+fn observe() -> Offer {
+    let text = format!("Asks one probe once. Types: {}.", PROBES.names().join(", "));
     let probe = json!({"type": "object", "description": "A probe: its `type` and parameters.",
         "properties": {"type": {"type": "string"}}, "required": ["type"]});
-    let fixed = [
-        (Kind::Observe, probes, object(&json!({ "probe": probe }), &["probe"])),
-        (Kind::Results, "Gives the table of what was measured so far.".to_owned(), object(&json!({}), &[])),
-        (Kind::Conclude, CONCLUDE.to_owned(), schema_of::<Conclusion>()),
-    ];
-    let strategy = |(name, text): (_, &str)| (Kind::Strategy(name), text.to_owned(), schema_of::<StrategyRequest>());
-    let all = faults.chain(STRATEGIES.map(strategy)).chain(fixed);
-    all.map(|(kind, description, parameters)| Offer { kind, description, parameters }).collect()
-}
-
-fn object(properties: &Value, required: &[&str]) -> Value {
-    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
-}
-
-fn schema_of<T: schemars::JsonSchema>() -> Value {
-    let settings = schemars::generate::SchemaSettings::draft07().with(|s| s.inline_subschemas = true);
-    let mut value = settings.into_generator().into_root_schema_for::<T>().to_value();
-    tidy(&mut value);
-    value
-}
-
-/// A fault's own schema; a sustained one takes `duration_seconds` beside it.
-fn fault_parameters(mut schema: Value, span: Option<Span>) -> Value {
-    tidy(&mut schema);
-    if span == Some(Span::Sustained) {
-        let text = "Seconds for which the fault is held; default 10.";
-        schema["properties"]["duration_seconds"] = json!({"type": "number", "minimum": 0.001, "description": text});
-    }
-    schema
-}
-
-/// Takes off what a model need not read.
-fn tidy(schema: &mut Value) {
-    if let Value::Object(map) = schema {
-        for key in ["$schema", "title", "description"] {
-            map.remove(key);
-        }
-        map.insert("type".into(), "object".into());
-        map.entry("properties").or_insert_with(|| json!({}));
-    }
+    let schema =
+        json!({"type": "object", "properties": {"probe": probe}, "required": ["probe"], "additionalProperties": false});
+    Offer { kind: Kind::Observe, tool: FunctionTool::new(Kind::Observe.name(), text, schema) }
 }

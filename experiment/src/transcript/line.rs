@@ -101,7 +101,7 @@ impl StepRecord {
     /// The measures, computed from the result or the observation.
     pub fn recomputed(&self) -> Measures {
         match (&self.result, &self.observation) {
-            (Some(result), _) => measure::of_result(&self.start.action, result),
+            (Some(result), _) => measure::of_result(result),
             (None, Some(seen)) => measure::of_observation(seen),
             (None, None) => Measures::new(),
         }

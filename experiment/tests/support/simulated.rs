@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{
-    BoxFuture, DurationText, Evidence, Fault, HttpUrl, Injection, Outcome, Plan, PluginError, Reach, RunContext,
-    Sighting, Span, Undo, parse, register_fault,
+    BoxFuture, DurationText, Evidence, Fault, HttpUrl, Injection, LatencyReport, LoadCounts, LoadGenerator, LoadReport,
+    LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan, PluginError, Reach, RunContext, Sighting,
+    Span, Undo, parse, register_fault,
 };
 use chaos_experiment::{Experiment, ExperimentReport};
 use chaos_schema::ExperimentSpec;
@@ -72,7 +73,7 @@ impl Fault for Simulated {
         let stall = if meets_the_stall(cx.workspace()) { STALLED } else { 0.0 };
         let load = simulate(&self.target, slower, stall, &mut cx.rng());
         cx.active(Evidence::new("the first request was answered"));
-        let took = load["ActualDuration"].as_f64().unwrap_or(0.0) / 1e9;
+        let took = load.elapsed_seconds;
         if !cx.sleep(std::time::Duration::from_secs_f64(took)).await {
             return Err(PluginError::Cancelled);
         }
@@ -119,7 +120,7 @@ impl Ord for At {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "small numbers of a simulation")]
-fn simulate(target: &Target, slower: f64, stall: f64, rng: &mut ChaCha8Rng) -> Value {
+fn simulate(target: &Target, slower: f64, stall: f64, rng: &mut ChaCha8Rng) -> LoadReport {
     let port = target.service_url.host().port;
     let known = TARGETS.into_iter().find(|(known, ..)| *known == port);
     let (workers, service) = known.map_or((64, 0.0005), |(_, workers, service)| (workers, service));
@@ -164,29 +165,64 @@ fn simulate(target: &Target, slower: f64, stall: f64, rng: &mut ChaCha8Rng) -> V
             let index = (p / 100.0 * values.len() as f64) as usize;
             values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
         };
-        let rows: Vec<Value> = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99]
-            .map(|p| json!({"Percentile": p, "Value": at(p)}))
-            .to_vec();
+        let percentiles = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
+        let percentiles = percentiles.map(|percentile| PercentileMs { percentile, ms: at(percentile) * 1e3 }).to_vec();
         let mean = values.iter().sum::<f64>() / (values.len() as f64).max(1.0);
-        json!({"Count": values.len(), "Min": at(0.0), "Mean": mean, "Max": at(100.0), "Percentiles": rows})
+        let count = values.len() as u64;
+        LatencyReport { count, min_ms: at(0.0) * 1e3, mean_ms: mean * 1e3, max_ms: at(100.0) * 1e3, percentiles }
     };
     let all: Vec<&Call> = calls.iter().collect();
     let response = times(&measured, |call| call.done - call.due);
     let service = times(&measured, |call| call.done - call.sent);
-    json!({
-        "RequestedQPS": target.qps.to_string(),
-        "ActualQPS": calls.len() as f64 / end,
-        "ActualDuration": (end * 1e9).round(),
-        "NumThreads": connections,
-        "ErrorsDurationHistogram": {"Count": 0},
-        "ChaosLoad": {
-            "Completed": calls.len(), "Started": calls.len(), "Missed": (index - calls.len() as f64).round(),
-            "GeneratorBusy": if port == FAST { (qps / GENERATOR).min(1.0) } else { 0.05 },
-            "Response": times(&all, |call| call.done - call.due), "Service": times(&all, |call| call.done - call.sent),
-            "StartLag": times(&all, |call| call.sent - call.due),
-            "Measured": {"Ok": measured.len(), "Errors": 0, "Response": response, "Service": service},
-        }
-    })
+    let completed = calls.len() as u64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of calls")]
+    let scheduled = index as u64;
+    let counts = LoadCounts {
+        scheduled,
+        started: completed,
+        completed,
+        missed: scheduled - completed,
+        ok: completed,
+        answered: completed,
+        ..LoadCounts::default()
+    };
+    let measured = LoadSegment {
+        name: "measured".to_owned(),
+        start_seconds: settle,
+        ok: measured.len() as u64,
+        errors: 0,
+        service,
+        response,
+    };
+    LoadReport {
+        request: LoadRequest {
+            qps: target.qps,
+            duration: target.duration.get().try_into().ok(),
+            ..LoadRequest::to(target.service_url.clone())
+        },
+        generator: LoadGenerator::Embedded,
+        schedule: LoadSchedule::Open,
+        connections,
+        started_at_ms: 0,
+        elapsed_seconds: end,
+        achieved_qps: completed as f64 / end,
+        counts,
+        statuses: Vec::new(),
+        failures: Vec::new(),
+        bytes_sent: 0,
+        bytes_received: 0,
+        service: times(&all, |call| call.done - call.sent),
+        service_buckets: Vec::new(),
+        response: times(&all, |call| call.done - call.due),
+        start_lag: times(&all, |call| call.sent - call.due),
+        backlog_ms: (end - planned) * 1e3,
+        saturated: false,
+        generator_busy_ratio: if port == FAST { (qps / GENERATOR).min(1.0) } else { 0.05 },
+        measured: Some(measured),
+        segments: Vec::new(),
+        stopped_early: None,
+        failure: None,
+    }
 }
 
 /// Says the scripted messages one after the other, and then nothing but that it is done.

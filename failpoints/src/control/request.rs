@@ -13,7 +13,7 @@ const BODY: usize = 64 * 1024;
 /// The most headers.
 const HEADERS: usize = 64;
 /// How long the whole request may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A request, as far as the routes need it.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Response {
 
 /// Reads a request; what is wrong with it is an answer already.
 pub(super) fn read(stream: &mut impl Read) -> Result<Request, Response> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + REQUEST_TIMEOUT;
     let mut bytes = Vec::new();
     loop {
         if let Some((mut request, head, length)) = parse_head(&bytes)? {

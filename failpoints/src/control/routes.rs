@@ -11,8 +11,8 @@ use crate::{
     arming::{Arming, Place},
     cache::{Counted, Source},
     environment::entries,
-    guard::put_in_force,
-    registry::{self, Named, find},
+    registry::{self, find},
+    site::Named,
 };
 
 /// The lease of what is armed without saying how long.
@@ -46,7 +46,7 @@ pub(super) fn answer(request: &Request, turn: &Mutex<()>) -> Response {
     })
 }
 
-/// Takes our own suffixes off a path; any other slash belongs to the name, as gofail's names have them.
+/// Splits our own suffixes off a path; any other slash belongs to the name, as in gofail's names.
 fn split(path: &str) -> (&str, &str) {
     for part in ["count", "status", "lease", "release"] {
         if let Some(name) = path.strip_suffix(part).and_then(|name| name.strip_suffix('/')) {
@@ -56,7 +56,7 @@ fn split(path: &str) -> (&str, &str) {
     (path, "")
 }
 
-/// Returns the process-wide arming of a name, unless its lease has lapsed.
+/// Returns the process-wide arming of a name, unless its lease has expired.
 fn armed(named: &'static Named) -> Option<Arc<Arming>> {
     let arming = named.slot.find()?;
     if arming.expired() {
@@ -66,9 +66,10 @@ fn armed(named: &'static Named) -> Option<Arc<Arming>> {
     Some(arming)
 }
 
-fn found(name: &str) -> Result<Arc<Arming>, Error> {
+fn found(name: &str) -> Result<(&'static Named, Arc<Arming>), Error> {
     let named = find(name)?;
-    armed(named).ok_or_else(|| Error::NotArmed { site: named.name, whose: String::new() })
+    let arming = armed(named).ok_or_else(|| Error::NotArmed { site: named.name, whose: String::new() })?;
+    Ok((named, arming))
 }
 
 fn arm(request: &Request, name: &str) -> Result<Response, Error> {
@@ -86,7 +87,7 @@ fn arm_all(request: &Request) -> Result<Response, Error> {
     }
     // Checked before any is put in force: a site may still refuse an action.
     for (name, rule) in &rules {
-        Arming::new(name, rule.clone(), Place::Process, None)?;
+        find(name)?.arming(rule.clone(), Place::Process, None)?;
     }
     for (name, rule) in rules {
         put(request, name, rule, lease)?;
@@ -95,16 +96,17 @@ fn arm_all(request: &Request) -> Result<Response, Error> {
 }
 
 fn put(request: &Request, name: &str, rule: Rule, lease: Duration) -> Result<(), Error> {
-    may_replace(request, find(name)?)?;
-    let mut arming = Arming::new(name, rule, Place::Process, None)?;
+    let named = find(name)?;
+    may_replace(request, named)?;
+    let mut arming = named.arming(rule, Place::Process, None)?;
     arming.owner.clone_from(&request.owner);
     arming.lease(lease);
-    put_in_force(arming);
+    named.put(arming);
     Ok(())
 }
 
-/// Refuses to touch what another owner has armed. Who names itself also leaves alone what nobody has: that is the
-/// program's own, or some person's.
+/// Refuses to replace what another owner has armed. A client with a name does not replace an arming without one
+/// either: that is the program's own, or a person's.
 fn may_replace(request: &Request, named: &'static Named) -> Result<(), Error> {
     let Some(arming) = armed(named) else {
         return Ok(());
@@ -112,47 +114,47 @@ fn may_replace(request: &Request, named: &'static Named) -> Result<(), Error> {
     if arming.owner == request.owner {
         return Ok(());
     }
-    let owner = arming.owner.clone().unwrap_or_else(|| "nobody that is named".to_owned());
+    let owner = arming.owner.as_ref().map_or_else(|| "an unnamed client".to_owned(), |owner| format!("`{owner}`"));
     Err(Error::Owned { site: named.name, owner })
 }
 
 fn renew(request: &Request, name: &str) -> Result<Response, Error> {
-    let arming = found(name)?;
-    may_replace(request, arming.named())?;
+    let (named, arming) = found(name)?;
+    may_replace(request, named)?;
     arming.lease(lease(request)?);
     Ok(Response::new(204, ""))
 }
 
 fn release(request: &Request, name: &str) -> Result<Response, Error> {
-    let arming = found(name)?;
+    let (_, arming) = found(name)?;
     let callers = request.body.trim();
     let callers = callers.parse().map_err(|_| Error::Field {
         field: "release",
         value: format!("`{callers}`"),
-        bound: "send the number of callers to let go",
+        bound: "send the number of callers to release",
     })?;
     arming.hold.release(callers);
     Ok(Response::new(204, ""))
 }
 
 fn disarm(request: &Request, name: &str) -> Result<Response, Error> {
-    let arming = found(name)?;
-    // Without a name anybody may disarm: that is the safe direction.
+    let (named, arming) = found(name)?;
+    // A client without a name may disarm anything: that is the safe direction.
     if request.owner.is_some() {
-        may_replace(request, arming.named())?;
+        may_replace(request, named)?;
     }
     arming.retire();
     Ok(Response::new(204, ""))
 }
 
 fn get(name: &str) -> Result<Response, Error> {
-    Ok(Response::new(200, format!("{}\n", found(name)?.text())))
+    Ok(Response::new(200, format!("{}\n", found(name)?.1.text())))
 }
 
 /// As gofail: a site that exists and is not armed is an internal error, not a missing one.
 fn count(name: &str) -> Result<Response, Error> {
     match found(name) {
-        Ok(arming) => Ok(Response::new(200, arming.counts().fires.to_string())),
+        Ok((_, arming)) => Ok(Response::new(200, arming.counts().fires.to_string())),
         Err(error @ Error::NotArmed { .. }) => Ok(Response::new(500, format!("{error}\n"))),
         Err(error) => Err(error),
     }
@@ -235,7 +237,7 @@ fn form(body: &str) -> Result<Rule, Error> {
     fields.rule()
 }
 
-/// Takes the quotes off arguments, which gofail's strings have and fail-rs's do not.
+/// Removes the quotes from arguments, which gofail's strings have and fail-rs's do not.
 fn unquote(terms: &str) -> String {
     terms.replace("(\"", "(").replace("\")", ")")
 }

@@ -9,7 +9,7 @@ use super::engine::Maker;
 use super::goal::{SYSTEM, goal};
 use super::judge;
 use super::load_tool::LoadTool;
-use super::planned::{Planned, TIMEOUT};
+use super::planned::Planned;
 use super::run_command::RunCommand;
 use super::spike::{Course, Spike};
 use super::transcript::Record;
@@ -25,7 +25,7 @@ pub(super) async fn drive(
     allow_command: bool,
     cx: &RunContext,
 ) -> Result<Outcome, PluginError> {
-    let addresses = cx.allowed_addresses(planned.url.host()).await?;
+    let addresses = cx.allowed_addresses(planned.url().host()).await?;
     let Record { writer, path } = Record::create(cx).await?;
     let spike = Spike::new(planned, maker, addresses, cx);
     let load = LoadTool(&spike);
@@ -35,7 +35,7 @@ pub(super) async fn drive(
         tools.push(&run_command);
     }
     let mut limits = Limits::for_planned(planned.length.longest());
-    limits.cancel_grace = TIMEOUT + MARGIN;
+    limits.cancel_grace = planned.timeout() + MARGIN;
     if let Some(left) = cx.time_left() {
         // A model that is slow to sum up must not cost a spike that landed: the conversation ends before the engine does.
         limits.total_time = limits.total_time.min(left.saturating_sub(MARGIN));
@@ -133,7 +133,7 @@ mod tests {
             assert_eq!(outcome.sighting.presence, Presence::Present);
             assert_eq!(service.requests(), 50 * n);
             let load = outcome.load.unwrap();
-            assert_eq!((&load["RetCodes"]["200"], &load["RequestedQPS"]), (&json!(50), &json!("100")));
+            assert_eq!((load.with_status(200), load.request.qps.get()), (50, 100));
         }
     }
 
@@ -192,7 +192,7 @@ mod tests {
         let (outcome, _) = run(&url, script).await;
         assert_eq!(outcome.error.as_deref(), Some("load did not reach the workload: connection refused"));
         assert_eq!(outcome.sighting.presence, Presence::Absent);
-        assert_eq!(outcome.load.unwrap()["RetCodes"]["-1"], 50);
+        assert_eq!(outcome.load.unwrap().counts.errors, 50);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chaos_core::{PluginError, Reach, RunContext, Undo};
+use chaos_core::{LoadGenerator, PluginError, Reach, RunContext, Undo};
 use chaos_load::engine::{Fortio, find};
 use chaos_load::{Load, Running, start};
 use schemars::JsonSchema;
@@ -68,6 +68,14 @@ pub(super) struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// What makes the load, for its report.
+    pub(super) fn generator(&self) -> LoadGenerator {
+        match self.engine {
+            Engine::Embedded => LoadGenerator::Embedded,
+            Engine::Fortio(_) => LoadGenerator::Fortio,
+        }
+    }
+
     /// Starts a load, off the async threads: the start waits until the load's own threads are up.
     pub(super) async fn start(&self, load: Load, cx: &RunContext) -> Result<Running, String> {
         let started = match &self.engine {

@@ -1,8 +1,7 @@
 //! From what became of the spike to the fault's outcome.
 
 use chaos_agent::{EndReason, LoopOutcome};
-use chaos_core::{Evidence, Outcome};
-use chaos_load::LoadResult;
+use chaos_core::{EarlyStop, Evidence, LoadReport, Outcome};
 use serde_json::{Value, json};
 
 use super::spike::Course;
@@ -16,15 +15,15 @@ pub(super) fn cause(course: &Course) -> Option<String> {
         Course::NotMade => Some(NOTHING_RUN.to_owned()),
         Course::UnderWay => Some("the load was cut off before its end".to_owned()),
         Course::NotStarted(why) => Some(format!("load did not reach the workload: {why}")),
-        Course::Ran(result) if result.counts.answered == 0 => {
-            let why = result.main_failure().unwrap_or_else(|| {
-                let words = if result.interrupted { "it was interrupted" } else { "no request was due" };
-                words.to_owned()
+        Course::Ran(report) if report.counts.answered == 0 => {
+            let why = report.main_failure().unwrap_or(match report.stopped_early {
+                Some(_) => "it was interrupted",
+                None => "no request was due",
             });
             Some(format!("load did not reach the workload: {why}"))
         }
-        Course::Ran(result) if result.interrupted => {
-            Some(format!("the load was interrupted after {:.1} s", result.elapsed.as_secs_f64()))
+        Course::Ran(report) if report.stopped_early == Some(EarlyStop::Cancelled) => {
+            Some(format!("the load was interrupted after {:.1} s", report.elapsed_seconds))
         }
         Course::Ran(_) => None,
     }
@@ -42,7 +41,7 @@ pub(super) fn outcome(course: &Course, conversation: &LoopOutcome, transcript: &
     if let Some(why) = &ended {
         data["conversation_error"] = json!(why);
     }
-    let Course::Ran(result) = course else {
+    let Course::Ran(report) = course else {
         let why = error.clone().unwrap_or_default();
         let summary = match (&conversation.end, ended) {
             (EndReason::Finished, _) => why.clone(),
@@ -50,66 +49,53 @@ pub(super) fn outcome(course: &Course, conversation: &LoopOutcome, transcript: &
         };
         return Outcome::missed(why, Evidence::new(summary).with_data(data)).with_output(&conversation.text);
     };
-    if let (Value::Object(data), Value::Object(figures)) = (&mut data, figures(result)) {
+    if let (Value::Object(data), Value::Object(figures)) = (&mut data, figures(report)) {
         data.extend(figures);
     }
-    let evidence = Evidence::new(summary(result)).with_data(data);
-    let mut outcome = if result.counts.answered > 0 {
+    let evidence = Evidence::new(summary(report)).with_data(data);
+    let mut outcome = if report.counts.answered > 0 {
         Outcome::landed(evidence)
     } else {
         Outcome::missed(error.clone().unwrap_or_default(), evidence)
     };
     outcome.error = error;
-    let outcome = outcome.with_output(&conversation.text);
-    match serde_json::to_value(result.to_fortio()) {
-        Ok(load) => outcome.with_load(load),
-        // A document is plain data; without it the evidence still holds the counts.
-        Err(_) => outcome,
-    }
+    outcome.with_output(&conversation.text).with_load((**report).clone())
 }
 
 fn after_colon(why: Option<String>) -> String {
     why.map(|why| format!(": {why}")).unwrap_or_default()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^52 requests")]
-fn error_ratio(result: &LoadResult) -> f64 {
-    match result.counts.completed {
-        0 => 0.0,
-        completed => result.counts.errors as f64 / completed as f64,
-    }
-}
-
-fn figures(result: &LoadResult) -> Value {
-    let counts = &result.counts;
+fn figures(report: &LoadReport) -> Value {
+    let counts = &report.counts;
     json!({
         "scheduled": counts.scheduled,
         "completed": counts.completed,
         "answered": counts.answered,
         "ok": counts.ok,
         "errors": counts.errors,
-        "error_ratio": error_ratio(result),
-        "asked_qps": result.asked_qps,
-        "achieved_qps": result.achieved_qps,
-        "saturated": result.saturated,
+        "error_ratio": report.error_ratio(),
+        "target_qps": report.request.qps,
+        "achieved_qps": report.achieved_qps,
+        "saturated": report.saturated,
     })
 }
 
-fn summary(result: &LoadResult) -> String {
-    let counts = &result.counts;
+fn summary(report: &LoadReport) -> String {
+    let counts = &report.counts;
     let mut text = format!(
         "{} of {} requests answered in {:.1} s ({:.1} qps), {:.1} % errors",
         counts.answered,
         counts.scheduled,
-        result.elapsed.as_secs_f64(),
-        result.achieved_qps,
-        error_ratio(result) * 100.0
+        report.elapsed_seconds,
+        report.achieved_qps,
+        report.error_ratio() * 100.0
     );
-    if let Some(cause) = result.main_failure() {
+    if let Some(cause) = report.main_failure() {
         text.push_str(", mostly ");
-        text.push_str(&cause);
+        text.push_str(cause);
     }
-    if result.saturated {
+    if report.saturated {
         text.push_str("; requests waited for a free connection");
     }
     text

@@ -3,12 +3,11 @@
 use std::num::NonZeroU32;
 
 use chaos_agent::{BoxFuture, Tool, ToolReply, parse_arguments};
-use chaos_core::DurationText;
+use chaos_core::{DurationText, LoadDuration};
 use chaos_load::Stop;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::SpikeDuration;
 use super::planned::{Asked, Length, Planned};
 use super::spike::Spike;
 
@@ -24,14 +23,14 @@ pub(super) struct LoadTool<'a>(pub(super) &'a Spike<'a>);
 struct Arguments {
     service_url: String,
     qps: Option<NonZeroU32>,
-    duration: Option<SpikeDuration>,
+    duration: Option<LoadDuration>,
     concurrency: Option<NonZeroU32>,
 }
 
 /// The arguments that ask for exactly what is planned.
 pub(super) fn planned_arguments(planned: &Planned) -> Value {
     json!({
-        "service_url": planned.url.as_str(),
+        "service_url": planned.url().as_str(),
         "qps": whole(planned.qps()),
         "duration": DurationText::from(planned.length.longest()).to_string(),
         "concurrency": planned.connections.get(),

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use chaos_core::{DurationText, HttpUrl, Policy, RunContext};
+use chaos_core::{DurationText, HeaderName, HeaderValue, HttpUrl, LoadDuration, LoadRequest, Policy, RunContext};
 use chaos_load::{Load, LoadError, Model, Rate, Stop};
 
-use super::{LoadTarget, LoadTls, SpikeDuration};
+use super::tls;
 
 /// What the offline planner takes where the task says nothing.
 const DEFAULT_DURATION: Duration = Duration::from_secs(30);
@@ -16,18 +16,13 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(30);
 const DEFAULT_CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 /// The longest spike that a model can be left to choose, should the policy have no end.
 const LONGEST: Duration = Duration::from_hours(24);
-/// Longest time for one request, as in fortio. A cancelled spike ends within it, and the engine's grace is 5 s.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The spike that may be made.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Planned {
-    pub(super) url: HttpUrl,
-    qps: NonZeroU32,
+    request: LoadRequest,
     pub(super) connections: NonZeroU32,
     pub(super) length: Length,
-    tls: Option<LoadTls>,
-    settle: Duration,
 }
 
 /// How long the spike lasts.
@@ -76,7 +71,7 @@ impl Length {
 }
 
 impl Planned {
-    pub(super) fn of(target: &LoadTarget, chooses: Chooses, policy: &Policy) -> Self {
+    pub(super) fn of(target: &LoadRequest, chooses: Chooses, policy: &Policy) -> Self {
         let ceiling = ceiling(policy);
         let length = match (target.duration, chooses) {
             (Some(given), _) => Length::Fixed(given.get()),
@@ -85,24 +80,38 @@ impl Planned {
         };
         let most = NonZeroU32::new(policy.max_concurrency).unwrap_or(NonZeroU32::MIN);
         Self {
-            url: target.service_url.clone(),
-            qps: target.qps,
+            request: target.clone(),
             connections: target.concurrency.unwrap_or(DEFAULT_CONNECTIONS.min(most)),
             length,
-            tls: target.tls.clone(),
-            settle: target.warmup.map(SpikeDuration::get).unwrap_or_default(),
         }
+    }
+
+    pub(super) fn url(&self) -> &HttpUrl {
+        &self.request.service_url
     }
 
     /// Requests per second.
     pub(super) fn qps(&self) -> f64 {
-        f64::from(self.qps.get())
+        f64::from(self.request.qps.get())
+    }
+
+    /// The longest time for one request.
+    pub(super) fn timeout(&self) -> Duration {
+        self.request.timeout_seconds.get()
+    }
+
+    /// What was asked for in the end.
+    pub(super) fn request(&self, allowed: Allowed) -> LoadRequest {
+        let mut request = self.request.clone();
+        request.concurrency = Some(self.connections);
+        request.duration = self.takes(allowed).try_into().ok();
+        request
     }
 
     /// Checks what was asked for. The text of a refusal is for the model: what is wrong, and what would be right.
     pub(super) fn check(&self, asked: &Asked) -> Result<Allowed, String> {
         if !self.is_target(&asked.url) {
-            return Err(format!("the only target is `{}`; every other URL is refused", self.url));
+            return Err(format!("the only target is `{}`; every other URL is refused", self.url()));
         }
         let qps = self.qps();
         if asked.qps.is_some_and(|given| given.total_cmp(&qps).is_ne()) {
@@ -112,9 +121,9 @@ impl Planned {
         if asked.connections.is_some_and(|given| given != connections) {
             return Err(other("the number of connections", asked.connections, &connections));
         }
-        let timeout = asked.timeout.unwrap_or(TIMEOUT);
-        if timeout.is_zero() || timeout > TIMEOUT {
-            return Err(format!("the timeout must be above 0 and at most {}", DurationText::from(TIMEOUT)));
+        let timeout = asked.timeout.unwrap_or(self.timeout());
+        if timeout.is_zero() || timeout > self.timeout() {
+            return Err(format!("the timeout must be above 0 and at most {}", DurationText::from(self.timeout())));
         }
         Ok(Allowed { stop: self.stop(asked.stop)?, timeout })
     }
@@ -123,7 +132,7 @@ impl Planned {
     fn is_target(&self, text: &str) -> bool {
         // What parsers may read differently is not even compared.
         let url = |text: &str| text.parse::<HttpUrl>().ok().and_then(|_| Load::to(text).ok()).map(|load| load.url);
-        url(text).is_some_and(|asked| url(self.url.as_str()).is_some_and(|own| own == asked))
+        url(text).is_some_and(|asked| url(self.url().as_str()).is_some_and(|own| own == asked))
     }
 
     fn stop(&self, asked: Option<Stop>) -> Result<Stop, String> {
@@ -159,25 +168,29 @@ impl Planned {
         match allowed.stop {
             Stop::After(time) => time,
             // Calls beyond a u32 were refused; at one a second or more, so many seconds fit any duration.
-            Stop::Count(calls) => Duration::from_secs(calls) / self.qps.get(),
+            Stop::Count(calls) => Duration::from_secs(calls) / self.request.qps.get(),
             Stop::Never => Duration::MAX,
         }
     }
 
     /// The load itself: the planned figures, the pinned addresses, open-loop, no redirects, no request before the run.
     pub(super) fn load(&self, allowed: Allowed, addresses: &[SocketAddr], cx: &RunContext) -> Result<Load, LoadError> {
-        let mut load = Load::to(self.url.as_str())?;
+        let mut load = Load::to(self.url().as_str())?;
         load.rate = Rate::Qps(self.qps());
         load.connections =
             usize::try_from(self.connections.get()).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
         load.stop = allowed.stop;
         load.timeout = allowed.timeout;
         load.model = Model::Open;
-        load.settle = self.settle;
+        load.settle = self.request.warmup.map(LoadDuration::get).unwrap_or_default();
+        load.method = self.request.method.as_ref().map(ToString::to_string);
+        let header = |(name, value): (&HeaderName, &HeaderValue)| (name.as_str().to_owned(), value.expose().to_owned());
+        load.headers = self.request.headers.iter().map(header).collect();
+        load.body = self.request.body.clone().unwrap_or_default().into_bytes();
         load.resolve = one_family(addresses);
         load.seed = cx.seed();
-        if let Some(tls) = &self.tls {
-            tls.apply(&mut load.transport, cx.workspace());
+        if let Some(tls) = &self.request.tls {
+            tls::apply(tls, &mut load.transport, cx.workspace());
         }
         Ok(load)
     }
@@ -203,7 +216,7 @@ fn ceiling(policy: &Policy) -> Duration {
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, qps, connections, length, tls, .. } = self;
+        let Self { request: LoadRequest { service_url: url, qps, tls, .. }, connections, length } = self;
         let time = DurationText::from(length.longest());
         let time = match length {
             Length::Fixed(_) => format!("for {time}"),
@@ -355,7 +368,10 @@ mod tests {
         let place = TestContext::new(&[]);
         let load = planned.load(planned.check(&plain()).unwrap(), &[six, four], &place.cx()).unwrap();
         assert_eq!((load.model, load.rate, load.connections.get()), (Model::Open, Rate::Qps(300.0), 4));
-        assert_eq!((load.resolve, load.stop, load.timeout), (vec![four], Stop::After(Duration::from_secs(2)), TIMEOUT));
+        assert_eq!(
+            (load.resolve, load.stop, load.timeout),
+            (vec![four], Stop::After(Duration::from_secs(2)), Duration::from_secs(3))
+        );
         assert!(!load.transport.follow_redirects && load.headers.is_empty() && load.body.is_empty());
         assert_eq!(one_family(&[six]), [six]);
     }

@@ -1,9 +1,9 @@
-//! The figures of a spike on the run's board, cut at the edges of the run's other faults.
+//! The figures of a load as a run service, cut at the edges of the run's other faults.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chaos_core::{Edge, LoadFigures, LoadSlice, PostedLoad, RunContext};
+use chaos_core::{Edge, LoadFigures, LoadSlice, PostedLoad, RunContext, RunLoads};
 use chaos_load::{Running, Snapshot};
 use tokio::sync::watch;
 
@@ -20,18 +20,18 @@ pub(super) struct Posted {
 #[derive(Debug, Default)]
 struct Cuts {
     edges: Vec<Edge>,
-    /// How many edges of the board were looked at, those of this entry among them.
+    /// How many edges of the run were handled, those of this entry among them.
     seen: usize,
     too_many: bool,
 }
 
 impl Posted {
-    /// Puts the figures of a run on the board.
-    pub(super) fn on_board(running: &Running, cx: &RunContext) -> Arc<Self> {
+    /// Shows the figures of a running load.
+    pub(super) fn of_run(running: &Running, cx: &RunContext) -> Arc<Self> {
         let posted = Arc::new(Self { snapshots: running.snapshots(), cuts: Mutex::default() });
         if let Some(entry) = cx.entry() {
             let figures: Arc<dyn LoadFigures> = posted.clone();
-            cx.board().post(PostedLoad { entry: Arc::clone(entry), figures });
+            cx.services().get::<RunLoads>().post(PostedLoad { entry: Arc::clone(entry), figures });
         }
         posted
     }
@@ -81,7 +81,7 @@ impl LoadFigures for Posted {
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::{ActiveSignal, Stage};
+    use chaos_core::{ActiveSignal, FaultEdges, Stage};
     use chaos_load::target::{Behaviour, serve};
     use chaos_load::{Load, Stop, start};
 
@@ -103,17 +103,17 @@ mod tests {
             run.child("chaos_spec/0", None).of_entry("load", ActiveSignal::new().0),
             run.child("chaos_spec/1", None).of_entry("load", ActiveSignal::new().0),
         );
-        let posted = Posted::on_board(&running, &own);
+        let posted = Posted::of_run(&running, &own);
         own.edge(Stage::Landing);
         other.edge(Stage::Landing);
         for _ in 0..2 {
-            posted.cut(&running, &run.board().edges().borrow(), &own);
+            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), &own);
         }
         other.edge(Stage::InForce);
-        posted.cut(&running, &run.board().edges().borrow(), &own);
+        posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), &own);
         let stages: Vec<Stage> = posted.cuts().unwrap().iter().map(|edge| edge.stage).collect();
         assert_eq!(stages, [Stage::Landing, Stage::InForce]);
-        assert_eq!(run.board().loads().len(), 1);
+        assert_eq!(run.services().get::<RunLoads>().all().len(), 1);
         running.cancel();
         let result = running.wait().await;
         let names: Vec<&str> = result.phases.iter().map(|phase| phase.name.as_str()).collect();
@@ -125,10 +125,10 @@ mod tests {
         let (running, _target) = running();
         let run = TestContext::new(&[]).cx();
         let other = run.child("chaos_spec/1", None).of_entry("soak", ActiveSignal::new().0);
-        let posted = Posted::on_board(&running, &run);
+        let posted = Posted::of_run(&running, &run);
         for many in [MOST, 1] {
             (0..many).for_each(|_| other.edge(Stage::Landing));
-            posted.cut(&running, &run.board().edges().borrow(), &run);
+            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), &run);
             assert_eq!(posted.cuts().map(|cuts| cuts.len()), (many == MOST).then_some(MOST));
         }
     }

@@ -5,14 +5,14 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaos_agent::ToolReply;
-use chaos_core::{DurationText, Evidence, RunContext};
+use chaos_core::{DurationText, Evidence, FaultEdges, LoadProgress, LoadReport, Progress, RunContext};
 use chaos_load::{LoadResult, Running, Snapshot};
-use serde_json::json;
 
 use super::engine::Maker;
 use super::judge;
-use super::planned::{Allowed, Asked, Planned, TIMEOUT};
+use super::planned::{Allowed, Asked, Planned};
 use super::posted::Posted;
+use super::report::report;
 
 /// What became of the spike.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(super) enum Course {
     /// The load engine did not start it.
     NotStarted(String),
     /// It ran.
-    Ran(Box<LoadResult>),
+    Ran(Box<LoadReport>),
 }
 
 /// The spike that both tools ask for.
@@ -72,11 +72,17 @@ impl<'a> Spike<'a> {
             );
         }
         let _real = self.cx.clock().external();
+        let mut summary = String::new();
         let course = match self.start(allowed).await {
-            Ok(running) => Course::Ran(Box::new(watch(running, self.cx).await)),
+            Ok(running) => {
+                let result = watch(running, self.cx).await;
+                summary = result.to_string();
+                let generator = self.maker.generator();
+                Course::Ran(Box::new(report(&self.planned.request(allowed), generator, &result)))
+            }
             Err(why) => Course::NotStarted(why),
         };
-        let reply = reply(&course);
+        let reply = reply(&course, summary);
         *self.lock() = course;
         reply
     }
@@ -85,8 +91,9 @@ impl<'a> Spike<'a> {
     fn in_time(&self, allowed: Allowed) -> Result<(), String> {
         let (takes, left) = (self.planned.takes(allowed), self.cx.time_left());
         match left {
-            Some(left) if left < takes.saturating_add(TIMEOUT) => {
-                let (takes, timeout, left) = (DurationText::from(takes), DurationText::from(TIMEOUT), left.as_secs());
+            Some(left) if left < takes.saturating_add(self.planned.timeout()) => {
+                let (takes, timeout, left) =
+                    (DurationText::from(takes), DurationText::from(self.planned.timeout()), left.as_secs());
                 let much = format!("it takes {takes} and its answers up to {timeout} more");
                 Err(format!("too late for the spike: {much}, but only {left}s are left"))
             }
@@ -113,13 +120,10 @@ impl<'a> Spike<'a> {
     }
 }
 
-fn reply(course: &Course) -> ToolReply {
+fn reply(course: &Course, summary: String) -> ToolReply {
     match judge::cause(course) {
         Some(why) => ToolReply::failed(why),
-        None => match course {
-            Course::Ran(result) => ToolReply::done(result.to_string()),
-            _ => ToolReply::done(String::new()),
-        },
+        None => ToolReply::done(summary),
     }
 }
 
@@ -128,7 +132,7 @@ fn reply(course: &Course) -> ToolReply {
 async fn watch(running: Running, cx: &RunContext) -> LoadResult {
     {
         let mut snapshots = running.snapshots();
-        let (posted, mut edges) = (Posted::on_board(&running, cx), cx.board().edges());
+        let (posted, mut edges) = (Posted::of_run(&running, cx), cx.services().get::<FaultEdges>().watch());
         edges.mark_changed();
         let mut first = pin!(running.first_answer());
         let (mut first_known, mut cancelled) = (false, false);
@@ -165,13 +169,13 @@ async fn watch(running: Running, cx: &RunContext) -> LoadResult {
 
 fn tell(snapshot: &Snapshot, cx: &RunContext) {
     let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-    cx.progress(json!({
-        "elapsed_seconds": snapshot.elapsed.as_secs_f64(),
-        "asked_qps": snapshot.asked_qps,
-        "achieved_qps": snapshot.achieved_qps,
-        "p50_ms": millis(snapshot.response.p50),
-        "p99_ms": millis(snapshot.response.p99),
-        "errors": snapshot.errors,
-        "completed": snapshot.completed,
+    cx.progress(Progress::Load(LoadProgress {
+        elapsed_seconds: snapshot.elapsed.as_secs_f64(),
+        target_qps: snapshot.asked_qps,
+        achieved_qps: snapshot.achieved_qps,
+        p50_ms: millis(snapshot.response.p50),
+        p99_ms: millis(snapshot.response.p99),
+        errors: snapshot.errors,
+        completed: snapshot.completed,
     }));
 }

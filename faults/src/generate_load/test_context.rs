@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use chaos_core::{ContextParts, Events, Hosts, Journal, Policy, RealClock, RunContext, SystemResolver, Undo, UndoLog};
+use chaos_core::{
+    ContextParts, Events, Hosts, Journal, LoadRequest, Policy, RealClock, RunContext, SystemResolver, Undo, UndoLog,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::{GenerateLoad, LoadTarget};
+use super::GenerateLoad;
 
 /// A workspace and an environment.
 pub(super) struct TestContext {
@@ -59,7 +61,7 @@ pub(super) fn fault(node: &Value) -> GenerateLoad {
 }
 
 /// A target; an empty duration and no connections leave them open.
-pub(super) fn target(url: &str, qps: u32, duration: &str, connections: u32) -> LoadTarget {
+pub(super) fn target(url: &str, qps: u32, duration: &str, connections: u32) -> LoadRequest {
     let mut target = json!({"service_url": url, "qps": qps});
     if !duration.is_empty() {
         target["duration"] = json!(duration);

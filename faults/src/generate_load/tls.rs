@@ -2,45 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use chaos_core::PluginError;
+use chaos_core::{LoadRequest, LoadTls, PluginError};
 use chaos_load::Transport;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::LoadTarget;
-
-/// Certificates for an `https` URL. Files are PEM; a relative path counts from the workspace.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-pub struct LoadTls {
-    /// The authority to trust, instead of the system's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
-    /// Trusts every certificate.
-    #[serde(default)]
-    pub insecure: bool,
-    /// The client's own certificate, for a server that asks for one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cert_file: Option<PathBuf>,
-    /// The key of `cert_file`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_file: Option<PathBuf>,
-}
-
-impl LoadTls {
-    /// Says it to the load engine.
-    pub(super) fn apply(&self, transport: &mut Transport, workspace: &Path) {
-        let path = |file: &Option<PathBuf>| file.as_ref().map(|file| workspace.join(file));
-        transport.ca_cert = path(&self.ca_file);
-        transport.insecure = self.insecure;
-        transport.cert = path(&self.cert_file);
-        transport.key = path(&self.key_file);
-    }
+/// Says it to the load engine.
+pub(super) fn apply(tls: &LoadTls, transport: &mut Transport, workspace: &Path) {
+    let path = |file: &Option<PathBuf>| file.as_ref().map(|file| workspace.join(file));
+    transport.ca_cert = path(&tls.ca_file);
+    transport.insecure = tls.insecure;
+    transport.cert = path(&tls.cert_file);
+    transport.key = path(&tls.key_file);
 }
 
 /// Refuses what contradicts itself, and what this build can't do.
-pub(super) fn check(target: &LoadTarget) -> Result<(), PluginError> {
+pub(super) fn check(target: &LoadRequest) -> Result<(), PluginError> {
     let url = &target.service_url;
     let why = match &target.tls {
         _ if url.is_tls() && !cfg!(feature = "https") => format!("`{url}` needs a build with the feature `https`"),

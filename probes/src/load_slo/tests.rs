@@ -42,7 +42,9 @@ fn run(calls: [[u64; 4]; 3]) -> RunContext {
     let cuts = [Stage::Landing, Stage::InForce, Stage::Leaving, Stage::Gone].map(edge).to_vec();
     let none = [0; 4];
     let figures = Made { cuts: Some(cuts), calls: vec![calls[0], none, calls[1], none, calls[2]] };
-    cx.board().post(PostedLoad { entry: Arc::clone(load.entry().unwrap()), figures: Arc::new(figures) });
+    cx.services()
+        .get::<RunLoads>()
+        .post(PostedLoad { entry: Arc::clone(load.entry().unwrap()), figures: Arc::new(figures) });
     cx
 }
 
@@ -108,8 +110,8 @@ async fn what_is_not_there_is_unknown_and_says_what_is() {
         let seen = ask(&cx, node).await;
         assert_eq!((seen.answer, seen.detail.as_str()), (Answer::Unknown, why));
     }
-    let two = cx.board().loads().remove(0);
-    cx.board().post(two);
+    let two = cx.services().get::<RunLoads>().all().remove(0);
+    cx.services().get::<RunLoads>().post(two);
     let seen = ask(&cx, json!({"response_p50_below": "1s"})).await;
     assert_eq!(seen.detail, "the run has several such loads; name one entry with `load`");
     let seen = ask(&plain(), json!({"response_p50_below": "1s"})).await;
@@ -120,7 +122,9 @@ async fn what_is_not_there_is_unknown_and_says_what_is() {
 async fn figures_that_were_not_kept_apart_are_unknown() {
     let cx = plain();
     let entry = Arc::new(EntryId { path: String::new(), name: "soak".to_owned() });
-    cx.board().post(PostedLoad { entry, figures: Arc::new(Made { cuts: None, calls: Vec::new() }) });
+    cx.services()
+        .get::<RunLoads>()
+        .post(PostedLoad { entry, figures: Arc::new(Made { cuts: None, calls: Vec::new() }) });
     let seen = ask(&cx, json!({"response_p50_below": "1s"})).await;
     assert_eq!(seen.detail, "the run had more edges than its load keeps apart");
 }

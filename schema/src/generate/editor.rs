@@ -4,8 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::each_schema;
 
+/// The attribute of a property that only the author of a document may set, and a model may not; written as
+/// `#[schemars(extend("x-author-only" = true))]`.
+pub(crate) const AUTHOR_ONLY: &str = "x-author-only";
+
 /// Keywords that no standard knows; strict validators refuse them.
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
+    AUTHOR_ONLY,
     "enumDescriptions",
     "markdownDescription",
     "patternErrorMessage",

@@ -159,6 +159,7 @@ struct SkewClock {
     drifts: bool,
     /// Labels to put on it.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     labels: std::collections::BTreeMap<String, String>,
 }
 

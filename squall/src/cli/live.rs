@@ -42,9 +42,9 @@ impl Live {
             }
             EventKind::Active { .. } => self.active = Some((Instant::now(), Figures::default())),
             EventKind::Ended { .. } => self.active = None,
-            EventKind::Progress { value } => {
+            EventKind::Progress { progress } => {
                 let since = self.active.take().map_or_else(Instant::now, |(since, _)| since);
-                self.active = Some((since, Figures::of(value)));
+                self.active = Some((since, Figures::of(progress)));
                 self.figures();
                 return;
             }
@@ -140,6 +140,7 @@ fn line(kind: &EventKind) -> Option<String> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use chaos_core::Progress;
     use serde_json::json;
 
     use super::*;
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_one_line_that_is_taken_away_again() {
-        let progress = EventKind::Progress { value: json!({"qps": 10}) };
+        let progress = EventKind::Progress { progress: Progress::Other(json!({"qps": 10})) };
         let text = shown(true, &[("/a", progress.clone()), ("/a", progress), ("/a", note("over"))]);
         assert_eq!(text.matches('\n').count(), 1, "{text:?}");
         assert!(text.contains("\r\x1b[2K    1.5 s  over\n"), "{text:?}");
@@ -195,7 +196,7 @@ mod tests {
 
     #[test]
     fn elsewhere_figures_are_plain_and_seldom() {
-        let progress = EventKind::Progress { value: json!({"qps": 10}) };
+        let progress = EventKind::Progress { progress: Progress::Other(json!({"qps": 10})) };
         let text = shown(false, &[("/a", progress.clone()), ("/a", progress)]);
         assert_eq!(text.matches("active for").count(), 1, "{text:?}");
         assert!(!text.contains('\x1b'), "{text:?}");

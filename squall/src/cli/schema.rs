@@ -1,10 +1,13 @@
 //! `squall schema`: the registries as JSON Schema, or as tools of a model.
 
-use chaos_schema::{Profile, schema, tools};
+use std::path::{Path, PathBuf};
+
+use chaos_core::FAULTS;
+use chaos_schema::{FunctionTool, KindHint, LoadOptions, Profile, schema, tools};
 use clap::ValueEnum;
 
-use super::console::print_json;
-use super::document::DocumentKind;
+use super::console::{Paint, print_json};
+use super::document::{DocumentKind, Variable, load_file, rendered};
 use super::failure::Failure;
 
 /// Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program.
@@ -16,6 +19,12 @@ pub(super) struct Args {
     /// For whom.
     #[arg(long, value_enum, default_value_t)]
     profile: Which,
+    /// With `--profile tools`: exactly the tools that a model is offered in this experiment.
+    #[arg(value_name = "EXPERIMENT")]
+    experiment: Option<PathBuf>,
+    /// Fills the placeholder `{{NAME}}` of the experiment.
+    #[arg(long = "var", value_name = "NAME=VALUE", requires = "experiment")]
+    vars: Vec<Variable>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -25,7 +34,7 @@ enum Which {
     Editor,
     /// Validators: standard keywords only.
     Plain,
-    /// Models: one function tool a fault.
+    /// Models: one function tool for each fault, without parameters that only an author may set.
     Tools,
 }
 
@@ -35,10 +44,27 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         DocumentKind::Entry => chaos_schema::DocumentKind::Entry,
         DocumentKind::Experiment => chaos_schema::DocumentKind::Experiment,
     };
-    match args.profile {
-        Which::Editor => print_json(&schema(kind, Profile::Editor))?,
-        Which::Plain => print_json(&schema(kind, Profile::Plain))?,
-        Which::Tools => print_json(&tools(&chaos_core::FAULTS))?,
+    match (args.profile, &args.experiment) {
+        (Which::Tools, None) => print_json(&tools(FAULTS.all().iter().copied()))?,
+        (Which::Tools, Some(file)) => print_json(&offered(file, &args.vars)?)?,
+        (_, Some(_)) => {
+            return Err(Failure::Usage("only `--profile tools` takes an experiment; leave the file out".to_owned()));
+        }
+        (Which::Editor, None) => print_json(&schema(kind, Profile::Editor))?,
+        (Which::Plain, None) => print_json(&schema(kind, Profile::Plain))?,
     }
     Ok(0)
+}
+
+/// The tools that an experiment offers to its model.
+fn offered(file: &Path, vars: &[Variable]) -> Result<Vec<FunctionTool>, Failure> {
+    let vars = vars.iter().map(Variable::parts).collect();
+    let loaded = load_file(file, &LoadOptions { kind: KindHint::Experiment, vars })?;
+    match loaded.experiment {
+        Some(spec) => Ok(chaos_experiment::offered_tools(&spec)),
+        None => {
+            let rendered = rendered(&loaded.diagnostics, Paint::stderr());
+            Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics })
+        }
+    }
 }

@@ -2,13 +2,13 @@
 
 use chaos_failpoints::Rule;
 
-use super::bench::{Bench, Violation, ensure, equal, failed, succeeded};
+use super::fixture::{Fixture, Violation, ensure, equal, failed, succeeded};
 use crate::{JobSpec, Work};
 
-pub(super) async fn all_workers_fail(mut bench: Bench) -> Result<(), Violation> {
-    let cluster = bench.cluster(&[4, 4, 4]).await;
-    let armed = bench.arm("worker.submit_task", Rule::error("injected: disk broken"))?;
-    let job = bench.run(&cluster, JobSpec::of("unlucky", Work::of(5.0))).await?;
+pub(super) async fn all_workers_fail(mut fixture: Fixture) -> Result<(), Violation> {
+    let cluster = fixture.cluster(&[4, 4, 4]).await;
+    let armed = fixture.arm("worker.submit_task", Rule::error("injected: disk broken"))?;
+    let job = fixture.run(&cluster, JobSpec::of("unlucky", Work::of(5.0))).await?;
     failed(&job, "no worker is left")?;
     failed(&job, "injected: disk broken")?;
     equal("workers tried", armed.fires(), 3)?;
@@ -16,14 +16,14 @@ pub(super) async fn all_workers_fail(mut bench: Bench) -> Result<(), Violation> 
     equal("workers given up", given_up, 3)
 }
 
-pub(super) async fn fails_once(mut bench: Bench) -> Result<(), Violation> {
-    let cluster = bench.cluster(&[4]).await;
+pub(super) async fn fails_once(mut fixture: Fixture) -> Result<(), Violation> {
+    let cluster = fixture.cluster(&[4]).await;
     let mut containers = 0;
     for budget in [1, 0] {
-        let armed = bench.arm("worker.create_container", Rule::error("injected: no container").at_most(1))?;
+        let armed = fixture.arm("worker.create_container", Rule::error("injected: no container").at_most(1))?;
         let mut spec = JobSpec::of("fails once", Work::of(2.0));
         spec.max_retries_failure = budget;
-        let job = bench.run(&cluster, spec).await?;
+        let job = fixture.run(&cluster, spec).await?;
         if budget == 1 {
             succeeded(&job)?;
         } else {
@@ -38,26 +38,26 @@ pub(super) async fn fails_once(mut bench: Bench) -> Result<(), Violation> {
     Ok(())
 }
 
-pub(super) async fn downloads_fail_now_and_then(mut bench: Bench) -> Result<(), Violation> {
-    let cluster = bench.cluster(&[4]).await;
-    let armed = bench.arm("worker.bundle_download", Rule::error("injected: timed out").rate(0.6)?.at_most(2))?;
+pub(super) async fn downloads_fail_now_and_then(mut fixture: Fixture) -> Result<(), Violation> {
+    let cluster = fixture.cluster(&[4]).await;
+    let armed = fixture.arm("worker.bundle_download", Rule::error("injected: timed out").rate(0.6)?.at_most(2))?;
     let mut spec = JobSpec::of("heavy", Work::of(2.0));
     spec.tasks = vec![Work::of(2.0); 3];
     spec.max_retries_failure = 2;
-    let job = bench.run(&cluster, spec).await?;
+    let job = fixture.run(&cluster, spec).await?;
     succeeded(&job)?;
     equal("downloads that failed", armed.fires(), 2)?;
     equal("attempts", u64::from(job.attempts), 3 + armed.fires())?;
     equal("failures booked", u64::from(job.failures), armed.fires())
 }
 
-pub(super) async fn budget_is_exact(mut bench: Bench) -> Result<(), Violation> {
-    let cluster = bench.cluster(&[4]).await;
+pub(super) async fn budget_is_exact(mut fixture: Fixture) -> Result<(), Violation> {
+    let cluster = fixture.cluster(&[4]).await;
     let mut containers = 0;
     for budget in [0, 1, 2, 5] {
         let mut spec = JobSpec::of("hopeless", Work::exiting(1.0, &[1]));
         spec.max_retries_failure = budget;
-        let job = bench.run(&cluster, spec).await?;
+        let job = fixture.run(&cluster, spec).await?;
         failed(&job, "exit code 1")?;
         failed(&job, &format!("retry budget of {budget} spent"))?;
         equal("attempts", job.attempts, budget + 1)?;

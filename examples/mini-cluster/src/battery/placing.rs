@@ -1,20 +1,20 @@
 //! Placing jobs: 0, 8, 15, 16.
 
-use super::bench::{Bench, Violation, ensure, equal, succeeded};
+use super::fixture::{Fixture, Violation, ensure, equal, succeeded};
 use crate::{JobSpec, JobState, Work};
 
-pub(super) async fn smoke(mut bench: Bench) -> Result<(), Violation> {
-    let cluster = bench.cluster(&[4]).await;
-    let job = bench.run(&cluster, JobSpec::of("smoke", Work::of(3.0))).await?;
+pub(super) async fn smoke(mut fixture: Fixture) -> Result<(), Violation> {
+    let cluster = fixture.cluster(&[4]).await;
+    let job = fixture.run(&cluster, JobSpec::of("smoke", Work::of(3.0))).await?;
     succeeded(&job)?;
     equal("containers created", cluster.containers(), 1)?;
-    bench.job_took(&job, 3.0, 3.1)
+    fixture.job_took(&job, 3.0, 3.1)
 }
 
-pub(super) async fn three_in_a_row(mut bench: Bench) -> Result<(), Violation> {
-    let cluster = bench.cluster(&[1]).await;
+pub(super) async fn three_in_a_row(mut fixture: Fixture) -> Result<(), Violation> {
+    let cluster = fixture.cluster(&[1]).await;
     for round in 1..=3 {
-        let job = bench.run(&cluster, JobSpec::of("one of three", Work::of(2.0))).await?;
+        let job = fixture.run(&cluster, JobSpec::of("one of three", Work::of(2.0))).await?;
         succeeded(&job)?;
         equal("attempts", job.attempts, 1)?;
         equal("containers created", cluster.containers(), round)?;
@@ -22,29 +22,29 @@ pub(super) async fn three_in_a_row(mut bench: Bench) -> Result<(), Violation> {
         let used: u32 = cluster.controller.workers().iter().map(|worker| worker.used_cpus).sum();
         equal("processors in use", used, 0)?;
     }
-    bench.took("all three", bench.elapsed(), 6.0, 6.1)
+    fixture.took("all three", fixture.elapsed(), 6.0, 6.1)
 }
 
-pub(super) async fn no_capacity(mut bench: Bench) -> Result<(), Violation> {
-    let cluster = bench.cluster(&[1]).await;
+pub(super) async fn no_capacity(mut fixture: Fixture) -> Result<(), Violation> {
+    let cluster = fixture.cluster(&[1]).await;
     let first = cluster.controller.submit(JobSpec::of("first", Work::of(20.0)));
     let second = cluster.controller.submit(JobSpec::of("second", Work::of(5.0)));
-    bench.pace().sleep(10.0).await;
+    fixture.pace().sleep(10.0).await;
     let waiting = cluster.controller.job(second).map(|job| job.state);
     equal("the second job, without room", waiting, Some(JobState::Pending))?;
-    succeeded(&bench.finish(&cluster, first).await?)?;
-    let second = bench.finish(&cluster, second).await?;
+    succeeded(&fixture.finish(&cluster, first).await?)?;
+    let second = fixture.finish(&cluster, second).await?;
     succeeded(&second)?;
-    bench.job_took(&second, 25.0, 25.1)
+    fixture.job_took(&second, 25.0, 25.1)
 }
 
-pub(super) async fn impossible_resources(mut bench: Bench) -> Result<(), Violation> {
-    let cluster = bench.cluster(&[4, 4]).await;
+pub(super) async fn impossible_resources(mut fixture: Fixture) -> Result<(), Violation> {
+    let cluster = fixture.cluster(&[4, 4]).await;
     let mut spec = JobSpec::of("too large", Work::of(1.0));
     spec.cpus = 64;
     spec.scheduling_timeout_seconds = Some(15.0);
-    let job = bench.run(&cluster, spec).await?;
+    let job = fixture.run(&cluster, spec).await?;
     equal("the job", job.state.clone(), JobState::Unschedulable)?;
     ensure(job.attempts == 0, || format!("{} attempts at a job that fits nowhere", job.attempts))?;
-    bench.job_took(&job, 15.0, 16.0)
+    fixture.job_took(&job, 15.0, 16.0)
 }

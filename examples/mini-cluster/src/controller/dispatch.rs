@@ -1,8 +1,8 @@
-//! Telling a worker to run a task: four tries with a growing wait, and what follows when none gets through.
+//! Dispatching a task to a worker: four tries with exponential backoff, and what follows when all fail.
 
 use std::sync::Arc;
 
-use chaos_failpoints::{Fired, fail_error};
+use chaos_failpoints::{FiredSite, fail_error};
 use tokio::time::Instant;
 
 use super::Controller;
@@ -14,7 +14,7 @@ const TRIES: u32 = 4;
 const FIRST_WAIT: f64 = 0.5;
 
 impl Controller {
-    /// Takes one task to one worker.
+    /// Dispatches one task to one worker.
     pub(super) async fn dispatch(self: Arc<Self>, at: TaskRef, worker: Arc<Worker>, spec: Arc<JobSpec>) {
         match self.try_to_submit(at, &worker, &spec).await {
             Ok(()) => self.accepted(at, &worker),
@@ -38,7 +38,7 @@ impl Controller {
 
     async fn submit_once(&self, at: TaskRef, worker: &Arc<Worker>, spec: &JobSpec) -> Result<(), CallError> {
         fail_error!(
-            /// The call that takes a task to its worker does not get through.
+            /// The dispatch call to the worker fails.
             async "controller.dispatch",
             |fired| self.injected(&fired)
         );
@@ -46,7 +46,7 @@ impl Controller {
     }
 
     /// The kind of error decides whether the retry is tested at all.
-    fn injected(&self, fired: &Fired) -> CallError {
+    fn injected(&self, fired: &FiredSite) -> CallError {
         if self.flaw == Some(Flaw::WrongErrorKind) {
             CallError::Unexpected(self.saw(fired))
         } else {

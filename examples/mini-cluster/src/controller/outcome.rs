@@ -1,4 +1,4 @@
-//! What follows when a task ends or a worker fails: the two budgets.
+//! The end of a task or the failure of a worker, and the two budgets.
 
 use super::{
     Controller,
@@ -7,7 +7,7 @@ use super::{
 use crate::{Beat, Ended, Finished, Flaw, JobId, JobState, TaskRef, TaskState};
 
 impl Controller {
-    /// Books how an attempt ended, once.
+    /// Records how an attempt ended, once.
     pub(super) fn ended(&self, worker: &str, done: &Finished) {
         let mut state = self.state();
         let at = done.task;
@@ -37,7 +37,7 @@ impl Controller {
         fail_job(&mut state, at.job, text);
     }
 
-    /// Finds tasks that a worker should be running and says nothing of.
+    /// Re-dispatches tasks that a worker should be running and does not list.
     pub(super) fn find_lost(&self, worker: &str, beat: &Beat) {
         let held = self.state().held_by(worker);
         for at in held {

@@ -1,4 +1,4 @@
-//! Placing tasks on workers, and the timeouts that only the controller can see.
+//! Placing tasks on workers, and the timeouts of workers and jobs.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use crate::{JobId, JobState, TaskRef, TaskState, Worker};
 
 /// Seconds without a heartbeat after which a worker is given up.
 const WORKER_TIMEOUT: f64 = 60.0;
-/// Seconds between two looks at the clock.
+/// Seconds between two checks of the timeouts.
 const TICK: f64 = 1.0;
 
 impl Controller {
-    /// Looks at the clock and at what has changed, for ever.
+    /// Checks timeouts and places tasks, whenever something changes and at every tick.
     pub(super) async fn schedule(self: Arc<Self>) {
         loop {
             self.give_up_silent_workers();
             self.give_up_unplaced_jobs();
             self.place();
             let tick = self.pace.seconds(TICK);
-            // An error is the tick itself: nothing has changed, and the clock is looked at.
+            // An error is the tick itself: nothing has changed, and the timeouts are due.
             let _ = tokio::time::timeout(tick, self.wake.notified()).await;
         }
     }

@@ -1,4 +1,4 @@
-//! What the controller knows.
+//! The controller's state.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -45,7 +45,7 @@ pub(super) struct Task {
     pub(super) started: Option<Instant>,
 }
 
-/// What a caller may know of a job.
+/// The public view of a job.
 #[derive(Clone, Debug)]
 pub struct JobView {
     /// Where it stands.
@@ -66,14 +66,14 @@ pub struct JobView {
     pub over: Option<Instant>,
 }
 
-/// What a caller may know of a worker.
+/// The public view of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerView {
     /// Its name.
     pub id: String,
     /// Why it was given up, if it was.
     pub failed: Option<String>,
-    /// Processors in use, by the controller's books.
+    /// Processors in use, as the controller counts.
     pub used_cpus: u32,
 }
 
@@ -97,7 +97,7 @@ impl State {
         Some(WorkerView { id: id.to_owned(), failed: machine.failed.clone(), used_cpus: self.used(id) })
     }
 
-    /// Returns the tasks that a worker holds, by the controller's books.
+    /// Returns the tasks that a worker holds, as the controller counts.
     pub(super) fn held_by(&self, worker: &str) -> Vec<TaskRef> {
         let mut held = Vec::new();
         for (&job, entry) in &self.jobs {

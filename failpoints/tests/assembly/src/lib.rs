@@ -5,7 +5,7 @@
 pub fn with_site(values: &[u64]) -> Result<u64, u64> {
     let mut sum = values.len() as u64;
     for value in values {
-        chaos_failpoints::fail_error!("assembly.site", |fired: chaos_failpoints::Fired| fired
+        chaos_failpoints::fail_error!("assembly.site", |fired: chaos_failpoints::FiredSite| fired
             .hit());
         sum = sum.rotate_left(5) ^ value;
     }

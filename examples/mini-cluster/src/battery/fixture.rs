@@ -1,4 +1,4 @@
-//! What a test of the battery works with.
+//! The fixture of a battery test: a system, a fail-point scope and a clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{Cluster, Flaw, JobId, JobSpec, JobState, JobView, Pace};
 
-/// A promise that was not kept.
+/// A claim that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[error("{what}")]
 pub struct Violation {
@@ -18,7 +18,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// Says what was not kept.
+    /// Makes a violation from its description.
     pub fn new(what: String) -> Self {
         Self { what }
     }
@@ -30,21 +30,21 @@ impl From<Error> for Violation {
     }
 }
 
-/// Gives a violation unless a condition holds.
+/// Returns a violation unless a condition holds.
 pub(super) fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(Violation::new(what())) }
 }
 
 /// Seconds of the system after which a test gives up waiting for a job. The slowest needs 80.
-const PATIENCE: f64 = 300.0;
+const JOB_TIMEOUT: f64 = 300.0;
 /// Seconds of the system that a real clock may be late by on a machine with nothing else to do: 0.2 s of real time.
 const REAL_SLACK: f64 = 4.0;
-/// Seconds of the system between two looks at how late the real clock is.
+/// Seconds of the system between two measurements of how late the real clock is.
 const LATENESS_TICK: f64 = 0.2;
 
 /// A system under test, a scope to arm sites in, and a clock.
 #[derive(Debug)]
-pub struct Bench {
+pub struct Fixture {
     pace: Pace,
     flaw: Option<Flaw>,
     scope: Scope,
@@ -53,7 +53,7 @@ pub struct Bench {
     late: Arc<AtomicU64>,
 }
 
-impl Bench {
+impl Fixture {
     pub(super) fn new(number: u8, pace: Pace, flaw: Option<Flaw>) -> Self {
         Self {
             pace,
@@ -65,7 +65,7 @@ impl Bench {
         }
     }
 
-    /// Measures, beside a test in real time, how late the machine wakes it: upper bounds give way by that, and no more.
+    /// Measures, during a test in real time, how late the machine wakes it: upper bounds are raised by that, and no more.
     pub(super) fn watch_clock(&self) {
         if !self.pace.is_real() {
             return;
@@ -81,7 +81,7 @@ impl Bench {
         });
     }
 
-    /// Seconds of the system by which an upper bound gives way.
+    /// Returns the seconds of the system by which an upper bound is raised.
     fn slack(&self) -> f64 {
         if !self.pace.is_real() {
             return 0.0;
@@ -111,7 +111,7 @@ impl Bench {
         cluster
     }
 
-    /// Begins to count time anew.
+    /// Restarts the time measurement.
     pub(super) fn restart(&mut self) {
         self.start = Instant::now();
     }
@@ -133,10 +133,10 @@ impl Bench {
 
     /// Waits until a job is over.
     pub(super) async fn finish(&self, cluster: &Cluster, id: JobId) -> Result<JobView, Violation> {
-        let over = tokio::time::timeout(self.pace.seconds(PATIENCE), cluster.controller.wait(id)).await;
+        let over = tokio::time::timeout(self.pace.seconds(JOB_TIMEOUT), cluster.controller.wait(id)).await;
         let view = cluster.controller.job(id).ok_or_else(|| Violation::new("the job is unknown".into()))?;
         ensure(over.is_ok(), || {
-            format!("after {PATIENCE} s the job is still {:?}, {} attempts", view.state, view.attempts)
+            format!("after {JOB_TIMEOUT} s the job is still {:?}, {} attempts", view.state, view.attempts)
         })?;
         Ok(view)
     }
@@ -146,13 +146,13 @@ impl Bench {
         self.pace.since(self.start)
     }
 
-    /// Says that something took from so many to so many of the system's seconds.
+    /// Checks that something took from so many to so many of the system's seconds.
     pub(super) fn took(&self, what: &str, seconds: f64, least: f64, most: f64) -> Result<(), Violation> {
         let most = most + self.slack();
         ensure((least..=most).contains(&seconds), || format!("{what} took {seconds:.3} s, not {least} to {most}"))
     }
 
-    /// Says that a job took from so many to so many of the system's seconds.
+    /// Checks that a job took from so many to so many of the system's seconds.
     pub(super) fn job_took(&self, job: &JobView, least: f64, most: f64) -> Result<(), Violation> {
         let over = job.over.ok_or_else(|| Violation::new("the job is not over".into()))?;
         let seconds = (over - job.submitted).as_secs_f64() / self.pace.seconds(1.0).as_secs_f64();
@@ -160,18 +160,18 @@ impl Bench {
     }
 }
 
-/// Says that a job succeeded.
+/// Checks that a job succeeded.
 pub(super) fn succeeded(job: &JobView) -> Result<(), Violation> {
     ensure(job.state == JobState::Succeeded, || format!("the job is {:?}, not succeeded", job.state))
 }
 
-/// Says that a job failed, and that its reason says why.
+/// Checks that a job failed for this reason.
 pub(super) fn failed(job: &JobView, part: &str) -> Result<(), Violation> {
     let says = matches!(&job.state, JobState::Failed(reason) if reason.contains(part));
     ensure(says, || format!("the job is {:?}, not failed for `{part}`", job.state))
 }
 
-/// Says that two values are equal.
+/// Checks that two values are equal.
 #[expect(clippy::needless_pass_by_value, reason = "most are numbers, and references would clutter every call")]
 pub(super) fn equal<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> Result<(), Violation> {
     ensure(is == should, || format!("{what}: {is:?}, not {should:?}"))

@@ -1,0 +1,105 @@
+//! The run service that tells when each fault of the run came into force, and when it was gone.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// An entry of a run; its `Arc` tells it from others of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryId {
+    /// Its position in the document, as a JSON pointer.
+    pub path: String,
+    /// Its name, for people.
+    pub name: String,
+}
+
+/// Where a fault is in its life, as far as checks show it. Between two checks nobody knows, so a fault comes and goes in
+/// two steps each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It is about to be injected: absent at the last check, present at the next.
+    Landing,
+    /// A check has found it.
+    InForce,
+    /// It is about to be undone, or has run its course.
+    Leaving,
+    /// Nothing of it is left.
+    Gone,
+}
+
+impl Stage {
+    /// The word for it in results.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Landing => "landing",
+            Self::InForce => "in force",
+            Self::Leaving => "leaving",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// A moment at which a fault changed its stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// Whose fault.
+    pub entry: Arc<EntryId>,
+    /// The stage that began.
+    pub stage: Stage,
+    /// When, on the run's clock.
+    pub at: Duration,
+}
+
+/// The run service that holds the entries of a run and the edges of their faults.
+#[derive(Debug, Default)]
+pub struct FaultEdges {
+    edges: watch::Sender<Vec<Edge>>,
+    entries: Mutex<Vec<Arc<EntryId>>>,
+}
+
+impl FaultEdges {
+    /// Makes an entry known before anything of it happens.
+    pub fn enroll(&self, entry: &Arc<EntryId>) {
+        self.lock().push(Arc::clone(entry));
+    }
+
+    /// The entries that are known so far.
+    pub fn entries(&self) -> Vec<Arc<EntryId>> {
+        self.lock().clone()
+    }
+
+    /// Tells that a fault has changed its stage.
+    pub fn tell(&self, edge: Edge) {
+        self.edges.send_modify(|edges| edges.push(edge));
+    }
+
+    /// All edges so far, oldest first, and a notice of each new one.
+    pub fn watch(&self) -> watch::Receiver<Vec<Edge>> {
+        self.edges.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<EntryId>>> {
+        // The list stays usable whatever panicked while holding it.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_watcher_sees_the_edges_so_far_and_is_told_of_the_next() {
+        let faults = FaultEdges::default();
+        let entry = Arc::new(EntryId { path: "/chaos_spec/0".into(), name: "pause".into() });
+        let edge = |stage| Edge { entry: Arc::clone(&entry), stage, at: Duration::ZERO };
+        faults.tell(edge(Stage::Landing));
+        let mut edges = faults.watch();
+        assert_eq!(edges.borrow_and_update().len(), 1);
+        assert!(!edges.has_changed().unwrap());
+        faults.tell(edge(Stage::InForce));
+        assert!(edges.has_changed().unwrap());
+        assert_eq!(edges.borrow().last().map(|edge| edge.stage), Some(Stage::InForce));
+    }
+}

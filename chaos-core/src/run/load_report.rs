@@ -1,0 +1,236 @@
+//! What a load gave, and what it shows while it goes on.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::LoadRequest;
+
+/// What a load gave. Times are in milliseconds unless the name says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadReport {
+    /// What was asked for, without its body and the values of its headers.
+    pub request: LoadRequest,
+    /// What made the load.
+    pub generator: LoadGenerator,
+    /// Which rule decided when each request was due.
+    pub schedule: LoadSchedule,
+    /// Connections at the most.
+    pub connections: u32,
+    /// Start of the schedule, in milliseconds since 1970.
+    pub started_at_ms: u64,
+    /// Seconds from there to the end.
+    pub elapsed_seconds: f64,
+    /// Completed requests per second.
+    pub achieved_qps: f64,
+    /// Requests that were scheduled, made and lost.
+    pub counts: LoadCounts,
+    /// Answers by status.
+    pub statuses: Vec<StatusCount>,
+    /// Failures by cause, the most frequent first; an answer with an error status is one.
+    pub failures: Vec<LoadFailure>,
+    /// Bytes of requests.
+    pub bytes_sent: u64,
+    /// Bytes of answers.
+    pub bytes_received: u64,
+    /// From the start of each request to its end.
+    pub service: LatencyReport,
+    /// The same in the buckets of fortio's histogram.
+    pub service_buckets: Vec<LatencyBucket>,
+    /// From the time at which each request was due to its end: what a user feels.
+    pub response: LatencyReport,
+    /// From the time at which each request was due to its start.
+    pub start_lag: LatencyReport,
+    /// How long after the planned end the last requests ended: the backlog of the schedule.
+    pub backlog_ms: f64,
+    /// The target or the generator did not keep up with the schedule.
+    pub saturated: bool,
+    /// Share of the time for which the busiest thread of the generator ran; near 1 the generator measures itself.
+    pub generator_busy_ratio: f64,
+    /// The requests due after the warm-up, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<LoadSegment>,
+    /// The requests by the edges of the run's other faults; empty where there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<LoadSegment>,
+    /// Why it ended before its planned end; absent when it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_early: Option<EarlyStop>,
+    /// Why there was no load at all, in words of the generator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// What made a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadGenerator {
+    /// The engine in this program.
+    Embedded,
+    /// A fortio of its own.
+    Fortio,
+}
+
+/// Which rule decides when a request is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadSchedule {
+    /// One schedule for the whole load: request `i` is due at `i / qps`, however long earlier answers take.
+    Open,
+    /// fortio's rule: one schedule for each connection.
+    PerConnection,
+}
+
+/// Why a load ended before its planned end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyStop {
+    /// Its entry was cancelled, aborted or out of time.
+    Cancelled,
+    /// Its entry was released.
+    Released,
+    /// The generator failed.
+    Failed,
+}
+
+/// How many requests a load scheduled, made and lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadCounts {
+    /// Requests that were due; in a load that was stopped early, by then.
+    pub scheduled: u64,
+    /// Requests that started.
+    pub started: u64,
+    /// Requests that ended, well or not.
+    pub completed: u64,
+    /// Requests that were due and never started.
+    pub missed: u64,
+    /// Requests that were answered well.
+    pub ok: u64,
+    /// Requests that failed, or were answered with an error status.
+    pub errors: u64,
+    /// Requests that got an answer, of whatever status.
+    pub answered: u64,
+    /// Requests that started more than a millisecond late.
+    pub late: u64,
+    /// Requests that went out twice, since a kept connection was found dead.
+    pub retried: u64,
+}
+
+/// How many requests were answered with one status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusCount {
+    /// The status.
+    pub status: u16,
+    /// How often.
+    pub count: u64,
+}
+
+/// Failures with one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadFailure {
+    /// What went wrong, in words.
+    pub cause: String,
+    /// How often.
+    pub count: u64,
+    /// The first one in the system's words.
+    pub first: String,
+}
+
+/// The times of many requests, in milliseconds; empty without requests.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LatencyReport {
+    /// Requests.
+    pub count: u64,
+    /// Shortest.
+    pub min_ms: f64,
+    /// Mean.
+    pub mean_ms: f64,
+    /// Longest.
+    pub max_ms: f64,
+    /// Percentiles, ascending, within 0.1 % of the truth.
+    pub percentiles: Vec<PercentileMs>,
+}
+
+impl LatencyReport {
+    /// A percentile (0 to 100) that the report holds.
+    pub fn percentile(&self, percentile: f64) -> Option<f64> {
+        let row = self.percentiles.iter().find(|row| row.percentile.total_cmp(&percentile).is_eq())?;
+        Some(row.ms)
+    }
+}
+
+/// One percentile, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PercentileMs {
+    /// Which one, 0 to 100.
+    pub percentile: f64,
+    /// Its value.
+    pub ms: f64,
+}
+
+/// The requests whose service time lies between two limits.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LatencyBucket {
+    /// Above this.
+    pub start_ms: f64,
+    /// Up to this.
+    pub end_ms: f64,
+    /// How many.
+    pub count: u64,
+}
+
+/// The requests of a load that were due in one part of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadSegment {
+    /// Its name, such as `pause: in force`.
+    pub name: String,
+    /// Seconds from the start of the load to its own.
+    pub start_seconds: f64,
+    /// Requests that were answered well.
+    pub ok: u64,
+    /// Requests that failed, or were answered with an error status.
+    pub errors: u64,
+    /// From the start of each request to its end.
+    pub service: LatencyReport,
+    /// From the time at which each request was due to its end.
+    pub response: LatencyReport,
+}
+
+impl LoadReport {
+    /// Failed over completed requests, 0 to 1; 0 where none completed.
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 requests")]
+    pub fn error_ratio(&self) -> f64 {
+        match self.counts.completed {
+            0 => 0.0,
+            completed => self.counts.errors as f64 / completed as f64,
+        }
+    }
+
+    /// How many requests were answered with a status.
+    pub fn with_status(&self, status: u16) -> u64 {
+        self.statuses.iter().filter(|row| row.status == status).map(|row| row.count).sum()
+    }
+
+    /// The main cause of failure in words, if there was one.
+    pub fn main_failure(&self) -> Option<&str> {
+        self.failure.as_deref().or_else(|| self.failures.first().map(|failure| failure.cause.as_str()))
+    }
+}
+
+/// The figures of a load while it goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadProgress {
+    /// Seconds since the start of the schedule.
+    pub elapsed_seconds: f64,
+    /// Requests per second that are asked for; `None` at full speed.
+    pub target_qps: Option<f64>,
+    /// Requests per second that were completed since the last figures.
+    pub achieved_qps: f64,
+    /// Half of the response times so far are at most this long.
+    pub p50_ms: f64,
+    /// 99 of 100 response times so far are at most this long.
+    pub p99_ms: f64,
+    /// Requests that have failed so far.
+    pub errors: u64,
+    /// Requests that have ended so far.
+    pub completed: u64,
+}

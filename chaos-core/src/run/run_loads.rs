@@ -1,0 +1,64 @@
+//! The run service that shows the figures of the run's loads while they go on.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::{Edge, EntryId};
+
+/// Figures of some requests of a load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LoadSlice {
+    /// Requests that were due; `None` where the load has no schedule.
+    pub scheduled: Option<u64>,
+    /// Requests that have ended, well or not.
+    pub completed: u64,
+    /// Those of them that failed.
+    pub errors: u64,
+    /// The percentile that was asked for, over the response times of ended requests; `None` without any.
+    pub response: Option<Duration>,
+    /// Requests that took longer than the limit, or have no answer after it: one that hangs is not forgotten.
+    pub slower: u64,
+    /// Requests of which it is known whether they are slower: all that have ended, and those that hang for longer.
+    pub judged: u64,
+}
+
+/// Figures of one load while it runs and after its end, kept apart by the edges of the run's other faults.
+pub trait LoadFigures: Debug + Send + Sync {
+    /// The edges at which its requests are cut, oldest first: segment 0 was due before the first one, segment `n` from
+    /// edge `n - 1` on. `None` when there were too many to keep apart.
+    fn cuts(&self) -> Option<Vec<Edge>>;
+
+    /// The requests of these segments together, with a percentile (0 to 100) and a limit of the response time.
+    fn slice(&self, segments: &[usize], percentile: f64, limit: Duration) -> LoadSlice;
+}
+
+/// A load of this run.
+#[derive(Debug, Clone)]
+pub struct PostedLoad {
+    /// Whose load.
+    pub entry: Arc<EntryId>,
+    /// Its figures.
+    pub figures: Arc<dyn LoadFigures>,
+}
+
+/// The run service that holds the loads of a run.
+#[derive(Debug, Default)]
+pub struct RunLoads(Mutex<Vec<PostedLoad>>);
+
+impl RunLoads {
+    /// Shows the figures of a load.
+    pub fn post(&self, load: PostedLoad) {
+        self.lock().push(load);
+    }
+
+    /// The loads of this run, in the order of their starts.
+    pub fn all(&self) -> Vec<PostedLoad> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<PostedLoad>> {
+        // The list stays usable whatever panicked while holding it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

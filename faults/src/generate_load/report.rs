@@ -1,0 +1,111 @@
+//! From the load engine's result to the report that results, probes and experiments read.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use chaos_core::{
+    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadGenerator, LoadReport, LoadRequest,
+    LoadSchedule, LoadSegment, PercentileMs, StatusCount,
+};
+use chaos_load::{Latency, LoadResult, Model, Phase, Stop};
+
+/// The report on a result. `request` is what was asked for, with nothing left open.
+pub(super) fn report(request: &LoadRequest, generator: LoadGenerator, result: &LoadResult) -> LoadReport {
+    let (plan, counts) = (&result.plan, &result.counts);
+    let failure =
+        result.engine_failure.clone().or_else(|| result.warmup_failure.as_ref().map(|cold| cold.cause.clone()));
+    let stopped_early = match failure {
+        Some(_) => Some(EarlyStop::Failed),
+        None => result.interrupted.then_some(EarlyStop::Cancelled),
+    };
+    LoadReport {
+        request: request.redacted(),
+        generator,
+        schedule: match plan.model {
+            Model::Open => LoadSchedule::Open,
+            Model::Fortio { .. } => LoadSchedule::PerConnection,
+        },
+        connections: u32::try_from(plan.connections.get()).unwrap_or(u32::MAX),
+        started_at_ms: whole_ms(result.started_at.duration_since(UNIX_EPOCH).unwrap_or_default()),
+        elapsed_seconds: result.elapsed.as_secs_f64(),
+        achieved_qps: result.achieved_qps,
+        counts: LoadCounts {
+            scheduled: counts.scheduled,
+            started: counts.started,
+            completed: counts.completed,
+            missed: counts.missed,
+            ok: counts.ok,
+            errors: counts.errors,
+            answered: counts.answered,
+            late: counts.late,
+            retried: counts.retried,
+        },
+        statuses: result.codes.iter().filter_map(|(code, count)| status(*code, *count)).collect(),
+        failures: result.failures.iter().map(failure_row).collect(),
+        bytes_sent: result.bytes.sent,
+        bytes_received: result.bytes.received,
+        service: latency(&result.service),
+        service_buckets: buckets(result),
+        response: latency(&result.response),
+        start_lag: latency(&result.start_lag),
+        backlog_ms: match plan.stop {
+            Stop::After(planned) => ms(result.elapsed.saturating_sub(planned)),
+            Stop::Count(_) | Stop::Never => 0.0,
+        },
+        saturated: result.saturated,
+        generator_busy_ratio: result.generator_busy,
+        measured: result.measured.as_ref().map(segment),
+        segments: result.phases.iter().map(segment).collect(),
+        stopped_early,
+        failure,
+    }
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A code below zero stands for no answer, which is a failure with a cause.
+fn status(code: i32, count: u64) -> Option<StatusCount> {
+    Some(StatusCount { status: u16::try_from(code).ok()?, count })
+}
+
+fn latency(latency: &Latency) -> LatencyReport {
+    let data = latency.to_data();
+    let row = |row: &chaos_load::LatencyRow| PercentileMs { percentile: row.percentile, ms: row.value * 1e3 };
+    LatencyReport {
+        count: data.count,
+        min_ms: data.min * 1e3,
+        mean_ms: data.mean * 1e3,
+        max_ms: data.max * 1e3,
+        percentiles: data.percentiles.iter().map(row).collect(),
+    }
+}
+
+fn buckets(result: &LoadResult) -> Vec<LatencyBucket> {
+    let rows = result.to_fortio().common.duration_histogram.data.unwrap_or_default();
+    let bucket = |row: chaos_load::BucketRow| LatencyBucket {
+        start_ms: row.start * 1e3,
+        end_ms: row.end * 1e3,
+        count: row.count,
+    };
+    rows.into_iter().map(bucket).collect()
+}
+
+fn segment(phase: &Phase) -> LoadSegment {
+    LoadSegment {
+        name: phase.name.clone(),
+        start_seconds: phase.start.as_secs_f64(),
+        ok: phase.ok,
+        errors: phase.errors,
+        service: latency(&phase.service),
+        response: latency(&phase.response),
+    }
+}
+
+fn failure_row(failure: &chaos_load::FailureCount) -> LoadFailure {
+    LoadFailure { cause: failure.kind.to_string(), count: failure.count, first: failure.first.clone() }
+}

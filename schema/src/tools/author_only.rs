@@ -1,0 +1,119 @@
+//! Parameters that only the author of a document may set: files, programs, TLS, another engine.
+
+use chaos_core::{Descriptor, DynFault};
+use serde_json::Value;
+
+use crate::generate::{AUTHOR_ONLY, each_schema, parameters_of};
+use crate::pointer;
+
+fn is_author_only(property: &Value) -> bool {
+    property.get(AUTHOR_ONLY) == Some(&Value::Bool(true))
+}
+
+/// Removes the properties that carry the attribute, and the definitions that only they needed.
+pub(super) fn remove(schema: &mut Value) {
+    each_schema(schema, &mut |schema| {
+        let Value::Object(map) = schema else { return };
+        let Some(Value::Object(properties)) = map.get_mut("properties") else { return };
+        let before = properties.len();
+        properties.retain(|_, property| !is_author_only(property));
+        let kept: Vec<String> = properties.keys().cloned().collect();
+        if let (true, Some(Value::Array(required))) = (kept.len() < before, map.get_mut("required")) {
+            required.retain(|name| kept.iter().any(|kept| name == kept));
+        }
+    });
+    remove_unused_definitions(schema);
+}
+
+fn remove_unused_definitions(schema: &mut Value) {
+    loop {
+        let text = schema.to_string();
+        let Some(Value::Object(definitions)) = schema.get_mut("definitions") else { return };
+        let before = definitions.len();
+        definitions.retain(|name, _| text.contains(&format!("\"#/definitions/{name}\"")));
+        if definitions.len() == before {
+            return;
+        }
+    }
+}
+
+/// The JSON pointer of the first parameter in `parameters` that only the author of a document may set.
+///
+/// A model's tools do not offer such parameters; this finds one in a call that was made all the same.
+pub fn author_only(fault: &'static Descriptor<dyn DynFault>, parameters: &Value) -> Option<String> {
+    let root = parameters_of(fault);
+    find(&root, &root, parameters, "")
+}
+
+fn find(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| root.pointer(target.strip_prefix('#')?));
+    let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
+    let same = target.into_iter().chain(lists).chain(["then", "else"].into_iter().filter_map(|k| schema.get(k)));
+    let within = |part: &Value| find(root, part, value, at);
+    same.into_iter().find_map(within).or_else(|| match value {
+        Value::Object(map) => map.iter().filter(|(_, item)| !item.is_null()).find_map(|(key, item)| {
+            let at = pointer::join(at, key);
+            match schema.get("properties").and_then(|properties| properties.get(key)) {
+                Some(property) if is_author_only(property) => Some(at),
+                Some(property) => find(root, property, item, &at),
+                None => find(root, schema.get("additionalProperties")?, item, &at),
+            }
+        }),
+        Value::Array(items) => {
+            let schema = schema.get("items")?;
+            items.iter().enumerate().find_map(|(i, item)| find(root, schema, item, &pointer::join(at, &i.to_string())))
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema() -> Value {
+        json!({
+            "type": "object",
+            "properties": {
+                "engine": {"type": "string", "x-author-only": true},
+                "target": {"allOf": [{"$ref": "#/definitions/Target"}]},
+                "list": {"type": "array", "items": {"$ref": "#/definitions/Target"}},
+            },
+            "required": ["engine", "target"],
+            "definitions": {
+                "Target": {"properties": {
+                    "url": {"type": "string"},
+                    "tls": {"allOf": [{"$ref": "#/definitions/Tls"}], "x-author-only": true},
+                }},
+                "Tls": {"properties": {"file": {"$ref": "#/definitions/File"}}},
+                "File": {"type": "string"},
+            },
+        })
+    }
+
+    #[test]
+    fn what_carries_the_attribute_goes_with_what_only_it_needs() {
+        let mut schema = schema();
+        remove(&mut schema);
+        let target = json!({"properties": {"url": {"type": "string"}}});
+        assert_eq!(schema["definitions"], json!({ "Target": target }));
+        assert_eq!((&schema["required"], schema["properties"].get("engine")), (&json!(["target"]), None));
+    }
+
+    #[test]
+    fn a_call_is_searched_at_every_depth() {
+        let rows = [
+            (json!({"target": {"url": "x", "tls": null}}), None),
+            (json!({"engine": "x"}), Some("/engine")),
+            (json!({"target": {"tls": {}}}), Some("/target/tls")),
+            (json!({"list": [{"url": "x"}, {"tls": {}}]}), Some("/list/1/tls")),
+            (json!({"unknown": {"tls": {}}}), None),
+        ];
+        for (value, want) in rows {
+            let schema = schema();
+            assert_eq!(find(&schema, &schema, &value, "").as_deref(), want, "{value}");
+        }
+    }
+}
