@@ -51,9 +51,8 @@ pub(crate) async fn fault(
     let mut entry = ChaosSpec::new(TriggerNode::new(Box::new(Immediate {})), node.clone());
     entry.duration_seconds = hold;
     let default_hold = Seconds::from(chaos_core::DEFAULT_HOLD_SECONDS);
-    let held = hold.unwrap_or(default_hold).get();
-    let time = if sustained { held } else { plan.duration.unwrap_or(default_hold.get()) };
-    Ok((entry, Cost::of(plan.qps, time)))
+    let time = if sustained { hold.map(Seconds::get) } else { plan.duration };
+    Ok((entry, Cost::of(plan.qps, time.unwrap_or(default_hold.get()))))
 }
 
 /// Whether two faults are the same but for their names.

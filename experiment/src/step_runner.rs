@@ -141,7 +141,7 @@ impl StepRunner {
     }
 
     /// Writes down that a call was refused.
-    pub(crate) fn refuse(&self, call: &Value, why: impl ToString) -> Stop {
+    pub(crate) fn refuse(&self, call: &Value, why: &impl ToString) -> Stop {
         let (call, why) = (call.to_string().chars().take(SHOWN).collect(), why.to_string());
         let line = Line::Refused(RefusedCall { at_ms: self.at_ms(), call, why: why.clone() });
         self.write(&line).err().unwrap_or(Stop::Refused(why))
@@ -161,7 +161,7 @@ impl StepRunner {
             return Err(self.stop(Stop::Cancelled));
         }
         let admitted = guardrails::fault(&self.setup, fault, hold, self.cx()).await;
-        let (entry, cost) = admitted.map_err(|why| self.refuse(&json(fault), why))?;
+        let (entry, cost) = admitted.map_err(|why| self.refuse(&json(fault), &why))?;
         let spent = beside.map_or_else(|| self.spent(), |other| self.spent().with(other));
         budget::check(cost, &self.setup.budget, &spent).map_err(|budget| self.too_much(budget))?;
         Ok((entry, cost))
@@ -258,8 +258,8 @@ impl StepRunner {
         if let Some(why) = self.stopped() {
             return Err(why);
         }
-        let reach = probe.reach().map_err(|error| self.refuse(&json(probe), error))?;
-        guardrails::hosts(&self.setup, &reach).map_err(|why| self.refuse(&json(probe), why))?;
+        let reach = probe.reach().map_err(|error| self.refuse(&json(probe), &error))?;
+        guardrails::hosts(&self.setup, &reach).map_err(|why| self.refuse(&json(probe), &why))?;
         let afforded = budget::check(Cost::default(), &self.setup.budget, &self.spent());
         afforded.map_err(|budget| self.stop(Stop::Budget(budget)))?;
         let start = self.begin(probe.type_name(), json(probe), label)?;

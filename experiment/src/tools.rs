@@ -113,7 +113,7 @@ impl ExperimentTool<'_> {
 
     /// The fault that a model wrote; only the author of the experiment may set what touches this machine.
     fn fault_of(&self, written: &Value) -> Result<FaultNode, ToolReply> {
-        let refuse = |why: String| self.stopped(&self.shared.runner.refuse(written, why));
+        let refuse = |why: String| self.stopped(&self.shared.runner.refuse(written, &why));
         let fault: FaultNode = parse(written).map_err(|error| refuse(error.to_string()))?;
         let pinned = self.shared.runner.setup.fault.as_ref().is_some_and(|pinned| guardrails::same(pinned, &fault));
         let descriptor = FAULTS.get(fault.type_name()).map_err(|error| refuse(error.to_string()))?;
@@ -126,7 +126,7 @@ impl ExperimentTool<'_> {
     async fn observe(&self, args: &Value) -> Replied {
         let runner = self.shared.runner;
         let written = &args["probe"];
-        let probe: ProbeNode = parse(written).map_err(|error| self.stopped(&runner.refuse(written, error)))?;
+        let probe: ProbeNode = parse(written).map_err(|error| self.stopped(&runner.refuse(written, &error)))?;
         let label = format!("observe {}", probe.type_name());
         self.step(runner.observe(&probe, &label).await)
     }

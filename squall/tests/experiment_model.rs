@@ -18,7 +18,6 @@ mod experiment;
 #[path = "../../agent/tests/support/raw_server.rs"]
 mod raw_server;
 #[path = "support/shell.rs"]
-#[expect(dead_code, reason = "an experiment needs no task file")]
 mod shell;
 
 use aimock::{Aimock, Conversation};
@@ -327,4 +326,42 @@ fn a_transcript_that_is_none_is_told_as_such() {
     let (told, code) = experiment::replayed(&place);
     assert_eq!(code, 2);
     assert!(told["error"].as_str().unwrap().starts_with("line 1 of the transcript"), "{told}");
+}
+
+/// A file with a pinned fault, which nobody uses, beside the load.
+fn with_a_pause(place: &TempDir, url: &str) -> String {
+    let fault = json!({"type": "pause_process", "pid": std::process::id()});
+    let load = json!({"warmup_seconds": 0.001});
+    let document = json!({"goal": "what happens", "target": url, "fault": fault, "load": load, "slo": ["p99<100s"]});
+    shell::write(place, "experiment.json", &document)
+}
+
+#[test]
+fn the_tools_of_a_request_are_what_schema_prints_byte_for_byte() {
+    let (place, service) = (place(), service());
+    let file = with_a_pause(&place, &service.url());
+    let server = RawServer::start(vec![completion(&json!({"content": "That is all."}))]);
+    let asked = planned_by(&server.base_url(), shell::command(&place, &["experiment", &file]));
+    let output = { asked }.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "a model that only stops has not concluded: {output:?}");
+
+    let printed = |more: &[&str]| -> Vec<Value> {
+        let output = squall(&place, &[&["schema", "--profile", "tools"], more].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+    let text = |tools: &[Value]| serde_json::to_string(tools).unwrap();
+    let offered = printed(&[&file]);
+    assert!(server.requests()[0].contains(&format!("\"tools\":{}", text(&offered))), "{}", server.requests()[0]);
+
+    let all = printed(&[]);
+    let name = |tool: &Value| tool["function"]["name"].as_str().unwrap().to_owned();
+    let faults: Vec<Value> =
+        offered.iter().filter(|tool| all.iter().any(|one| name(one) == name(tool))).cloned().collect();
+    let names: Vec<String> = faults.iter().map(name).collect();
+    assert_eq!(names, ["generate_load", "pause_process"]);
+    let same: Vec<Value> = all.into_iter().filter(|tool| names.contains(&name(tool))).collect();
+    assert_eq!(text(&faults), text(&same));
+    for tool in &offered {
+        assert!(tool["function"]["strict"].is_boolean(), "{tool}");
+    }
 }
