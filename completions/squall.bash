@@ -145,7 +145,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__experiment)
-            opts="-h --target --allow --slo --strategy --fault --load --runs --budget --seed --model --offline --report --format --replay --transcript --events --workspace --var --allow-host --allow-fault --allow-command --allow-privileged --max-qps --max-duration --max-concurrency --policy --accept-policy --help"
+            opts="-h --target --allow --slo --strategy --fault --load --runs --budget --seed --model --offline --report --format --replay --transcript --events --workspace --var --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,6 +231,14 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --permit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-qps)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -240,6 +248,10 @@ _squall() {
                     return 0
                     ;;
                 --max-concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -469,7 +481,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-h --for --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-privileged --max-qps --max-duration --max-concurrency --policy --accept-policy --help failpoint generate_load pause_process"
+            opts="-h --for --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --help failpoint generate_load pause_process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -511,6 +523,14 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --permit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-qps)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -520,6 +540,10 @@ _squall() {
                     return 0
                     ;;
                 --max-concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -571,7 +595,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__run)
-            opts="-h --var --kind --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-privileged --max-qps --max-duration --max-concurrency --policy --accept-policy --help"
+            opts="-h --var --kind --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -617,6 +641,14 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --permit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-qps)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -626,6 +658,10 @@ _squall() {
                     return 0
                     ;;
                 --max-concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-bytes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -58,14 +58,17 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Fold
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l max-qps -d 'Ceiling of requests per second' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
 complete -c squall -n "__fish_squall_using_subcommand run" -l sham -d 'Skips every effect and keeps every look; such a run never passes'
 complete -c squall -n "__fish_squall_using_subcommand run" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
-complete -c squall -n "__fish_squall_using_subcommand run" -l allow-privileged -d 'Allows what needs another user\'s rights or a capability'
+complete -c squall -n "__fish_squall_using_subcommand run" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand run" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l for -d 'How long to hold it; default 10s. A fault that runs to its own end refuses it' -r
@@ -79,14 +82,17 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l max-qps -d 'Ceiling of requests per second' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l sham -d 'Skips every effect and keeps every look; such a run never passes'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
-complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-privileged -d 'Allows what needs another user\'s rights or a capability'
+complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand inject" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l target -d 'The service: an `http://` URL' -r
@@ -113,12 +119,15 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fil
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-qps -d 'Ceiling of requests per second' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l offline -d 'Asks no model, whatever the environment says'
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-privileged -d 'Allows what needs another user\'s rights or a capability'
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand validate" -l var -d 'Fills the placeholder `{{NAME}}`' -r

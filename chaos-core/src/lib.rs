@@ -20,14 +20,16 @@ mod undo;
 mod value;
 
 pub use plug_in::{
-    Answer, Bare, Capability, Descriptor, DynFault, DynProbe, DynTrigger, ErasedFault, ErasedProbe, ErasedTrigger,
-    Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind, LookupError, MAX_DEPTH, Node,
-    Observation, Outcome, PROBES, ParseError, Plan, PlugIn, PluginError, Presence, Probe, ProbeNode, Reach, Registry,
-    RegistryError, Resource, SampledProbe, Sampling, Sighting, Span, TRIGGERS, Trigger, TriggerNode, TypeName,
-    UNDO_STEPS, Within, WithinProbe, parse, suggestion, value_depth,
+    AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
+    ErasedProbe, ErasedTrigger, Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind,
+    LookupError, MAX_DEPTH, Observation, Outcome, PROBES, ParseError, Plan, PlugIn, PluginError, Presence, Probe,
+    ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId, Reversible,
+    SampledProbe, Sampling, Sighting, Span, Status, Successor, TRIGGERS, Trigger, TriggerNode, TypeName, UNDO_STEPS,
+    Within, WithinProbe, parse, removed_name, suggestion, value_depth,
 };
 pub use policy::{
-    HostPattern, HostPatternError, HostPort, Hosts, Policy, PolicyRequest, Refusal, Resolve, SystemResolver,
+    AllowedDir, Ceiling, CeilingKind, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts, OpenDirError,
+    PathBase, Permission, PermissionNeed, Policy, PolicyRequest, Refusal, Resolve, SystemResolver, UnknownPermission,
 };
 pub use result::{ChaosResult, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
@@ -41,8 +43,8 @@ pub use run::{
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,
-    JournalHeader, JournalProblem, JournalRecord, PastJournal, ResourceLock, StateDir, StateDirError, Undo,
-    UndoContext, UndoLog, UndoStep, Undone, boot_id,
+    JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, StateDir, StateDirError,
+    StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Seconds, SecondsError, Secret,
@@ -54,6 +56,7 @@ pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a
 /// What the registration macros expand to; not part of the contract.
 #[doc(hidden)]
 pub mod __private {
+    pub use erased_serde;
     pub use inventory;
     pub use schemars;
     pub use serde;

@@ -1,26 +1,33 @@
 //! What a fault, a trigger and a probe are, how they register, and how one stands in a document.
 
+mod configured;
+mod descriptor;
 mod error;
 mod evidence;
 mod fault;
-mod node;
 mod parse;
 mod plan;
 mod probe;
+mod register;
 mod registry;
+mod requirement;
+mod resource;
+mod tagged;
 mod trigger;
 
+pub use configured::{
+    Bare, Configured, Extra, FaultNode, ProbeNode, SampledProbe, Sampling, TriggerNode, TypeName, Within, WithinProbe,
+};
+pub use descriptor::{AUTHOR_ONLY, Descriptor, DeserializeFn, Kind, RemovedName, Status, Successor};
 pub use error::PluginError;
 pub use evidence::{Evidence, Presence, Sighting};
 pub use fault::{DynFault, ErasedFault, Fault, InForce, Injection, Outcome, Span};
-pub use node::{
-    Bare, Extra, FaultNode, Node, ProbeNode, SampledProbe, Sampling, TriggerNode, TypeName, Within, WithinProbe,
-};
 pub use parse::{MAX_DEPTH, ParseError, parse, value_depth};
-pub use plan::{Plan, Reach, Resource};
+pub use plan::{Plan, Reach, Reversible};
 pub use probe::{Answer, DynProbe, ErasedProbe, Observation, Probe};
 pub use registry::{
-    Capability, Descriptor, FAULTS, Kind, LookupError, PROBES, PlugIn, Registry, RegistryError, TRIGGERS, UNDO_STEPS,
-    suggestion,
+    FAULTS, LookupError, PROBES, PlugIn, Registry, RegistryError, TRIGGERS, UNDO_STEPS, removed_name, suggestion,
 };
+pub use requirement::Requirement;
+pub use resource::{Resource, ResourceId};
 pub use trigger::{DynTrigger, ErasedTrigger, Fired, Trigger};

@@ -1,7 +1,23 @@
-//! What the operator allows, and hosts that are resolved once.
+//! What the operator allows: hosts, paths, commands, permissions, ceilings.
 
-mod host;
+mod allowed_dir;
+mod ceiling;
+mod host_pattern;
+mod host_port;
+mod hosts;
+mod paths;
+mod permission;
+mod refusal;
+mod request;
 mod rules;
 
-pub use host::{HostPort, Hosts, Resolve, SystemResolver};
-pub use rules::{HostPattern, HostPatternError, Policy, PolicyRequest, Refusal};
+pub use allowed_dir::{AllowedDir, DirIdentity};
+pub use ceiling::{Ceiling, CeilingKind};
+pub use host_pattern::{HostPattern, HostPatternError};
+pub use host_port::HostPort;
+pub use hosts::{Hosts, Resolve, SystemResolver};
+pub use paths::{OpenDirError, PathBase};
+pub use permission::{Permission, PermissionNeed, UnknownPermission};
+pub use refusal::Refusal;
+pub use request::PolicyRequest;
+pub use rules::Policy;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chaos_core::{
-    Answer, ChaosSpec, Evidence, FAULTS, Fault, Injection, Journal, Observation, PROBES, Plan, PluginError, Probe,
-    ProbeNode, RunContext, Sighting, Span, TRIGGERS, Undo, UndoContext, UndoLog, UndoStep, Undone, parse,
-    register_fault, register_probe, register_trigger, register_undo_step,
+    Answer, ChaosSpec, DynFault, DynUndoStep, Evidence, FAULTS, Fault, FaultNode, Injection, Journal, Observation,
+    PROBES, PastJournal, Plan, PluginError, Probe, ProbeNode, RunContext, Sighting, Span, StateDir, Status, StepOwner,
+    Successor, TRIGGERS, TriggerNode, Undo, UndoContext, UndoLog, UndoStep, Undone, parse, register_fault,
+    register_probe, register_trigger, register_undo_step, removed_name,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,11 @@ impl Fault for Mark {
     }
 }
 
-register_fault!(Mark, "mark", aliases: ["tick"]);
+const SUCCESSOR: Successor = Successor { replacement: Some("mark"), reason: "it was renamed" };
+
+register_fault!(Mark, "mark", aliases: ["tick"], status: Status::Deprecated(SUCCESSOR));
+
+removed_name!(Fault, "blot", SUCCESSOR);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Unmark {
@@ -61,9 +66,13 @@ impl UndoStep for Unmark {
     fn describe(&self) -> String {
         format!("unmark {}", self.number)
     }
+
+    fn owner(&self) -> Option<StepOwner> {
+        Some(StepOwner { node: format!("node{}", self.number) })
+    }
 }
 
-register_undo_step!(Unmark, "unmark");
+register_undo_step!(Unmark, "unmark", aliases: ["untick"]);
 
 /// Asks all.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -116,6 +125,66 @@ fn the_registries_are_sorted_unique_and_described() {
     assert_eq!(mark.example().unwrap(), "type: mark\nnumber: 3\n");
     let error = FAULTS.get("mrak").unwrap_err();
     assert_eq!(error.to_string(), "unknown fault type `mrak`; did you mean `mark`?; known: mark");
+}
+
+#[test]
+fn a_name_has_a_status_and_a_removed_one_says_what_replaced_it() {
+    let rows = [
+        ("mark", Some(Status::Deprecated(SUCCESSOR))),
+        ("tick", Some(Status::Deprecated(SUCCESSOR))),
+        ("blot", Some(Status::Removed(SUCCESSOR))),
+        ("smudge", None),
+    ];
+    for (name, status) in rows {
+        assert_eq!(FAULTS.status(name), status, "{name}");
+    }
+    assert_eq!(TRIGGERS.status("now"), Some(Status::Stable));
+    let error = parse::<FaultNode>(&json!({"type": "blot", "number": 3})).unwrap_err();
+    assert_eq!(error.message, "fault type `blot` was removed: it was renamed; use `mark`");
+    assert!(parse::<TriggerNode>(&json!({"type": "blot"})).unwrap_err().message.starts_with("unknown trigger type"));
+}
+
+#[test]
+fn a_box_is_read_by_the_same_descriptor_and_written_under_the_one_name() {
+    let read: Box<dyn DynFault> = parse(&json!({"number": 3, "type": "tick"})).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), json!({"type": "mark", "number": 3}));
+    let step: Box<dyn DynUndoStep> = serde_json::from_value(json!({"number": 3, "type": "untick"})).unwrap();
+    assert_eq!(serde_json::to_value(&step).unwrap(), json!({"type": "unmark", "number": 3}));
+    for (value, why) in [
+        (json!({"type": "mark", "number": 3, "name": "n"}), "unknown field `name`"),
+        (json!({"type": "mark"}), "missing field `number`"),
+        (json!({"number": 3}), "missing field `type`"),
+        (json!([3]), "expected a fault (a mapping with a `type`)"),
+    ] {
+        let error = parse::<Box<dyn DynFault>>(&value).unwrap_err().to_string();
+        assert!(error.contains(why), "{value}: {error}");
+    }
+}
+
+#[test]
+fn an_entry_is_built_from_typed_plug_ins() {
+    let spec = ChaosSpec::new(Now {}, FaultNode::from(Mark { number: 3 }).named("the mark"));
+    let read: ChaosSpec = parse(&json!({
+        "trigger": {"type": "now"},
+        "action": {"type": "mark", "number": 3, "name": "the mark"}
+    }))
+    .unwrap();
+    assert_eq!(serde_json::to_value(&spec).unwrap(), serde_json::to_value(&read).unwrap());
+    assert_eq!(ChaosSpec::new(Now {}, Mark { number: 3 }).action.type_name(), "mark");
+}
+
+#[tokio::test]
+async fn the_journal_keeps_the_owner_of_a_step() {
+    let temp = tempfile::tempdir().unwrap();
+    let state = StateDir::at(temp.path());
+    state.prepare().unwrap();
+    let journal = Journal::create(&state, "r", "x").unwrap();
+    let path = journal.path().to_owned();
+    let log = UndoLog::new(Arc::new(journal), context(), None);
+    drop(log.handle().arm(Unmark { number: 7 }).await.unwrap());
+    drop(log);
+    let past = PastJournal::take(&path).unwrap().unwrap();
+    assert_eq!(past.pending[0].owner, Some(StepOwner { node: "node7".into() }));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ContextParts, Descriptor, DynFault, DynUndoStep, EventKind, Events, FAULTS, FaultNode, Hosts,
-    Injection, Journal, Policy, Presence, RealClock, Reverted, RunContext, Span, SystemResolver, Task, UndoContext,
-    UndoLog, Verdict, parse,
+    Injection, Journal, Permission, Policy, Presence, RealClock, Reverted, RunContext, Span, SystemResolver, Task,
+    UndoContext, UndoLog, Verdict, parse,
 };
 use chaos_runner::{Runner, RunnerBuilder};
 use serde_json::{Value, json};
@@ -83,7 +83,8 @@ impl Case {
     }
 
     fn runner(&self) -> RunnerBuilder {
-        let policy = Policy { allow_privileged: true, allow_commands: vec!["*".into()], ..Policy::default() };
+        let policy =
+            Policy { permissions: Permission::ALL.to_vec(), allow_commands: vec!["*".into()], ..Policy::default() };
         let runner = Runner::builder().state_dir(self.bench.state()).workspace(self.bench.folder());
         // A model of the developer's own environment has no part in this.
         runner.env(std::collections::HashMap::new()).seed(1).policy(policy)

@@ -23,7 +23,7 @@ impl Fault for FakeFinite {
     const SPAN: Span = Span::Finite;
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
-        Ok(Plan { duration: Some(self.seconds.get()), ..Plan::new("run for a time") })
+        Ok(Plan::new("run for a time").lasting(self.seconds.get()))
     }
 
     async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {

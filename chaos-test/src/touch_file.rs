@@ -68,7 +68,7 @@ impl Fault for TouchFile {
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
         let summary = format!("make `{}`", self.path.display());
-        Ok(Plan::new(summary).touching(Resource::new("file", self.path.display())))
+        Ok(Plan::new(summary).touching(Resource::other("file", self.path.display())))
     }
 
     async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {

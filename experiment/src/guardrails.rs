@@ -1,6 +1,6 @@
 //! What a step must pass before the engine sees it. The engine's own policy stands behind, and is asked again.
 
-use chaos_core::{ChaosSpec, FaultNode, HostPort, PluginError, Policy, Reach, RunContext, Seconds, Span, TriggerNode};
+use chaos_core::{CeilingKind, ChaosSpec, FaultNode, HostPort, PluginError, Policy, Reach, RunContext, Seconds, Span};
 use chaos_triggers::Immediate;
 use serde_json::Value;
 
@@ -46,13 +46,13 @@ pub(crate) async fn fault(
         return Err(StepRefusal::Finite(name));
     }
     let plan = node.plan(cx).await?;
-    cx.policy().check_plan(&plan)?;
+    plan.check(cx.policy())?;
     hosts(setup, &plan.reach)?;
-    let mut entry = ChaosSpec::new(TriggerNode::new(Box::new(Immediate {})), node.clone());
+    let mut entry = ChaosSpec::new(Immediate {}, node.clone());
     entry.duration_seconds = hold;
     let default_hold = Seconds::from(chaos_core::DEFAULT_HOLD_SECONDS);
-    let time = if sustained { hold.map(Seconds::get) } else { plan.duration };
-    Ok((entry, Cost::of(plan.qps, time.unwrap_or(default_hold.get()))))
+    let time = if sustained { hold.map(Seconds::get) } else { plan.duration() };
+    Ok((entry, Cost::of(plan.ceiling(CeilingKind::Qps), time.unwrap_or(default_hold.get()))))
 }
 
 /// Whether two faults are the same but for their names.

@@ -1,24 +1,25 @@
-//! The loads of an experiment, made by whichever linked fault makes loads for others.
+//! The loads of an experiment, made by the linked fault that makes loads for other programs.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chaos_core::{DurationText, FaultNode, ParseError, Policy};
-use serde_json::json;
+use chaos_core::{FAULTS, FaultNode, LoadDuration, LoadRequest, Policy};
 
 use crate::setup::Setup;
+use crate::stop::Stop;
 
 /// A load of the target: the warm-up, and then the measured time.
-pub(crate) fn load(setup: &Setup, policy: &Policy, qps: u32, measured: Duration) -> Result<FaultNode, ParseError> {
+pub(crate) fn load(setup: &Setup, policy: &Policy, qps: u32, measured: Duration) -> Result<FaultNode, Stop> {
+    let time = |time: Duration| LoadDuration::try_from(time).map_err(|error| Stop::Refused(error.to_string()));
     let warmup = setup.warmup();
-    let text = |time: Duration| String::from(DurationText::from(time));
-    chaos_core::parse(&json!({
-        "type": "generate_load",
-        "target": {
-            "service_url": setup.target.as_str(),
-            "qps": qps.max(1),
-            "duration": text(warmup + measured),
-            "warmup": text(warmup),
-            "concurrency": setup.connections(policy),
-        }
-    }))
+    let request = LoadRequest {
+        qps: NonZeroU32::new(qps).unwrap_or(NonZeroU32::MIN),
+        duration: Some(time(warmup + measured)?),
+        warmup: Some(time(warmup)?),
+        concurrency: NonZeroU32::new(setup.connections(policy)),
+        ..LoadRequest::to(setup.target.clone())
+    };
+    let unlinked = || Stop::Refused("this program has no fault that makes load".to_owned());
+    let load_from = FAULTS.all().iter().find_map(|fault| fault.load_from).ok_or_else(unlinked)?;
+    Ok(FaultNode::new(load_from(request)))
 }

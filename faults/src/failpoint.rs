@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    Capability, Clock, Evidence, Fault, HttpUrl, Injection, Plan, PluginError, Reach, Resource, RunContext, Seconds,
+    Clock, Evidence, Fault, HttpUrl, Injection, Plan, PluginError, Reach, Requirement, Resource, RunContext, Seconds,
     Sighting, Span, Undo, UndoContext, UndoStep, Undone, register_fault, register_undo_step,
 };
 use rand::Rng;
@@ -97,13 +97,13 @@ const OURS: &str = "squall/";
 
 impl Fault for Failpoint {
     const SPAN: Span = Span::Sustained;
-    const NEEDS: &'static [Capability] = &[Capability::Network];
+    const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
         if self.url.is_tls() {
             return Err(PluginError::refused(format!("`{}`: control endpoints are plain http", self.url.as_str())));
         }
-        let resource = Resource::new("failpoint", format!("{}/{}", self.url.host(), self.site));
+        let resource = Resource::other("failpoint", format!("{}/{}", self.url.host(), self.site));
         let summary = format!("arm fail point `{}` at {}: {}", self.site, self.url.host(), self.rule());
         Ok(Plan::new(summary).touching(resource).reaching(Reach::host(self.url.host().clone())))
     }

@@ -19,8 +19,8 @@ mod tls;
 mod transcript;
 
 use chaos_core::{
-    Capability, Fault, Injection, LoadRequest, Plan, PluginError, Reach, RunContext, Sighting, Span, Undo,
-    register_fault,
+    CeilingKind, Fault, Injection, LoadRequest, Plan, PluginError, Reach, Requirement, RunContext, Sighting, Span,
+    Undo, register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,17 +87,16 @@ pub struct GenerateLoad {
 
 impl Fault for GenerateLoad {
     const SPAN: Span = Span::Finite;
-    const NEEDS: &'static [Capability] = &[Capability::Network];
+    const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         let planned = self.planned(&Planner::of(cx)?, cx)?;
         let engine = self.engine.chosen(cx)?;
-        Ok(Plan {
-            qps: Some(planned.qps()),
-            concurrency: Some(planned.connections.get()),
-            duration: Some(planned.length.longest()),
-            ..Plan::new(planned.to_string()).reaching(Reach::host(planned.url().host().clone()).and(engine.reach()))
-        })
+        Ok(Plan::new(planned.to_string())
+            .reaching(Reach::host(planned.url().host().clone()).and(engine.reach()))
+            .at_most(CeilingKind::Qps, planned.qps())
+            .at_most(CeilingKind::Concurrency, planned.connections.get())
+            .lasting(planned.length.longest()))
     }
 
     async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
@@ -144,16 +143,17 @@ mod tests {
     #[tokio::test]
     async fn the_plan_names_host_and_figures_with_their_defaults() {
         let rows = [
-            (json!({"service_url": "http://127.0.0.1:81/"}), "127.0.0.1:81", 100.0, 4, 30),
-            (json!({"service_url": "http://h/", "qps": 300, "duration": "1m30s"}), "h:80", 300.0, 4, 90),
-            (json!({"service_url": "http://h/", "concurrency": 9}), "h:80", 100.0, 9, 30),
+            (json!({"service_url": "http://127.0.0.1:81/"}), "127.0.0.1:81", 100.0, 4.0, 30),
+            (json!({"service_url": "http://h/", "qps": 300, "duration": "1m30s"}), "h:80", 300.0, 4.0, 90),
+            (json!({"service_url": "http://h/", "concurrency": 9}), "h:80", 100.0, 9.0, 30),
         ];
         for (target, host, qps, connections, seconds) in rows {
             let plan = planned(json!({"target": target}), &[]).await.unwrap();
             assert_eq!(plan.reach.hosts[0].to_string(), host);
-            assert_eq!((plan.qps, plan.concurrency), (Some(qps), Some(connections)), "{target}");
-            assert_eq!(plan.duration.unwrap().as_secs(), seconds, "{target}");
-            assert!(plan.touches.is_empty() && plan.privileged.is_none());
+            let ceilings = [CeilingKind::Qps, CeilingKind::Concurrency].map(|kind| plan.ceiling(kind));
+            assert_eq!(ceilings, [Some(qps), Some(connections)], "{target}");
+            assert_eq!(plan.duration().unwrap().as_secs(), seconds, "{target}");
+            assert!(plan.touches.is_empty() && plan.permissions.is_empty());
         }
     }
 

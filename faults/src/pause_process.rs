@@ -4,8 +4,8 @@ use std::io;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Capability, Evidence, Fault, Injection, Plan, PluginError, Resource, RunContext, Sighting, Span, Undo, UndoContext,
-    UndoStep, Undone, boot_id, register_fault, register_undo_step,
+    Evidence, Fault, Injection, Permission, Plan, PluginError, Requirement, Resource, RunContext, Sighting, Span, Undo,
+    UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
 };
 use rustix::process::{Signal, geteuid};
 use schemars::JsonSchema;
@@ -32,8 +32,8 @@ const SETTLE_SECONDS: u32 = 5;
 ///
 /// # Limits
 /// Refused: pid 1, Squall itself and its ancestors, threads (name their process), threads of the kernel, and what is
-/// stopped or traced already. A process of another user than ours is privileged. Children are not stopped with it.
-/// Linux 5.3 or later. Whoever else sends SIGCONT undoes it, and the run then says so.
+/// stopped or traced already. A process of another user than ours needs the permission `other_user`. Children are not
+/// stopped with it. Linux 5.3 or later. Whoever else sends SIGCONT undoes it, and the run then says so.
 ///
 /// # Example
 /// ```yaml
@@ -63,14 +63,17 @@ pub struct ResumeProcess {
 
 impl Fault for PauseProcess {
     const SPAN: Span = Span::Sustained;
-    const NEEDS: &'static [Capability] = &[Capability::LinuxPidfd];
+    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd];
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
         let target = self.target()?;
-        let resource = Resource::new("process", format!("{}@{}", target.pid, target.start_time));
-        let mut plan = Plan::new(format!("stop {}", target.label())).touching(resource);
-        plan.privileged = self.foreign(&target)?;
-        Ok(plan)
+        let pid_ns = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
+        let resource = Resource::process(target.pid, target.start_time, pid_ns);
+        let plan = Plan::new(format!("stop {}", target.label())).touching(resource);
+        Ok(match self.foreign(&target)? {
+            Some(why) => plan.needing(Permission::OtherUser, why),
+            None => plan,
+        })
     }
 
     async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
@@ -159,7 +162,7 @@ impl PauseProcess {
         Ok(look)
     }
 
-    /// Why it is privileged: it belongs, in part, to another user than the one whose rights we use.
+    /// Why it needs `other_user`: it belongs, in part, to another user than the one whose rights we use.
     fn foreign(&self, target: &Look) -> Result<Option<String>, PluginError> {
         let ours = geteuid().as_raw();
         let other = self.owner()?.uids.into_iter().find(|uid| *uid != ours);

@@ -11,7 +11,7 @@ use chaos_core::{
     StatusCount, Task, Verdict, parse,
 };
 use chaos_faults as _;
-use chaos_load::engine::find;
+use chaos_fortio::find;
 use chaos_load::target::{Behaviour, Target, serve};
 use chaos_runner::{Report, Runner, RunnerBuilder};
 use chaos_test::Bench;

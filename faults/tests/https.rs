@@ -3,7 +3,7 @@
 
 #[path = "../../load/tests/support/nginx.rs"]
 mod nginx;
-#[path = "../../load/tests/support/real_fortio.rs"]
+#[path = "../../fortio/tests/support/real_fortio.rs"]
 mod real_fortio;
 
 use std::collections::HashMap;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::failure::Failure;
 use crate::histogram::Histogram;
+use crate::plan::Buckets;
 
 /// The status that stands for a call without an answer.
 pub(crate) const NO_ANSWER: i32 = -1;
@@ -65,20 +66,21 @@ pub(crate) fn is_ok(status: u16) -> bool {
 
 /// What one connection of a run went through.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnectionReport {
+#[non_exhaustive]
+pub struct ConnectionReport {
     /// Number of the connection.
-    pub(crate) index: usize,
+    pub index: usize,
     /// Sockets that it opened or tried to open.
-    pub(crate) sockets: u64,
+    pub sockets: u64,
     /// Addresses in the order of their first use, with the number of sockets.
-    pub(crate) addresses: Vec<(SocketAddr, u64)>,
+    pub addresses: Vec<(SocketAddr, u64)>,
     /// Times that connecting took, in seconds.
-    pub(crate) connects: Histogram,
+    pub connects: Histogram,
 }
 
 impl ConnectionReport {
-    pub(crate) fn new(index: usize, offset: f64, resolution: f64) -> Self {
-        Self { index, sockets: 0, addresses: Vec::new(), connects: Histogram::new(offset, resolution) }
+    pub(crate) fn new(index: usize, buckets: &Buckets) -> Self {
+        Self { index, sockets: 0, addresses: Vec::new(), connects: buckets.histogram() }
     }
 
     /// Notes the start of an attempt to connect.
@@ -98,7 +100,7 @@ impl ConnectionReport {
 
     /// Notes that a deadline ended the attempt, if there was one under way.
     pub(crate) fn abandoned(&mut self, seconds: f64) {
-        if self.connects.counter.count < self.sockets {
+        if self.connects.sums().count() < self.sockets {
             self.connects.record(seconds);
         }
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::call::{ConnectionReport, Outcome};
 use crate::error::LoadError;
 use crate::failure::{Failure, FailureKind};
-use crate::plan::Load;
+use crate::plan::{Buckets, LoadPlan};
 use crate::request::Request;
 use crate::wire::Wire;
 
@@ -39,17 +39,16 @@ pub(crate) struct Destination {
     pub(crate) half_close: bool,
     pub(crate) reuse: Option<(u64, u64)>,
     pub(crate) seed: u64,
-    offset: f64,
-    resolution: f64,
+    buckets: Buckets,
 }
 
 impl Destination {
     /// Prepares the request of a plan for addresses that are known.
-    pub(crate) fn new(load: &Load, addresses: Vec<SocketAddr>) -> Result<Self, LoadError> {
+    pub(crate) fn new(load: &LoadPlan, addresses: Vec<SocketAddr>) -> Result<Self, LoadError> {
         if cfg!(not(feature = "tls")) && load.url.scheme() == "https" {
             return Err(LoadError::MissingFeature { what: "https", feature: "tls" });
         }
-        if cfg!(not(feature = "std-client")) && is_standard(load) {
+        if cfg!(not(feature = "std-client")) && load.needs_standard_client() {
             return Err(LoadError::MissingFeature { what: "the standard client", feature: "std-client" });
         }
         let transport = &load.transport;
@@ -69,8 +68,7 @@ impl Destination {
             half_close: transport.half_close && !load.keep_alive,
             reuse: load.reuse,
             seed: load.seed,
-            offset: load.reporting.offset.as_secs_f64(),
-            resolution: load.reporting.resolution,
+            buckets: load.buckets,
         })
     }
 
@@ -97,7 +95,7 @@ impl Destination {
     }
 
     fn report(&self, index: usize) -> ConnectionReport {
-        ConnectionReport::new(index, self.offset, self.resolution)
+        ConnectionReport::new(index, &self.buckets)
     }
 }
 
@@ -160,16 +158,10 @@ async fn connect(destination: &Destination, report: &mut ConnectionReport) -> Re
     wire
 }
 
-/// Whether a plan needs the standard client.
-pub(crate) fn is_standard(load: &Load) -> bool {
-    let transport = &load.transport;
-    load.url.scheme() != "tcp" && (transport.standard || transport.h2 || transport.follow_redirects)
-}
-
 #[cfg(feature = "std-client")]
-fn standard_plan(load: &Load) -> Result<Option<Arc<standard::StandardPlan>>, LoadError> {
+fn standard_plan(load: &LoadPlan) -> Result<Option<Arc<standard::StandardPlan>>, LoadError> {
     use hyper::header::{HeaderName, HeaderValue};
-    if !is_standard(load) {
+    if !load.needs_standard_client() {
         return Ok(None);
     }
     let bad = |field, given: &str, expected| LoadError::BadPlan { field, given: given.to_owned(), expected };

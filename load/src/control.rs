@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::clock::nanos;
-use crate::tally::Tally;
 
 /// What is known about the first answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,37 +126,6 @@ impl Control {
             return 0;
         }
         lock(&self.marks).iter().rposition(|mark| mark.at <= at).map_or(0, |index| index + 1)
-    }
-}
-
-/// Where one worker leaves its counts for the coordinator.
-#[derive(Debug)]
-pub(crate) struct Desk {
-    started: AtomicU64,
-    tally: Mutex<Tally>,
-}
-
-impl Desk {
-    pub(crate) fn new(tally: Tally) -> Self {
-        Self { started: AtomicU64::new(0), tally: Mutex::new(tally) }
-    }
-
-    /// Counts a call that goes out.
-    pub(crate) fn note_start(&self) {
-        self.started.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn started(&self) -> u64 {
-        self.started.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
-        lock(&self.tally)
-    }
-
-    /// Takes the counts and leaves an empty tally for the next interval.
-    pub(crate) fn swap(&self, spare: &mut Tally) {
-        std::mem::swap(&mut *self.tally(), spare);
     }
 }
 

@@ -9,15 +9,16 @@ use tokio::sync::{oneshot, watch};
 use crate::busy;
 use crate::call::ConnectionReport;
 use crate::clock::RunClock;
-use crate::control::{Control, Desk};
+use crate::control::Control;
 use crate::latency::Latency;
-use crate::observer::{Event, Observer};
-use crate::plan::{Load, Rate, Warmup};
+use crate::observer::{CallEvent, Observer};
+use crate::plan::{LoadPlan, Warmup};
 use crate::program::Program;
-use crate::result::{LoadResult, Totals, phases};
-use crate::snapshot::{Snapshot, Spread};
+use crate::result::{LoadResult, Totals, WarmupFailure};
+use crate::snapshot::{Moment, Snapshot, Spread};
 use crate::tally::Tally;
-use crate::worker::{ColdStart, Gate, Report};
+use crate::worker::{Gate, Report};
+use crate::worker_stats::WorkerStats;
 
 /// Time between two snapshots.
 const TICK: Duration = Duration::from_secs(1);
@@ -28,10 +29,10 @@ const HEAD_START: Duration = Duration::from_millis(1);
 
 /// The coordinator's side of a run.
 pub(crate) struct Coordinator {
-    pub(crate) load: Arc<Load>,
+    pub(crate) load: Arc<LoadPlan>,
     pub(crate) program: Program,
     pub(crate) control: Arc<Control>,
-    pub(crate) desks: Vec<Arc<Desk>>,
+    pub(crate) stats: Vec<Arc<WorkerStats>>,
     pub(crate) gate: watch::Sender<Gate>,
     pub(crate) reports: Receiver<Report>,
     pub(crate) snapshots: watch::Sender<Snapshot>,
@@ -54,7 +55,7 @@ impl Coordinator {
         self.control.set_origin(clock.origin());
         let go = cold.is_none() && !stopped_early;
         if cold.is_none() {
-            self.observer.tell(|| Event::Begun);
+            self.observer.tell(|| CallEvent::Begun);
         }
         self.gate.send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
         let mut ledger = Ledger { totals: Tally::new(&self.load), spare: Tally::new(&self.load), last: Instant::now() };
@@ -81,8 +82,8 @@ impl Coordinator {
         let _ = result.send(LoadResult::new(self.load, totals));
     }
 
-    fn warm_up(&self) -> Option<ColdStart> {
-        let workers = self.desks.len();
+    fn warm_up(&self) -> Option<WarmupFailure> {
+        let workers = self.stats.len();
         let mut cold = None;
         let sequential = self.load.warmup == Warmup::Sequential;
         if !sequential {
@@ -109,7 +110,7 @@ impl Coordinator {
     fn follow(&self, clock: &RunClock, ledger: &mut Ledger) -> (Vec<ConnectionReport>, u64) {
         let mut connections = Vec::new();
         let mut busiest = 0;
-        let mut running = self.desks.len();
+        let mut running = self.stats.len();
         let mut tick = Instant::now() + TICK;
         while running > 0 {
             match self.reports.recv_timeout(tick.saturating_duration_since(Instant::now())) {
@@ -134,9 +135,9 @@ impl Coordinator {
     fn sweep(&self, clock: &RunClock, ledger: &mut Ledger, finished: bool) {
         let mut recent = Latency::new();
         let before = ledger.totals.completed();
-        for desk in &self.desks {
+        for stats in &self.stats {
             ledger.spare.clear();
-            desk.swap(&mut ledger.spare);
+            stats.swap(&mut ledger.spare);
             recent.add(&ledger.spare.response());
             ledger.totals.add(&ledger.spare);
         }
@@ -148,31 +149,22 @@ impl Coordinator {
         let started = self.started();
         let scheduled = self.scheduled(elapsed, true);
         self.snapshots.send_replace(Snapshot {
-            elapsed: Duration::from_nanos(elapsed),
-            scheduled,
-            started,
-            completed: totals.completed(),
-            missed: scheduled.saturating_sub(started),
-            ok: totals.ok,
-            errors: totals.errors,
-            asked_qps: match self.load.rate {
-                Rate::Qps(qps) => Some(qps),
-                Rate::Max => None,
-            },
             #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
             achieved_qps: if interval > 0.0 { (totals.completed() - before) as f64 / interval } else { 0.0 },
-            service: spread(&totals.service()),
-            response: spread(&totals.response()),
-            recent_response: spread(&recent),
-            phases: Arc::new(phases(totals, self.control.marks())),
-            schedule: Some((self.load.clone(), self.program)),
-            failures: totals.failures.iter().map(|(kind, tally)| (*kind, tally.first.clone())).collect(),
+            recent_response: Spread::of(&recent),
             finished,
+            ..Snapshot::of(
+                &self.load,
+                self.program,
+                totals,
+                self.control.marks(),
+                Moment { elapsed, scheduled, started },
+            )
         });
     }
 
     fn started(&self) -> u64 {
-        self.desks.iter().map(|desk| desk.started()).sum()
+        self.stats.iter().map(|stats| stats.started()).sum()
     }
 
     /// Calls scheduled: by now for a run that is cut short or goes on, in all otherwise.
@@ -181,9 +173,4 @@ impl Coordinator {
         let due = total.or_else(|| self.program.due_by(&self.load, elapsed));
         due.unwrap_or(0).max(self.started())
     }
-}
-
-pub(crate) fn spread(latency: &Latency) -> Spread {
-    let at = |percentile| latency.percentile(percentile).unwrap_or_default();
-    Spread { p50: at(50.0), p99: at(99.0) }
 }

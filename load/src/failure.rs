@@ -59,13 +59,16 @@ impl fmt::Display for FailureKind {
 
 /// One failed call: its kind, and the cause in the system's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) kind: FailureKind,
-    pub(crate) detail: String,
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// The cause in the system's words.
+    pub detail: String,
 }
 
 impl Failure {
-    pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
+    /// Makes a failure.
+    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
     }
 

@@ -6,14 +6,18 @@ use std::time::Duration;
 use crate::call::ConnectionReport;
 use crate::client::Client;
 use crate::clock::seconds;
-use crate::observer::Event;
+use crate::context::WorkerContext;
+use crate::observer::CallEvent;
 use crate::pacer::Wake;
 use crate::random::Random;
 use crate::schedule::{Lane, Split};
-use crate::worker::Floor;
 
 /// Runs the connections of one worker to their end.
-pub(crate) async fn run(floor: &Rc<Floor>, split: Split, clients: Vec<(usize, Client)>) -> Vec<ConnectionReport> {
+pub(crate) async fn run(
+    context: &Rc<WorkerContext>,
+    split: Split,
+    clients: Vec<(usize, Client)>,
+) -> Vec<ConnectionReport> {
     let mut tasks = Vec::with_capacity(clients.len());
     let mut reports = Vec::with_capacity(clients.len());
     for (index, client) in clients {
@@ -21,8 +25,8 @@ pub(crate) async fn run(floor: &Rc<Floor>, split: Split, clients: Vec<(usize, Cl
             // It warmed up, but fewer connections are needed.
             continue;
         }
-        let lane = Lane::of(&floor.load, &split, index);
-        tasks.push(tokio::task::spawn_local(follow(floor.clone(), lane, index, client)));
+        let lane = Lane::of(&context.load, &split, index);
+        tasks.push(tokio::task::spawn_local(follow(context.clone(), lane, index, client)));
     }
     for task in tasks {
         reports.extend(task.await);
@@ -30,22 +34,22 @@ pub(crate) async fn run(floor: &Rc<Floor>, split: Split, clients: Vec<(usize, Cl
     reports
 }
 
-async fn follow(floor: Rc<Floor>, lane: Lane, index: usize, mut client: Client) -> ConnectionReport {
-    let mut random = Random::new(floor.load.seed, (index as u64) << 32 | 0x6a69);
+async fn follow(context: Rc<WorkerContext>, lane: Lane, index: usize, mut client: Client) -> ConnectionReport {
+    let mut random = Random::new(context.load.seed, (index as u64) << 32 | 0x6a69);
     let mut call = 0;
     let mut due = lane.offset;
-    if floor.pacer.until(due).await == Wake::Stopped {
+    if context.pacer.until(due).await == Wake::Stopped {
         return client.into_report();
     }
     let mut planned = None;
     // The clock is read as rarely as can be: at full speed twice a call.
-    let mut now = floor.clock.now();
+    let mut now = context.clock.now();
     loop {
         if lane.is_over(call, now) {
             planned = lane.calls;
             break;
         }
-        now = floor.call(&mut client, index, call, lane.qps.map(|_| due)).await;
+        now = context.call(&mut client, index, call, lane.qps.map(|_| due)).await;
         let Some((next, at)) = lane.after(call, now) else {
             call += 1;
             break;
@@ -55,16 +59,16 @@ async fn follow(floor: Rc<Floor>, lane: Lane, index: usize, mut client: Client) 
             if lane.jitter {
                 due = jittered(&mut random, now, due);
             }
-            floor.desk.tally().sleeps.record(signed_seconds(due, now));
-            floor.pacer.until(due).await;
-            now = floor.clock.now();
+            context.stats.tally().histograms.sleeps.record(signed_seconds(due, now));
+            context.pacer.until(due).await;
+            now = context.clock.now();
         }
-        if floor.control.is_stopped() {
+        if context.control.is_stopped() {
             break;
         }
     }
-    let after = Duration::from_nanos(floor.clock.now().saturating_sub(lane.offset));
-    floor.observer.tell(|| Event::Ended { connection: index, after, calls: call, planned });
+    let after = Duration::from_nanos(context.clock.now().saturating_sub(lane.offset));
+    context.observer.tell(|| CallEvent::Ended { connection: index, after, calls: call, planned });
     client.into_report()
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
 
 /// Significant digits kept: percentiles are within 0.1 % of the truth.
 const DIGITS: u8 = 3;
@@ -12,8 +11,8 @@ const DIGITS: u8 = 3;
 /// are held there. It bounds the memory of a histogram to about 300 kB.
 const CEILING: u64 = 1 << 42;
 
-/// Percentiles that every result holds.
-const SHOWN: [f64; 9] = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
+/// Percentiles that every report holds.
+const REPORTED: [f64; 9] = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
 
 /// Latencies of many calls, with percentiles within 0.1 % of the truth.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +56,11 @@ impl Latency {
         (self.count() > 0).then(|| Duration::from_nanos(value().min(self.histogram.max())))
     }
 
+    /// Gives the percentiles that every report holds, ascending; none without calls.
+    pub fn percentiles(&self) -> impl Iterator<Item = (f64, Duration)> {
+        REPORTED.iter().filter_map(|percentile| Some((*percentile, self.percentile(*percentile)?)))
+    }
+
     /// Counts the calls that took longer than a limit, told apart to 0.1 %.
     pub fn count_above(&self, limit: Duration) -> u64 {
         let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
@@ -79,47 +83,6 @@ impl Latency {
         let mean = self.sum.checked_div(count)?;
         Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
     }
-
-    /// Gives what a result file holds.
-    pub fn to_data(&self) -> LatencyData {
-        let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
-        let row = |&p: &f64| LatencyRow { percentile: p, value: seconds(self.percentile(p)) };
-        LatencyData {
-            count: self.count(),
-            min: seconds(self.min()),
-            mean: seconds(self.mean()),
-            max: seconds(self.max()),
-            percentiles: if self.count() == 0 { Vec::new() } else { SHOWN.iter().map(row).collect() },
-        }
-    }
-}
-
-/// Latencies as they stand in a result file, in seconds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[non_exhaustive]
-pub struct LatencyData {
-    /// Calls.
-    pub count: u64,
-    /// Shortest.
-    pub min: f64,
-    /// Mean.
-    pub mean: f64,
-    /// Longest.
-    pub max: f64,
-    /// Percentiles, exact to 0.1 %.
-    pub percentiles: Vec<LatencyRow>,
-}
-
-/// One percentile, in seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[non_exhaustive]
-pub struct LatencyRow {
-    /// Which one.
-    pub percentile: f64,
-    /// Its value.
-    pub value: f64,
 }
 
 #[cfg(test)]
@@ -158,7 +121,6 @@ mod tests {
     fn without_calls_there_is_no_percentile() {
         let empty = Latency::new();
         assert_eq!((empty.percentile(50.0), empty.mean(), empty.max()), (None, None, None));
-        assert_eq!(empty.to_data().percentiles, []);
     }
 
     #[test]

@@ -1,21 +1,21 @@
-//! Load engine with fortio's command line and result format.
+//! Load engine: typed plans, exact schedules, typed results.
 //!
-//! [`start`] runs a [`Load`] plan on threads of its own and gives a [`Running`]
+//! [`start`] runs a [`LoadPlan`] on threads of its own and gives a [`Running`]
 //! handle; its [`LoadResult`] holds exact latencies, among them the one that a
-//! user would have felt. [`fortio`] is the drop-in for `fortio load`.
+//! user would have felt. [`ExternalRun`] counts what another program requests in the same way.
 //!
 //! ```
 //! use std::time::Duration;
-//! use chaos_load::{Kind, Load, Rate, Stop, start, target};
+//! use chaos_load::{LatencyKind, LoadPlan, Rate, Stop, start, target};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let target = target::serve(([127, 0, 0, 1], 0).into(), target::Behaviour::new())?;
-//! let mut load = Load::to(&target.url())?;
+//! let mut load = LoadPlan::to(&target.url())?;
 //! load.rate = Rate::Qps(200.0);
 //! load.stop = Stop::After(Duration::from_millis(100));
 //! let result = start(load)?.wait_blocking();
 //! assert_eq!(result.counts.completed, 20);
-//! assert!(result.percentile(Kind::Response, 99.0).is_some());
+//! assert!(result.percentile(LatencyKind::Response, 99.0).is_some());
 //! # Ok(())
 //! # }
 //! ```
@@ -24,36 +24,32 @@
 //! |---|---|
 //! | `plan`, `error` | what is asked for, and why it may not start |
 //! | `schedule`, `program`, `clock`, `pacer` | when each call is due, and how it is woken |
-//! | `running`, `control`, `coordinator`, `worker` | the threads of a run and who leads them |
+//! | `running`, `control`, `coordinator`, `worker`, `worker_stats`, `context` | the threads of a run and who leads them |
+//! | `external` | a run whose requests another program makes |
 //! | `lanes`, `open` | the two models: fortio's rule, and one open schedule |
-//! | `client`, `request`, `framing`, `wire`, `alarm` | one call: bytes out, bytes in, deadline |
+//! | `client`, `header`, `request`, `framing`, `wire`, `alarm` | one call: bytes out, bytes in, deadline |
 //! | `call`, `failure`, `tally`, `latency`, `histogram`, `busy` | what is counted |
 //! | `observer`, `snapshot`, `result`, `summary` | what is told, during and after |
-//! | `fortio` | fortio's command line, texts and files |
-//! | `engine` | a real fortio in place of this engine |
 //! | `target` | a small server for demonstrations and tests |
 
 #[cfg(test)]
 mod agreement;
 mod alarm;
-mod base64;
 mod busy;
 mod call;
 mod client;
 mod clock;
+mod context;
 mod control;
 mod coordinator;
-pub mod engine;
 mod error;
+mod external;
 mod failure;
-pub mod fortio;
 mod framing;
-mod go_duration;
-mod go_number;
+mod header;
 mod histogram;
 mod lanes;
 mod latency;
-mod liberal;
 mod observer;
 mod open;
 mod pacer;
@@ -72,12 +68,19 @@ pub mod target;
 mod tls;
 mod wire;
 mod worker;
+mod worker_stats;
 
+pub use call::ConnectionReport;
 pub use error::LoadError;
-pub use failure::FailureKind;
-pub use histogram::{BucketRow, HistogramData, PercentileRow};
-pub use latency::{Latency, LatencyData, LatencyRow};
-pub use plan::{AddressFamily, Load, Model, Rate, Reporting, Stop, Transport, Warmup};
-pub use result::{Bytes, Counts, FailureCount, Kind, LoadResult, Phase, WarmupFailure};
-pub use running::{Canceller, Running, start};
+pub use external::{ExternalCall, ExternalRun};
+pub use failure::{Failure, FailureKind};
+pub use header::is_header;
+pub use histogram::{Bucket, Histogram, Sums};
+pub use latency::Latency;
+pub use observer::{CallEvent, CallSink, EndedCall, Observer};
+pub use plan::{AddressFamily, Buckets, LoadModel, LoadPlan, Rate, Stop, Transport, Warmup};
+pub use result::{Bytes, CallCounts, ExternalTool, FailureCount, LatencyKind, LoadResult, Phase, WarmupFailure};
+pub use running::{Canceller, Running, start, start_observed};
+pub use schedule::{Lowered, Split};
 pub use snapshot::{PhaseFigures, Snapshot, Spread};
+pub use tally::Histograms;

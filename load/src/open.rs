@@ -14,18 +14,18 @@ use tokio::task::JoinHandle;
 use crate::call::ConnectionReport;
 use crate::client::Client;
 use crate::clock::nanos;
+use crate::context::WorkerContext;
 use crate::pacer::Wake;
 use crate::schedule::OpenSchedule;
-use crate::worker::Floor;
 
 /// The connections of one worker.
-struct Crew {
-    floor: Rc<Floor>,
+struct IdlePool {
+    context: Rc<WorkerContext>,
     schedule: OpenSchedule,
     /// Connections that were not needed yet.
     fresh: RefCell<Vec<(usize, Client)>>,
     /// Idle connections, the last used on top: few stay busy, the rest sleep.
-    idle: RefCell<Vec<Rc<Seat>>>,
+    idle: RefCell<Vec<Rc<PoolSlot>>>,
     tasks: RefCell<Vec<JoinHandle<ConnectionReport>>>,
     vacant: Cell<bool>,
     over: Cell<bool>,
@@ -33,13 +33,13 @@ struct Crew {
 
 /// Runs the connections of one worker to the end of the schedule.
 pub(crate) async fn run(
-    floor: &Rc<Floor>,
+    context: &Rc<WorkerContext>,
     schedule: OpenSchedule,
     clients: Vec<(usize, Client)>,
 ) -> Vec<ConnectionReport> {
     let fresh = clients.into_iter().rev().collect();
-    let crew = Rc::new(Crew {
-        floor: floor.clone(),
+    let pool = Rc::new(IdlePool {
+        context: context.clone(),
         schedule,
         fresh: RefCell::new(fresh),
         idle: RefCell::new(Vec::new()),
@@ -47,17 +47,17 @@ pub(crate) async fn run(
         vacant: Cell::new(true),
         over: Cell::new(false),
     });
-    crew.hand_over();
+    pool.hand_over();
     let mut reports = Vec::new();
     loop {
-        let task = crew.tasks.borrow_mut().pop();
+        let task = pool.tasks.borrow_mut().pop();
         let Some(task) = task else { break };
         reports.extend(task.await);
     }
-    reports.extend(crew.fresh.take().into_iter().map(|(_, client)| client.into_report()));
+    reports.extend(pool.fresh.take().into_iter().map(|(_, client)| client.into_report()));
     if let Some(end) = schedule.end {
         // The period ends when it was planned to, not with its last call.
-        floor.pacer.until(end).await;
+        context.pacer.until(end).await;
     }
     reports
 }
@@ -74,12 +74,12 @@ enum Call {
 /// Where an idle connection waits; it is used again and again, so that waiting
 /// costs no allocation.
 #[derive(Default)]
-struct Seat {
+struct PoolSlot {
     call: Cell<Option<Call>>,
     waker: RefCell<Option<Waker>>,
 }
 
-impl Seat {
+impl PoolSlot {
     fn call(&self, call: Call) {
         self.call.set(Some(call));
         if let Some(waker) = self.waker.borrow().as_ref() {
@@ -102,13 +102,13 @@ impl Seat {
     }
 }
 
-impl Crew {
+impl IdlePool {
     /// Gives the lead to somebody, if there is somebody.
     fn hand_over(self: &Rc<Self>) {
         self.vacant.set(false);
         let idle = self.idle.borrow_mut().pop();
-        if let Some(seat) = idle {
-            return seat.call(Call::Lead);
+        if let Some(place) = idle {
+            return place.call(Call::Lead);
         }
         let fresh = self.fresh.borrow_mut().pop();
         match fresh {
@@ -123,28 +123,28 @@ impl Crew {
     /// Wakes everybody to end.
     fn end(&self) {
         self.over.set(true);
-        for seat in self.idle.take() {
-            seat.call(Call::Leave);
+        for place in self.idle.take() {
+            place.call(Call::Leave);
         }
     }
 
     async fn serve(self: Rc<Self>, index: usize, mut client: Client) -> ConnectionReport {
-        let seat = Rc::new(Seat::default());
+        let place = Rc::new(PoolSlot::default());
         while !self.over.get() {
             let Some((slot, due)) = self.lead().await else {
                 self.end();
                 break;
             };
             self.hand_over();
-            self.floor.call(&mut client, index, slot, Some(due)).await;
+            self.context.call(&mut client, index, slot, Some(due)).await;
             if self.over.get() {
                 break;
             }
             if self.vacant.replace(false) {
                 continue;
             }
-            self.idle.borrow_mut().push(seat.clone());
-            if seat.called().await == Call::Leave {
+            self.idle.borrow_mut().push(place.clone());
+            if place.called().await == Call::Leave {
                 break;
             }
         }
@@ -153,16 +153,16 @@ impl Crew {
 
     /// Takes the next call and waits for its time; `None` when there is no more.
     async fn lead(&self) -> Option<(u64, u64)> {
-        let floor = &self.floor;
-        if floor.control.is_stopped() {
+        let context = &self.context;
+        if context.control.is_stopped() {
             return None;
         }
-        let slot = floor.control.take_slot();
+        let slot = context.control.take_slot();
         let due = self.schedule.due(slot)?;
-        let last = self.schedule.end.map(|end| end.saturating_add(nanos(floor.load.timeout)));
-        if last.is_some_and(|last| floor.clock.now() > last) {
+        let last = self.schedule.end.map(|end| end.saturating_add(nanos(context.load.timeout)));
+        if last.is_some_and(|last| context.clock.now() > last) {
             return None;
         }
-        (floor.pacer.until(due).await == Wake::Due).then_some((slot, due))
+        (context.pacer.until(due).await == Wake::Due).then_some((slot, due))
     }
 }

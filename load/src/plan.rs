@@ -8,6 +8,8 @@ use std::time::Duration;
 use url::Url;
 
 use crate::error::LoadError;
+use crate::header;
+use crate::histogram::Histogram;
 
 /// Largest number of connections that one run may hold.
 const MAX_CONNECTIONS: usize = 100_000;
@@ -28,6 +30,16 @@ pub enum Rate {
     Max,
 }
 
+impl Rate {
+    /// Requests a second; `None` at full speed.
+    pub fn qps(self) -> Option<f64> {
+        match self {
+            Self::Qps(qps) => Some(qps),
+            Self::Max => None,
+        }
+    }
+}
+
 /// When a run ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -41,7 +53,7 @@ pub enum Stop {
 
 /// Which rule decides when a call starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Model {
+pub enum LoadModel {
     /// fortio's rule: each connection has a schedule of its own and falls
     /// behind alone.
     Fortio {
@@ -83,37 +95,25 @@ pub enum Warmup {
     Sequential,
 }
 
-/// How the result is labelled and bucketed, which changes no request.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Reporting {
-    /// Free text; by default the URL without its scheme, and the host's name.
-    pub labels: Option<String>,
-    /// A number that the result carries.
-    pub run_id: i64,
-    /// Percentiles of the fortio part, each above 0 and below 100.
-    pub percentiles: Vec<f64>,
-    /// Width of the smallest bucket of the fortio part, in seconds.
+/// The coarse buckets of [`Histograms`](crate::Histograms); exact latencies don't depend on them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Buckets {
+    /// Width of the smallest bucket, in seconds.
     pub resolution: f64,
-    /// Taken off each latency before it is put in a bucket of the fortio part.
+    /// Start of the first bucket.
     pub offset: Duration,
-    /// Failures are logged as they happen; only echoed.
-    pub log_errors: bool,
-    /// Names are looked up once, which is so anyway; only echoed.
-    pub no_reresolve: bool,
 }
 
-impl Default for Reporting {
+impl Default for Buckets {
     fn default() -> Self {
-        Self {
-            labels: None,
-            run_id: 0,
-            percentiles: vec![50.0, 75.0, 90.0, 99.0, 99.9],
-            resolution: 0.001,
-            offset: Duration::ZERO,
-            log_errors: true,
-            no_reresolve: false,
-        }
+        Self { resolution: 0.001, offset: Duration::ZERO }
+    }
+}
+
+impl Buckets {
+    /// Makes an empty histogram of times.
+    pub fn histogram(&self) -> Histogram {
+        Histogram::new(self.offset.as_secs_f64(), self.resolution)
     }
 }
 
@@ -136,8 +136,6 @@ pub struct Transport {
     pub half_close: bool,
     /// Does not check certificates.
     pub insecure: bool,
-    /// Asks for a client certificate, in servers; only echoed.
-    pub mtls: bool,
     /// Certificate of the authority to trust, instead of the system's.
     pub ca_cert: Option<PathBuf>,
     /// Client certificate.
@@ -148,22 +146,22 @@ pub struct Transport {
 
 /// A plan of load on one URL.
 ///
-/// [`Load::to`] gives fortio's defaults (8 calls a second, 4 connections, 5
+/// [`LoadPlan::to`] gives fortio's defaults (8 calls a second, 4 connections, 5
 /// seconds, 3 seconds of timeout), except for the model, which is
-/// [`Model::Open`]; change the fields from there.
+/// [`LoadModel::Open`]; change the fields from there.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Load {
+pub struct LoadPlan {
     /// What is requested: `http`, `https` (with the feature `tls`) or `tcp`.
     pub url: Url,
     /// How often.
     pub rate: Rate,
-    /// Connections; for [`Model::Open`] the most that may be opened.
+    /// Connections; for [`LoadModel::Open`] the most that may be opened.
     pub connections: NonZeroUsize,
     /// When the run ends.
     pub stop: Stop,
     /// Who waits for whom.
-    pub model: Model,
+    pub model: LoadModel,
     /// Request headers in order; `Host` and `User-Agent` replace the default
     /// ones, an empty `User-Agent` removes it.
     pub headers: Vec<(String, String)>,
@@ -203,11 +201,11 @@ pub struct Load {
     pub threads: Option<NonZeroUsize>,
     /// Seed of every random choice.
     pub seed: u64,
-    /// How the result is labelled.
-    pub reporting: Reporting,
+    /// Buckets of the result's histograms.
+    pub buckets: Buckets,
 }
 
-impl Load {
+impl LoadPlan {
     /// Plans fortio's default load on a URL.
     ///
     /// # Errors
@@ -222,7 +220,7 @@ impl Load {
             rate: Rate::Qps(8.0),
             connections: NonZeroUsize::MIN.saturating_add(3),
             stop: Stop::After(Duration::from_secs(5)),
-            model: Model::Open,
+            model: LoadModel::Open,
             headers: Vec::new(),
             method: None,
             body: Vec::new(),
@@ -241,7 +239,7 @@ impl Load {
             abort_on: None,
             threads: None,
             seed: 0,
-            reporting: Reporting::default(),
+            buckets: Buckets::default(),
         })
     }
 
@@ -270,15 +268,15 @@ impl Load {
             Stop::Count(0) => return bad("stop", "0 calls".to_owned(), "it must be at least 1"),
             _ => {}
         }
-        if let Some((name, _)) = self.headers.iter().find(|(name, value)| !crate::request::is_header(name, value)) {
+        if let Some((name, _)) = self.headers.iter().find(|(name, value)| !header::is_header(name, value)) {
             let given = name.escape_debug().to_string();
             return bad("headers", given, "a name or value holds characters that no header may have");
         }
-        if let Some(kind) = self.content_type.as_ref().filter(|kind| !crate::request::is_header("Content-Type", kind)) {
+        if let Some(kind) = self.content_type.as_ref().filter(|kind| !header::is_header("Content-Type", kind)) {
             let given = kind.escape_debug().to_string();
             return bad("content_type", given, "it holds characters that no header may have");
         }
-        if let Some(method) = self.method.as_ref().filter(|method| !crate::request::is_token(method)) {
+        if let Some(method) = self.method.as_ref().filter(|method| !header::is_token(method)) {
             return bad("method", method.escape_debug().to_string(), "it must be a word such as GET");
         }
         if let Some((least, most)) = self.reuse
@@ -290,14 +288,17 @@ impl Load {
                 "it must be at least 1, and the first not above the second",
             );
         }
-        let reporting = &self.reporting;
-        if !(reporting.resolution > 0.0 && reporting.resolution.is_finite()) {
-            return bad("resolution", reporting.resolution.to_string(), "it must be above 0");
+        let resolution = self.buckets.resolution;
+        if !(resolution > 0.0 && resolution.is_finite()) {
+            return bad("resolution", resolution.to_string(), "it must be above 0");
         }
-        match reporting.percentiles.iter().find(|p| !(**p > 0.0 && **p < 100.0)) {
-            Some(p) => bad("percentiles", p.to_string(), "each must be above 0 and below 100"),
-            None => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// Whether the fast client cannot serve the plan, so that the feature `std-client` is needed.
+    pub fn needs_standard_client(&self) -> bool {
+        let transport = &self.transport;
+        self.url.scheme() != "tcp" && (transport.standard || transport.h2 || transport.follow_redirects)
     }
 
     /// Gives the time that the plan takes when the target keeps up.
@@ -356,8 +357,8 @@ fn parse_url(text: &str) -> Result<Url, LoadError> {
 mod tests {
     use super::*;
 
-    fn refused(change: impl FnOnce(&mut Load)) -> &'static str {
-        let mut load = Load::to("http://h/").unwrap();
+    fn refused(change: impl FnOnce(&mut LoadPlan)) -> &'static str {
+        let mut load = LoadPlan::to("http://h/").unwrap();
         change(&mut load);
         match load.check() {
             Err(LoadError::BadPlan { field, .. }) => field,
@@ -375,8 +376,7 @@ mod tests {
         assert_eq!(refused(|load| load.stop = Stop::After(Duration::MAX)), "stop");
         assert_eq!(refused(|load| load.stop = Stop::Count(0)), "stop");
         assert_eq!(refused(|load| load.reuse = Some((3, 2))), "reuse");
-        assert_eq!(refused(|load| load.reporting.resolution = 0.0), "resolution");
-        assert_eq!(refused(|load| load.reporting.percentiles = vec![50.0, 100.0]), "percentiles");
+        assert_eq!(refused(|load| load.buckets.resolution = 0.0), "resolution");
     }
 
     #[test]
@@ -396,15 +396,15 @@ mod tests {
             ("tcp://h", "it names no port; give it as `tcp://host:port`"),
             ("no url", "give it as `http://host:port/path`"),
         ] {
-            let error = Load::to(url).unwrap_err().to_string();
+            let error = LoadPlan::to(url).unwrap_err().to_string();
             assert!(error.ends_with(reason), "{url}: {error}");
         }
-        assert!(!Load::to("http://me:secret@").unwrap_err().to_string().contains("secret"));
+        assert!(!LoadPlan::to("http://me:secret@").unwrap_err().to_string().contains("secret"));
     }
 
     #[test]
     fn the_length_of_a_plan_is_known_before_it_starts() {
-        let mut load = Load::to("http://h/").unwrap();
+        let mut load = LoadPlan::to("http://h/").unwrap();
         assert_eq!(load.planned_duration(), Some(Duration::from_secs(5)));
         load.stop = Stop::Count(80);
         assert_eq!(load.planned_duration(), Some(Duration::from_secs(10)));

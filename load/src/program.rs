@@ -1,7 +1,14 @@
 //! Which calls a plan schedules, whatever the model.
 
-use crate::plan::{Load, Model};
+use crate::plan::{LoadModel, LoadPlan};
 use crate::schedule::{Lane, OpenSchedule, Split};
+
+impl LoadPlan {
+    /// How many connections take part: the plan's, or fewer where it has too few requests for them.
+    pub fn connections_used(&self) -> usize {
+        Program::of(self).connections(self)
+    }
+}
 
 /// The schedule of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,15 +22,15 @@ pub(crate) enum Program {
 impl Program {
     /// The schedule of a plan. Without a rate there is nothing to share: each
     /// connection goes as fast as it can, in either model.
-    pub(crate) fn of(load: &Load) -> Self {
+    pub(crate) fn of(load: &LoadPlan) -> Self {
         match (load.model, OpenSchedule::of(load)) {
-            (Model::Open, Some(schedule)) => Self::Open(schedule),
+            (LoadModel::Open, Some(schedule)) => Self::Open(schedule),
             _ => Self::Lanes(Split::of(load)),
         }
     }
 
     /// Connections that may be used.
-    pub(crate) fn connections(&self, load: &Load) -> usize {
+    pub(crate) fn connections(&self, load: &LoadPlan) -> usize {
         match self {
             Self::Lanes(split) => split.threads,
             Self::Open(schedule) => {
@@ -34,7 +41,7 @@ impl Program {
     }
 
     /// How many calls were due by a moment; `None` where none has a due time.
-    pub(crate) fn due_by(&self, load: &Load, now: u64) -> Option<u64> {
+    pub(crate) fn due_by(&self, load: &LoadPlan, now: u64) -> Option<u64> {
         match self {
             Self::Open(schedule) => Some(schedule.due_by(now)),
             Self::Lanes(split) => (0..split.threads).map(|index| Lane::of(load, split, index).due_by(now)).sum(),

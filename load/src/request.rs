@@ -1,9 +1,10 @@
 //! The bytes of a request, made once and sent many times.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use url::Url;
 
-use crate::base64;
-use crate::plan::Load;
+use crate::plan::LoadPlan;
 use crate::random::Random;
 
 /// Text in a URL or body that is replaced by a fresh UUID for each call.
@@ -23,7 +24,7 @@ pub(crate) struct Request {
 impl Request {
     /// Writes the request of a plan: request line, `Host`, `Connection` where
     /// it closes, then the other headers in alphabetical order, as fortio does.
-    pub(crate) fn of(load: &Load) -> Self {
+    pub(crate) fn of(load: &LoadPlan) -> Self {
         let method = method(load);
         let version = if load.transport.http10 { "1.0" } else { "1.1" };
         let mut text = format!("{method} {} HTTP/{version}\r\n", path(&load.url));
@@ -54,19 +55,8 @@ impl Request {
     }
 }
 
-/// Whether a text may be a method or the name of a header (RFC 9110, section 5.6.2).
-pub(crate) fn is_token(text: &str) -> bool {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(legal)
-}
-
-/// Whether a header can be sent without changing what the rest of the request means.
-pub(crate) fn is_header(name: &str, value: &str) -> bool {
-    is_token(name) && !value.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f)
-}
-
 /// The method of a plan.
-pub(crate) fn method(load: &Load) -> String {
+pub(crate) fn method(load: &LoadPlan) -> String {
     match &load.method {
         Some(method) => method.clone(),
         None if load.body.is_empty() && load.content_type.is_none() => "GET".to_owned(),
@@ -85,7 +75,7 @@ pub(crate) fn path(url: &Url) -> String {
 }
 
 /// All headers of a plan in the order in which they are sent.
-pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
+pub(crate) fn headers(load: &LoadPlan, method: &str) -> Vec<(String, String)> {
     let named = |name: &str| load.headers.iter().rev().find(|(n, _)| n.eq_ignore_ascii_case(name));
     let mut first =
         vec![("Host".to_owned(), named("host").map_or_else(|| authority(&load.url), |(_, value)| value.clone()))];
@@ -100,7 +90,7 @@ pub(crate) fn headers(load: &Load, method: &str) -> Vec<(String, String)> {
         rest.push(("User-Agent".to_owned(), concat!("chaos-load/", env!("CARGO_PKG_VERSION")).to_owned()));
     }
     if let Some((user, password)) = &load.user {
-        let token = base64::encode(format!("{user}:{password}").as_bytes());
+        let token = BASE64_STANDARD.encode(format!("{user}:{password}"));
         rest.push(("Authorization".to_owned(), format!("Basic {token}")));
     }
     let has_body = !load.body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH");
@@ -155,8 +145,8 @@ fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn text(change: impl FnOnce(&mut Load)) -> String {
-        let mut load = Load::to("http://127.0.0.1:8080/a/{uuid}?q=1&r={uuid}").unwrap();
+    fn text(change: impl FnOnce(&mut LoadPlan)) -> String {
+        let mut load = LoadPlan::to("http://127.0.0.1:8080/a/{uuid}?q=1&r={uuid}").unwrap();
         load.headers = vec![("User-Agent".to_owned(), "t".to_owned())];
         change(&mut load);
         let request = Request::of(&load);

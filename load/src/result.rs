@@ -7,12 +7,10 @@ use std::time::{Duration, SystemTime};
 use crate::call::ConnectionReport;
 use crate::control::Mark;
 use crate::failure::FailureKind;
-use crate::fortio::{Document, Part};
 use crate::histogram::Histogram;
 use crate::latency::Latency;
-use crate::plan::{Load, Model, Rate};
-use crate::tally::{Measured, PhaseTally, Tally};
-use crate::worker::ColdStart;
+use crate::plan::LoadPlan;
+use crate::tally::{Histograms, Measured, PhaseTally, Tally};
 
 /// Share of the scheduled calls that must complete for a run to count as keeping up.
 const KEPT_UP: f64 = 0.99;
@@ -22,7 +20,7 @@ const QUEUED: Duration = Duration::from_millis(5);
 
 /// Which latency is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum LatencyKind {
     /// From the start of a call to its end: what fortio shows.
     Service,
     /// From the time at which a call was due to its end: what a user feels.
@@ -34,7 +32,7 @@ pub enum Kind {
 /// How many calls a run scheduled, made and lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Counts {
+pub struct CallCounts {
     /// Calls that were due; for a run that was cut short, by then.
     pub scheduled: u64,
     /// Calls that started.
@@ -113,12 +111,12 @@ pub struct WarmupFailure {
     pub cause: String,
 }
 
-/// What a run gave: counts, exact latencies, and what fortio's formats need.
+/// What a run gave: counts and latencies.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LoadResult {
     /// The plan that was run.
-    pub plan: Arc<Load>,
+    pub plan: Arc<LoadPlan>,
     /// Start of the first call's schedule.
     pub started_at: SystemTime,
     /// Time from there to the end.
@@ -128,7 +126,7 @@ pub struct LoadResult {
     /// Completed calls a second.
     pub achieved_qps: f64,
     /// Calls.
-    pub counts: Counts,
+    pub counts: CallCounts,
     /// Calls by status; -1 stands for no answer.
     pub codes: BTreeMap<i32, u64>,
     /// Failures by kind, the most frequent first.
@@ -160,17 +158,27 @@ pub struct LoadResult {
     pub interrupted: bool,
     /// The run never began, since a warm-up request failed.
     pub warmup_failure: Option<WarmupFailure>,
-    /// A real fortio made the calls, but gave no result; its complaint.
+    /// The program that made the requests; `None` when this engine did.
+    pub external: Option<ExternalTool>,
+    /// That program gave no result; its complaint.
     pub engine_failure: Option<String>,
-    pub(crate) never_began: bool,
-    /// The file that a real fortio wrote.
-    pub(crate) foreign: Option<Box<Document>>,
-    pub(crate) connections: Vec<ConnectionReport>,
-    pub(crate) durations: Histogram,
-    pub(crate) error_durations: Histogram,
-    pub(crate) sleeps: Histogram,
-    pub(crate) sizes: Histogram,
-    pub(crate) head_sizes: Histogram,
+    /// The run was stopped before its first request was due.
+    pub never_began: bool,
+    /// What each connection went through.
+    pub connections: Vec<ConnectionReport>,
+    /// Times to connect over all connections, in seconds.
+    pub connects: Histogram,
+    /// Durations and sizes in coarse buckets.
+    pub histograms: Histograms,
+}
+
+/// A program that makes requests in place of this engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalTool {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
 }
 
 /// What the coordinator knows at the end of a run.
@@ -184,17 +192,17 @@ pub(crate) struct Totals {
     pub(crate) wall: SystemTime,
     pub(crate) marks: Vec<Mark>,
     pub(crate) interrupted: bool,
-    pub(crate) cold: Option<ColdStart>,
+    pub(crate) cold: Option<WarmupFailure>,
     pub(crate) never_began: bool,
 }
 
 impl LoadResult {
-    pub(crate) fn new(plan: Arc<Load>, totals: Totals) -> Self {
+    pub(crate) fn new(plan: Arc<LoadPlan>, totals: Totals) -> Self {
         let Totals { tally, connections, marks, .. } = totals;
         let elapsed = Duration::from_nanos(totals.elapsed);
         let completed = tally.completed();
         let (service, response) = (tally.service(), tally.response());
-        let counts = Counts {
+        let counts = CallCounts {
             scheduled: totals.scheduled,
             started: totals.started,
             completed,
@@ -206,10 +214,11 @@ impl LoadResult {
             retried: tally.retries,
             interim: tally.interim,
         };
-        let asked_qps = match plan.rate {
-            Rate::Qps(qps) => Some(qps),
-            Rate::Max => None,
-        };
+        let asked_qps = plan.rate.qps();
+        let mut connects = plan.buckets.histogram();
+        for connection in &connections {
+            connects.add(&connection.connects);
+        }
         let mut addresses = BTreeMap::new();
         for (address, sockets) in connections.iter().flat_map(|connection| &connection.addresses) {
             *addresses.entry(address.to_string()).or_insert(0) += sockets;
@@ -233,28 +242,20 @@ impl LoadResult {
             response,
             start_lag: tally.lag,
             interrupted: totals.interrupted,
-            warmup_failure: totals.cold.map(|cold| WarmupFailure {
-                connection: cold.connection,
-                code: cold.code,
-                size: cold.size,
-                cause: cold.cause,
-            }),
+            warmup_failure: totals.cold,
             never_began: totals.never_began,
+            external: None,
             engine_failure: None,
-            foreign: None,
             codes: tally.codes,
-            durations: tally.durations,
-            error_durations: tally.error_durations,
-            sleeps: tally.sleeps,
-            sizes: tally.sizes,
-            head_sizes: tally.head_sizes,
+            histograms: tally.histograms,
+            connects,
             connections,
             plan,
         }
     }
 
     /// The result of a run whose coordinator is gone, which only a defect of this engine can cause.
-    pub(crate) fn lost(plan: Arc<Load>) -> Self {
+    pub(crate) fn lost(plan: Arc<LoadPlan>) -> Self {
         let totals = Totals {
             tally: Tally::new(&plan),
             connections: Vec::new(),
@@ -271,33 +272,22 @@ impl LoadResult {
         Self::new(plan, totals)
     }
 
-    /// The result of a real fortio that gave none.
-    pub(crate) fn broken(plan: Arc<Load>, complaint: &str) -> Self {
+    /// The result of an external program that gave none.
+    pub(crate) fn broken(plan: Arc<LoadPlan>, complaint: &str) -> Self {
         Self { engine_failure: Some(complaint.to_owned()), ..Self::lost(plan) }
     }
 
-    /// The result of a real fortio, rebuilt from its access log and its file.
-    pub(crate) fn of_fortio(plan: Arc<Load>, totals: Totals, document: Document) -> Self {
-        let mut result = Self::new(plan, totals);
-        if let Part::Http(http) = &document.part {
-            result.sockets.clone_from(&http.sockets);
-            result.addresses.clone_from(&http.ip_count_map);
-        }
-        result.foreign = Some(Box::new(document));
-        result
-    }
-
     /// Gives a percentile (0 to 100) of a latency; `None` without calls.
-    pub fn percentile(&self, kind: Kind, percentile: f64) -> Option<Duration> {
+    pub fn percentile(&self, kind: LatencyKind, percentile: f64) -> Option<Duration> {
         self.latency(kind).percentile(percentile)
     }
 
     /// Gives all of a latency.
-    pub fn latency(&self, kind: Kind) -> &Latency {
+    pub fn latency(&self, kind: LatencyKind) -> &Latency {
         match kind {
-            Kind::Service => &self.service,
-            Kind::Response => &self.response,
-            Kind::StartLag => &self.start_lag,
+            LatencyKind::Service => &self.service,
+            LatencyKind::Response => &self.response,
+            LatencyKind::StartLag => &self.start_lag,
         }
     }
 
@@ -320,14 +310,6 @@ impl LoadResult {
         }
         let first = self.failures.first()?;
         Some(first.kind.to_string())
-    }
-
-    /// Gives the model's name, as the result file has it.
-    pub(crate) fn model_name(&self) -> &'static str {
-        match self.plan.model {
-            Model::Open => "open",
-            Model::Fortio { .. } => "fortio",
-        }
     }
 }
 
@@ -368,7 +350,7 @@ impl Phase {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
-fn is_saturated(counts: &Counts, service: &Latency, response: &Latency) -> bool {
+fn is_saturated(counts: &CallCounts, service: &Latency, response: &Latency) -> bool {
     if counts.scheduled == 0 {
         return false;
     }

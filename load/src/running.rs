@@ -11,16 +11,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use crate::client::Destination;
-use crate::control::{Control, Desk};
+use crate::control::Control;
 use crate::coordinator::Coordinator;
 use crate::error::LoadError;
 use crate::observer::Observer;
-use crate::plan::{AddressFamily, Load, Rate, Warmup};
+use crate::plan::{AddressFamily, LoadPlan, Rate, Warmup};
 use crate::program::Program;
 use crate::result::LoadResult;
 use crate::snapshot::Snapshot;
 use crate::tally::Tally;
 use crate::worker::{self, Gate, Report, Setup};
+use crate::worker_stats::WorkerStats;
 
 /// Rate that one worker can hold, in calls a second; faster ones get more.
 const QPS_PER_WORKER: f64 = 20_000.0;
@@ -35,12 +36,16 @@ const QPS_PER_WORKER: f64 = 20_000.0;
 ///
 /// The plan is out of bounds, the host has no address, or the system refuses a
 /// thread. What goes wrong later is counted in the result.
-pub fn start(load: Load) -> Result<Running, LoadError> {
+pub fn start(load: LoadPlan) -> Result<Running, LoadError> {
     start_observed(load, &Observer::default())
 }
 
-/// Starts a run whose calls are told to somebody.
-pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running, LoadError> {
+/// Starts a run as [`start`] does, and tells an observer about single requests.
+///
+/// # Errors
+///
+/// Those of [`start`].
+pub fn start_observed(load: LoadPlan, observer: &Observer) -> Result<Running, LoadError> {
     load.check()?;
     let addresses = addresses(&load)?;
     let destination = Arc::new(Destination::new(&load, addresses)?);
@@ -53,10 +58,10 @@ pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running,
     };
     let workers = worker_count(&load, connections);
     let control = Arc::new(Control::new());
-    let desks: Vec<_> = (0..workers).map(|_| Arc::new(Desk::new(Tally::new(&load)))).collect();
+    let stats: Vec<_> = (0..workers).map(|_| Arc::new(WorkerStats::new(Tally::new(&load)))).collect();
     let gate = watch::Sender::new(Gate::Closed);
     let (report, reports) = mpsc::channel();
-    for (index, desk) in desks.iter().enumerate() {
+    for (index, stats) in stats.iter().enumerate() {
         let setup = Setup {
             index,
             connections: (index..connections).step_by(workers).collect(),
@@ -64,7 +69,7 @@ pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running,
             program,
             destination: destination.clone(),
             control: control.clone(),
-            desk: desk.clone(),
+            stats: stats.clone(),
             workers,
             observer: observer.clone(),
         };
@@ -79,7 +84,7 @@ pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running,
         load: load.clone(),
         program,
         control: control.clone(),
-        desks,
+        stats,
         gate,
         reports,
         snapshots,
@@ -93,7 +98,7 @@ pub(crate) fn start_observed(load: Load, observer: &Observer) -> Result<Running,
 #[derive(Debug)]
 #[must_use = "dropping the handle cancels the run"]
 pub struct Running {
-    load: Arc<Load>,
+    load: Arc<LoadPlan>,
     control: Arc<Control>,
     snapshots: watch::Receiver<Snapshot>,
     outcome: Option<oneshot::Receiver<LoadResult>>,
@@ -101,7 +106,7 @@ pub struct Running {
 
 impl Running {
     pub(crate) fn new(
-        load: Arc<Load>,
+        load: Arc<LoadPlan>,
         control: Arc<Control>,
         snapshots: watch::Receiver<Snapshot>,
         outcome: oneshot::Receiver<LoadResult>,
@@ -195,7 +200,7 @@ fn await_ready(reports: &Receiver<Report>, workers: usize) -> Result<(), LoadErr
     Ok(())
 }
 
-fn worker_count(load: &Load, connections: usize) -> usize {
+fn worker_count(load: &LoadPlan, connections: usize) -> usize {
     let wanted = match (load.threads, load.rate) {
         (Some(threads), _) => threads.get(),
         (None, Rate::Qps(qps)) if qps <= QPS_PER_WORKER => 1,
@@ -205,7 +210,7 @@ fn worker_count(load: &Load, connections: usize) -> usize {
 }
 
 /// The addresses of the target: those that are pinned, or the host's of the family that is wanted.
-fn addresses(load: &Load) -> Result<Vec<SocketAddr>, LoadError> {
+fn addresses(load: &LoadPlan) -> Result<Vec<SocketAddr>, LoadError> {
     if !load.resolve.is_empty() || load.unix_socket.is_some() {
         return Ok(load.resolve.clone());
     }
@@ -264,7 +269,7 @@ mod tests {
 
     #[test]
     fn an_address_in_the_url_is_of_every_family() {
-        let mut load = Load::to("http://[::1]:81/").unwrap();
+        let mut load = LoadPlan::to("http://[::1]:81/").unwrap();
         load.family = AddressFamily::Ipv4;
         assert_eq!(addresses(&load).unwrap(), ["[::1]:81".parse().unwrap()]);
     }

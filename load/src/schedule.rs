@@ -3,24 +3,24 @@
 use std::time::Duration;
 
 use crate::clock::nanos;
-use crate::plan::{Load, Model, Rate, Stop};
+use crate::plan::{LoadModel, LoadPlan, Rate, Stop};
 
 /// How fortio divides the calls of a run among its connections.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Split {
+pub struct Split {
     /// Connections that take part, after lowering.
-    pub(crate) threads: usize,
+    pub threads: usize,
     /// Calls of each; 0 where only time or a cancel ends the run.
-    pub(crate) each: u64,
+    pub each: u64,
     /// Calls more for connection 0 (`-1` for `-n 1` with a rate, as fortio has it).
-    pub(crate) left: i64,
+    pub left: i64,
     /// Set where the plan was too small for its connections.
-    pub(crate) lowered: Option<Lowered>,
+    pub lowered: Option<Lowered>,
 }
 
 /// Why the number of connections was lowered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lowered {
+pub enum Lowered {
     /// Fewer than two calls in all: two calls on one connection.
     ToMinimum,
     /// Fewer than two calls for each connection; the number is the total.
@@ -29,7 +29,7 @@ pub(crate) enum Lowered {
 
 impl Split {
     /// Applies fortio's rule: with a rate each connection makes at least two calls.
-    pub(crate) fn of(load: &Load) -> Self {
+    pub fn of(load: &LoadPlan) -> Self {
         let asked = load.connections.get();
         let Rate::Qps(qps) = load.rate else {
             return Self::at_full_speed(load.stop, asked);
@@ -106,10 +106,10 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// The schedule of connection `index` of a plan.
-    pub(crate) fn of(load: &Load, split: &Split, index: usize) -> Self {
+    pub(crate) fn of(load: &LoadPlan, split: &Split, index: usize) -> Self {
         let (uniform, jitter, nocatchup) = match load.model {
-            Model::Fortio { uniform, jitter, nocatchup } => (uniform, jitter, nocatchup),
-            Model::Open => (false, false, false),
+            LoadModel::Fortio { uniform, jitter, nocatchup } => (uniform, jitter, nocatchup),
+            LoadModel::Open => (false, false, false),
         };
         let qps = match load.rate {
             #[expect(clippy::cast_precision_loss, reason = "at most 100000 connections")]
@@ -196,7 +196,7 @@ pub(crate) struct OpenSchedule {
 
 impl OpenSchedule {
     /// The schedule of a plan with a rate; `None` at full speed.
-    pub(crate) fn of(load: &Load) -> Option<Self> {
+    pub(crate) fn of(load: &LoadPlan) -> Option<Self> {
         let Rate::Qps(qps) = load.rate else {
             return None;
         };
@@ -248,12 +248,12 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn plan(qps: f64, connections: usize, stop: Stop) -> Load {
-        let mut load = Load::to("http://h/").unwrap();
+    fn plan(qps: f64, connections: usize, stop: Stop) -> LoadPlan {
+        let mut load = LoadPlan::to("http://h/").unwrap();
         load.rate = if qps > 0.0 { Rate::Qps(qps) } else { Rate::Max };
         load.connections = NonZeroUsize::new(connections).unwrap();
         load.stop = stop;
-        load.model = Model::Fortio { uniform: false, jitter: false, nocatchup: false };
+        load.model = LoadModel::Fortio { uniform: false, jitter: false, nocatchup: false };
         load
     }
 
@@ -263,7 +263,7 @@ mod tests {
 
     /// Calls of all connections on a virtual clock where each call takes `took`,
     /// and the time at which the last one started.
-    fn simulate(load: &Load, took: u64) -> (u64, u64) {
+    fn simulate(load: &LoadPlan, took: u64) -> (u64, u64) {
         let split = Split::of(load);
         let (mut calls, mut last) = (0, 0);
         for index in 0..split.threads {
@@ -320,7 +320,7 @@ mod tests {
     fn a_slow_target_gets_the_calls_that_fortio_makes() {
         let slow = |uniform, nocatchup| {
             let mut load = plan(85.0, 2, after(2));
-            load.model = Model::Fortio { uniform, jitter: false, nocatchup };
+            load.model = LoadModel::Fortio { uniform, jitter: false, nocatchup };
             simulate(&load, SECOND / 10 + 1000).0
         };
         assert_eq!(slow(false, false), 40);
@@ -334,14 +334,14 @@ mod tests {
     #[test]
     fn skipped_calls_count_as_slots_of_an_exact_run() {
         let mut load = plan(40.0, 4, Stop::Count(40));
-        load.model = Model::Fortio { uniform: false, jitter: false, nocatchup: true };
+        load.model = LoadModel::Fortio { uniform: false, jitter: false, nocatchup: true };
         assert_eq!(simulate(&load, 150_000_000).0, 20);
     }
 
     #[test]
     fn connections_are_staggered_by_one_over_qps() {
         let mut load = plan(40.0, 4, after(3));
-        load.model = Model::Fortio { uniform: true, jitter: false, nocatchup: false };
+        load.model = LoadModel::Fortio { uniform: true, jitter: false, nocatchup: false };
         let split = Split::of(&load);
         let offsets: Vec<u64> = (0..4).map(|index| Lane::of(&load, &split, index).offset).collect();
         assert_eq!(offsets, [0, 25_000_000, 50_000_000, 75_000_000]);
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn an_open_schedule_is_exact_and_never_drifts() {
         let mut load = plan(300.0, 4, after(5));
-        load.model = Model::Open;
+        load.model = LoadModel::Open;
         let open = OpenSchedule::of(&load).unwrap();
         assert_eq!((open.total, open.due(1499).is_some(), open.due(1500)), (Some(1500), true, None));
         assert_eq!(open.due(300), Some(SECOND));

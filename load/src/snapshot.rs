@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::nanos;
+use crate::control::Mark;
 use crate::failure::FailureKind;
 use crate::latency::Latency;
-use crate::plan::Load;
+use crate::plan::LoadPlan;
 use crate::program::Program;
-use crate::result::Phase;
+use crate::result::{Phase, phases};
+use crate::tally::Tally;
 
 /// Two percentiles of many calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +20,22 @@ pub struct Spread {
     pub p50: Duration,
     /// 99 of 100 calls were at most this long.
     pub p99: Duration,
+}
+
+impl Spread {
+    pub(crate) fn of(latency: &Latency) -> Self {
+        let at = |percentile| latency.percentile(percentile).unwrap_or_default();
+        Self { p50: at(50.0), p99: at(99.0) }
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// Nanoseconds since the start.
+    pub(crate) elapsed: u64,
+    pub(crate) scheduled: u64,
+    pub(crate) started: u64,
 }
 
 /// The state of a run, refreshed each second and once more at its end.
@@ -56,7 +74,7 @@ pub struct Snapshot {
     /// The run has ended; this is its last snapshot.
     pub finished: bool,
     /// What tells how many calls were due by a moment.
-    pub(crate) schedule: Option<(Arc<Load>, Program)>,
+    pub(crate) schedule: Option<(Arc<LoadPlan>, Program)>,
 }
 
 /// Figures of the calls of some phases.
@@ -78,6 +96,27 @@ pub struct PhaseFigures {
 }
 
 impl Snapshot {
+    /// The state of a run by its counts, but for the figures since the last snapshot.
+    pub(crate) fn of(load: &Arc<LoadPlan>, program: Program, tally: &Tally, marks: Vec<Mark>, moment: Moment) -> Self {
+        let Moment { elapsed, scheduled, started } = moment;
+        Self {
+            elapsed: Duration::from_nanos(elapsed),
+            scheduled,
+            started,
+            completed: tally.completed(),
+            missed: scheduled.saturating_sub(started),
+            ok: tally.ok,
+            errors: tally.errors,
+            asked_qps: load.rate.qps(),
+            service: Spread::of(&tally.service()),
+            response: Spread::of(&tally.response()),
+            phases: Arc::new(phases(tally, marks)),
+            failures: tally.failures.iter().map(|(kind, failure)| (*kind, failure.first.clone())).collect(),
+            schedule: Some((load.clone(), program)),
+            ..Self::default()
+        }
+    }
+
     /// Adds up phases, by their positions in [`Snapshot::phases`], with a percentile (0 to 100) and a limit of the
     /// response time.
     ///
@@ -121,17 +160,15 @@ impl Snapshot {
 mod tests {
     use super::*;
     use crate::call::Outcome;
-    use crate::control::Mark;
     use crate::plan::{Rate, Stop};
-    use crate::result::phases;
-    use crate::tally::{Tally, Times};
+    use crate::tally::Times;
 
     const SECOND: u64 = 1_000_000_000;
     const LIMIT: Duration = Duration::from_millis(250);
 
     /// 100 calls a second, answered after 1 ms unless they are due in the second second, which hang.
     fn stalled(elapsed: u64, finished: bool) -> Snapshot {
-        let mut load = Load::to("http://h/").unwrap();
+        let mut load = LoadPlan::to("http://h/").unwrap();
         load.rate = Rate::Qps(100.0);
         load.stop = Stop::After(Duration::from_secs(3));
         let mut tally = Tally::new(&load);

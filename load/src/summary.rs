@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::go_duration;
-use crate::result::{Kind, LoadResult};
+use crate::result::{LatencyKind, LoadResult};
 
 /// Most kinds of failures that are listed.
 const SHOWN: usize = 5;
@@ -32,12 +31,11 @@ impl fmt::Display for LoadResult {
         }
         let counts = &self.counts;
         let asked = self.asked_qps.map_or_else(|| "max".to_owned(), |qps| format!("{qps}"));
-        let elapsed =
-            go_duration::format(Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX)));
+        let elapsed = Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX));
         let cut = if self.interrupted { ", interrupted" } else { "" };
         writeln!(
             f,
-            "{} calls in {elapsed}{cut}: asked {asked} qps, achieved {:.1}",
+            "{} calls in {elapsed:?}{cut}: asked {asked} qps, achieved {:.1}",
             counts.completed, self.achieved_qps
         )?;
         writeln!(
@@ -45,7 +43,11 @@ impl fmt::Display for LoadResult {
             "scheduled {}, started {}, completed {}, missed {}, ok {}, errors {}",
             counts.scheduled, counts.started, counts.completed, counts.missed, counts.ok, counts.errors
         )?;
-        for (name, kind) in [("response", Kind::Response), ("service", Kind::Service), ("start lag", Kind::StartLag)] {
+        for (name, kind) in [
+            ("response", LatencyKind::Response),
+            ("service", LatencyKind::Service),
+            ("start lag", LatencyKind::StartLag),
+        ] {
             let at = |percentile| Millis(self.percentile(kind, percentile));
             writeln!(f, "{name}: p50 {}, p99 {}, max {}", at(50.0), at(99.0), Millis(self.latency(kind).max()))?;
         }

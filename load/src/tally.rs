@@ -7,7 +7,7 @@ use crate::clock::nanos;
 use crate::failure::FailureKind;
 use crate::histogram::Histogram;
 use crate::latency::Latency;
-use crate::plan::Load;
+use crate::plan::LoadPlan;
 
 /// The three moments of a call, in nanoseconds since the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,51 @@ pub(crate) struct Measured {
     pub(crate) part: PhaseTally,
 }
 
+/// What a run counts in coarse buckets, as fortio does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histograms {
+    /// Service times, in seconds.
+    pub durations: Histogram,
+    /// Those of the requests that failed.
+    pub error_durations: Histogram,
+    /// Waits for the next request of a connection, in seconds; negative where it was late.
+    pub sleeps: Histogram,
+    /// Bytes of answers.
+    pub sizes: Histogram,
+    /// Bytes of their heads.
+    pub head_sizes: Histogram,
+}
+
+impl Histograms {
+    fn of(load: &LoadPlan) -> Self {
+        let durations = load.buckets.histogram();
+        Self {
+            error_durations: durations.clone(),
+            durations,
+            // Waits that are late by a millisecond or more fall in the first bucket.
+            sleeps: Histogram::new(-0.001, 0.001),
+            sizes: Histogram::new(0.0, 100.0),
+            head_sizes: Histogram::new(0.0, 5.0),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.durations.add(&other.durations);
+        self.error_durations.add(&other.error_durations);
+        self.sleeps.add(&other.sleeps);
+        self.sizes.add(&other.sizes);
+        self.head_sizes.add(&other.head_sizes);
+    }
+
+    fn clear(&mut self) {
+        for histogram in
+            [&mut self.durations, &mut self.error_durations, &mut self.sleeps, &mut self.sizes, &mut self.head_sizes]
+        {
+            histogram.clear();
+        }
+    }
+}
+
 /// What happened since the tally was last taken.
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
@@ -96,11 +141,7 @@ pub(crate) struct Tally {
     pub(crate) phases: Vec<PhaseTally>,
     /// The calls that were due behind the settling, whatever their phase; `None` where nothing settles.
     pub(crate) measured: Option<Measured>,
-    pub(crate) durations: Histogram,
-    pub(crate) error_durations: Histogram,
-    pub(crate) sleeps: Histogram,
-    pub(crate) sizes: Histogram,
-    pub(crate) head_sizes: Histogram,
+    pub(crate) histograms: Histograms,
     /// End of the last call.
     pub(crate) last_done: u64,
 }
@@ -109,8 +150,7 @@ pub(crate) struct Tally {
 const LATE: u64 = 1_000_000;
 
 impl Tally {
-    pub(crate) fn new(load: &Load) -> Self {
-        let (offset, unit) = (load.reporting.offset.as_secs_f64(), load.reporting.resolution);
+    pub(crate) fn new(load: &LoadPlan) -> Self {
         Self {
             ok: 0,
             errors: 0,
@@ -125,12 +165,7 @@ impl Tally {
             lag: Latency::new(),
             phases: vec![PhaseTally::new()],
             measured: (!load.settle.is_zero()).then(|| Measured { from: nanos(load.settle), part: PhaseTally::new() }),
-            durations: Histogram::new(offset, unit),
-            error_durations: Histogram::new(offset, unit),
-            // Waits that are late by a millisecond or more fall in the first bucket.
-            sleeps: Histogram::new(-0.001, 0.001),
-            sizes: Histogram::new(0.0, 100.0),
-            head_sizes: Histogram::new(0.0, 5.0),
+            histograms: Histograms::of(load),
             last_done: 0,
         }
     }
@@ -155,12 +190,12 @@ impl Tally {
             measured.part.record(times, failed);
         }
         let seconds = crate::clock::seconds(times.service());
-        self.durations.record(seconds);
+        self.histograms.durations.record(seconds);
         match &outcome.failure {
             None => self.ok += 1,
             Some(failure) => {
                 self.errors += 1;
-                self.error_durations.record(seconds);
+                self.histograms.error_durations.record(seconds);
                 let none = || FailureTally { count: 0, first: failure.detail.clone() };
                 self.failures.entry(failure.kind).or_insert_with(none).count += 1;
             }
@@ -171,8 +206,8 @@ impl Tally {
     #[expect(clippy::cast_precision_loss, reason = "sizes of answers are far below 2^52")]
     fn record_answer(&mut self, outcome: &Outcome) {
         *self.codes.entry(outcome.code).or_insert(0) += 1;
-        self.sizes.record(outcome.size as f64);
-        self.head_sizes.record(outcome.head as f64);
+        self.histograms.sizes.record(outcome.size as f64);
+        self.histograms.head_sizes.record(outcome.head as f64);
         self.retries += u64::from(outcome.retried);
         self.interim += u64::from(outcome.interim);
         self.stray += outcome.stray;
@@ -208,11 +243,7 @@ impl Tally {
         if let (Some(mine), Some(theirs)) = (&mut self.measured, &other.measured) {
             mine.part.add(&theirs.part);
         }
-        self.durations.add(&other.durations);
-        self.error_durations.add(&other.error_durations);
-        self.sleeps.add(&other.sleeps);
-        self.sizes.add(&other.sizes);
-        self.head_sizes.add(&other.head_sizes);
+        self.histograms.add(&other.histograms);
     }
 
     /// Empties it, keeping its memory for the next interval.
@@ -225,11 +256,7 @@ impl Tally {
         self.lag.clear();
         self.phases.iter_mut().for_each(PhaseTally::clear);
         self.measured.iter_mut().for_each(|measured| measured.part.clear());
-        for histogram in
-            [&mut self.durations, &mut self.error_durations, &mut self.sleeps, &mut self.sizes, &mut self.head_sizes]
-        {
-            histogram.clear();
-        }
+        self.histograms.clear();
     }
 
     /// Service times of the whole interval, over all phases.
@@ -265,7 +292,7 @@ mod tests {
 
     #[test]
     fn waiting_for_a_connection_is_charged_to_the_response_only() {
-        let mut tally = Tally::new(&Load::to("http://h/").unwrap());
+        let mut tally = Tally::new(&LoadPlan::to("http://h/").unwrap());
         call(&mut tally, 0, 5_000_000, 6_000_000, None);
         let p50 = |latency: Latency| latency.percentile(50.0).unwrap().as_micros() / 10;
         assert_eq!((p50(tally.service()), p50(tally.response())), (100, 600));
@@ -274,7 +301,7 @@ mod tests {
 
     #[test]
     fn adding_two_tallies_counts_what_one_would_have() {
-        let load = Load::to("http://h/").unwrap();
+        let load = LoadPlan::to("http://h/").unwrap();
         let (mut one, mut two, mut whole) = (Tally::new(&load), Tally::new(&load), Tally::new(&load));
         for (index, part) in [0, 1, 0, 1, 1].into_iter().enumerate() {
             let failure = (index == 3).then(|| Failure::new(FailureKind::Refused, "no"));
@@ -287,7 +314,7 @@ mod tests {
             (one.ok, one.errors, one.codes, one.failures),
             (whole.ok, whole.errors, whole.codes, whole.failures)
         );
-        assert_eq!((one.durations.counter.count, one.lag.count(), one.last_done), (5, 5, 407));
+        assert_eq!((one.histograms.durations.sums().count(), one.lag.count(), one.last_done), (5, 5, 407));
         two.clear();
         assert_eq!((two.completed(), two.lag.count()), (0, 0));
     }

@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, rustls};
 
 use crate::error::LoadError;
-use crate::plan::Load;
+use crate::plan::LoadPlan;
 
 /// What a connection needs to speak TLS.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Tls {
 
 impl Tls {
     /// Prepares TLS for a plan; `None` when its URL needs none.
-    pub(crate) fn of(load: &Load) -> Result<Option<Self>, LoadError> {
+    pub(crate) fn of(load: &LoadPlan) -> Result<Option<Self>, LoadError> {
         if load.url.scheme() != "https" {
             return Ok(None);
         }

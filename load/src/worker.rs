@@ -14,14 +14,16 @@ use crate::busy::busy_nanos;
 use crate::call::{ConnectionReport, Outcome};
 use crate::client::{Client, Destination};
 use crate::clock::RunClock;
-use crate::control::{Control, Desk};
+use crate::context::WorkerContext;
+use crate::control::Control;
 use crate::lanes;
-use crate::observer::{Event, Observer};
+use crate::observer::{CallEvent, Observer};
 use crate::open;
 use crate::pacer::{self, Pacer};
-use crate::plan::{Load, Warmup};
+use crate::plan::{LoadPlan, Warmup};
 use crate::program::Program;
-use crate::tally::Times;
+use crate::result::WarmupFailure;
+use crate::worker_stats::WorkerStats;
 
 /// Rate of one worker above which wakes are merged, in calls a second: precise
 /// ones would cost twice the processor time there.
@@ -51,18 +53,9 @@ pub(crate) enum Report {
     /// It cannot come up.
     Broken(&'static str, io::Error),
     /// Its warm-up is over; with the first failure, if one counts.
-    Warm(Option<ColdStart>),
+    Warm(Option<WarmupFailure>),
     /// Its run is over; with the nanoseconds for which its thread was busy.
     Done(Vec<ConnectionReport>, u64),
-}
-
-/// The warm-up request that keeps a run from starting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ColdStart {
-    pub(crate) connection: usize,
-    pub(crate) code: i32,
-    pub(crate) size: u64,
-    pub(crate) cause: String,
 }
 
 /// Everything that a worker needs to begin.
@@ -70,59 +63,13 @@ pub(crate) struct Setup {
     pub(crate) index: usize,
     /// Numbers of the connections that this worker holds.
     pub(crate) connections: Vec<usize>,
-    pub(crate) load: Arc<Load>,
+    pub(crate) load: Arc<LoadPlan>,
     pub(crate) program: Program,
     pub(crate) destination: Arc<Destination>,
     pub(crate) control: Arc<Control>,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) stats: Arc<WorkerStats>,
     pub(crate) workers: usize,
     pub(crate) observer: Observer,
-}
-
-/// What the tasks of a running worker share.
-pub(crate) struct Floor {
-    pub(crate) load: Arc<Load>,
-    pub(crate) control: Arc<Control>,
-    pub(crate) desk: Arc<Desk>,
-    pub(crate) clock: RunClock,
-    pub(crate) pacer: Rc<Pacer>,
-    pub(crate) observer: Observer,
-}
-
-impl Floor {
-    /// Makes call `iter` of a connection, due at a moment (or at once), counts it,
-    /// and tells when it ended.
-    pub(crate) async fn call(&self, client: &mut Client, connection: usize, iter: u64, due: Option<u64>) -> u64 {
-        let start = Instant::now();
-        let sent = self.clock.at(start);
-        self.desk.note_start();
-        let outcome = client.call(start).await;
-        let done = self.clock.now();
-        let times = Times { due: due.unwrap_or(sent), sent, done };
-        let phase = self.control.phase_at(times.due);
-        self.desk.tally().record(times, phase, &outcome);
-        if outcome.is_answered() {
-            self.control.note_answer(done);
-        }
-        if self.load.abort_on == Some(outcome.code) {
-            self.control.stop();
-        }
-        self.observe(connection, iter, times, outcome);
-        done
-    }
-
-    fn observe(&self, connection: usize, iter: u64, times: Times, outcome: Outcome) {
-        let Outcome { code, failure, size, retried, .. } = outcome;
-        if let Some(access) = &self.observer.access {
-            access.record(&self.clock, times, connection, iter, failure.as_ref(), code);
-        }
-        if retried {
-            self.observer.tell(|| Event::Replaced { connection });
-        }
-        if let Some(failure) = failure {
-            self.observer.tell(|| Event::Failed { connection, failure, size });
-        }
-    }
 }
 
 /// Runs a worker to its end; the body of its thread.
@@ -173,10 +120,10 @@ async fn work(
     let Ok(pacer) = Pacer::new(timer, clock, setup.slack()) else {
         return Vec::new();
     };
-    let floor = Rc::new(Floor {
+    let context = Rc::new(WorkerContext {
         load: setup.load.clone(),
         control: setup.control.clone(),
-        desk: setup.desk.clone(),
+        stats: setup.stats.clone(),
         clock,
         pacer: pacer.clone(),
         observer: setup.observer.clone(),
@@ -189,8 +136,8 @@ async fn work(
     });
     // The run starts a little ahead, so that no worker is late for its first call.
     let reports = match setup.program {
-        Program::Lanes(split) => lanes::run(&floor, split, clients).await,
-        Program::Open(schedule) => open::run(&floor, schedule, clients).await,
+        Program::Lanes(split) => lanes::run(&context, split, clients).await,
+        Program::Open(schedule) => open::run(&context, schedule, clients).await,
     };
     driver.abort();
     stopper.abort();
@@ -214,20 +161,20 @@ impl Setup {
 }
 
 /// Makes one uncounted call on each connection; gives the failure that counts.
-async fn warm_up(load: &Load, observer: &Observer, clients: &mut Vec<(usize, Client)>) -> Option<ColdStart> {
+async fn warm_up(load: &LoadPlan, observer: &Observer, clients: &mut Vec<(usize, Client)>) -> Option<WarmupFailure> {
     let mut cold = None;
     let mut note = |connection: usize, outcome: Outcome| {
         let (answered, code, size) = (outcome.is_answered(), outcome.code, outcome.size);
         let Some(failure) = outcome.failure else {
             return false;
         };
-        observer.tell(|| Event::Failed { connection, failure: failure.clone(), size });
+        observer.tell(|| CallEvent::Failed { connection, failure: failure.clone(), size });
         // An echo server that is not there yet is no reason to give up, as fortio has it.
         if load.allow_initial_errors || load.url.scheme() == "tcp" {
             return false;
         }
         let cause = if answered { failure.kind.to_string() } else { format!("{}: {}", failure.kind, failure.detail) };
-        cold = Some(ColdStart { connection, code, size, cause });
+        cold = Some(WarmupFailure { connection, code, size, cause });
         true
     };
     match load.warmup {

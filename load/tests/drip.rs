@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use chaos_load::{FailureKind, Load, Rate, Stop, start};
+use chaos_load::{FailureKind, LoadPlan, Rate, Stop, start};
 
 /// Starts a server that gives the beginning at once, and then the rest over and over, a byte at a time.
 fn dripping(begin: &'static str, drop: &'static str) -> String {
@@ -50,7 +50,7 @@ fn every_call_ends_at_its_deadline_and_is_counted() {
     for (name, begin, drop) in cases {
         let url = dripping(begin, drop);
         for standard in [false, true] {
-            let mut load = Load::to(&url).unwrap();
+            let mut load = LoadPlan::to(&url).unwrap();
             load.rate = Rate::Max;
             load.stop = Stop::Count(4);
             load.connections = NonZeroUsize::MIN.saturating_add(1);

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use canned::{Canned, Reply};
-use chaos_load::{FailureKind, Load, LoadError, LoadResult, Rate, Stop, start};
+use chaos_load::{FailureKind, LoadError, LoadPlan, LoadResult, Rate, Stop, start};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -82,8 +82,8 @@ async fn connection<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'stat
     }
 }
 
-fn run(url: &str, change: impl FnOnce(&mut Load)) -> LoadResult {
-    let mut load = Load::to(url).unwrap();
+fn run(url: &str, change: impl FnOnce(&mut LoadPlan)) -> LoadResult {
+    let mut load = LoadPlan::to(url).unwrap();
     load.rate = Rate::Max;
     load.stop = Stop::Count(6);
     load.connections = NonZeroUsize::MIN.saturating_add(1);
@@ -91,7 +91,7 @@ fn run(url: &str, change: impl FnOnce(&mut Load)) -> LoadResult {
     start(load).unwrap().wait_blocking()
 }
 
-fn standard(url: &str, change: impl FnOnce(&mut Load)) -> LoadResult {
+fn standard(url: &str, change: impl FnOnce(&mut LoadPlan)) -> LoadResult {
     run(url, |load| {
         load.transport.standard = true;
         change(load);
@@ -102,11 +102,11 @@ fn reply(text: &str) -> Reply {
     Reply { pieces: vec![text.as_bytes().to_vec()], close: false }
 }
 
-/// Body bytes of the answers, as the result file has them.
+/// Smallest body and largest head of the answers, in bytes.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers of bytes")]
 fn sizes(result: &LoadResult) -> (u64, u64) {
-    let text = result.to_fortio().to_text().unwrap();
-    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    (value["Sizes"]["Min"].as_u64().unwrap(), value["HeaderSizes"]["Max"].as_u64().unwrap())
+    let histograms = &result.histograms;
+    (histograms.sizes.sums().min() as u64, histograms.head_sizes.sums().max() as u64)
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_file_of_certificates_that_cannot_be_used_is_named() {
     for (path, reason) in
         [("/nonexistent.pem", "No such file"), (file("server.key").to_str().unwrap(), "it holds no PEM certificate")]
     {
-        let mut load = Load::to("https://127.0.0.1:1/").unwrap();
+        let mut load = LoadPlan::to("https://127.0.0.1:1/").unwrap();
         load.transport.ca_cert = Some(PathBuf::from(path));
         let error = start(load).unwrap_err();
         assert!(matches!(&error, LoadError::BadFile { path: named, .. } if named == path), "{error}");

@@ -94,7 +94,7 @@ impl JsonSchema for Argv {
 
 impl Probe for Command {
     async fn observe(&self, cx: &RunContext) -> Observation {
-        if let Err(refusal) = cx.policy().check_commands(&Reach::command(&self.argv.program)) {
+        if let Err(refusal) = cx.policy().check_command(&self.argv.program) {
             return Observation::unknown(refusal.to_string());
         }
         let program = &self.argv.program;

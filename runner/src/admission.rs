@@ -1,6 +1,5 @@
 //! Before anything is touched: what the fault plans, whether the policy allows it, whether somebody else holds it.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chaos_core::{ChaosSpec, Plan, PluginError, Reach, Resource, ResourceLock, RunContext, Span, StateDir};
@@ -11,23 +10,21 @@ use crate::guarded::{guarded, guarded_call};
 #[derive(Debug, Clone)]
 pub(crate) struct Resources {
     state: Option<StateDir>,
-    here: Arc<Mutex<BTreeSet<Resource>>>,
+    here: Arc<Mutex<Vec<Resource>>>,
 }
 
 /// Resources that one entry holds; free again when dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     resources: Vec<Resource>,
-    here: Arc<Mutex<BTreeSet<Resource>>>,
+    here: Arc<Mutex<Vec<Resource>>>,
     files: Vec<ResourceLock>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
-        for resource in &self.resources {
-            here.remove(resource);
-        }
+        here.retain(|held| !self.resources.contains(held));
     }
 }
 
@@ -40,20 +37,28 @@ impl Resources {
     /// Takes all of a plan's resources, or none.
     pub(crate) fn hold(&self, plan: &Plan) -> Result<Held, String> {
         let mut held = Held { resources: Vec::new(), here: Arc::clone(&self.here), files: Vec::new() };
-        for resource in &plan.touches {
-            if !self.here.lock().unwrap_or_else(PoisonError::into_inner).insert(resource.clone()) {
-                return Err(format!("`{resource}` is in the hands of another fault of this run"));
+        {
+            let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+            for resource in &plan.touches {
+                if let Some(other) = here.iter().find(|other| other.overlaps(resource)) {
+                    return Err(held_elsewhere(resource, other));
+                }
             }
-            held.resources.push(resource.clone());
-            let Some(state) = &self.state else { continue };
-            match state.lock(resource) {
-                Ok(Some(file)) => held.files.push(file),
-                Ok(None) => return Err(format!("`{resource}` is in the hands of another live run")),
-                Err(error) => return Err(format!("`{resource}` can't be locked: {error}")),
-            }
+            here.extend(plan.touches.iter().cloned());
+            held.resources.clone_from(&plan.touches);
+        }
+        if let Some(state) = &self.state {
+            held.files.push(state.lock(&plan.touches).map_err(|error| error.to_string())?);
         }
         Ok(held)
     }
+}
+
+fn held_elsewhere(resource: &Resource, other: &Resource) -> String {
+    if resource.id == other.id {
+        return format!("`{resource}` is already held by another fault of this run");
+    }
+    format!("`{resource}` overlaps `{other}`, which is already held by another fault of this run")
 }
 
 /// What the fault plans, with the engine's own hold filled in.
@@ -61,7 +66,7 @@ pub(crate) async fn plan(spec: &ChaosSpec, cx: &RunContext) -> Result<Plan, Stri
     let planned = guarded(spec.action.plan(cx)).await.and_then(|plan| plan.map_err(|error| error.to_string()));
     let mut plan = planned.map_err(|error| format!("`{}` can't be planned: {error}", spec.action.type_name()))?;
     if spec.action.span() == Span::Sustained {
-        plan.duration = Some(crate::entry::hold_time(spec));
+        plan = plan.lasting(crate::entry::hold_time(spec));
     } else if spec.duration_seconds.is_some() {
         let fault = spec.action.type_name();
         return Err(format!("`duration_seconds` does not fit `{fault}`, which runs to its own end; remove it"));
@@ -73,7 +78,7 @@ pub(crate) async fn plan(spec: &ChaosSpec, cx: &RunContext) -> Result<Plan, Stri
 pub(crate) async fn check(spec: &ChaosSpec, plan: &Plan, cx: &RunContext) -> Result<(), String> {
     let policy = cx.policy();
     policy.check_fault(spec.action.type_name()).map_err(|refusal| refusal.to_string())?;
-    policy.check_plan(plan).map_err(|refusal| refusal.to_string())?;
+    plan.check(policy).map_err(|refusal| refusal.to_string())?;
     check_reach(|| Ok(plan.reach.clone()), cx).await?;
     for probe in &spec.during {
         check_reach(|| probe.reach(), cx).await?;
@@ -87,13 +92,14 @@ pub(crate) async fn check(spec: &ChaosSpec, plan: &Plan, cx: &RunContext) -> Res
     Ok(())
 }
 
-/// Asks the policy about the hosts and commands of one plug-in.
+/// Asks the policy about the hosts, commands and paths of one plug-in.
 pub(crate) async fn check_reach(
     reach: impl FnOnce() -> Result<Reach, PluginError>,
     cx: &RunContext,
 ) -> Result<(), String> {
     let reach = guarded_call(reach)?.map_err(|error| error.to_string())?;
-    cx.policy().check_commands(&reach).map_err(|refusal| refusal.to_string())?;
+    reach.check_commands(cx.policy()).map_err(|refusal| refusal.to_string())?;
+    reach.paths.iter().try_for_each(|path| cx.check_path(path)).map_err(|refusal| refusal.to_string())?;
     for host in &reach.hosts {
         cx.allowed_addresses(host).await.map_err(|refusal| refusal.to_string())?;
     }

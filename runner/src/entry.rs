@@ -115,7 +115,7 @@ impl Entry {
     /// Injects, holds, and takes back; from here on there is one way out.
     async fn in_force(&self, plan: &Plan, course: &mut Course) {
         let start = self.cx.clock().now();
-        let log = UndoLog::new(self.run.journal(), self.cx.clone(), plan.duration);
+        let log = UndoLog::new(self.run.journal(), self.cx.clone(), plan.duration());
         let mut watchers = Watchers::start(&self.spec, &self.cx, &self.active.watch());
         let mut guard = None;
         self.cx.edge(Stage::Landing);
@@ -155,7 +155,7 @@ impl Entry {
         self.cx.emit(EventKind::Injecting { fault: action.type_name().to_owned() });
         let limit = match action.span() {
             Span::Sustained => INJECT_DEADLINE,
-            Span::Finite => plan.duration.unwrap_or(self.longest()) + FINITE_MARGIN,
+            Span::Finite => plan.duration().unwrap_or(self.longest()) + FINITE_MARGIN,
         };
         let mut cx = self.cx.child("action", Some(limit));
         if action.span() == Span::Sustained {

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chaos_core::{
-    Clock, DynUndoStep, JournalError, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir, Undone,
+    Clock, DynUndoStep, JournalError, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir, UndoContext,
+    Undone,
 };
 use serde::Serialize;
 
-use crate::revert::undo_step;
+use crate::revert::{STEP_DEADLINE, undo_step};
 
 /// One step that recovery took in hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -139,6 +140,8 @@ async fn replay(record: &JournalRecord, clock: &Arc<dyn Clock>) -> Result<(Strin
     let step: Box<dyn DynUndoStep> =
         serde_json::from_value(record.step.clone()).map_err(|error| format!("this program can't undo it: {error}"))?;
     let step: Arc<dyn DynUndoStep> = step.into();
-    let undone = undo_step(&step, clock).await?;
+    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let cx = UndoContext::new(Arc::clone(clock), STEP_DEADLINE).with_env(Arc::new(env.collect()));
+    let undone = undo_step(&step, &cx).await?;
     Ok((step.describe(), undone))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Clock, DynUndoStep, UndoContext, Undone};
+use chaos_core::{DynUndoStep, UndoContext, Undone};
 
 use crate::guarded::guarded;
 
@@ -14,11 +14,11 @@ pub(crate) const STEP_DEADLINE: Duration = Duration::from_secs(10);
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 
 /// Runs one step under its own deadline, with bounded retries; a panic is a failed attempt.
-pub(crate) async fn undo_step(step: &Arc<dyn DynUndoStep>, clock: &Arc<dyn Clock>) -> Result<Undone, String> {
-    let cx = UndoContext::new(Arc::clone(clock), STEP_DEADLINE);
+pub(crate) async fn undo_step(step: &Arc<dyn DynUndoStep>, cx: &UndoContext) -> Result<Undone, String> {
+    let clock = cx.clock();
     let mut pauses = PAUSES.iter();
     loop {
-        let attempt = clock.timeout(STEP_DEADLINE, guarded(step.undo(&cx))).await;
+        let attempt = clock.timeout(STEP_DEADLINE, guarded(step.undo(cx))).await;
         let error = match attempt {
             Some(Ok(Ok(undone))) => return Ok(undone),
             Some(Ok(Err(error))) => error.to_string(),

@@ -314,6 +314,7 @@ impl Runner {
         let policy = &self.set.policy;
         let policy =
             if self.set.accept_policy { policy.accepting(&task.policy) } else { policy.narrowed(&task.policy) };
+        let policy = self.state_dir().map_or(policy.clone(), |state| policy.never_implying(state.root()));
         let policy = match &self.only_hosts {
             Some(hosts) => policy.confined_to(hosts.clone()),
             None => policy,

@@ -31,7 +31,10 @@ pub trait Verifier: Debug + Send + Sync {
 }
 
 /// Asks a probe once: its panic, a deadline and a policy refusal are "unknown".
-pub(crate) async fn ask<X>(probe: &chaos_core::Node<dyn chaos_core::DynProbe, X>, cx: &RunContext) -> Observation {
+pub(crate) async fn ask<X>(
+    probe: &chaos_core::Configured<dyn chaos_core::DynProbe, X>,
+    cx: &RunContext,
+) -> Observation {
     if let Err(refusal) = crate::admission::check_reach(|| probe.reach(), cx).await {
         return Observation::unknown(refusal);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    ActiveWatch, Answer, ChaosSpec, DynProbe, EventKind, Node, Observation, ProbeRole, RunContext, Verification,
+    ActiveWatch, Answer, ChaosSpec, Configured, DynProbe, EventKind, Observation, ProbeRole, RunContext, Verification,
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -89,7 +89,7 @@ async fn began(active: &mut ActiveWatch, stop: &CancellationToken) -> Option<()>
 }
 
 async fn look<X>(
-    probe: &Node<dyn DynProbe, X>,
+    probe: &Configured<dyn DynProbe, X>,
     role: ProbeRole,
     cx: &RunContext,
     stop: &CancellationToken,

@@ -27,6 +27,7 @@ fn record(step: &Value) -> JournalRecord {
         entry: "/chaos_spec/0".into(),
         expires_at_ms: None,
         survives_reboot: false,
+        owner: None,
         describe: format!("remove {}", step["path"]),
         step: step.clone(),
     }

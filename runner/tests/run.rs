@@ -220,7 +220,7 @@ fn two_entries_on_one_resource_are_a_refusal_and_after_a_failed_undo_the_rest_is
     let report = bench.runner().build().unwrap().run(task_of(&both)).unwrap();
     let errors: Vec<_> = report.entries.iter().filter_map(|entry| entry.error.clone()).collect();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].contains("in the hands of another fault of this run"), "{errors:?}");
+    assert!(errors[0].contains("already held by another fault of this run"), "{errors:?}");
 
     let mut late = touch(&bench, "no", &json!({}));
     late["trigger"] = json!({"type": "test_never", "after_seconds": 600});

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`prelude`] | the names for embedding: load a task, run it in the background, await *active*, read the report |
 //! | `cli` | `squall::cli::main()` (feature `cli`), for the binary `squall` and for binaries that add plug-ins of their own |
-//! | `chaos_core`, `chaos_runner`, `chaos_experiment`, `chaos_schema`, `chaos_load` | the crates below, for what the prelude leaves out |
+//! | `chaos_core`, `chaos_runner`, `chaos_experiment`, `chaos_schema`, `chaos_load`, `chaos_fortio` | the crates below, for what the prelude leaves out |
 //! | `linked` | names each plug-in crate, so that the linker keeps what it registers |
 //!
 //! A plug-in crate outside this workspace gets every surface (lists, schemas, tools, runs) from a binary of three
@@ -35,6 +35,8 @@ pub mod prelude;
 
 pub use chaos_core;
 pub use chaos_experiment;
+#[cfg(feature = "load")]
+pub use chaos_fortio;
 #[cfg(feature = "load")]
 pub use chaos_load;
 pub use chaos_runner;

@@ -223,7 +223,7 @@ fn processes_with(word: &str) -> usize {
 fn recover_stops_the_real_fortio_of_a_killed_run() {
     use squall::chaos_load::target::{Behaviour, serve};
 
-    let found = std::env::var_os("PATH").and_then(|places| squall::chaos_load::engine::find(&places));
+    let found = std::env::var_os("PATH").and_then(|places| squall::chaos_fortio::find(&places));
     if found.is_none() {
         println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
         return;

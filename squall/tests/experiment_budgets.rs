@@ -162,13 +162,13 @@ const REFUSED: [(&str, i32, &str); 16] = [
     ("wall_seconds=-3", 65, "error[out-of-bounds]: `wall_seconds` must be at least 0.001"),
     ("fault_seconds=1e9", 65, "error[out-of-bounds]: `fault_seconds` must be at most 86400.0"),
     ("stepz=3", 65, "error[unknown-key]: unknown key `stepz`"),
-    ("requests=NaN", 64, "`requests=NaN` sets nothing; write KEY=NUMBER"),
-    ("=NaN", 64, "`=NaN` sets nothing; write KEY=NUMBER"),
-    ("wall_seconds=inf", 64, "`wall_seconds=inf` sets nothing; write KEY=NUMBER"),
-    ("wall_seconds=1e999", 64, "`wall_seconds=1e999` sets nothing; write KEY=NUMBER"),
-    ("tokens=many", 64, "`tokens=many` sets nothing; write KEY=NUMBER"),
-    ("steps=", 64, "`steps=` sets nothing; write KEY=NUMBER"),
-    ("steps", 64, "`steps` sets nothing; write KEY=NUMBER"),
+    ("requests=NaN", 64, "invalid setting `requests=NaN`: expected `KEY=NUMBER`"),
+    ("=NaN", 64, "invalid setting `=NaN`: expected `KEY=NUMBER`"),
+    ("wall_seconds=inf", 64, "invalid setting `wall_seconds=inf`: expected `KEY=NUMBER`"),
+    ("wall_seconds=1e999", 64, "invalid setting `wall_seconds=1e999`: expected `KEY=NUMBER`"),
+    ("tokens=many", 64, "invalid setting `tokens=many`: expected `KEY=NUMBER`"),
+    ("steps=", 64, "invalid setting `steps=`: expected `KEY=NUMBER`"),
+    ("steps", 64, "invalid setting `steps`: expected `KEY=NUMBER`"),
 ];
 
 #[test]

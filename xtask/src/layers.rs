@@ -15,11 +15,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-load", &[]),
     ("chaos-links", &[]),
     ("chaos-failpoints", &[]),
+    ("chaos-fortio", &["chaos-load"]),
     ("chaos-schema", &["chaos-core"]),
     ("chaos-triggers", &["chaos-core"]),
     ("chaos-probes", &["chaos-core"]),
     ("chaos-agent", &["chaos-core"]),
-    ("chaos-faults", &["chaos-core", "chaos-agent", "chaos-load", "chaos-links", "chaos-failpoints"]),
+    ("chaos-faults", &["chaos-core", "chaos-agent", "chaos-load", "chaos-fortio", "chaos-links", "chaos-failpoints"]),
     ("chaos-runner", &["chaos-core"]),
     // Above the engine: it plans, and the engine acts.
     ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "chaos-core",
             "chaos-load",
+            "chaos-fortio",
             "chaos-links",
             "chaos-failpoints",
             "chaos-schema",
@@ -50,7 +52,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// All that the contract may stand on.
 const CORE_MAY_USE: &[&str] = &[
+    "erased-serde",
     "inventory",
+    "ipnet",
     "rand",
     "rand_chacha",
     "rustix",
@@ -92,6 +96,7 @@ const TREES: &[(&[&str], &[&[&str]])] = &[
     (&["-p", "chaos-runner"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-experiment"], &[HTTP, MODELS]),
     (&["-p", "chaos-load"], &[MODELS, YAML]),
+    (&["-p", "chaos-fortio"], &[MODELS, YAML]),
     (&["-p", "chaos-failpoints"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-faults", "--no-default-features"], &[HTTP, MODELS]),
     (&["-p", "squall", "--no-default-features"], &[HTTP, MODELS, COMMAND_LINE]),

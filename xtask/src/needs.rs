@@ -9,8 +9,8 @@ use crate::workspace;
 
 /// System packages: the program that shows it is there, the package, and the crates whose tests ask for it.
 const SYSTEM: &[(&str, &str, &[&str])] = &[
-    ("nginx", "nginx-light", &["chaos-faults", "chaos-load", "squall"]),
-    ("chromium", "chromium", &["chaos-load"]),
+    ("nginx", "nginx-light", &["chaos-faults", "chaos-fortio", "squall"]),
+    ("chromium", "chromium", &["chaos-fortio"]),
     ("ip", "iproute2", &["squall"]),
 ];
 
@@ -25,7 +25,7 @@ const PYTHON_FOR: &[&str] = &["squall"];
 
 /// The real fortio, whose results ours are compared with.
 const FORTIO: &str = "fortio.org/fortio@v1.68.2";
-const FORTIO_FOR: &[&str] = &["chaos-load", "chaos-faults", "squall"];
+const FORTIO_FOR: &[&str] = &["chaos-fortio", "chaos-faults", "squall"];
 
 /// An install that hangs on the network must not hang the tests.
 const PATIENCE_SECONDS: &str = "300";

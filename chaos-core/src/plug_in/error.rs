@@ -1,6 +1,6 @@
 //! The error that a plug-in returns to the engine.
 
-use crate::{ArmError, Refusal};
+use crate::{ArmError, OpenDirError, Refusal};
 
 /// Why a plug-in could not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -37,5 +37,14 @@ impl PluginError {
     /// Says which I/O call failed on what.
     pub fn io(doing: &str, error: &std::io::Error) -> Self {
         Self::Failed(format!("{doing}: {error}"))
+    }
+}
+
+impl From<OpenDirError> for PluginError {
+    fn from(error: OpenDirError) -> Self {
+        match error {
+            OpenDirError::Refused(refusal) => Self::Policy(refusal),
+            error => Self::Failed(error.to_string()),
+        }
     }
 }

@@ -5,7 +5,11 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxFuture, Capability, Evidence, LoadReport, Plan, PluginError, RunContext, Sighting, Undo};
+use super::error::PluginError;
+use super::evidence::{Evidence, Sighting};
+use super::plan::Plan;
+use super::requirement::Requirement;
+use crate::{BoxFuture, LoadReport, RunContext, Undo};
 
 /// How a fault ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +30,7 @@ pub trait Fault: Debug + Send + Sync + 'static {
     const SPAN: Span;
 
     /// What the machine must offer.
-    const NEEDS: &'static [Capability] = &[];
+    const NEEDS: &'static [Requirement] = &[];
 
     /// Says what would be touched. May look, never touches.
     fn plan(&self, cx: &RunContext) -> impl Future<Output = Result<Plan, PluginError>> + Send;
@@ -141,5 +145,5 @@ impl<T: Fault> ErasedFault for T {
 }
 
 /// A registered fault: [`ErasedFault`] plus its wire form. Written by [`crate::register_fault!`] only.
-#[typetag::serde(tag = "type")]
+#[typetag::serialize(tag = "type")]
 pub trait DynFault: ErasedFault {}

@@ -1,31 +1,14 @@
 //! What a fault would touch, before it touches anything.
 
-use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::HostPort;
+use super::resource::Resource;
+use crate::{Ceiling, CeilingKind, HostPort, Permission, PermissionNeed, Policy, Refusal};
 
-/// Something that only one fault at a time may hold, such as `process:71@8812`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Resource(String);
-
-impl Resource {
-    /// A resource of a kind ("process") and an identity that another run would name alike.
-    pub fn new(kind: &str, identity: impl fmt::Display) -> Self {
-        Self(format!("{kind}:{identity}"))
-    }
-}
-
-impl fmt::Display for Resource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Hosts and commands that a plug-in would use.
+/// Hosts, commands and paths that a plug-in would use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     /// Hosts that it would connect to.
@@ -34,17 +17,25 @@ pub struct Reach {
     /// Programs that it would start (the first word of each command).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
+    /// Files and folders that it would write; relative ones begin in the workspace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<PathBuf>,
 }
 
 impl Reach {
     /// A reach of one host.
     pub fn host(host: HostPort) -> Self {
-        Self { hosts: vec![host], commands: Vec::new() }
+        Self { hosts: vec![host], ..Self::default() }
     }
 
     /// A reach of one command.
     pub fn command(program: impl Into<String>) -> Self {
-        Self { hosts: Vec::new(), commands: vec![program.into()] }
+        Self { commands: vec![program.into()], ..Self::default() }
+    }
+
+    /// A reach of one file or folder that is written.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        Self { paths: vec![path.into()], ..Self::default() }
     }
 
     /// Both reaches together.
@@ -52,8 +43,25 @@ impl Reach {
     pub fn and(mut self, other: Self) -> Self {
         self.hosts.extend(other.hosts);
         self.commands.extend(other.commands);
+        self.paths.extend(other.paths);
         self
     }
+
+    /// Asks the policy about the commands. Hosts and paths need a [`crate::RunContext`], which resolves them.
+    pub fn check_commands(&self, policy: &Policy) -> Result<(), Refusal> {
+        self.commands.iter().try_for_each(|program| policy.check_command(program))
+    }
+}
+
+/// Whether what a fault does can be undone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reversible {
+    /// Its undo steps put back what it changed.
+    #[default]
+    Yes,
+    /// Nothing puts it back, for this reason; it needs [`Permission::Irreversible`].
+    No(String),
 }
 
 /// What would be touched: what `--dry-run` prints, what the policy is asked, what an approval sees.
@@ -61,24 +69,21 @@ impl Reach {
 pub struct Plan {
     /// One clause ("stop process 71 (`sleep`)").
     pub summary: String,
-    /// What it would hold alone; two entries in force on one resource are a refusal.
+    /// What it would hold alone; a second entry in force on what overlaps is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub touches: Vec<Resource>,
-    /// Hosts and commands.
+    /// Hosts, commands and paths.
     #[serde(default)]
     pub reach: Reach,
-    /// Requests per second at the most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub qps: Option<f64>,
-    /// Connections at the most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<u32>,
-    /// How long a finite fault runs; the engine fills it for a sustained one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration: Option<Duration>,
-    /// Why it is privileged (another user's process, a capability); `None` when it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub privileged: Option<String>,
+    /// What it would cost at the most. The engine adds the duration of a sustained fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ceilings: Vec<Ceiling>,
+    /// What it needs beyond hosts, commands and paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<PermissionNeed>,
+    /// Whether it can be undone.
+    #[serde(default)]
+    pub reversible: Reversible,
 }
 
 impl Plan {
@@ -94,10 +99,94 @@ impl Plan {
         self
     }
 
-    /// Sets hosts and commands.
+    /// Adds hosts, commands and paths.
     #[must_use]
     pub fn reaching(mut self, reach: Reach) -> Self {
-        self.reach = reach;
+        self.reach = self.reach.and(reach);
         self
+    }
+
+    /// Says how much it would use at the most, in place of what it said before.
+    #[must_use]
+    pub fn at_most(mut self, kind: CeilingKind, value: impl Into<f64>) -> Self {
+        self.ceilings.retain(|ceiling| ceiling.kind != kind);
+        self.ceilings.push(Ceiling { kind, value: value.into() });
+        self
+    }
+
+    /// Says how long it would last at the most, in place of what it said before.
+    #[must_use]
+    pub fn lasting(self, time: Duration) -> Self {
+        self.at_most(CeilingKind::DurationSeconds, time.as_secs_f64())
+    }
+
+    /// Adds a permission that it needs, and why.
+    #[must_use]
+    pub fn needing(mut self, permission: Permission, why: impl Into<String>) -> Self {
+        self.permissions.push(PermissionNeed { permission, why: why.into() });
+        self
+    }
+
+    /// Says that it can't be undone, and why.
+    #[must_use]
+    pub fn irreversible(mut self, why: impl Into<String>) -> Self {
+        self.reversible = Reversible::No(why.into());
+        self
+    }
+
+    /// How much of something it would use at the most, if it says so.
+    pub fn ceiling(&self, kind: CeilingKind) -> Option<f64> {
+        self.ceilings.iter().filter(|ceiling| ceiling.kind == kind).map(|ceiling| ceiling.value).max_by(f64::total_cmp)
+    }
+
+    /// How long it would last at the most, if it says so.
+    pub fn duration(&self) -> Option<Duration> {
+        let seconds = self.ceiling(CeilingKind::DurationSeconds)?;
+        // What no duration holds is refused by the policy; until then it is as long as can be.
+        Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    }
+
+    /// Asks the policy about ceilings, permissions and commands. Hosts and paths need a [`crate::RunContext`].
+    pub fn check(&self, policy: &Policy) -> Result<(), Refusal> {
+        self.ceilings.iter().try_for_each(|ceiling| policy.check_ceiling(*ceiling))?;
+        self.permissions.iter().try_for_each(|need| policy.check_permission(need))?;
+        if let Reversible::No(why) = &self.reversible {
+            policy.check_permission(&PermissionNeed { permission: Permission::Irreversible, why: why.clone() })?;
+        }
+        self.reach.check_commands(policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_a_plan_says_is_asked_of_the_policy() {
+        let plan = || Plan::new("x");
+        let rows = [
+            (plan(), None),
+            (plan().at_most(CeilingKind::Qps, 1000.0).at_most(CeilingKind::Concurrency, 64), None),
+            (plan().at_most(CeilingKind::Qps, 1000.5), Some("--max-qps 1000.5")),
+            (plan().at_most(CeilingKind::Concurrency, 65), Some("--max-concurrency 65")),
+            (plan().at_most(CeilingKind::Bytes, 2_147_483_648_u32), Some("--max-bytes 2147483648")),
+            (plan().lasting(Duration::from_mins(11)), Some("--max-duration 660")),
+            (plan().lasting(Duration::from_mins(11)).lasting(Duration::from_secs(1)), None),
+            (plan().needing(Permission::OtherUser, "process of uid 33"), Some("--permit other_user")),
+            (plan().irreversible("nobody restarts it"), Some("--permit irreversible")),
+            (plan().reaching(Reach::command("systemctl")), Some("--allow-command systemctl")),
+        ];
+        for (plan, flag) in rows {
+            let refusal = plan.check(&Policy::default()).err();
+            assert_eq!(refusal.as_ref().and_then(|refusal| refusal.flag.as_deref()), flag, "{plan:?}");
+        }
+    }
+
+    #[test]
+    fn a_duration_beyond_every_clock_is_no_panic() {
+        let plan = Plan::new("x").at_most(CeilingKind::DurationSeconds, f64::INFINITY);
+        assert_eq!(plan.duration(), Some(Duration::MAX));
+        assert!(plan.check(&Policy::default()).is_err());
+        assert_eq!(Plan::new("x").lasting(Duration::from_millis(1500)).duration(), Some(Duration::from_millis(1500)));
     }
 }

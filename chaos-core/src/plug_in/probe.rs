@@ -114,7 +114,7 @@ impl<T: Probe> ErasedProbe for T {
 }
 
 /// A registered probe. Written by [`crate::register_probe!`] only.
-#[typetag::serde(tag = "type")]
+#[typetag::serialize(tag = "type")]
 pub trait DynProbe: ErasedProbe {}
 
 #[cfg(test)]

@@ -50,5 +50,5 @@ impl<T: Trigger> ErasedTrigger for T {
 }
 
 /// A registered trigger. Written by [`crate::register_trigger!`] only.
-#[typetag::serde(tag = "type")]
+#[typetag::serialize(tag = "type")]
 pub trait DynTrigger: ErasedTrigger {}

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::value::fnv::fnv1a;
 use crate::{
-    ActiveSignal, BoxFuture, ChaosResult, ChaosSpec, Clock, Edge, EntryId, EventKind, Events, Evidence, FaultEdges,
-    HostPort, Hosts, Policy, Progress, Refusal, RunServices, Stage,
+    ActiveSignal, AllowedDir, BoxFuture, ChaosResult, ChaosSpec, Clock, Edge, EntryId, EventKind, Events, Evidence,
+    FaultEdges, HostPort, Hosts, OpenDirError, PathBase, Policy, Progress, Refusal, RunServices, Stage, UndoContext,
 };
 
 /// The only way in which an agent, a workflow or a plug-in runs a fault: through the engine, as an entry.
@@ -215,6 +215,27 @@ impl RunContext {
     pub async fn allowed_addresses(&self, host: &HostPort) -> Result<Vec<SocketAddr>, Refusal> {
         let _real = self.clock().external();
         self.run.hosts.allowed(host, &self.run.policy).await
+    }
+
+    /// Checks a file or folder that would be written; relative paths begin in the workspace.
+    pub fn check_path(&self, path: &Path) -> Result<(), Refusal> {
+        self.run.policy.check_path(path, self.path_base())
+    }
+
+    /// Opens an allowed directory, without following a symbolic link; relative paths begin in the workspace.
+    pub fn open_dir(&self, path: &Path) -> Result<AllowedDir, OpenDirError> {
+        self.run.policy.open_dir(path, self.path_base())
+    }
+
+    /// What an undo step of this run gets, when one attempt may take `deadline`.
+    pub fn undo_context(&self, deadline: Duration) -> UndoContext {
+        UndoContext::new(self.shared_clock(), deadline)
+            .with_env(Arc::clone(&self.run.env))
+            .with_hosts(self.run.hosts.clone(), Arc::clone(&self.run.policy))
+    }
+
+    fn path_base(&self) -> PathBase<'_> {
+        PathBase { workspace: &self.run.workspace, home: self.env("HOME").map(Path::new) }
     }
 
     /// An environment variable.

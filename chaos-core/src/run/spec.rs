@@ -45,11 +45,11 @@ pub struct ChaosSpec {
 
 impl ChaosSpec {
     /// An entry of a trigger and a fault, with nothing asked about it.
-    pub fn new(trigger: TriggerNode, action: FaultNode) -> Self {
+    pub fn new(trigger: impl Into<TriggerNode>, action: impl Into<FaultNode>) -> Self {
         Self {
             name: default_name(),
-            trigger,
-            action,
+            trigger: trigger.into(),
+            action: action.into(),
             verify: None,
             duration_seconds: None,
             during: Vec::new(),

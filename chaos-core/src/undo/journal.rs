@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::StateDir;
+use super::state_dir::StateDir;
+use super::step::StepOwner;
 
 /// Version of the file format; a reader refuses a later one.
 pub const JOURNAL_FORMAT: u32 = 1;
@@ -85,6 +86,9 @@ pub struct JournalRecord {
     /// Whether the effect outlives a reboot.
     #[serde(default)]
     pub survives_reboot: bool,
+    /// Who carries the step out while it is alive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<StepOwner>,
     /// What the step would do, for a program that does not know it.
     #[serde(default)]
     pub describe: String,
@@ -397,6 +401,7 @@ mod tests {
             entry: "/chaos_spec/0".into(),
             expires_at_ms: None,
             survives_reboot: false,
+            owner: None,
             describe: format!("step {n}"),
             step: json!({"type": "x", "n": n}),
         }

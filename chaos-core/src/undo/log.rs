@@ -127,6 +127,7 @@ impl UndoLog {
             entry: self.cx.path().to_owned(),
             expires_at_ms: expires,
             survives_reboot: step.survives_reboot(),
+            owner: step.owner(),
             describe: step.describe(),
             step: raw,
         })

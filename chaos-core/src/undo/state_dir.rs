@@ -1,12 +1,13 @@
 //! The user's state directory: where journals and resource locks are found from any folder.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::Resource;
 use crate::value::fnv::fnv1a;
+use crate::{Resource, ResourceId};
 
 /// Why the state directory can't be used; nothing is injected then.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,23 @@ pub enum StateDirError {
         owner: u32,
         /// This process's user.
         me: u32,
+    },
+}
+
+/// Why resources can't be taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Another run holds it, or what overlaps with it.
+    #[error("`{0}` is already held by a fault of another run")]
+    Held(ResourceId),
+    /// Its file can't be locked.
+    #[error("`{id}` can't be locked: {source}")]
+    Io {
+        /// The resource.
+        id: ResourceId,
+        /// What the system said.
+        source: io::Error,
     },
 }
 
@@ -88,14 +106,32 @@ impl StateDir {
         self.root.join("locks")
     }
 
-    /// Takes a resource for this process alone; `None` when another live run (or this one) holds it.
+    /// Takes all resources of one fault, or none; a [`LockError::Held`] when another live run (or this one) holds what
+    /// overlaps.
     ///
-    /// The lock falls when the guard is dropped or the process dies.
-    pub fn lock(&self, resource: &Resource) -> io::Result<Option<ResourceLock>> {
-        let path = self.locks().join(file_name(resource));
+    /// A resource is locked for one holder, what it is a part of for all holders of its parts. The locks fall when the
+    /// guard is dropped or the process dies.
+    pub fn lock(&self, resources: &[Resource]) -> Result<ResourceLock, LockError> {
+        let alone: BTreeSet<&ResourceId> = resources.iter().map(|resource| &resource.id).collect();
+        let whole: BTreeSet<&ResourceId> = resources.iter().flat_map(|resource| &resource.part_of).collect();
+        let shared = whole.difference(&alone).map(|id| (*id, Share::WithParts));
+        let mut held = ResourceLock { files: Vec::new() };
+        for (id, share) in shared.chain(alone.iter().map(|id| (*id, Share::Alone))) {
+            let file = self.lock_file(id, share).map_err(|source| LockError::Io { id: id.clone(), source })?;
+            held.files.push(file.ok_or_else(|| LockError::Held(id.clone()))?);
+        }
+        Ok(held)
+    }
+
+    fn lock_file(&self, id: &ResourceId, share: Share) -> io::Result<Option<LockFile>> {
+        let path = self.locks().join(file_name(id));
         loop {
             let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
-            if let Err(error) = file.try_lock() {
+            let locked = match share {
+                Share::Alone => file.try_lock(),
+                Share::WithParts => file.try_lock_shared(),
+            };
+            if let Err(error) = locked {
                 return match error {
                     fs::TryLockError::WouldBlock => Ok(None),
                     fs::TryLockError::Error(error) => Err(error),
@@ -104,17 +140,25 @@ impl StateDir {
             // The file may have been removed by its last holder between open and lock: then the lock is worth nothing.
             let same = fs::metadata(&path).is_ok_and(|at| file.metadata().is_ok_and(|own| own.ino() == at.ino()));
             if same {
-                return Ok(Some(ResourceLock { path, _file: file }));
+                return Ok(Some(LockFile { path, file }));
             }
         }
     }
 }
 
-/// The resource's letters and digits, cut to 80, and a hash of all of it: what a file name can hold, and unlikely to be alike for two.
-fn file_name(resource: &Resource) -> String {
-    let text = resource.to_string();
-    let safe: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(80).collect();
-    let hash = fnv1a(text.as_bytes());
+/// Who else may lock the same file.
+#[derive(Debug, Clone, Copy)]
+enum Share {
+    Alone,
+    WithParts,
+}
+
+/// The resource's letters and digits, cut to 80, and a hash of all of it: what a file name can hold, and unlikely to
+/// be alike for two.
+fn file_name(id: &ResourceId) -> String {
+    let safe: String =
+        id.to_string().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(80).collect();
+    let hash = fnv1a(format!("{id:?}").as_bytes());
     format!("{safe}-{hash:016x}.lock")
 }
 
@@ -122,14 +166,21 @@ fn file_name(resource: &Resource) -> String {
 #[must_use = "the resource is free again when it is dropped"]
 #[derive(Debug)]
 pub struct ResourceLock {
-    path: PathBuf,
-    _file: File,
+    files: Vec<LockFile>,
 }
 
-impl Drop for ResourceLock {
+#[derive(Debug)]
+struct LockFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl Drop for LockFile {
     fn drop(&mut self) {
-        // Best effort: a file left behind is unlocked, and taken over by the next holder.
-        let _ = fs::remove_file(&self.path);
+        // Only the last holder may remove it. Best effort: a file left behind is unlocked, and the next holder's.
+        if self.file.try_lock().is_ok() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -167,12 +218,31 @@ mod tests {
     #[test]
     fn a_resource_has_one_holder_at_a_time() {
         let (_temp, state) = dir();
-        let resource = Resource::new("process", "71@9/..");
-        let held = state.lock(&resource).unwrap().unwrap();
-        assert!(state.lock(&resource).unwrap().is_none());
-        assert!(state.lock(&Resource::new("process", "72@9")).unwrap().is_some());
+        let resource = [Resource::other("process", "71@9/..")];
+        let held = state.lock(&resource).unwrap();
+        let error = state.lock(&resource).unwrap_err().to_string();
+        assert_eq!(error, "`process:71@9/..` is already held by a fault of another run");
+        assert!(state.lock(&[Resource::other("process", "72@9")]).is_ok());
         drop(held);
-        assert!(state.lock(&resource).unwrap().is_some());
+        assert!(state.lock(&resource).is_ok());
+    }
+
+    #[test]
+    fn parts_exclude_their_whole_and_not_each_other() {
+        let (_temp, state) = dir();
+        let node = [Resource::node("r", "db")];
+        let part = |pid| [Resource::process(pid, 9, 4).within(node[0].id.clone())];
+        let first = state.lock(&part(1)).unwrap();
+        let second = state.lock(&part(2)).unwrap();
+        assert!(state.lock(&node).is_err());
+        drop(first);
+        assert!(state.lock(&node).is_err(), "the file of a whole that is still shared was removed");
+        drop(second);
+        let whole = state.lock(&[&node[..], &part(1)[..]].concat()).unwrap();
+        assert!(state.lock(&part(1)).is_err() && state.lock(&part(2)).is_err());
+        drop(whole);
+        assert!(state.lock(&part(1)).is_ok());
+        assert_eq!(fs::read_dir(state.locks()).unwrap().count(), 0);
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! Undo steps: what recovery needs to take one effect back, with nothing but the step.
+//! Undo steps: what recovery needs to undo one effect, with nothing but the step.
 
 use std::fmt::Debug;
-use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxFuture, Clock, PluginError};
+use super::context::UndoContext;
+use crate::{BoxFuture, PluginError};
 
 /// What a step found when it looked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +13,7 @@ use crate::{BoxFuture, Clock, PluginError};
 pub enum Undone {
     /// The effect was there and is gone now.
     Reverted(String),
-    /// There was nothing to take back: it never happened, it is gone already, or its subject is another one now.
+    /// There was nothing to undo: it never happened, it is gone already, or its subject is another one now.
     NothingToDo(String),
 }
 
@@ -27,44 +26,33 @@ impl Undone {
     }
 }
 
-/// What an undo step gets: a clock and its own deadline. It is never cancelled by the run.
-#[derive(Debug, Clone)]
-pub struct UndoContext {
-    clock: Arc<dyn Clock>,
-    deadline: Duration,
-}
-
-impl UndoContext {
-    /// A context on `clock` in which one attempt may take `deadline`.
-    pub fn new(clock: Arc<dyn Clock>, deadline: Duration) -> Self {
-        Self { clock, deadline }
-    }
-
-    /// The clock to wait on.
-    pub fn clock(&self) -> &dyn Clock {
-        self.clock.as_ref()
-    }
-
-    /// How long one attempt may take; the engine gives up on it afterwards and tries again.
-    pub fn deadline(&self) -> Duration {
-        self.deadline
-    }
+/// Who carries out a step as long as it is alive: the supervisor of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StepOwner {
+    /// The node's name.
+    pub node: String,
 }
 
 /// An undo step as its author writes it.
 ///
-/// It is idempotent, harmless if the effect never happened, and refuses a stranger (a recycled pid is left alone).
+/// It is idempotent, harmless if the effect never happened, and refuses what is not its target any more (a recycled pid
+/// is left alone).
 /// Its serialized form is a wire format: fields are only ever added, `deny_unknown_fields` is not used, and a secret
 /// is named by its variable or file, never written.
 pub trait UndoStep: Debug + Send + Sync + 'static {
     /// Whether the effect outlives a reboot; if not, recovery after one marks the step moot.
     const SURVIVES_REBOOT: bool = false;
 
-    /// Takes the effect back, and looks that it is gone before it says so.
+    /// Undoes the effect, and checks that it is gone before it says so.
     fn undo(&self, cx: &UndoContext) -> impl Future<Output = Result<Undone, PluginError>> + Send;
 
     /// Says in one clause what it would do ("resume process 71").
     fn describe(&self) -> String;
+
+    /// Who carries it out while it is alive; `None` when anybody may, at any time.
+    fn owner(&self) -> Option<StepOwner> {
+        None
+    }
 }
 
 /// What the engine calls; implemented for every [`UndoStep`].
@@ -75,6 +63,8 @@ pub trait ErasedUndoStep: Debug + Send + Sync {
     fn undo<'a>(&'a self, cx: &'a UndoContext) -> BoxFuture<'a, Result<Undone, PluginError>>;
     /// See [`UndoStep::describe`].
     fn describe(&self) -> String;
+    /// See [`UndoStep::owner`].
+    fn owner(&self) -> Option<StepOwner>;
 }
 
 impl<T: UndoStep> ErasedUndoStep for T {
@@ -89,8 +79,12 @@ impl<T: UndoStep> ErasedUndoStep for T {
     fn describe(&self) -> String {
         UndoStep::describe(self)
     }
+
+    fn owner(&self) -> Option<StepOwner> {
+        UndoStep::owner(self)
+    }
 }
 
 /// A registered undo step. Written by [`crate::register_undo_step!`] only.
-#[typetag::serde(tag = "type")]
+#[typetag::serialize(tag = "type")]
 pub trait DynUndoStep: ErasedUndoStep {}

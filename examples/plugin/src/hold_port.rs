@@ -42,7 +42,7 @@ impl Fault for HoldPort {
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
         let summary = format!("listen on 127.0.0.1:{}", self.port);
-        Ok(Plan::new(summary).touching(Resource::new("tcp_listen", format!("127.0.0.1:{}", self.port))))
+        Ok(Plan::new(summary).touching(Resource::other("tcp_listen", format!("127.0.0.1:{}", self.port))))
     }
 
     async fn inject(&self, _cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {

@@ -53,8 +53,7 @@ impl<'a> StrategyContext<'a> {
 
     /// A load of the target at a rate.
     pub(super) fn load(&self, qps: u32, measured: Duration) -> Result<FaultNode, Stop> {
-        let made = load(&self.runner.setup, self.runner.cx().policy(), qps, measured);
-        made.map_err(|error| Stop::Refused(error.to_string()))
+        load(&self.runner.setup, self.runner.cx().policy(), qps, measured)
     }
 
     /// One load at a rate, to its end.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use chaos_fortio::FortioCommand;
 use chaos_load::Rate;
-use chaos_load::fortio::{self, FortioCommand};
 
 use super::planned::Asked;
 
@@ -45,7 +45,7 @@ pub(super) fn read(words: &[String], home: Option<&str>) -> Result<Asked, String
     }
     let given = check_flags(rest)?;
     let words: Vec<String> = std::iter::once("load".to_owned()).chain(rest.iter().cloned()).collect();
-    let command = fortio::parse(&words).map_err(|error| error.to_string())?;
+    let command = chaos_fortio::parse(&words).map_err(|error| error.to_string())?;
     if given.contains(&"n") && given.contains(&"t") {
         return Err("`-n` and `-t` contradict each other; give one of them".to_owned());
     }

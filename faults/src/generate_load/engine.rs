@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use chaos_core::{LoadGenerator, PluginError, Reach, RunContext, Undo};
-use chaos_load::engine::{Fortio, find};
-use chaos_load::{Load, Running, start};
+use chaos_fortio::{Fortio, find};
+use chaos_load::{LoadPlan, Running, start};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ impl LoadEngine {
                 PluginError::refused("no `fortio` is in a folder of `PATH`; install one, or use the engine `embedded`")
             }),
             Self::Auto => {
-                let allowed = cx.policy().check_commands(&Reach::command(PROGRAM)).is_ok();
+                let allowed = cx.policy().check_command(PROGRAM).is_ok();
                 Ok(found().filter(|_| allowed).map_or(Engine::Embedded, Engine::Fortio))
             }
         }
@@ -77,7 +77,7 @@ impl Maker<'_> {
     }
 
     /// Starts a load, off the async threads: the start waits until the load's own threads are up.
-    pub(super) async fn start(&self, load: Load, cx: &RunContext) -> Result<Running, String> {
+    pub(super) async fn start(&self, load: LoadPlan, cx: &RunContext) -> Result<Running, String> {
         let started = match &self.engine {
             Engine::Embedded => tokio::task::spawn_blocking(move || start(load)).await,
             Engine::Fortio(binary) => {

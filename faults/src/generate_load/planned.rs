@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use chaos_core::{DurationText, HeaderName, HeaderValue, HttpUrl, LoadDuration, LoadRequest, Policy, RunContext};
-use chaos_load::{Load, LoadError, Model, Rate, Stop};
+use chaos_load::{LoadError, LoadModel, LoadPlan, Rate, Stop};
 
 use super::tls;
 
@@ -131,7 +131,7 @@ impl Planned {
     /// Whether a text names the planned URL, however it is spelt.
     fn is_target(&self, text: &str) -> bool {
         // What parsers may read differently is not even compared.
-        let url = |text: &str| text.parse::<HttpUrl>().ok().and_then(|_| Load::to(text).ok()).map(|load| load.url);
+        let url = |text: &str| text.parse::<HttpUrl>().ok().and_then(|_| LoadPlan::to(text).ok()).map(|load| load.url);
         url(text).is_some_and(|asked| url(self.url().as_str()).is_some_and(|own| own == asked))
     }
 
@@ -174,14 +174,19 @@ impl Planned {
     }
 
     /// The load itself: the planned figures, the pinned addresses, open-loop, no redirects, no request before the run.
-    pub(super) fn load(&self, allowed: Allowed, addresses: &[SocketAddr], cx: &RunContext) -> Result<Load, LoadError> {
-        let mut load = Load::to(self.url().as_str())?;
+    pub(super) fn load(
+        &self,
+        allowed: Allowed,
+        addresses: &[SocketAddr],
+        cx: &RunContext,
+    ) -> Result<LoadPlan, LoadError> {
+        let mut load = LoadPlan::to(self.url().as_str())?;
         load.rate = Rate::Qps(self.qps());
         load.connections =
             usize::try_from(self.connections.get()).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
         load.stop = allowed.stop;
         load.timeout = allowed.timeout;
-        load.model = Model::Open;
+        load.model = LoadModel::Open;
         load.settle = self.request.warmup.map(LoadDuration::get).unwrap_or_default();
         load.method = self.request.method.as_ref().map(ToString::to_string);
         let header = |(name, value): (&HeaderName, &HeaderValue)| (name.as_str().to_owned(), value.expose().to_owned());
@@ -367,7 +372,7 @@ mod tests {
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, 8080));
         let place = TestContext::new(&[]);
         let load = planned.load(planned.check(&plain()).unwrap(), &[six, four], &place.cx()).unwrap();
-        assert_eq!((load.model, load.rate, load.connections.get()), (Model::Open, Rate::Qps(300.0), 4));
+        assert_eq!((load.model, load.rate, load.connections.get()), (LoadModel::Open, Rate::Qps(300.0), 4));
         assert_eq!(
             (load.resolve, load.stop, load.timeout),
             (vec![four], Stop::After(Duration::from_secs(2)), Duration::from_secs(3))

@@ -83,14 +83,14 @@ impl LoadFigures for Posted {
 mod tests {
     use chaos_core::{ActiveSignal, FaultEdges, Stage};
     use chaos_load::target::{Behaviour, serve};
-    use chaos_load::{Load, Stop, start};
+    use chaos_load::{LoadPlan, Stop, start};
 
     use super::super::test_context::TestContext;
     use super::*;
 
     fn running() -> (Running, chaos_load::target::Target) {
         let target = serve(([127, 0, 0, 1], 0).into(), Behaviour::new()).unwrap();
-        let mut load = Load::to(&target.url()).unwrap();
+        let mut load = LoadPlan::to(&target.url()).unwrap();
         load.stop = Stop::Never;
         (start(load).unwrap(), target)
     }

@@ -6,7 +6,7 @@ use chaos_core::{
     EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadGenerator, LoadReport, LoadRequest,
     LoadSchedule, LoadSegment, PercentileMs, StatusCount,
 };
-use chaos_load::{Latency, LoadResult, Model, Phase, Stop};
+use chaos_load::{Bucket, Latency, LoadModel, LoadResult, Phase, Stop};
 
 /// The report on a result. `request` is what was asked for, with nothing left open.
 pub(super) fn report(request: &LoadRequest, generator: LoadGenerator, result: &LoadResult) -> LoadReport {
@@ -21,8 +21,8 @@ pub(super) fn report(request: &LoadRequest, generator: LoadGenerator, result: &L
         request: request.redacted(),
         generator,
         schedule: match plan.model {
-            Model::Open => LoadSchedule::Open,
-            Model::Fortio { .. } => LoadSchedule::PerConnection,
+            LoadModel::Open => LoadSchedule::Open,
+            LoadModel::Fortio { .. } => LoadSchedule::PerConnection,
         },
         connections: u32::try_from(plan.connections.get()).unwrap_or(u32::MAX),
         started_at_ms: whole_ms(result.started_at.duration_since(UNIX_EPOCH).unwrap_or_default()),
@@ -74,25 +74,20 @@ fn status(code: i32, count: u64) -> Option<StatusCount> {
 }
 
 fn latency(latency: &Latency) -> LatencyReport {
-    let data = latency.to_data();
-    let row = |row: &chaos_load::LatencyRow| PercentileMs { percentile: row.percentile, ms: row.value * 1e3 };
+    let known = |time: Option<Duration>| ms(time.unwrap_or_default());
+    let row = |(percentile, time)| PercentileMs { percentile, ms: ms(time) };
     LatencyReport {
-        count: data.count,
-        min_ms: data.min * 1e3,
-        mean_ms: data.mean * 1e3,
-        max_ms: data.max * 1e3,
-        percentiles: data.percentiles.iter().map(row).collect(),
+        count: latency.count(),
+        min_ms: known(latency.min()),
+        mean_ms: known(latency.mean()),
+        max_ms: known(latency.max()),
+        percentiles: latency.percentiles().map(row).collect(),
     }
 }
 
 fn buckets(result: &LoadResult) -> Vec<LatencyBucket> {
-    let rows = result.to_fortio().common.duration_histogram.data.unwrap_or_default();
-    let bucket = |row: chaos_load::BucketRow| LatencyBucket {
-        start_ms: row.start * 1e3,
-        end_ms: row.end * 1e3,
-        count: row.count,
-    };
-    rows.into_iter().map(bucket).collect()
+    let bucket = |Bucket { start, end, count }| LatencyBucket { start_ms: start * 1e3, end_ms: end * 1e3, count };
+    result.histograms.durations.filled().into_iter().map(bucket).collect()
 }
 
 fn segment(phase: &Phase) -> LoadSegment {

@@ -193,12 +193,12 @@ async fn the_plan_names_process_and_start_time_and_touches_nothing() {
     let start = Look::at(child.0.id()).unwrap().unwrap().start_time;
     let plan = Fault::plan(&child.fault(), &context()).await.unwrap();
     assert_eq!(plan.touches[0].to_string(), format!("process:{}@{start}", child.pid()));
-    assert_eq!((plan.summary, plan.privileged), (format!("stop process {} (`sleep`)", child.pid()), None));
+    assert_eq!((plan.summary, plan.permissions), (format!("stop process {} (`sleep`)", child.pid()), Vec::new()));
     assert_ne!(child.state(), 'T');
 }
 
 #[tokio::test]
-async fn another_users_process_is_privileged() {
+async fn another_users_process_needs_a_permission() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: needs root, to start a process of another user");
         return;
@@ -206,10 +206,10 @@ async fn another_users_process_is_privileged() {
     let child = Command::new("sleep").arg("600").uid(65_534).spawn().unwrap();
     let child = Sleeper(child);
     let plan = Fault::plan(&child.fault(), &context()).await.unwrap();
-    let why = plan.privileged.clone().unwrap();
+    let why = &plan.permissions[0].why;
     assert!(why.ends_with("belongs to uid 65534, not to 0"), "{why}");
-    let refusal = Policy::default().check_plan(&plan).unwrap_err();
-    assert_eq!(refusal.flag.as_deref(), Some("--allow-privileged"));
+    let refusal = plan.check(&Policy::default()).unwrap_err();
+    assert_eq!(refusal.flag.as_deref(), Some("--permit other_user"));
 }
 
 #[tokio::test]

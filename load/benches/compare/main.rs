@@ -15,14 +15,15 @@ mod tools;
 use std::io;
 use std::process::ExitCode;
 
-use chaos_load::{Load, Rate, Stop, start};
+use chaos_fortio::FortioDocument;
+use chaos_load::{LoadPlan, Rate, Stop, start};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let part = words.first().map_or("", String::as_str);
     match part {
         // This binary is also the load generator that is measured.
-        "load" => return ExitCode::from(chaos_load::fortio::run(&words, &mut io::stdout(), &mut io::stderr())),
+        "load" => return ExitCode::from(chaos_fortio::run(&words, &mut io::stdout(), &mut io::stderr())),
         "open" => open(&words[1..]),
         "cost" => cost::cost(),
         "memory" => cost::memory(),
@@ -40,10 +41,10 @@ fn main() -> ExitCode {
 /// Runs an open plan and prints its result file: `open URL QPS CONNECTIONS SECONDS`.
 fn open(words: &[String]) {
     let number = |index: usize| words[index].parse::<f64>().unwrap();
-    let mut load = Load::to(&words[0]).unwrap();
+    let mut load = LoadPlan::to(&words[0]).unwrap();
     load.rate = Rate::Qps(number(1));
     load.connections = words[2].parse().unwrap();
     load.stop = Stop::After(std::time::Duration::from_secs_f64(number(3)));
     let result = start(load).unwrap().wait_blocking();
-    print!("{}", result.to_fortio().to_text().unwrap());
+    print!("{}", FortioDocument::of(&result).to_text().unwrap());
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::generate;
-use crate::plan::{Load, Rate, Stop};
+use crate::plan::{LoadPlan, Rate, Stop};
 use crate::random::Random;
 use crate::running::start;
 
@@ -55,7 +55,7 @@ fn serve_one(mut stream: TcpStream, random: &mut Random) {
 #[test]
 fn both_clients_count_the_same_over_real_connections() {
     let counted = |standard: bool| {
-        let mut load = Load::to(&server()).unwrap();
+        let mut load = LoadPlan::to(&server()).unwrap();
         load.rate = Rate::Max;
         load.stop = Stop::Count(SENT);
         load.connections = NonZeroUsize::MIN;

@@ -7,7 +7,7 @@ use chaos_core::{EventKind, InForce, LookAt, Presence, Reverted, Span, UndoLog};
 
 use super::{Course, Entry};
 use crate::guarded::guarded_call;
-use crate::revert::undo_step;
+use crate::revert::{STEP_DEADLINE, undo_step};
 
 /// How long the engine waits for effects that are still being made before it gives up on undoing safely.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -27,8 +27,9 @@ impl Entry {
         if !steps.is_empty() {
             self.cx.emit(EventKind::Undoing { steps: steps.len() });
         }
+        let cx = self.cx.undo_context(STEP_DEADLINE);
         for armed in &steps {
-            let undone = undo_step(&armed.step, &self.cx.shared_clock()).await;
+            let undone = undo_step(&armed.step, &cx).await;
             let step = armed.step.describe();
             match &undone {
                 // An effect that is still being made may come after this: its step stays for recovery to run again.

@@ -163,6 +163,9 @@ impl Violation<'_> {
                 let value = actual(self.error.instance());
                 return self.at_value(Code::WrongType, format!("`type` must be a string, not {value}"));
             };
+            if let Some(removed) = chaos_core::removed_name(kind, name) {
+                return self.at_value(code, removed.to_string());
+            }
             let message = format!("unknown {} type `{name}`", kind.word());
             return self.at_value(code, message).help(choices(typed, &known(kind)));
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Pool, each_schema};
 
-/// The markers that `chaos_core::Node` leaves where the arms belong.
+/// The markers that `chaos_core::Configured` leaves where the arms belong.
 const MARKER: &str = "x-squall-plugin";
 const BESIDE: &str = "x-squall-beside";
 

@@ -168,7 +168,7 @@ mod tests {
             ("max_qsp: 1\n", "max_qsp"),
             ("max_qps: .nan\n", "max_qps"),
             ("max_qps: -1\n", "must be a number from 0 on"),
-            ("allow_hosts: [\"a b\"]\n", "is no host pattern"),
+            ("allow_hosts: [\"a b\"]\n", "invalid host pattern"),
         ];
         for (text, want) in rows {
             let error = policy_of(text).unwrap_err();

@@ -19,7 +19,7 @@ pub(super) fn run(args: &Args) -> u8 {
 pub(super) fn main(rest: &[OsString]) -> u8 {
     let words: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     // Broken pipes are the engine's to judge: its result also goes to files.
-    chaos_load::fortio::run(&words, &mut std::io::stdout(), &mut std::io::stderr())
+    chaos_fortio::run(&words, &mut std::io::stdout(), &mut std::io::stderr())
 }
 
 #[cfg(test)]
@@ -30,7 +30,7 @@ mod tests {
     fn what_fortio_refuses_keeps_fortios_exit_code() {
         let words = ["load", "-no-such-flag", "http://127.0.0.1:1/"].map(OsString::from);
         let code = main(&words);
-        assert_eq!(code, chaos_load::fortio::run(&words.map(|w| w.into_string().unwrap()), &mut vec![], &mut vec![]));
+        assert_eq!(code, chaos_fortio::run(&words.map(|w| w.into_string().unwrap()), &mut vec![], &mut vec![]));
         assert_ne!(code, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The plan of a run that touches nothing.
 
-use chaos_core::Plan;
+use chaos_core::{Plan, Reversible};
 use chaos_runner::{DryEntry, DryRun};
 
 use super::console::{print, print_json};
@@ -46,10 +46,12 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
     list("touches", plan.touches.iter().map(ToString::to_string).collect());
     list("hosts", plan.reach.hosts.iter().map(ToString::to_string).collect());
     list("commands", plan.reach.commands.clone());
-    list("qps at most", plan.qps.iter().map(ToString::to_string).collect());
-    list("connections at most", plan.concurrency.iter().map(ToString::to_string).collect());
-    list("seconds", plan.duration.iter().map(|time| time.as_secs_f64().to_string()).collect());
-    list("privileged", plan.privileged.iter().cloned().collect());
+    list("paths", plan.reach.paths.iter().map(|path| path.display().to_string()).collect());
+    list("at most", plan.ceilings.iter().map(|most| format!("{} {}", most.kind.words(), most.value)).collect());
+    list("permissions", plan.permissions.iter().map(|need| format!("{} ({})", need.permission, need.why)).collect());
+    if let Reversible::No(why) = &plan.reversible {
+        list("not reversible", vec![why.clone()]);
+    }
     lines
 }
 
@@ -64,7 +66,7 @@ mod tests {
             name: "Pause".into(),
             trigger: "immediate".into(),
             fault: "pause_process".into(),
-            plan: Some(Plan::new("stop process 71").touching(Resource::new("process", "71@9"))),
+            plan: Some(Plan::new("stop process 71").touching(Resource::process(71, 9, 1))),
             refusal: refusal.map(str::to_owned),
         }
     }

@@ -1,6 +1,6 @@
 //! One plug-in as the commands `list` and `explain` show it, whatever its kind.
 
-use chaos_core::{Capability, Descriptor, FAULTS, Kind, PROBES, Registry, Span, TRIGGERS};
+use chaos_core::{Descriptor, FAULTS, Kind, PROBES, Registry, Requirement, Span, TRIGGERS};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub(crate) struct PlugIn {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) span: Option<Span>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(crate) needs: &'static [Capability],
+    pub(crate) needs: &'static [Requirement],
     #[serde(rename = "crate")]
     pub(crate) krate: &'static str,
     pub(crate) file: &'static str,

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use chaos_core::{DurationText, HostPattern, Policy};
+use chaos_core::{DurationText, HostPattern, Permission, Policy};
 
 use super::document;
 use super::failure::Failure;
 
-/// What may be touched. Default: loopback only, 1,000 qps, 10 minutes, 64 connections, nothing privileged, no commands.
+/// What may be touched. Default: loopback only, nothing outside the workspace, 1,000 qps, 10 minutes, 64 connections,
+/// 1 GiB, no permission, no commands.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyFlags {
@@ -20,8 +21,14 @@ pub(crate) struct PolicyFlags {
     /// Allows this program to be started, by its name in the file or in the plan; `*` allows all.
     #[arg(long, value_name = "PROGRAM")]
     allow_command: Vec<String>,
-    /// Allows what needs another user's rights or a capability.
-    #[arg(long)]
+    /// Allows writing in this folder, beside the workspace.
+    #[arg(long, value_name = "PATH", value_parser = absolute)]
+    allow_path: Vec<PathBuf>,
+    /// Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`.
+    #[arg(long, value_name = "NAME")]
+    permit: Vec<Permission>,
+    /// Deprecated: `--permit other_user --permit root --permit net_admin`.
+    #[arg(long, hide = true)]
     allow_privileged: bool,
     /// Ceiling of requests per second.
     #[arg(long, value_name = "QPS", value_parser = ceiling)]
@@ -32,6 +39,9 @@ pub(crate) struct PolicyFlags {
     /// Ceiling of connections.
     #[arg(long, value_name = "N")]
     max_concurrency: Option<u32>,
+    /// Ceiling of bytes that one fault writes and keeps.
+    #[arg(long, value_name = "BYTES")]
+    max_bytes: Option<u64>,
     /// Takes the policy from a file (YAML or JSON); flags go on top of it.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -52,15 +62,25 @@ impl PolicyFlags {
         if !self.allow_fault.is_empty() {
             policy.allow_faults.get_or_insert_default().extend(self.allow_fault.iter().cloned());
         }
-        policy.allow_privileged |= self.allow_privileged;
+        policy.allow_paths.extend(self.allow_path.iter().cloned());
+        policy.permissions.extend(&self.permit);
+        if self.allow_privileged {
+            policy.permissions.extend(Permission::PRIVILEGED);
+        }
         policy.max_qps = self.max_qps.unwrap_or(policy.max_qps);
         policy.max_duration_seconds = self.max_duration.unwrap_or(policy.max_duration_seconds);
         policy.max_concurrency = self.max_concurrency.unwrap_or(policy.max_concurrency);
+        policy.max_bytes = self.max_bytes.unwrap_or(policy.max_bytes);
         Ok(policy)
     }
 }
 
-/// A ceiling that is no number would be one that nothing is over.
+/// A relative path of the command line begins in the current folder, not in the workspace.
+fn absolute(text: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(text)
+}
+
+/// A ceiling that is not a number would be one that nothing exceeds.
 fn ceiling(text: &str) -> Result<f64, NotACeiling> {
     text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0).ok_or_else(|| NotACeiling(text.to_owned()))
 }
@@ -71,7 +91,7 @@ fn seconds(text: &str) -> Result<f64, NotACeiling> {
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("`{0}` is no ceiling; write a number above 0")]
+#[error("invalid ceiling `{0}`: expected a number above 0")]
 struct NotACeiling(String);
 
 #[cfg(test)]
@@ -95,6 +115,48 @@ mod tests {
         assert_eq!(policy.allow_hosts.len(), Policy::default().allow_hosts.len() + 1);
         assert_eq!(policy.allow_faults.as_deref(), Some(&["pause_process".to_owned()][..]));
         assert!((policy.max_qps - 5000.0).abs() < f64::EPSILON);
+    }
+
+    /// Every flag that a refusal of the policy names is one that the command line takes.
+    #[test]
+    fn a_flag_that_a_refusal_names_works() {
+        use chaos_core::{CeilingKind, HostPort, PathBase, Plan, Reach};
+        use clap::Parser;
+
+        #[derive(clap::Parser)]
+        struct Command {
+            #[command(flatten)]
+            flags: PolicyFlags,
+        }
+        let plan = || Plan::new("x");
+        let plans = [
+            plan().at_most(CeilingKind::Qps, 1000.5),
+            plan().at_most(CeilingKind::Concurrency, 65),
+            plan().at_most(CeilingKind::Bytes, 2e12),
+            plan().lasting(std::time::Duration::from_millis(700_500)),
+            plan().irreversible("nobody restarts it"),
+            plan().reaching(Reach::command("systemctl")),
+        ];
+        let permissions = Permission::ALL.map(|permission| plan().needing(permission, "it is so"));
+        for plan in plans.into_iter().chain(permissions) {
+            let flag = plan.check(&Policy::default()).unwrap_err().flag.unwrap();
+            let given = Command::parse_from(["x"].into_iter().chain(flag.split(' ')));
+            assert_eq!(plan.check(&given.flags.policy().unwrap()), Ok(()), "{flag}");
+        }
+        let base = PathBase { workspace: std::path::Path::new("/nowhere"), home: None };
+        let path = std::path::Path::new("/srv/data");
+        let flag = Policy::default().check_path(path, base).unwrap_err().flag.unwrap();
+        let given = Command::parse_from(["x"].into_iter().chain(flag.split(' '))).flags.policy().unwrap();
+        assert_eq!(given.check_path(path, base), Ok(()), "{flag}");
+        let flag = Policy::default().check_name(&HostPort::new("a.example", 80)).unwrap_err().flag.unwrap();
+        let given = Command::parse_from(["x"].into_iter().chain(flag.split(' '))).flags.policy().unwrap();
+        assert_eq!(given.check_name(&HostPort::new("a.example", 80)), Ok(()), "{flag}");
+    }
+
+    #[test]
+    fn the_deprecated_flag_stands_for_three_permissions() {
+        let flags = PolicyFlags { allow_privileged: true, ..PolicyFlags::default() };
+        assert_eq!(flags.policy().unwrap().permissions, Permission::PRIVILEGED);
     }
 
     #[test]
