@@ -12,15 +12,19 @@ use crate::workspace::{self, text};
 /// cargo allows a test to look upwards.
 const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-core", &[]),
+    ("chaos-host", &[]),
     ("chaos-load", &[]),
     ("chaos-links", &[]),
     ("chaos-failpoints", &[]),
     ("chaos-fortio", &["chaos-load"]),
     ("chaos-schema", &["chaos-core"]),
     ("chaos-triggers", &["chaos-core"]),
-    ("chaos-probes", &["chaos-core"]),
+    ("chaos-probes", &["chaos-core", "chaos-host"]),
     ("chaos-agent", &["chaos-core"]),
-    ("chaos-faults", &["chaos-core", "chaos-agent", "chaos-load", "chaos-fortio", "chaos-links", "chaos-failpoints"]),
+    (
+        "chaos-faults",
+        &["chaos-core", "chaos-host", "chaos-agent", "chaos-load", "chaos-fortio", "chaos-links", "chaos-failpoints"],
+    ),
     ("chaos-runner", &["chaos-core"]),
     // Above the engine: it plans, and the engine acts.
     ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),

@@ -1,67 +1,61 @@
-//! The tool `load`: the planned spike as typed arguments.
+//! The tool `load`: the planned load as typed arguments.
 
 use std::num::NonZeroU32;
 
 use chaos_agent::{BoxFuture, Tool, ToolReply, parse_arguments};
 use chaos_core::{DurationText, LoadDuration};
 use chaos_load::Stop;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::planned::{Asked, Length, Planned};
-use super::spike::Spike;
+use super::offer::{Asked, Length, Offer};
+use super::one_load::OneLoad;
 
 /// The tool's name; the offline planner calls it too.
 pub(super) const NAME: &str = "load";
 
-/// Makes the spike from typed arguments.
-pub(super) struct LoadTool<'a>(pub(super) &'a Spike<'a>);
+/// Makes the load from typed arguments.
+pub(super) struct LoadTool<'a>(pub(super) &'a OneLoad<'a>);
 
 /// The same names as in the task's `target`; what is left out takes the plan's figure.
-#[derive(Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Arguments {
+pub(super) struct LoadArguments {
     service_url: String,
     qps: Option<NonZeroU32>,
     duration: Option<LoadDuration>,
     concurrency: Option<NonZeroU32>,
 }
 
-/// The arguments that ask for exactly what is planned.
-pub(super) fn planned_arguments(planned: &Planned) -> Value {
-    json!({
-        "service_url": planned.url().as_str(),
-        "qps": whole(planned.qps()),
-        "duration": DurationText::from(planned.length.longest()).to_string(),
-        "concurrency": planned.connections.get(),
-    })
-}
-
-/// A rate comes from a whole number, and models read `300` better than `300.0`.
-#[expect(clippy::cast_possible_truncation, reason = "made from a u32")]
-fn whole(qps: f64) -> i64 {
-    qps as i64
+impl LoadArguments {
+    /// Those that ask for exactly what is offered.
+    pub(super) fn of(offer: &Offer) -> Self {
+        let longest = offer.longest();
+        Self {
+            service_url: longest.url().to_string(),
+            qps: Some(longest.qps()),
+            duration: longest.duration().try_into().ok(),
+            concurrency: Some(longest.connections()),
+        }
+    }
 }
 
 /// The arguments as a schema in which each figure of the plan is the only choice.
-fn parameters(planned: &Planned) -> Value {
-    let mut properties: Map<String, Value> = planned_arguments(planned)
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| {
-            let kind = if value.is_string() { "string" } else { "integer" };
-            (name.clone(), json!({"type": kind, "enum": [value]}))
-        })
-        .collect();
-    let mut required = vec!["service_url"];
-    if let Length::UpTo(most) = planned.length {
-        let most = DurationText::from(most);
-        let text = format!("How long, such as `30s` or `1m30s`; at most {most}.");
-        properties.insert("duration".into(), json!({"type": "string", "description": text}));
-        required.push("duration");
+fn parameters(offer: &Offer) -> Value {
+    let generator = SchemaSettings::draft07().with(|settings| settings.meta_schema = None).into_generator();
+    let mut schema = generator.into_root_schema_for::<LoadArguments>().to_value();
+    let planned = json!(LoadArguments::of(offer));
+    for (name, value) in planned.as_object().into_iter().flatten() {
+        let kind = if value.is_string() { "string" } else { "integer" };
+        schema["properties"][name] = json!({"type": kind, "enum": [value]});
     }
-    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    if let Length::UpTo(most) = offer.length {
+        let text = format!("How long, such as `30s` or `1m30s`; at most {}.", DurationText::from(most));
+        schema["properties"]["duration"] = json!({"type": "string", "description": text});
+        schema["required"] = json!(["service_url", "duration"]);
+    }
+    schema
 }
 
 impl Tool for LoadTool<'_> {
@@ -70,16 +64,16 @@ impl Tool for LoadTool<'_> {
     }
 
     fn description(&self) -> &'static str {
-        "Sends the one planned spike of load and answers with its figures when it is over. It can be called once."
+        "Sends the one planned load and answers with its figures when it is over. It can be called once."
     }
 
     fn parameters(&self) -> Value {
-        parameters(self.0.planned())
+        parameters(self.0.offer)
     }
 
     fn call(&self, args: Value) -> BoxFuture<'_, ToolReply> {
         Box::pin(async move {
-            match parse_arguments::<Arguments>(&args) {
+            match parse_arguments::<LoadArguments>(&args) {
                 Ok(args) => self.0.make(&args.into()).await,
                 Err(refusal) => refusal,
             }
@@ -87,8 +81,8 @@ impl Tool for LoadTool<'_> {
     }
 }
 
-impl From<Arguments> for Asked {
-    fn from(args: Arguments) -> Self {
+impl From<LoadArguments> for Asked {
+    fn from(args: LoadArguments) -> Self {
         Self {
             url: args.service_url,
             qps: args.qps.map(|qps| f64::from(qps.get())),
@@ -103,44 +97,45 @@ impl From<Arguments> for Asked {
 mod tests {
     use chaos_core::Policy;
 
-    use super::super::planned::Chooses;
-    use super::super::test_context::target;
+    use super::super::super::test_context::target;
+    use super::super::offer::Chooses;
     use super::*;
 
-    fn planned(duration: &str) -> Planned {
-        Planned::of(&target("http://127.0.0.1:8080/", 300, duration, 4), Chooses::Model, &Policy::default())
+    fn offer(duration: &str) -> Offer {
+        let target = target("http://127.0.0.1:8080/", 300, duration, 4);
+        Offer::of(&target, Chooses::Model, &Policy::default()).unwrap()
     }
 
-    fn check(planned: &Planned, args: &Value) -> Result<(), String> {
-        match parse_arguments::<Arguments>(args) {
-            Ok(args) => planned.check(&args.into()).map(drop),
+    fn check(offer: &Offer, args: &Value) -> Result<(), String> {
+        match parse_arguments::<LoadArguments>(args) {
+            Ok(args) => offer.check(&args.into()).map(drop).map_err(|refusal| refusal.to_string()),
             Err(ToolReply::Failed(why) | ToolReply::Done(why)) => Err(why),
         }
     }
 
     #[test]
     fn the_planned_arguments_are_allowed_and_are_the_schemas_only_choice() {
-        let planned = planned("2s");
-        let args = planned_arguments(&planned);
+        let offer = offer("2s");
+        let args = json!(LoadArguments::of(&offer));
         assert_eq!(
             args,
             json!({"service_url": "http://127.0.0.1:8080/", "qps": 300, "duration": "2s", "concurrency": 4})
         );
-        assert_eq!(check(&planned, &args), Ok(()));
-        assert_eq!(check(&planned, &json!({"service_url": "http://127.0.0.1:8080"})), Ok(()));
-        let schema = parameters(&planned);
+        assert_eq!(check(&offer, &args), Ok(()));
+        assert_eq!(check(&offer, &json!({"service_url": "http://127.0.0.1:8080"})), Ok(()));
+        let schema = parameters(&offer);
         assert_eq!(schema["properties"]["qps"], json!({"type": "integer", "enum": [300]}));
         assert_eq!(schema["required"], json!(["service_url"]));
     }
 
     #[test]
     fn an_open_duration_must_be_given() {
-        let planned = planned("");
-        let schema = parameters(&planned);
+        let offer = offer("");
+        let schema = parameters(&offer);
         assert_eq!(schema["required"], json!(["service_url", "duration"]));
         let args = |duration: &str| json!({"service_url": "http://127.0.0.1:8080/", "duration": duration});
-        assert_eq!(check(&planned, &args("10m")), Ok(()));
-        assert_eq!(check(&planned, &args("601s")).unwrap_err(), "the spike must end after at most 10m");
+        assert_eq!(check(&offer, &args("10m")), Ok(()));
+        assert_eq!(check(&offer, &args("601s")).unwrap_err(), "the load must end after at most 10m");
     }
 
     #[test]
@@ -159,7 +154,7 @@ mod tests {
             (json!({"service_url": url, "qps": "NaN"}), "invalid arguments: /qps"),
             (json!({"service_url": url, "qps": "300; id"}), "invalid arguments: /qps"),
             (json!({"service_url": url, "concurrency": 5000}), "the number of connections is 5000"),
-            (json!({"service_url": url, "duration": "1h"}), "the spike lasts 2s"),
+            (json!({"service_url": url, "duration": "1h"}), "the load lasts 2s"),
             (json!({"service_url": url, "duration": "0s"}), "invalid arguments: /duration"),
             (json!({"service_url": url, "duration": "-2s"}), "invalid arguments: /duration"),
             (json!({"service_url": url, "duration": "99999999999s"}), "invalid arguments: /duration"),
@@ -168,7 +163,7 @@ mod tests {
             (json!({"service_url": url, "resolve": "192.0.2.1"}), "invalid arguments: "),
         ];
         for (args, why) in rows {
-            let refusal = check(&planned("2s"), &args).unwrap_err();
+            let refusal = check(&offer("2s"), &args).unwrap_err();
             assert!(refusal.starts_with(why), "{args}: {refusal}");
         }
     }

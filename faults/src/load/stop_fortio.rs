@@ -1,15 +1,11 @@
-//! The way back of a real fortio: it is found by a word of its command line, and killed.
+//! The undo step of a real fortio: it is found by a word of its command line, and killed.
 
-use std::fs;
 use std::io;
-use std::num::NonZeroU32;
 use std::path::Path;
 
 use chaos_core::{PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
-use rustix::process::Signal;
+use chaos_host::{Signal, pid_namespace, polls_in_seconds, with_argument};
 use serde::{Deserialize, Serialize};
-
-use crate::process::{Held, looks_in_seconds, pid_namespace};
 
 /// How long a killed process may take to be gone.
 const SETTLE_SECONDS: u32 = 5;
@@ -33,36 +29,12 @@ impl StopFortio {
         Ok(Self { mark: mark.display().to_string(), boot_id: boot_id(), pid_ns })
     }
 
-    /// The processes that have the word, held; at most one in practice.
-    fn found(&self) -> io::Result<Vec<Held>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir("/proc")? {
-            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<NonZeroU32>().ok()) else {
-                continue;
-            };
-            // Held first, looked at then: what the look shows is what the signal reaches.
-            if self.is_on_command_line(pid)
-                && let Some(held) = Held::open(pid)?
-                && self.is_on_command_line(pid)
-            {
-                found.push(held);
-            }
-        }
-        Ok(found)
-    }
-
-    /// A process that is gone, or that may not be looked at, has no such word: ours may be looked at.
-    fn is_on_command_line(&self, pid: NonZeroU32) -> bool {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|word| word == self.mark.as_bytes())
-    }
-
     fn kill(&self) -> io::Result<usize> {
-        let found = self.found()?;
+        let found = with_argument(&self.mark)?;
         for held in &found {
             held.signal(Signal::KILL)?;
             let is_over = |states: &[char]| states.iter().all(|state| matches!(state, 'Z' | 'X' | 'x'));
-            if !is_over(&held.settle(looks_in_seconds(SETTLE_SECONDS), is_over)?) {
+            if !is_over(&held.settle(polls_in_seconds(SETTLE_SECONDS), is_over)?) {
                 return Err(io::Error::other(format!("it is still there after {SETTLE_SECONDS} s")));
             }
         }
@@ -82,7 +54,7 @@ impl UndoStep for StopFortio {
             return Err(PluginError::failed(why));
         }
         if self.mark.len() < LEAST_MARK {
-            return Ok(Undone::NothingToDo(format!("`{}` is no mark of a fortio of ours", self.mark)));
+            return Ok(Undone::NothingToDo(format!("`{}` is not the mark of a fortio of ours", self.mark)));
         }
         let _real = cx.clock().external();
         let step = self.clone();
@@ -120,7 +92,7 @@ mod tests {
             let child = Command::new("sleep").arg0(word).arg("600").spawn().unwrap();
             // A program has begun a moment before the kernel shows its command line.
             let path = format!("/proc/{}/cmdline", child.id());
-            while !fs::read(&path).unwrap().starts_with(word.as_bytes()) {
+            while !std::fs::read(&path).unwrap().starts_with(word.as_bytes()) {
                 std::thread::yield_now();
             }
             Self(child)

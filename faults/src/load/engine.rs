@@ -1,12 +1,13 @@
-//! What makes the load: the engine in this program, or a real fortio where that is wanted, there and allowed.
+//! What makes a load: the engine in this program, or a real fortio where it is wanted, installed and allowed.
 
 use std::path::PathBuf;
 
 use chaos_core::{LoadGenerator, PluginError, Reach, RunContext, Undo};
 use chaos_fortio::{Fortio, find};
-use chaos_load::{LoadPlan, Running, start};
+use chaos_load::{LoadError, LoadPlan, Running, start};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinError;
 
 use super::stop_fortio::StopFortio;
 
@@ -52,6 +53,14 @@ impl LoadEngine {
 }
 
 impl Engine {
+    /// Its name in reports.
+    pub(super) fn generator(&self) -> LoadGenerator {
+        match self {
+            Self::Embedded => LoadGenerator::Embedded,
+            Self::Fortio(_) => LoadGenerator::Fortio,
+        }
+    }
+
     /// What it starts, for the policy.
     pub(super) fn reach(&self) -> Reach {
         match self {
@@ -61,30 +70,35 @@ impl Engine {
     }
 }
 
-/// An engine, with the way in which a process of its is journalled.
-pub(super) struct Maker<'a> {
+/// Why a load was not started.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    /// The load engine refused the plan, or the system refused the engine.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Its undo step could not be made or written.
+    #[error(transparent)]
+    Undo(#[from] PluginError),
+    /// The thread that starts it is gone.
+    #[error("the load engine did not start")]
+    Lost(#[from] JoinError),
+}
+
+/// An engine, with the log in which its process is journalled.
+pub(super) struct LoadStarter<'a> {
     pub(super) engine: Engine,
     pub(super) undo: &'a Undo,
 }
 
-impl Maker<'_> {
-    /// What makes the load, for its report.
-    pub(super) fn generator(&self) -> LoadGenerator {
-        match self.engine {
-            Engine::Embedded => LoadGenerator::Embedded,
-            Engine::Fortio(_) => LoadGenerator::Fortio,
-        }
-    }
-
+impl LoadStarter<'_> {
     /// Starts a load, off the async threads: the start waits until the load's own threads are up.
-    pub(super) async fn start(&self, load: LoadPlan, cx: &RunContext) -> Result<Running, String> {
+    pub(super) async fn start(&self, load: LoadPlan, cx: &RunContext) -> Result<Running, StartError> {
         let started = match &self.engine {
             Engine::Embedded => tokio::task::spawn_blocking(move || start(load)).await,
             Engine::Fortio(binary) => {
-                let fortio = Fortio::new(binary, load).map_err(|error| error.to_string())?;
-                let fortio = fortio.with_environment(cx.environment().clone());
-                let step = StopFortio::of(&fortio.mark()).map_err(|error| error.to_string())?;
-                let effect = self.undo.arm(step).await.map_err(|error| error.to_string())?;
+                let fortio = Fortio::new(binary, load)?.with_environment(cx.environment().clone());
+                let step = StopFortio::of(&fortio.mark())?;
+                let effect = self.undo.arm(step).await.map_err(PluginError::from)?;
                 let start = move || {
                     // The permit goes with the effect, wherever the run goes meanwhile.
                     let _effect = effect;
@@ -93,10 +107,7 @@ impl Maker<'_> {
                 tokio::task::spawn_blocking(start).await
             }
         };
-        match started {
-            Ok(started) => started.map_err(|error| error.to_string()),
-            Err(_) => Err("the load engine did not start".to_owned()),
-        }
+        Ok(started??)
     }
 }
 

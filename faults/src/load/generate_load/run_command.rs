@@ -4,13 +4,13 @@ use chaos_agent::{BoxFuture, Tool, ToolReply, parse_arguments};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::command;
-use super::planned::Asked;
-use super::spike::Spike;
+use super::command::{self, CommandError};
+use super::offer::Asked;
+use super::one_load::OneLoad;
 
 /// Runs one command line through the load engine; no process is ever started.
 pub(super) struct RunCommand<'a> {
-    pub(super) spike: &'a Spike<'a>,
+    pub(super) one_load: &'a OneLoad<'a>,
     pub(super) home: Option<&'a str>,
 }
 
@@ -25,15 +25,20 @@ impl RunCommand<'_> {
         let Arguments { command } = parse_arguments(args)?;
         let wrong = || ToolReply::failed("`command` must be a list of words, or one text");
         let words = match command {
-            Value::String(text) => command::split(&text).map_err(ToolReply::failed)?,
+            Value::String(text) => command::split(&text).map_err(refused)?,
             Value::Array(words) => {
                 let word = |word: Value| word.as_str().map(str::to_owned).ok_or_else(wrong);
                 words.into_iter().map(word).collect::<Result<_, _>>()?
             }
             _ => return Err(wrong()),
         };
-        command::read(&words, self.home).map_err(ToolReply::failed)
+        command::read(&words, self.home).map_err(refused)
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
+fn refused(error: CommandError) -> ToolReply {
+    ToolReply::failed(error.to_string())
 }
 
 impl Tool for RunCommand<'_> {
@@ -64,7 +69,7 @@ impl Tool for RunCommand<'_> {
     fn call(&self, args: Value) -> BoxFuture<'_, ToolReply> {
         Box::pin(async move {
             match self.read(&args) {
-                Ok(asked) => self.spike.make(&asked).await,
+                Ok(asked) => self.one_load.make(&asked).await,
                 Err(refusal) => refusal,
             }
         })

@@ -10,12 +10,12 @@ use chaos_core::{
     Clock, ContextParts, Events, FAULTS, Hosts, Journal, Policy, Presence, RealClock, SystemResolver, UNDO_STEPS,
     UndoLog, parse,
 };
+use chaos_host::thread_states;
 use chaos_test::{Bench, broken_by};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::process::thread_states;
 
 /// A child that sleeps, killed when the test ends in whatever way.
 struct Sleeper(Child);
@@ -34,18 +34,19 @@ impl Sleeper {
     }
 
     fn state(&self) -> char {
-        Look::at(self.0.id()).unwrap().unwrap().state
+        ProcessStat::of(self.0.id()).unwrap().unwrap().state
     }
 
     fn step(&self) -> ResumeProcess {
-        ResumeProcess::of(&Look::at(self.0.id()).unwrap().unwrap(), &self.fault()).unwrap()
+        let held = PidFd::open(self.pid()).unwrap().unwrap();
+        ResumeProcess::of(&held.stat().unwrap().unwrap(), &held).unwrap()
     }
 
     fn signal(&self, signal: Signal) {
-        let held = Held::open(self.pid()).unwrap().unwrap();
+        let held = PidFd::open(self.pid()).unwrap().unwrap();
         assert!(held.signal(signal).unwrap());
         let still = signal == Signal::STOP;
-        held.settle(u32::MAX, |states| any_still(states) == still).unwrap();
+        held.settle(u32::MAX, |states| any_paused(states) == still).unwrap();
     }
 }
 
@@ -84,7 +85,7 @@ async fn inject(fault: &PauseProcess) -> (Result<Injection, PluginError>, Arc<Un
 }
 
 #[tokio::test]
-async fn it_stops_a_real_process_and_the_step_lets_it_go_on() {
+async fn it_pauses_a_real_process_and_the_step_resumes_it() {
     let child = Sleeper::start();
     let (fault, cx) = (child.fault(), context());
     assert_eq!(Fault::witness(&fault, &cx).await.presence, Presence::Absent);
@@ -99,7 +100,7 @@ async fn it_stops_a_real_process_and_the_step_lets_it_go_on() {
     assert_eq!(raw["type"], "resume_process");
     let step: Box<dyn chaos_core::DynUndoStep> = serde_json::from_value(raw).unwrap();
     let cx = UndoContext::new(Arc::new(RealClock::new()), Duration::from_secs(30));
-    assert_eq!(step.undo(&cx).await.unwrap(), Undone::Reverted(format!("process {} goes on", child.pid())));
+    assert_eq!(step.undo(&cx).await.unwrap(), Undone::Reverted(format!("process {} is resumed", child.pid())));
     assert_ne!(child.state(), 'T');
 }
 
@@ -114,12 +115,19 @@ async fn undo_twice_is_harmless() {
 }
 
 #[tokio::test]
-async fn a_stranger_with_the_pid_is_left_alone() {
+async fn another_process_with_the_pid_is_left_alone() {
     let child = Sleeper::start();
     child.signal(Signal::STOP);
     let right = child.step();
     let rows = [
-        (ResumeProcess { start_time: right.start_time + 1, ..right.clone() }, "is another one that was given its pid"),
+        (
+            ResumeProcess { start_time: right.start_time + 1, pidfd_inode: None, ..right.clone() },
+            "is another process that was given its pid",
+        ),
+        (
+            ResumeProcess { start_time: right.start_time + 1, pidfd_inode: Some(1), ..right.clone() },
+            "is another process that was given its pid",
+        ),
         (ResumeProcess { boot_id: "forged".into(), ..right.clone() }, "was stopped in another boot"),
     ];
     for (forged, why) in rows {
@@ -127,7 +135,7 @@ async fn a_stranger_with_the_pid_is_left_alone() {
             Undone::NothingToDo(told) => assert!(told.contains(why), "{told}"),
             other @ Undone::Reverted(_) => panic!("{other:?}"),
         }
-        assert_eq!(child.state(), 'T', "{why}: a stranger was resumed");
+        assert_eq!(child.state(), 'T', "{why}: another process was resumed");
     }
 }
 
@@ -190,7 +198,7 @@ fn other_thread() -> u32 {
 #[tokio::test]
 async fn the_plan_names_process_and_start_time_and_touches_nothing() {
     let child = Sleeper::start();
-    let start = Look::at(child.0.id()).unwrap().unwrap().start_time;
+    let start = ProcessStat::of(child.0.id()).unwrap().unwrap().start_time;
     let plan = Fault::plan(&child.fault(), &context()).await.unwrap();
     assert_eq!(plan.touches[0].to_string(), format!("process:{}@{start}", child.pid()));
     assert_eq!((plan.summary, plan.permissions), (format!("stop process {} (`sleep`)", child.pid()), Vec::new()));
@@ -213,7 +221,7 @@ async fn another_users_process_needs_a_permission() {
 }
 
 #[tokio::test]
-async fn every_thread_stops_and_goes_on() {
+async fn every_thread_stops_and_is_resumed() {
     let script = "import threading,sys,time\n\
                   for _ in range(3): threading.Thread(target=lambda: time.sleep(600), daemon=True).start()\n\
                   print('up', flush=True)\ntime.sleep(600)";
@@ -230,11 +238,11 @@ async fn every_thread_stops_and_goes_on() {
     injected.unwrap();
     assert_eq!(thread_states(child.0.id()).unwrap(), ['T'; 4]);
     undo(&child.step()).await.unwrap();
-    assert!(!any_still(&thread_states(child.0.id()).unwrap()));
+    assert!(!any_paused(&thread_states(child.0.id()).unwrap()));
 }
 
 #[tokio::test]
-async fn a_process_that_a_tracer_holds_is_a_failed_undo_and_an_unsure_look() {
+async fn a_process_that_a_tracer_holds_is_a_failed_undo_and_an_unknown_witness() {
     let child = Sleeper::start();
     // PTRACE_ATTACH is 16 on every architecture; the tracer then leaves its tracee stopped.
     let script = "import ctypes,sys,time\n\
@@ -252,9 +260,9 @@ async fn a_process_that_a_tracer_holds_is_a_failed_undo_and_an_unsure_look() {
         eprintln!("skipped: needs the right to trace a process");
         return;
     }
-    let held = Held::open(child.pid()).unwrap().unwrap();
+    let held = PidFd::open(child.pid()).unwrap().unwrap();
     held.settle(u32::MAX, |states| states == ['t']).unwrap();
-    let (before, after) = go_on(&held, 3).unwrap();
+    let (before, after) = resume(&held, 3).unwrap();
     let error = child.step().judge(&before, &after).unwrap_err();
     let want = format!("process {} stays stopped (thread states t); a tracer may hold it", child.pid());
     assert_eq!(error.to_string(), want);

@@ -1,64 +1,53 @@
-//! The fault that sends a spike of load to a service, asked for by a model and made by code.
+//! The fault that sends one load to a service, asked for by a model and made by code.
 
 mod command;
 mod drive;
-mod engine;
 mod goal;
 mod judge;
 mod load_tool;
-mod planned;
+mod offer;
+mod one_load;
 mod planner;
-mod posted;
-mod report;
 mod run_command;
-mod spike;
-mod stop_fortio;
-#[cfg(test)]
-mod test_context;
-mod tls;
 mod transcript;
 
 use chaos_core::{
-    CeilingKind, Fault, Injection, LoadRequest, Plan, PluginError, Reach, Requirement, RunContext, Sighting, Span,
-    Undo, register_fault,
+    Fault, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo, register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use engine::LoadEngine;
-pub use stop_fortio::StopFortio;
+use super::engine::{LoadEngine, LoadStarter};
+use offer::Offer;
+use planner::Planner;
 
-use self::engine::Maker;
-use self::planned::Planned;
-use self::planner::Planner;
-
-/// Sends one spike of load to a service.
+/// Sends one load to a service, asked for by a model.
 ///
 /// # What it does
-/// A model gets the goal, the target and a tool that makes load, and asks for the planned spike; code checks every
-/// figure that it gives and makes the load itself. Without a model (`CHAOS_MODEL`, else `AGENT_MODEL`) the offline
-/// planner makes the planned call, and the output says so. The load is open-loop: call `i` is due at `i / qps`, however
-/// long earlier answers take, and what waits for a free connection is charged to the response time.
+/// A model gets the goal, the target and a tool that makes load, and asks for the planned load; code checks every
+/// figure that it gives and makes the load itself, as the fault `load` does. Without a model (`CHAOS_MODEL`, else `AGENT_MODEL`) the offline
+/// planner makes the planned call, and the output says so. The load is open-loop: request `i` is due at `i / qps`,
+/// however long earlier answers take, and what waits for a free connection is charged to the response time.
 ///
 /// # What it surfaces
 /// Missing limits, pools and timeouts, autoscaling that comes too late, queues that never drain, and retries that make
-/// an overload worse. The result's `load` holds fortio's result document with exact latencies; figures come about once
-/// a second as progress events.
+/// an overload worse. The result's `load` holds counts, exact latencies and failures by cause; figures come about once a
+/// second as progress events.
 ///
 /// # How it is undone
 /// It ends by itself, and the embedded engine ends with its process. When the run is cancelled no further request is
-/// sent, and those under way are awaited for one timeout (3 s) at the most. A real fortio is journalled before it is
+/// sent, and those under way are awaited for one timeout at the most. A real fortio is journalled before it is
 /// started, by a word of its command line that no other process has; what is left of it is killed.
 ///
 /// # Limits
-/// One spike, of exactly the planned figures; a second one, another host and any other flag are refused and told to the
+/// One load, of exactly the planned figures; a second one, another host and any other flag are refused and told to the
 /// model. Connections go only to the addresses that the policy allowed, and redirects are not followed. `https` needs a
 /// build with the feature `https`; certificates are checked unless the target's `tls` says otherwise. It landed when
 /// requests were answered, with whatever status: the share of errors is in the evidence. Every conversation is written
 /// to `.squall/transcripts/` in the workspace, which must be writable.
 ///
 /// A real fortio is a program that is started: the policy must allow the command `fortio`. It knows no open schedule, so
-/// it runs by its own rule with staggered connections (up to `concurrency` - 1 calls fewer), makes one uncounted request
+/// it runs by its own rule with staggered connections (up to `concurrency` - 1 requests fewer), makes one uncounted request
 /// on each connection first, and may send a request again after a timeout; its access log gives the response times.
 ///
 /// # Example
@@ -90,38 +79,20 @@ impl Fault for GenerateLoad {
     const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
-        let planned = self.planned(&Planner::of(cx)?, cx)?;
-        let engine = self.engine.chosen(cx)?;
-        Ok(Plan::new(planned.to_string())
-            .reaching(Reach::host(planned.url().host().clone()).and(engine.reach()))
-            .at_most(CeilingKind::Qps, planned.qps())
-            .at_most(CeilingKind::Concurrency, planned.connections.get())
-            .lasting(planned.length.longest()))
+        let offer = Offer::of(&self.target, Planner::of(cx)?.chooses(), cx.policy())?;
+        Ok(offer.longest().plan(offer.to_string(), self.engine.chosen(cx)?.reach()))
     }
 
     async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
-        let asks = Planner::of(cx)?;
-        let planned = self.planned(&asks, cx)?;
-        let maker = Maker { engine: self.engine.chosen(cx)?, undo };
-        let model = asks.model(&planned)?;
-        drive::drive(model.as_ref(), &planned, &maker, self.allow_command, cx).await.map(Injection::Finished)
+        let planner = Planner::of(cx)?;
+        let offer = Offer::of(&self.target, planner.chooses(), cx.policy())?;
+        let starter = LoadStarter { engine: self.engine.chosen(cx)?, undo };
+        let model = planner.model(&offer)?;
+        drive::drive(model.as_ref(), &offer, &starter, self.allow_command, cx).await.map(Injection::Finished)
     }
 
     async fn witness(&self, _cx: &RunContext) -> Sighting {
-        Sighting::unknown("a spike leaves nothing to look at; its evidence is in its outcome")
-    }
-}
-
-impl GenerateLoad {
-    /// Resolves what was left open; looks at nothing but the policy.
-    fn planned(&self, asks: &Planner, cx: &RunContext) -> Result<Planned, PluginError> {
-        tls::check(&self.target)?;
-        if let (Some(warmup), Some(duration)) = (self.target.warmup, self.target.duration)
-            && warmup.get() >= duration.get()
-        {
-            return Err(PluginError::refused("the warm-up takes all of the duration; make it shorter"));
-        }
-        Ok(Planned::of(&self.target, asks.chooses(), cx.policy()))
+        Sighting::unknown("a load leaves nothing to check; its evidence is in its outcome")
     }
 }
 
@@ -129,15 +100,16 @@ register_fault!(GenerateLoad, "generate_load");
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::FAULTS;
+    use chaos_core::{CeilingKind, FAULTS};
     use serde_json::{Value, json};
 
-    use super::test_context::{TestContext, fault};
+    use super::super::test_context::TestContext;
     use super::*;
 
     async fn planned(node: Value, env: &[(&str, &str)]) -> Result<Plan, PluginError> {
         let place = TestContext::new(env);
-        Fault::plan(&fault(&node), &place.cx()).await
+        let fault: GenerateLoad = chaos_core::parse(&node).unwrap();
+        Fault::plan(&fault, &place.cx()).await
     }
 
     #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use chaos_fortio::FortioCommand;
+use chaos_fortio::{FortioArgError, FortioCommand};
 use chaos_load::Rate;
 
-use super::planned::Asked;
+use super::offer::Asked;
 
 /// The flags that may be given, and whether each takes a value. Every other one reads or writes files, changes the
 /// target, or changes what is sent.
@@ -26,47 +26,87 @@ enum Takes {
     Nothing,
 }
 
+/// Why a command line is not allowed. The text is for the model: the program, the flag or the word, and what would be
+/// right.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    /// A text that no shell would split either.
+    #[error("the command's quotes do not close; give it as a list of words")]
+    Quotes,
+    /// Fewer words than a command has.
+    #[error("the command must be `fortio load [flags] URL`")]
+    TooShort,
+    /// Another program.
+    #[error("program `{0}` is not allowed; the only command is `fortio load`, and there is no shell")]
+    Program(String),
+    /// Another command of fortio's.
+    #[error("`fortio {0}` is not allowed; the only command is `fortio load`")]
+    Subcommand(String),
+    /// A flag off the list. Its value may be a payload or a secret, so only the name is told.
+    #[error("flag `{0}` is not allowed; allowed are {allowed}", allowed = allowed())]
+    Flag(String),
+    /// A flag at the end of the command.
+    #[error("flag `-{0}` needs a value")]
+    NoValue(&'static str),
+    /// A value that fortio reads as "no limit", or as its default.
+    #[error("value `{value}` of flag `-{flag}` is not allowed; write a plain figure above 0")]
+    Value { flag: &'static str, value: String },
+    /// Two ends.
+    #[error("`-n` and `-t` contradict each other; give one of them")]
+    TwoEnds,
+    /// No URL.
+    #[error("the command names no URL; it must be `fortio load [flags] URL`")]
+    NoUrl,
+    /// A flag after the URL, where models often put them.
+    #[error("flag `{0}` is after the URL, where flags end; put it before the URL")]
+    MisplacedFlag(String),
+    /// More words after the URL.
+    #[error("`{0}` is after the URL and is not run; the command ends there, and there is no shell")]
+    AfterUrl(String),
+    /// What fortio's own rules refuse.
+    #[error(transparent)]
+    Fortio(#[from] FortioArgError),
+}
+
+fn allowed() -> String {
+    FLAGS.map(|(name, _)| format!("-{name}")).join(", ")
+}
+
 /// Splits a command given as one text into words, by the quoting rules of a shell and without any shell.
-pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
-    shlex::split(text).ok_or_else(|| "the command's quotes do not close; give it as a list of words".to_owned())
+pub(super) fn split(text: &str) -> Result<Vec<String>, CommandError> {
+    shlex::split(text).ok_or(CommandError::Quotes)
 }
 
 /// Reads a command line into what it asks for, touching nothing.
-///
-/// # Errors
-/// A text for the model: the program, the flag or the word that is not allowed, and what would be right.
-pub(super) fn read(words: &[String], home: Option<&str>) -> Result<Asked, String> {
+pub(super) fn read(words: &[String], home: Option<&str>) -> Result<Asked, CommandError> {
     let [program, sub, rest @ ..] = words else {
-        return Err("the command must be `fortio load [flags] URL`".to_owned());
+        return Err(CommandError::TooShort);
     };
     check_program(program, home)?;
     if sub != "load" {
-        return Err(format!("`fortio {sub}` is not allowed; the only command is `fortio load`"));
+        return Err(CommandError::Subcommand(sub.clone()));
     }
     let given = check_flags(rest)?;
     let words: Vec<String> = std::iter::once("load".to_owned()).chain(rest.iter().cloned()).collect();
-    let command = chaos_fortio::parse(&words).map_err(|error| error.to_string())?;
+    let command = chaos_fortio::parse(&words)?;
     if given.contains(&"n") && given.contains(&"t") {
-        return Err("`-n` and `-t` contradict each other; give one of them".to_owned());
+        return Err(CommandError::TwoEnds);
     }
     Ok(asked(&command, &given))
 }
 
 /// The program is only a name here: the load engine does the work, and nothing is started.
-fn check_program(program: &str, home: Option<&str>) -> Result<(), String> {
+fn check_program(program: &str, home: Option<&str>) -> Result<(), CommandError> {
     let path = match (program.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => Path::new(home).join(rest),
         _ => Path::new(program).to_path_buf(),
     };
     let is_fortio = program == "fortio" || (path.is_absolute() && path.ends_with("fortio"));
-    if is_fortio {
-        return Ok(());
-    }
-    Err(format!("program `{program}` is not allowed; the only command is `fortio load`, and there is no shell"))
+    if is_fortio { Ok(()) } else { Err(CommandError::Program(program.to_owned())) }
 }
 
 /// Checks every word before fortio's parser sees one, since that one opens the files that some flags name.
-fn check_flags(words: &[String]) -> Result<Vec<&'static str>, String> {
+fn check_flags(words: &[String]) -> Result<Vec<&'static str>, CommandError> {
     let mut given = Vec::new();
     let mut rest = words;
     while let [word, after @ ..] = rest {
@@ -78,7 +118,7 @@ fn check_flags(words: &[String]) -> Result<Vec<&'static str>, String> {
         let value = match (name.1, value) {
             (Takes::Value, None) => {
                 let [value, after @ ..] = rest else {
-                    return Err(format!("flag `-{}` needs a value", name.0));
+                    return Err(CommandError::NoValue(name.0));
                 };
                 rest = after;
                 Some(value.as_str())
@@ -87,42 +127,35 @@ fn check_flags(words: &[String]) -> Result<Vec<&'static str>, String> {
         };
         // fortio reads these as "no limit" or takes its default instead, so they are never what was meant.
         if let Some(value) = value.filter(|value| value.starts_with(['-', '+'])) {
-            return Err(format!("value `{value}` of flag `-{}` is not allowed; write a plain figure above 0", name.0));
+            return Err(CommandError::Value { flag: name.0, value: value.to_owned() });
         }
         given.push(name.0);
     }
     match rest {
         [_url] => Ok(given),
-        [] => Err("the command names no URL; it must be `fortio load [flags] URL`".to_owned()),
+        [] => Err(CommandError::NoUrl),
         [_url, more @ ..] => Err(behind(more)),
     }
 }
 
-fn flag(word: &str) -> Result<(&'static (&'static str, Takes), Option<&str>), String> {
+fn flag(word: &str) -> Result<(&'static (&'static str, Takes), Option<&str>), CommandError> {
     let body = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or(word);
     let (name, value) = match body.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (body, None),
     };
     let known = FLAGS.iter().find(|(known, _)| *known == name);
-    known.map(|known| (known, value)).ok_or_else(|| {
-        let allowed: Vec<String> = FLAGS.iter().map(|(name, _)| format!("-{name}")).collect();
-        // Its value may be a payload or a secret, so only the name is told.
-        let name = word.split('=').next().unwrap_or(word);
-        format!("flag `{name}` is not allowed; allowed are {}", allowed.join(", "))
-    })
+    let name = || word.split('=').next().unwrap_or(word).to_owned();
+    known.map(|known| (known, value)).ok_or_else(|| CommandError::Flag(name()))
 }
 
-/// What stands behind the URL is never run; a flag is named, since models often put them there.
-fn behind(words: &[String]) -> String {
+/// What is after the URL is never run; a flag is named, since models often put them there.
+fn behind(words: &[String]) -> CommandError {
     let misplaced = words.iter().find(|word| word.starts_with('-')).map(|word| (word, flag(word)));
     match misplaced {
         Some((_, Err(refusal))) => refusal,
-        Some((word, Ok(_))) => format!("flag `{word}` stands behind the URL, where flags end; put it before the URL"),
-        None => {
-            let first = words.first().map_or("", String::as_str);
-            format!("`{first}` stands behind the URL and is not run; the command ends there, and there is no shell")
-        }
+        Some((word, Ok(_))) => CommandError::MisplacedFlag(word.clone()),
+        None => CommandError::AfterUrl(words.first().cloned().unwrap_or_default()),
     }
 }
 
@@ -153,7 +186,7 @@ mod tests {
 
     const URL: &str = "http://127.0.0.1:8080/";
 
-    fn read_text(text: &str) -> Result<Asked, String> {
+    fn read_text(text: &str) -> Result<Asked, CommandError> {
         read(&split(text)?, Some("/home/someone"))
     }
 
@@ -202,7 +235,7 @@ mod tests {
             ("fortio load 'http://h/", "the command's quotes do not close"),
         ];
         for (text, why) in rows {
-            let refusal = read_text(text).unwrap_err();
+            let refusal = read_text(text).unwrap_err().to_string();
             assert!(refusal.starts_with(why), "{text}: {refusal}");
         }
     }
@@ -269,7 +302,7 @@ mod tests {
                 ];
                 ways.push(place(&["fortio", "load", "-qps", "300", URL, &word]));
                 for words in ways {
-                    let refusal = read(&words, None).unwrap_err();
+                    let refusal = read(&words, None).unwrap_err().to_string();
                     let want =
                         format!("flag `{name}` is not allowed; allowed are -qps, -c, -t, -n, -uniform, -jitter, ");
                     assert!(refusal.starts_with(&want), "{words:?}: {refusal}");
@@ -283,18 +316,18 @@ mod tests {
     fn nothing_behind_the_url_is_run() {
         let rows = [
             ("; rm -rf /", "flag `-rf` is not allowed"),
-            ("; id", "`;` stands behind the URL"),
-            ("&& id", "`&&` stands behind the URL"),
-            ("| sh", "`|` stands behind the URL"),
-            ("> /etc/x", "`>` stands behind the URL"),
-            ("$(id)", "`$(id)` stands behind the URL"),
-            ("`id`", "``id`` stands behind the URL"),
-            ("\nid", "`id` stands behind the URL"),
-            ("http://evil.example/", "`http://evil.example/` stands behind the URL"),
-            ("-qps 300", "flag `-qps` stands behind the URL, where flags end; put it before the URL"),
+            ("; id", "`;` is after the URL"),
+            ("&& id", "`&&` is after the URL"),
+            ("| sh", "`|` is after the URL"),
+            ("> /etc/x", "`>` is after the URL"),
+            ("$(id)", "`$(id)` is after the URL"),
+            ("`id`", "``id`` is after the URL"),
+            ("\nid", "`id` is after the URL"),
+            ("http://evil.example/", "`http://evil.example/` is after the URL"),
+            ("-qps 300", "flag `-qps` is after the URL, where flags end; put it before the URL"),
         ];
         for (more, why) in rows {
-            let refusal = read_text(&format!("fortio load -qps 300 -t 2s {URL} {more}")).unwrap_err();
+            let refusal = read_text(&format!("fortio load -qps 300 -t 2s {URL} {more}")).unwrap_err().to_string();
             assert!(refusal.starts_with(why), "{more}: {refusal}");
         }
     }
@@ -304,8 +337,8 @@ mod tests {
         for tail in [";id", "$(id)", "`id`", "|sh", "&id", ">x", "{uuid}"] {
             let words = ["fortio", "load", "-qps", "300", &format!("{URL}{tail}")].map(str::to_owned);
             // Whatever it is, it is another URL, which the plan refuses.
-            let asked = read(&words, None).map(|asked| asked.url);
-            assert_ne!(asked, Ok(URL.to_owned()), "{tail}");
+            let asked = read(&words, None).map(|asked| asked.url).unwrap_or_default();
+            assert_ne!(asked, URL, "{tail}");
         }
     }
 
@@ -332,9 +365,9 @@ mod tests {
             ("-qps", "the command names no URL"),
         ];
         for (flags, why) in rows {
-            let refusal = read_text(&format!("fortio load {flags} {URL}")).unwrap_err();
+            let refusal = read_text(&format!("fortio load {flags} {URL}")).unwrap_err().to_string();
             assert!(refusal.starts_with(why), "{flags}: {refusal}");
         }
-        assert_eq!(read_text("fortio load -qps").unwrap_err(), "flag `-qps` needs a value");
+        assert_eq!(read_text("fortio load -qps").unwrap_err().to_string(), "flag `-qps` needs a value");
     }
 }

@@ -1,54 +1,55 @@
-//! One conversation about one spike, and what comes of it.
+//! One conversation about one load, and what comes of it.
 
 use std::time::Duration;
 
 use chaos_agent::{EndReason, Limits, LoopContext, Model, Tool, run_tool_loop};
 use chaos_core::{Outcome, PluginError, RunContext};
 
-use super::engine::Maker;
+use super::super::engine::LoadStarter;
 use super::goal::{SYSTEM, goal};
 use super::judge;
 use super::load_tool::LoadTool;
-use super::planned::Planned;
+use super::offer::Offer;
+use super::one_load::{LoadState, OneLoad};
 use super::run_command::RunCommand;
-use super::spike::{Course, Spike};
 use super::transcript::Record;
 
-/// A cancelled spike waits for requests under way; this much more is for the threads, still inside the engine's 5 s.
+/// A cancelled load waits for requests under way; this much more is for the threads, still inside the engine's 5 s.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Lets a model make the planned spike, and judges by what the load engine saw, never by what the model says.
+/// Lets a model make the planned load, and judges by what the load engine measured, never by what the model says.
 pub(super) async fn drive(
     model: &dyn Model,
-    planned: &Planned,
-    maker: &Maker<'_>,
+    offer: &Offer,
+    starter: &LoadStarter<'_>,
     allow_command: bool,
     cx: &RunContext,
 ) -> Result<Outcome, PluginError> {
-    let addresses = cx.allowed_addresses(planned.url().host()).await?;
+    let longest = offer.longest();
+    let addresses = cx.allowed_addresses(longest.host()).await?;
     let Record { writer, path } = Record::create(cx).await?;
-    let spike = Spike::new(planned, maker, addresses, cx);
-    let load = LoadTool(&spike);
-    let run_command = RunCommand { spike: &spike, home: cx.env("HOME") };
+    let one_load = OneLoad::new(offer, starter, addresses, cx);
+    let load = LoadTool(&one_load);
+    let run_command = RunCommand { one_load: &one_load, home: cx.env("HOME") };
     let mut tools: Vec<&dyn Tool> = vec![&load];
     if allow_command {
         tools.push(&run_command);
     }
-    let mut limits = Limits::for_planned(planned.length.longest());
-    limits.cancel_grace = planned.timeout() + MARGIN;
+    let mut limits = Limits::for_planned(longest.duration());
+    limits.cancel_grace = longest.timeout() + MARGIN;
     if let Some(left) = cx.time_left() {
-        // A model that is slow to sum up must not cost a spike that landed: the conversation ends before the engine does.
+        // A model that is slow to sum up must not cost a load that landed: the conversation ends before the engine does.
         limits.total_time = limits.total_time.min(left.saturating_sub(MARGIN));
     }
     let mut loop_cx = LoopContext::of(cx, writer);
-    let conversation = run_tool_loop(model, &goal(planned), &tools, SYSTEM, &limits, &mut loop_cx).await;
-    let course = spike.into_course();
-    if let (Course::NotMade, EndReason::Setup(error) | EndReason::TranscriptFailed(error)) =
-        (&course, &conversation.end)
+    let conversation = run_tool_loop(model, &goal(offer), &tools, SYSTEM, &limits, &mut loop_cx).await;
+    let state = one_load.into_state();
+    if let (LoadState::NotMade, EndReason::Setup(error) | EndReason::TranscriptFailed(error)) =
+        (&state, &conversation.end)
     {
         return Err(PluginError::failed(format!("no load was made: {error}")));
     }
-    Ok(judge::outcome(&course, &conversation, &path.display().to_string()))
+    Ok(judge::outcome(state, &conversation, &path.display().to_string()))
 }
 
 #[cfg(test)]
@@ -60,12 +61,12 @@ mod tests {
     use chaos_load::target::{Behaviour, Target, serve};
     use serde_json::{Value, json};
 
-    use super::super::engine::Engine;
-    use super::super::planned::Chooses;
-    use super::super::test_context::{TestContext, target, undo};
+    use super::super::super::engine::Engine;
+    use super::super::super::test_context::{TestContext, target, undo};
+    use super::super::offer::Chooses;
     use super::*;
 
-    const TOO_LATE: &str = "too late for the spike: it takes 500ms and its answers up to 3s more, but only ";
+    const TOO_LATE: &str = "too late for the load: it takes 500ms and its answers up to 3s more, but only ";
 
     /// Says the scripted messages one after the other.
     struct Script(Vec<Value>);
@@ -101,10 +102,10 @@ mod tests {
     /// Lets a script make 50 requests in half a second, or whatever else it asks for.
     async fn run(url: &str, script: Vec<Value>) -> (Outcome, String) {
         let place = TestContext::new(&[("HOME", "/home/someone")]);
-        let planned = Planned::of(&target(url, 100, "500ms", 4), Chooses::Model, &Policy::default());
+        let offer = Offer::of(&target(url, 100, "500ms", 4), Chooses::Model, &Policy::default()).unwrap();
         let cx = place.cx();
-        let maker = Maker { engine: Engine::Embedded, undo: &undo(&cx) };
-        let outcome = drive(&Script(script), &planned, &maker, true, &cx).await.unwrap();
+        let starter = LoadStarter { engine: Engine::Embedded, undo: &undo(&cx) };
+        let outcome = drive(&Script(script), &offer, &starter, true, &cx).await.unwrap();
         let path = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         (outcome, std::fs::read_to_string(path).unwrap())
     }
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_second_spike_is_refused_whatever_tool_asks_for_it() {
+    async fn a_second_load_is_refused_whatever_tool_asks_for_it() {
         let service = service();
         let url = service.url();
         let load = ("load", json!({"service_url": url}));
@@ -147,7 +148,7 @@ mod tests {
         let (outcome, transcript) = run(&url, script).await;
         assert_eq!(outcome.error, None);
         assert_eq!(service.requests(), 50);
-        assert_eq!(transcript.matches("Error: the one spike was made already").count(), 3 + 3, "answer and history");
+        assert_eq!(transcript.matches("Error: the one load was made already").count(), 3 + 3, "answer and history");
     }
 
     #[tokio::test]
@@ -171,13 +172,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_spike_that_would_be_cut_off_is_not_begun() {
+    async fn a_load_that_would_be_cut_off_is_not_begun() {
         let (service, place) = (service(), TestContext::new(&[]));
-        let planned = Planned::of(&target(&service.url(), 100, "500ms", 4), Chooses::Model, &Policy::default());
+        let offer = Offer::of(&target(&service.url(), 100, "500ms", 4), Chooses::Model, &Policy::default()).unwrap();
         let cx = place.cx().child("action", Some(Duration::from_secs(3)));
         let script = Script(vec![asks(&[("load", json!({"service_url": service.url()}))]), says("too late")]);
-        let maker = Maker { engine: Engine::Embedded, undo: &undo(&cx) };
-        let outcome = drive(&script, &planned, &maker, false, &cx).await.unwrap();
+        let starter = LoadStarter { engine: Engine::Embedded, undo: &undo(&cx) };
+        let outcome = drive(&script, &offer, &starter, false, &cx).await.unwrap();
         assert_eq!(outcome.error.as_deref(), Some("no fortio load command was executed"));
         let transcript = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         assert!(std::fs::read_to_string(transcript).unwrap().contains(TOO_LATE));

@@ -12,7 +12,7 @@ const MOST: usize = 64;
 
 /// The figures as probes see them.
 #[derive(Debug)]
-pub(super) struct Posted {
+pub(super) struct RunFigures {
     snapshots: watch::Receiver<Snapshot>,
     cuts: Mutex<Cuts>,
 }
@@ -25,9 +25,9 @@ struct Cuts {
     too_many: bool,
 }
 
-impl Posted {
+impl RunFigures {
     /// Shows the figures of a running load.
-    pub(super) fn of_run(running: &Running, cx: &RunContext) -> Arc<Self> {
+    pub(super) fn of(running: &Running, cx: &RunContext) -> Arc<Self> {
         let posted = Arc::new(Self { snapshots: running.snapshots(), cuts: Mutex::default() });
         if let Some(entry) = cx.entry() {
             let figures: Arc<dyn LoadFigures> = posted.clone();
@@ -60,7 +60,7 @@ impl Posted {
     }
 }
 
-impl LoadFigures for Posted {
+impl LoadFigures for RunFigures {
     fn cuts(&self) -> Option<Vec<Edge>> {
         let cuts = self.lock();
         (!cuts.too_many).then(|| cuts.edges.clone())
@@ -103,7 +103,7 @@ mod tests {
             run.child("chaos_spec/0", None).of_entry("load", ActiveSignal::new().0),
             run.child("chaos_spec/1", None).of_entry("load", ActiveSignal::new().0),
         );
-        let posted = Posted::of_run(&running, &own);
+        let posted = RunFigures::of(&running, &own);
         own.edge(Stage::Landing);
         other.edge(Stage::Landing);
         for _ in 0..2 {
@@ -125,7 +125,7 @@ mod tests {
         let (running, _target) = running();
         let run = TestContext::new(&[]).cx();
         let other = run.child("chaos_spec/1", None).of_entry("soak", ActiveSignal::new().0);
-        let posted = Posted::of_run(&running, &run);
+        let posted = RunFigures::of(&running, &run);
         for many in [MOST, 1] {
             (0..many).for_each(|_| other.edge(Stage::Landing));
             posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), &run);

@@ -1,4 +1,4 @@
-//! The fault that stops a process, and the step that lets it go on.
+//! The fault that pauses a process, and the step that resumes it.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -7,19 +7,20 @@ use chaos_core::{
     Evidence, Fault, Injection, Permission, Plan, PluginError, Requirement, Resource, RunContext, Sighting, Span, Undo,
     UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
 };
-use rustix::process::{Signal, geteuid};
+use chaos_host::{
+    PidFd, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds, time_namespace,
+};
+use rustix::process::geteuid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::process::{Held, Look, Owner, line_of, looks_in_seconds, pid_namespace};
-
-/// How long a process may take to stop or to go on; one in an uninterruptible wait does neither before its end.
+/// How long a process may take to stop or to resume; one in an uninterruptible wait does neither before its end.
 const SETTLE_SECONDS: u32 = 5;
 
-/// Stops a process with SIGSTOP, and lets it go on with SIGCONT.
+/// Pauses a process with SIGSTOP, and resumes it with SIGCONT.
 ///
 /// # What it does
-/// All threads of the process stand still; its memory, files and sockets stay. Its peers see a service that accepts
+/// All threads of the process are paused; its memory, files and sockets stay. Its peers see a service that accepts
 /// connections (the kernel does) and never answers.
 ///
 /// # What it surfaces
@@ -27,8 +28,8 @@ const SETTLE_SECONDS: u32 = 5;
 /// process wakes up and does not know that time has passed.
 ///
 /// # How it is undone
-/// With SIGCONT, through a pidfd, and only to the same process: boot, pid namespace, pid and start time are journalled
-/// before the signal. A process that has ended meanwhile needs nothing; one that stays stopped is a failed undo.
+/// With SIGCONT, through a pidfd, and only to the same process: its identity (boot, namespaces, pid, start time and,
+/// from Linux 6.9 on, the inode of its pidfd) is journalled before the signal. A process that has ended meanwhile needs nothing; one that stays stopped is a failed undo.
 ///
 /// # Limits
 /// Refused: pid 1, Squall itself and its ancestors, threads (name their process), threads of the kernel, and what is
@@ -48,7 +49,7 @@ pub struct PauseProcess {
     pub pid: NonZeroU32,
 }
 
-/// Lets a stopped process go on, if it is still the same one.
+/// Resumes a paused process, if it is still the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResumeProcess {
     /// The process.
@@ -59,6 +60,12 @@ pub struct ResumeProcess {
     pub boot_id: String,
     /// The inode of the pid namespace in which `pid` counts.
     pub pid_ns: u64,
+    /// The inode of the time namespace in which `start_time` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ns: Option<u64>,
+    /// The inode of its pidfd, which alone tells it from every other process of the boot; absent before Linux 6.9.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pidfd_inode: Option<u64>,
 }
 
 impl Fault for PauseProcess {
@@ -77,24 +84,27 @@ impl Fault for PauseProcess {
     }
 
     async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
-        // Held first, looked at then: what the look shows is what the signal reaches.
-        let held = Held::open(self.pid).map_err(|error| self.failed("take hold of", &error))?;
+        // Held first, read then: what was read is what the signal reaches.
+        let held = PidFd::open(self.pid).map_err(|error| self.failed("take hold of", &error))?;
         let held = held.ok_or_else(|| self.missing())?;
         let target = self.target()?;
-        let effect = undo.arm(ResumeProcess::of(&target, self)?).await?;
+        if !held.is_there() {
+            return Err(self.missing());
+        }
+        let effect = undo.arm(ResumeProcess::of(&target, &held)?).await?;
         let _real = cx.clock().external();
         let settled = tokio::task::spawn_blocking(move || {
             // The permit goes with the effect, wherever the run goes meanwhile.
             let _effect = effect;
             held.signal(Signal::STOP)?;
-            held.settle(looks_in_seconds(SETTLE_SECONDS), |states| states.is_empty() || all_still(states))
+            held.settle(polls_in_seconds(SETTLE_SECONDS), |states| states.is_empty() || all_paused(states))
         });
         let states = settled.await.map_err(|error| PluginError::failed(error.to_string()))?;
         let states = states.map_err(|error| self.failed("stop", &error))?;
         if states.is_empty() {
             return Err(PluginError::failed(format!("{} ended before it stopped", target.label())));
         }
-        if !all_still(&states) {
+        if !all_paused(&states) {
             let text: String = states.iter().collect();
             let label = target.label();
             return Err(PluginError::failed(format!(
@@ -105,18 +115,18 @@ impl Fault for PauseProcess {
     }
 
     async fn witness(&self, _cx: &RunContext) -> Sighting {
-        match Look::at(self.pid.get()) {
-            Ok(Some(look)) if look.is_traced() => {
-                Sighting::unknown(format!("{} is held by a tracer (state t)", look.label()))
+        match ProcessStat::of(self.pid.get()) {
+            Ok(Some(stat)) if stat.is_traced() => {
+                Sighting::unknown(format!("{} is held by a tracer (state t)", stat.label()))
             }
-            Ok(Some(look)) => {
-                let stopped = look.is_stopped();
+            Ok(Some(stat)) => {
+                let stopped = stat.is_stopped();
                 let word = if stopped { "stopped" } else { "not stopped" };
-                let shown = Evidence::new(format!("{} is {word} (state {})", look.label(), look.state));
+                let shown = Evidence::new(format!("{} is {word} (state {})", stat.label(), stat.state));
                 if stopped { Sighting::present(shown) } else { Sighting::absent(shown) }
             }
             Ok(None) => Sighting::absent(Evidence::new(format!("there is no process {}", self.pid))),
-            Err(error) => Sighting::unknown(self.failed("look at", &error).to_string()),
+            Err(error) => Sighting::unknown(self.failed("read the state of", &error).to_string()),
         }
     }
 }
@@ -125,52 +135,52 @@ register_fault!(PauseProcess, "pause_process");
 
 impl PauseProcess {
     /// The process, if it is one that may be stopped at all.
-    fn target(&self) -> Result<Look, PluginError> {
-        let look = Look::at(self.pid.get()).map_err(|error| self.failed("look at", &error))?;
-        let look = look.ok_or_else(|| self.missing())?;
-        let refused = |why: &str| Err(PluginError::refused(format!("{} {why}", look.label())));
+    fn target(&self) -> Result<ProcessStat, PluginError> {
+        let stat = ProcessStat::of(self.pid.get()).map_err(|error| self.failed("read the state of", &error))?;
+        let stat = stat.ok_or_else(|| self.missing())?;
+        let refused = |why: &str| Err(PluginError::refused(format!("{} {why}", stat.label())));
         let us = std::process::id();
-        let line = line_of(us).map_err(|error| PluginError::io("look at our ancestors", &error))?;
+        let line = ancestors(us).map_err(|error| PluginError::io("read our ancestors", &error))?;
         let owner = self.owner()?;
-        if look.pid == 1 {
+        if stat.pid == 1 {
             return refused("is the first process: stopping it would stop the machine or the container");
         }
         if owner.process == us {
             return refused("is Squall itself, which could not undo it any more");
         }
-        if line.contains(&look.pid) {
+        if line.contains(&stat.pid) {
             return refused("is an ancestor of Squall, which must outlive the fault");
         }
-        if look.is_kernel {
+        if stat.is_kernel {
             return refused("is a thread of the kernel, which no signal stops");
         }
-        if owner.process != look.pid {
+        if owner.process != stat.pid {
             return refused(&format!(
                 "is a thread of process {0}; name {0}, which stops with all its threads",
                 owner.process
             ));
         }
-        if look.is_dead() {
+        if stat.is_dead() {
             return refused("has ended");
         }
-        if look.is_stopped() || look.is_traced() {
+        if stat.is_stopped() || stat.is_traced() {
             return refused(&format!(
                 "is stopped already (state {}), and resuming it is for whoever stopped it",
-                look.state
+                stat.state
             ));
         }
-        Ok(look)
+        Ok(stat)
     }
 
     /// Why it needs `other_user`: it belongs, in part, to another user than the one whose rights we use.
-    fn foreign(&self, target: &Look) -> Result<Option<String>, PluginError> {
+    fn foreign(&self, target: &ProcessStat) -> Result<Option<String>, PluginError> {
         let ours = geteuid().as_raw();
         let other = self.owner()?.uids.into_iter().find(|uid| *uid != ours);
         Ok(other.map(|uid| format!("{} belongs to uid {uid}, not to {ours}", target.label())))
     }
 
-    fn owner(&self) -> Result<Owner, PluginError> {
-        let owner = Owner::of(self.pid.get()).map_err(|error| self.failed("look at", &error))?;
+    fn owner(&self) -> Result<ProcessOwner, PluginError> {
+        let owner = ProcessOwner::of(self.pid.get()).map_err(|error| self.failed("read the state of", &error))?;
         owner.ok_or_else(|| self.missing())
     }
 
@@ -183,20 +193,27 @@ impl PauseProcess {
     }
 }
 
-/// Whether every thread stands still, by a signal or in a tracer's hands; dead ones count for nothing.
-fn all_still(states: &[char]) -> bool {
+/// Whether every thread is paused, by a signal or a tracer; dead ones count for nothing.
+fn all_paused(states: &[char]) -> bool {
     states.iter().all(|state| matches!(state, 'T' | 't' | 'Z' | 'X')) && !states.is_empty()
 }
 
-/// Whether some thread stands still.
-fn any_still(states: &[char]) -> bool {
+/// Whether some thread is paused.
+fn any_paused(states: &[char]) -> bool {
     states.iter().any(|state| matches!(state, 'T' | 't'))
 }
 
 impl ResumeProcess {
-    fn of(target: &Look, fault: &PauseProcess) -> Result<Self, PluginError> {
-        let pid_ns = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
-        Ok(Self { pid: fault.pid, start_time: target.start_time, boot_id: boot_id(), pid_ns })
+    fn of(target: &ProcessStat, held: &PidFd) -> Result<Self, PluginError> {
+        let failed = |error: io::Error| PluginError::io(&format!("identify process {}", held.pid()), &error);
+        Ok(Self {
+            pid: held.pid(),
+            start_time: target.start_time,
+            boot_id: boot_id(),
+            pid_ns: pid_namespace().map_err(failed)?,
+            time_ns: time_namespace().map_err(failed)?,
+            pidfd_inode: held.inode().map_err(failed)?,
+        })
     }
 
     fn gone(&self) -> Undone {
@@ -209,20 +226,20 @@ impl ResumeProcess {
         if after.is_empty() {
             return Ok(self.gone());
         }
-        if any_still(after) {
+        if any_paused(after) {
             let text: String = after.iter().collect();
             let why = format!("process {pid} stays stopped (thread states {text}); a tracer may hold it");
             return Err(PluginError::failed(why));
         }
-        if any_still(before) {
-            Ok(Undone::Reverted(format!("process {pid} goes on")))
+        if any_paused(before) {
+            Ok(Undone::Reverted(format!("process {pid} is resumed")))
         } else {
             Ok(Undone::NothingToDo(format!("process {pid} was not stopped")))
         }
     }
 
     /// The same process, held; or why there is nothing to do.
-    fn same(&self) -> Result<Result<Held, Undone>, PluginError> {
+    fn same(&self) -> Result<Result<PidFd, Undone>, PluginError> {
         if self.boot_id != boot_id() {
             return Ok(Err(Undone::NothingToDo(format!("process {} was stopped in another boot", self.pid))));
         }
@@ -232,27 +249,33 @@ impl ResumeProcess {
             let why = format!("process {pid} counts in pid namespace {there}, and this is {here}: recover from there");
             return Err(PluginError::failed(why));
         }
-        let look = |error: io::Error| PluginError::io(&format!("look at process {}", self.pid), &error);
-        let Some(held) = Held::open(self.pid).map_err(look)? else { return Ok(Err(self.gone())) };
-        match Look::at(self.pid.get()).map_err(look)? {
-            None => Ok(Err(self.gone())),
-            Some(now) if now.start_time != self.start_time => {
-                let why = format!("{} is another one that was given its pid, and is left alone", now.label());
-                Ok(Err(Undone::NothingToDo(why)))
+        let failed = |error: io::Error| PluginError::io(&format!("identify process {}", self.pid), &error);
+        let Some(held) = PidFd::open(self.pid).map_err(failed)? else { return Ok(Err(self.gone())) };
+        let Some(now) = held.stat().map_err(failed)? else { return Ok(Err(self.gone())) };
+        let same = match (self.pidfd_inode, held.inode().map_err(failed)?) {
+            (Some(then), Some(now)) => then == now,
+            _ if self.time_ns.is_some() && self.time_ns != time_namespace().map_err(failed)? => {
+                let why = format!("the start time of process {} counts in another time namespace", self.pid);
+                return Err(PluginError::failed(format!("{why}: recover from there")));
             }
-            Some(_) => Ok(Ok(held)),
+            _ => self.start_time == now.start_time,
+        };
+        if same {
+            return Ok(Ok(held));
         }
+        let why = format!("{} is another process that was given its pid, and is left alone", now.label());
+        Ok(Err(Undone::NothingToDo(why)))
     }
 }
 
 /// Sends SIGCONT, and gives the thread states before and after it; empty ones when the process is gone.
-fn go_on(held: &Held, looks: u32) -> io::Result<(Vec<char>, Vec<char>)> {
+fn resume(held: &PidFd, polls: u32) -> io::Result<(Vec<char>, Vec<char>)> {
     let before = held.settle(0, |_| true)?;
-    // Sent in any case: a stop that is on its way, but not yet to be seen, is taken back with it.
+    // Sent in any case: a stop that is pending, but not yet visible, is cancelled with it.
     if !held.signal(Signal::CONT)? {
         return Ok((before, Vec::new()));
     }
-    let after = held.settle(looks, |states| !any_still(states))?;
+    let after = held.settle(polls, |states| !any_paused(states))?;
     Ok((before, after))
 }
 
@@ -263,7 +286,7 @@ impl UndoStep for ResumeProcess {
             Err(nothing) => return Ok(nothing),
         };
         let _real = cx.clock().external();
-        let resumed = tokio::task::spawn_blocking(move || go_on(&held, looks_in_seconds(SETTLE_SECONDS)));
+        let resumed = tokio::task::spawn_blocking(move || resume(&held, polls_in_seconds(SETTLE_SECONDS)));
         let resumed = resumed.await.map_err(|error| PluginError::failed(error.to_string()))?;
         let (before, after) =
             resumed.map_err(|error| PluginError::io(&format!("resume process {}", self.pid), &error))?;

@@ -8,14 +8,19 @@ use chaos_core::{
 };
 use chaos_load::{Bucket, Latency, LoadModel, LoadResult, Phase, Stop};
 
-/// The report on a result. `request` is what was asked for, with nothing left open.
-pub(super) fn report(request: &LoadRequest, generator: LoadGenerator, result: &LoadResult) -> LoadReport {
+/// The report on a result. `request` has nothing left open; `stopped` says why the load was asked to stop.
+pub(super) fn report(
+    request: &LoadRequest,
+    generator: LoadGenerator,
+    result: &LoadResult,
+    stopped: Option<EarlyStop>,
+) -> LoadReport {
     let (plan, counts) = (&result.plan, &result.counts);
     let failure =
         result.engine_failure.clone().or_else(|| result.warmup_failure.as_ref().map(|cold| cold.cause.clone()));
     let stopped_early = match failure {
         Some(_) => Some(EarlyStop::Failed),
-        None => result.interrupted.then_some(EarlyStop::Cancelled),
+        None => result.interrupted.then_some(stopped.unwrap_or(EarlyStop::Cancelled)),
     };
     LoadReport {
         request: request.redacted(),

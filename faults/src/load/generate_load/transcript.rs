@@ -48,7 +48,7 @@ fn file_name(run_id: &str, position: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_context::TestContext;
+    use super::super::super::test_context::TestContext;
     use super::*;
 
     #[test]

@@ -1,12 +1,13 @@
-//! Who asks for the spike: a configured model, or the offline planner.
+//! Who asks for the load: a configured model, or the offline planner.
 
 use chaos_agent::{Model, OfflinePlanner};
 use chaos_core::{PluginError, RunContext};
+use serde_json::json;
 
-use super::load_tool;
-use super::planned::{Chooses, Planned};
+use super::load_tool::{self, LoadArguments};
+use super::offer::{Chooses, Offer};
 
-/// Who asks for the spike.
+/// Who asks for the load.
 #[derive(Debug)]
 pub(super) enum Planner {
     /// Makes the planned call.
@@ -37,7 +38,7 @@ impl Planner {
         Ok(Self::Offline)
     }
 
-    /// Who chooses the length of a spike that has none.
+    /// Who chooses the length of a load that has none.
     pub(super) fn chooses(&self) -> Chooses {
         match self {
             Self::Offline => Chooses::Nobody,
@@ -51,9 +52,9 @@ impl Planner {
         not(feature = "openai"),
         expect(clippy::unnecessary_wraps, reason = "only a real client can fail to be set up")
     )]
-    pub(super) fn model(self, planned: &Planned) -> Result<Box<dyn Model>, PluginError> {
+    pub(super) fn model(self, offer: &Offer) -> Result<Box<dyn Model>, PluginError> {
         match self {
-            Self::Offline => Ok(Box::new(OfflinePlanner::new(load_tool::NAME, load_tool::planned_arguments(planned)))),
+            Self::Offline => Ok(Box::new(OfflinePlanner::new(load_tool::NAME, json!(LoadArguments::of(offer))))),
             #[cfg(feature = "openai")]
             Self::OpenAi(config) => {
                 let model = chaos_agent::OpenAiModel::new(*config);
@@ -65,7 +66,7 @@ impl Planner {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_context::TestContext;
+    use super::super::super::test_context::TestContext;
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the tests of this fault share: a place to run in, and faults from values.
+//! What the tests of this family share: a place to run in, and targets.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,11 +7,9 @@ use std::sync::Arc;
 use chaos_core::{
     ContextParts, Events, Hosts, Journal, LoadRequest, Policy, RealClock, RunContext, SystemResolver, Undo, UndoLog,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-
-use super::GenerateLoad;
 
 /// A workspace and an environment.
 pub(super) struct TestContext {
@@ -53,11 +51,6 @@ impl TestContext {
 /// An undo log that nobody replays.
 pub(super) fn undo(cx: &RunContext) -> Undo {
     UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None).handle()
-}
-
-/// A fault from its parameters.
-pub(super) fn fault(node: &Value) -> GenerateLoad {
-    chaos_core::parse(node).unwrap()
 }
 
 /// A target; an empty duration and no connections leave them open.
