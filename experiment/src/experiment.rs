@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::budget::BudgetKind;
 use crate::conversation;
+use crate::load::load_fault;
 use crate::planner;
 use crate::report::ExperimentReport;
 use crate::setup::Setup;
@@ -87,10 +88,10 @@ impl Experiment {
         let (seed, mut policy) = (self.spec.seed, self.spec.policy.clone());
         let setup = Setup::of(self.spec);
         // What the experiment may use is what the engine lets it use.
-        policy.allow_faults = Some(match policy.allow_faults {
-            Some(named) => setup.allow.iter().filter(|name| named.contains(name)).cloned().collect(),
-            None => setup.allow.clone(),
-        });
+        let used = setup.allow.iter().map(String::as_str).chain(load_fault().map(|fault| fault.name));
+        let named = policy.allow_faults.take();
+        let allowed = used.filter(|name| named.as_ref().is_none_or(|named| named.iter().any(|one| one == name)));
+        policy.allow_faults = Some(allowed.map(str::to_owned).collect());
         let plan = SessionPlan {
             name: "experiment".to_owned(),
             policy,

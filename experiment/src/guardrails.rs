@@ -24,13 +24,8 @@ pub(crate) enum StepRefusal {
     Policy(#[from] chaos_core::Refusal),
 }
 
-/// Checks a fault, and gives its entry and what it would cost.
-pub(crate) async fn fault(
-    setup: &Setup,
-    node: &FaultNode,
-    hold: Option<Seconds>,
-    cx: &RunContext,
-) -> Result<(ChaosSpec, Cost), StepRefusal> {
+/// Whether a planner may use a fault: it is allowed, and as the document writes it where the document does.
+pub(crate) fn may_use(setup: &Setup, node: &FaultNode) -> Result<(), StepRefusal> {
     let name = node.type_name();
     if !setup.allow.iter().any(|allowed| allowed == name) {
         return Err(StepRefusal::NotAllowed { name, allowed: setup.allow.join(", ") });
@@ -41,9 +36,19 @@ pub(crate) async fn fault(
     {
         return Err(StepRefusal::Pinned { name, pinned: parameters(pinned) });
     }
+    Ok(())
+}
+
+/// Checks what a fault would do, and gives its entry and what it would cost.
+pub(crate) async fn entry(
+    setup: &Setup,
+    node: &FaultNode,
+    hold: Option<Seconds>,
+    cx: &RunContext,
+) -> Result<(ChaosSpec, Cost), StepRefusal> {
     let sustained = node.span() == Span::Sustained;
     if !sustained && hold.is_some() {
-        return Err(StepRefusal::Finite(name));
+        return Err(StepRefusal::Finite(node.type_name()));
     }
     let plan = node.plan(cx).await?;
     plan.check(cx.policy())?;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chaos_core::{FAULTS, FaultNode, LoadDuration, LoadRequest, Policy};
+use chaos_core::{Descriptor, DynFault, FAULTS, FaultNode, LoadDuration, LoadRequest, Policy};
 
 use crate::setup::Setup;
 use crate::stop::Stop;
@@ -20,6 +20,11 @@ pub(crate) fn load(setup: &Setup, policy: &Policy, qps: u32, measured: Duration)
         ..LoadRequest::to(setup.target.clone())
     };
     let unlinked = || Stop::Refused("this program has no fault that makes load".to_owned());
-    let load_from = FAULTS.all().iter().find_map(|fault| fault.load_from).ok_or_else(unlinked)?;
+    let load_from = load_fault().and_then(|fault| fault.load_from).ok_or_else(unlinked)?;
     Ok(FaultNode::new(load_from(request)))
+}
+
+/// The linked fault that makes loads for other programs.
+pub(crate) fn load_fault() -> Option<&'static Descriptor<dyn DynFault>> {
+    FAULTS.all().iter().copied().find(|fault| fault.load_from.is_some())
 }

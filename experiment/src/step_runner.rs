@@ -147,7 +147,7 @@ impl StepRunner {
         self.write(&line).err().unwrap_or(Stop::Refused(why))
     }
 
-    /// Checks a fault against guardrails and budget, of which `beside` is taken already. Nothing has been touched yet.
+    /// Checks a step against guardrails and budget, of which `beside` is taken already. Nothing has been touched yet.
     async fn admit(
         &self,
         fault: &FaultNode,
@@ -160,7 +160,7 @@ impl StepRunner {
         if self.cx().cancel_token().is_cancelled() {
             return Err(self.stop(Stop::Cancelled));
         }
-        let admitted = guardrails::fault(&self.setup, fault, hold, self.cx()).await;
+        let admitted = guardrails::entry(&self.setup, fault, hold, self.cx()).await;
         let (entry, cost) = admitted.map_err(|why| self.refuse(&json(fault), &why))?;
         let spent = beside.map_or_else(|| self.spent(), |other| self.spent().with(other));
         budget::check(cost, &self.setup.budget, &spent).map_err(|budget| self.too_much(budget))?;
@@ -178,18 +178,29 @@ impl StepRunner {
         if over { self.stop(Stop::Budget(budget)) } else { Stop::Budget(budget) }
     }
 
-    /// Runs one fault to its end.
+    /// Runs a fault of the planner's choice to its end.
     pub(crate) async fn fault(
         &self,
         fault: &FaultNode,
         hold: Option<Seconds>,
         label: &str,
     ) -> Result<StepRecord, Stop> {
+        self.check_choice(fault)?;
         let (entry, _) = self.admit(fault, hold, None).await?;
         self.run(entry, label).await
     }
 
-    /// Runs a fault and, as soon as it is in force, a load beside it. Gives the step of the load.
+    /// Runs a strategy's own load to its end.
+    pub(crate) async fn load(&self, load: &FaultNode, label: &str) -> Result<StepRecord, Stop> {
+        let (entry, _) = self.admit(load, None, None).await?;
+        self.run(entry, label).await
+    }
+
+    fn check_choice(&self, fault: &FaultNode) -> Result<(), Stop> {
+        guardrails::may_use(&self.setup, fault).map_err(|why| self.refuse(&json(fault), &why))
+    }
+
+    /// Runs a fault of the planner's choice and, as soon as it is in force, a strategy's load. Gives the step of the load.
     pub(crate) async fn load_under(
         &self,
         fault: &FaultNode,
@@ -197,6 +208,7 @@ impl StepRunner {
         load: &FaultNode,
         label: &str,
     ) -> Result<StepRecord, Stop> {
+        self.check_choice(fault)?;
         let (fault, cost) = self.admit(fault, Some(hold), None).await?;
         let (load, _) = self.admit(load, None, Some(cost)).await?;
         let mut events = self.cx().events().subscribe();

@@ -37,7 +37,7 @@ fn talk(bench: &Bench, more: &Value, messages: Vec<Value>) -> ExperimentReport {
 #[test]
 fn claims_stand_beside_what_was_measured() {
     let bench = Bench::new().unwrap();
-    let first = talk(&bench, &json!({}), vec![calls(&[("generate_load", load(100)), ("generate_load", load(200))])]);
+    let first = talk(&bench, &json!({}), vec![calls(&[("load", load(100)), ("load", load(200))])]);
     let p50 = first.steps[1].measures["response_p50_ms"];
     assert_eq!(first.exit_code(), 2, "a model that only stops has not concluded");
     let claims = json!([
@@ -47,7 +47,7 @@ fn claims_stand_beside_what_was_measured() {
     ]);
     let answer = format!("The median is {p50:.1} ms and p99 is 777 ms.");
     let ends = calls(&[conclude(&answer, &claims)]);
-    let loads = calls(&[("generate_load", load(100)), ("generate_load", load(200)), ("results", json!(""))]);
+    let loads = calls(&[("load", load(100)), ("load", load(200)), ("results", json!(""))]);
     let report = talk(&bench, &json!({}), vec![loads, ends.clone(), ends]);
     let standing: Vec<bool> = report.claims.iter().map(|claim| claim.supported).collect();
     assert_eq!((standing, report.outcome), (vec![true, false, false], ExperimentOutcome::Answered), "{:?}", report.why);
@@ -66,8 +66,8 @@ fn a_wrong_claim_is_sent_back_once_and_can_be_corrected() {
         &bench,
         &json!({}),
         vec![
-            calls(&[("generate_load", load(100)), conclude("a", &claim(150.0))]),
-            calls(&[conclude("b", &claim(100.0)), ("generate_load", load(100))]),
+            calls(&[("load", load(100)), conclude("a", &claim(150.0))]),
+            calls(&[conclude("b", &claim(100.0)), ("load", load(100))]),
         ],
     );
     assert!(report.claims[0].supported && report.said.as_deref() == Some("b"), "{report:?}");
@@ -76,7 +76,7 @@ fn a_wrong_claim_is_sent_back_once_and_can_be_corrected() {
 
 #[test]
 fn each_budget_ends_the_experiment_and_is_named() {
-    let endless = || (0..60).map(|_| calls(&[("generate_load", load(100))])).collect::<Vec<_>>();
+    let endless = || (0..60).map(|_| calls(&[("load", load(100))])).collect::<Vec<_>>();
     let rows = [
         (json!({"steps": 3}), BudgetKind::Steps),
         (json!({"requests": 400}), BudgetKind::Requests),
@@ -122,19 +122,19 @@ fn hostile_calls_are_refused_and_the_experiment_still_ends_with_a_report() {
         node
     };
     let hostile = [
-        ("generate_load", url("http://127.0.0.2:8001/")),
-        ("generate_load", url("http://127.0.0.1:8002/")),
-        ("generate_load", url("http://[::1]:8001/")),
-        ("generate_load", url("http://evil.example/")),
-        ("generate_load", url("http://2130706433:8001/")),
-        ("generate_load", with("qps", json!(0))),
-        ("generate_load", with("qps", json!(-5))),
-        ("generate_load", with("qps", json!(1e300))),
-        ("generate_load", with("qps", json!(4_294_967_295_u64))),
-        ("generate_load", with("duration", json!("999999999s"))),
-        ("generate_load", with("concurrency", json!(4_294_967_295_u64))),
-        ("generate_load", json!("{\"target\": NaN}")),
-        ("generate_load", json!("")),
+        ("load", url("http://127.0.0.2:8001/")),
+        ("load", url("http://127.0.0.1:8002/")),
+        ("load", url("http://[::1]:8001/")),
+        ("load", url("http://evil.example/")),
+        ("load", url("http://2130706433:8001/")),
+        ("load", with("qps", json!(0))),
+        ("load", with("qps", json!(-5))),
+        ("load", with("qps", json!(1e300))),
+        ("load", with("qps", json!(4_294_967_295_u64))),
+        ("load", with("duration", json!("999999999s"))),
+        ("load", with("concurrency", json!(4_294_967_295_u64))),
+        ("load", json!("{\"target\": NaN}")),
+        ("load", json!("")),
         ("test_touch_file", touch(std::path::Path::new("/nowhere"))),
         ("run_command", json!({"argv": ["id"]})),
         ("observe", json!({"probe": {"type": "command", "argv": ["id"]}})),

@@ -98,7 +98,7 @@ fn single_requests_between_two_runs_keep_to_the_budget_and_what_was_found_by_the
 /// A model that never concludes: six turns with three loads each of 20 requests in 200 ms.
 fn endless(url: &str) -> Conversation {
     let load = json!({"target": {"service_url": url, "qps": 100, "duration": "200ms"}}).to_string();
-    (0..TURNS).fold(Conversation::default(), |so_far, _| so_far.asks(None, &[("generate_load", load.as_str()); 3]))
+    (0..TURNS).fold(Conversation::default(), |so_far, _| so_far.asks(None, &[("load", load.as_str()); 3]))
 }
 
 /// With the steps that each budget allows; `None` where the clock says.
@@ -132,7 +132,7 @@ fn a_load_that_the_wall_cuts_off_is_on_the_record() {
     // The last answers come after the wall.
     let (place, service) = (place(), serve(([127, 0, 0, 1], 0).into(), Behaviour::new().delay(SLOW)).unwrap());
     let load = json!({"target": {"service_url": service.url(), "qps": 20, "duration": "500ms"}}).to_string();
-    let conversation = Conversation::default().asks(None, &[("generate_load", &load)]).says("one word too many");
+    let conversation = Conversation::default().asks(None, &[("load", &load)]).says("one word too many");
     let Some(server) = Aimock::start(&conversation) else { return };
     let asked = experiment(&place, &service.url(), &["--budget", "wall_seconds=3", "--format", "json"]);
     let output = planned_by(&server.base_url(), asked).output().unwrap();

@@ -61,11 +61,11 @@ fn seven_steps(url: &str) -> Conversation {
     let observe = json!({"probe": {"type": "http", "url": url}}).to_string();
     let repeat = json!({"qps": 50, "seconds": 0.3, "runs": 3}).to_string();
     Conversation::default()
-        .asks(Some("First a load by itself."), &[("generate_load", &load(url, 100))])
-        .asks(None, &[("generate_load", &load(url, 50)), ("observe", &observe), ("results", "")])
+        .asks(Some("First a load by itself."), &[("load", &load(url, 100))])
+        .asks(None, &[("load", &load(url, 50)), ("observe", &observe), ("results", "")])
         .fails(429, "slow down", None)
         .asks(None, &[("repeat", &repeat)])
-        .asks(Some("Once more."), &[("generate_load", &load(url, 40)), ("results", "")])
+        .asks(Some("Once more."), &[("load", &load(url, 40)), ("results", "")])
         .asks(None, &[("conclude", &three_claims())])
         .asks(None, &[("conclude", &three_claims())])
         .says("one word too many")
@@ -120,7 +120,7 @@ fn of_three_claims_one_is_supported_in_json_and_page_and_a_replay_says_the_same(
     // The outcome does not matter here: whether the SLOs held in `repeat` is the machine's to say.
     assert_eq!((&report["complete"], &report["ran_out"]), (&json!(true), &Value::Null), "{report:#}");
     let steps: Vec<&str> = report["steps"].as_array().unwrap().iter().map(|s| s["kind"].as_str().unwrap()).collect();
-    let load = "generate_load";
+    let load = "load";
     assert_eq!(steps, [load, load, "http", load, load, load, load]);
     assert_eq!(report["said"], "It answered.");
 
@@ -180,7 +180,7 @@ fn a_model_that_corrects_itself_has_no_unsupported_claim() {
         let right = conclusion(&[claim("started", 50.0, "1", &[1]), claim("target_qps", 100.0, "qps", &[1])]);
         let wrong = conclusion(&[claim("started", 55.0, "1", &[1]), claim("target_qps", 100.0, "qps", &[1])]);
         Conversation::default()
-            .asks(None, &[("generate_load", &load(url, 100))])
+            .asks(None, &[("load", &load(url, 100))])
             .asks(None, &[("conclude", &wrong)])
             .asks(None, &[("conclude", &right)])
             .says("one word too many")
@@ -204,7 +204,7 @@ fn a_conclusion_is_an_answer_where_one_claim_is_supported_and_none_where_none_is
         let conversation = |url: &str| {
             let claims = conclusion(&claims);
             let load = load(url, 100);
-            let so_far = Conversation::default().asks(None, &[("generate_load", &load)]);
+            let so_far = Conversation::default().asks(None, &[("load", &load)]);
             so_far.asks(None, &[("conclude", &claims)]).asks(None, &[("conclude", &claims)])
         };
         let Some(held) = Held::by(conversation, "json") else { return };
@@ -279,11 +279,7 @@ fn every_dialect_of_tool_calls_makes_the_same_experiment() {
         let (url, name) = (service.url(), dialect.name);
         let claims = conclusion(&[claim("started", 50.0, "1", &[1]), claim("started", 20.0, "1", &[2])]);
         let server = RawServer::start(vec![
-            dialect.turn(&[
-                ("generate_load", &load(&url, 100)),
-                ("results", dialect.none),
-                ("generate_load", &load(&url, 40)),
-            ]),
+            dialect.turn(&[("load", &load(&url, 100)), ("results", dialect.none), ("load", &load(&url, 40))]),
             dialect.turn(&[("results", dialect.none)]),
             dialect.turn(&[("conclude", &claims)]),
         ]);
@@ -305,7 +301,7 @@ fn every_dialect_of_tool_calls_makes_the_same_experiment() {
         let answers = tool_answers(last);
         assert!(answers[0].starts_with("step 1:") && answers[2].starts_with("step 2:"), "{name}: {answers:#?}");
         for (table, rows) in [(answers[1], 1), (answers[3], 2)] {
-            let shown = table.lines().filter(|line| line.contains("\"generate_load\"")).count();
+            let shown = table.lines().filter(|line| line.contains("\"load\"")).count();
             assert_eq!(shown, rows, "{name}: calls of one turn run one after the other: {table}");
         }
         asked.truncate(3);
@@ -358,7 +354,7 @@ fn the_tools_of_a_request_are_what_schema_prints_byte_for_byte() {
     let faults: Vec<Value> =
         offered.iter().filter(|tool| all.iter().any(|one| name(one) == name(tool))).cloned().collect();
     let names: Vec<String> = faults.iter().map(name).collect();
-    assert_eq!(names, ["generate_load", "pause_process"]);
+    assert_eq!(names, ["load", "pause_process"]);
     let same: Vec<Value> = all.into_iter().filter(|tool| names.contains(&name(tool))).collect();
     assert_eq!(text(&faults), text(&same));
     for tool in &offered {

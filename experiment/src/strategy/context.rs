@@ -58,7 +58,7 @@ impl<'a> StrategyContext<'a> {
 
     /// One load at a rate, to its end.
     pub(super) async fn measure(&self, qps: u32, measured: Duration, label: &str) -> Result<StepRecord, Stop> {
-        landed(self.runner.fault(&self.load(qps, measured)?, None, label).await?)
+        landed(self.runner.load(&self.load(qps, measured)?, label).await?)
     }
 }
 

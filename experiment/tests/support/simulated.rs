@@ -82,7 +82,7 @@ impl Fault for Simulated {
     }
 }
 
-register_fault!(Simulated, "generate_load", load_from: Simulated::from);
+register_fault!(Simulated, "load", load_from: Simulated::from);
 
 fn duration(target: &LoadRequest) -> Duration {
     target.duration.map_or(Duration::from_secs(30), LoadDuration::get)

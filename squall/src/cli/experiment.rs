@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chaos_experiment::{Experiment, ExperimentReport, ExperimentTranscript, html, text};
 use chaos_runner::Runner;
-use chaos_schema::{ExperimentSpec, StrategyName};
+use chaos_schema::{ExperimentSpec, FaultName, StrategyName};
 use chaos_schema::{KindHint, LoadOptions, check_value, load_bytes};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -242,8 +242,13 @@ impl Args {
         let mut document = json!({"goal": goal, "target": target});
         let mut set = |key: &str, value: Value| document[key] = value;
         if !self.allow.is_empty() {
-            let load = "generate_load".to_owned();
-            set("allow", json!(std::iter::once(&load).chain(&self.allow).collect::<Vec<_>>()));
+            let load = FaultName::load_alone();
+            set(
+                "allow",
+                json!(
+                    load.iter().map(FaultName::as_str).chain(self.allow.iter().map(String::as_str)).collect::<Vec<_>>()
+                ),
+            );
         }
         if !self.slo.is_empty() {
             set("slo", json!(self.slo));
