@@ -31,7 +31,7 @@
 //! #[derive(serde::Deserialize)]
 //! #[serde(deny_unknown_fields)]
 //! struct GreetArgs {
-//!     whom: String,
+//!     name: String,
 //! }
 //!
 //! impl Tool for Greet {
@@ -39,15 +39,15 @@
 //!         "greet"
 //!     }
 //!     fn description(&self) -> &str {
-//!         "Greets somebody."
+//!         "Greets a person."
 //!     }
 //!     fn parameters(&self) -> Value {
-//!         json!({"type": "object", "properties": {"whom": {"type": "string"}}, "required": ["whom"]})
+//!         json!({"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]})
 //!     }
 //!     fn call(&self, args: Value) -> BoxFuture<'_, ToolReply> {
 //!         Box::pin(async move {
 //!             match parse_arguments::<GreetArgs>(&args) {
-//!                 Ok(args) => ToolReply::done(format!("hello {}", args.whom)),
+//!                 Ok(args) => ToolReply::done(format!("hello {}", args.name)),
 //!                 Err(reply) => reply,
 //!             }
 //!         })
@@ -55,7 +55,7 @@
 //! }
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-//! let planner = OfflinePlanner::new("greet", json!({"whom": "world"}));
+//! let planner = OfflinePlanner::new("greet", json!({"name": "world"}));
 //! let limits = Limits::for_planned(Duration::from_secs(1));
 //! let clock = Arc::new(chaos_core::RealClock::new());
 //! let mut cx = LoopContext::new(clock, Default::default(), TranscriptWriter::discard(Redactor::default()));

@@ -12,7 +12,7 @@ use crate::{limits::Limits, model::Model, outcome::LoopOutcome, tool::Tool};
 ///
 /// Nothing that a model writes can fail the loop: bad arguments, unknown tools, tool errors and panics go back to it as
 /// `Error: …`. Calls of one turn run one after the other. When a reply reaches the turn cap or the token budget, the
-/// calls in it are recorded but not run, since nobody would read what came of them.
+/// calls in it are recorded but not run, since the model would not read their answers.
 ///
 /// What tools answer is masked and cut before the model, the transcript or the outcome sees it.
 pub async fn run_tool_loop(

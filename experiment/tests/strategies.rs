@@ -136,11 +136,11 @@ fn compare_without_a_fault_says_what_is_missing() {
 }
 
 #[test]
-fn one_seed_gives_one_course() {
-    let course = || {
+fn one_seed_gives_the_same_steps() {
+    let steps = || {
         let bench = Bench::new().unwrap();
         let report = run(&bench, 5, spec(8001, "how much", &json!({})), None);
         (report.findings, report.steps.into_iter().map(|step| step.measures).collect::<Vec<_>>())
     };
-    assert_eq!(course(), course());
+    assert_eq!(steps(), steps());
 }

@@ -1,6 +1,6 @@
 //! Holds the strategies of experiments against targets of which the truth is known.
 //!
-//! `cargo bench -p squall --bench truth -- PART [JOBS]`, with so many experiments at a time (default 4):
+//! `cargo bench -p squall --bench truth -- PART [JOBS]`, with this many experiments at a time (default 4):
 //!
 //! | Part | Target | Truth |
 //! |---|---|---|
@@ -11,7 +11,7 @@
 //!
 //! Figures go to `docs/experiments.md`.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on may as well stop there")]
+#![expect(clippy::unwrap_used, reason = "a bench that can't be set up should stop at once")]
 
 use std::num::NonZeroUsize;
 use std::process::{Child, Command, ExitCode, Stdio};

@@ -51,8 +51,8 @@ fn a_file_is_validated_and_run_only_as_what_it_is() {
     assert!(String::from_utf8_lossy(&run.stderr).contains("`squall experiment FILE` runs it"));
     let both = squall(&place, &["experiment", &file, "--slo", "p99<1ms"]);
     assert_eq!(both.status.code(), Some(64), "{}", String::from_utf8_lossy(&both.stderr));
-    let nobody = squall(&place, &["experiment", &file]);
-    assert_eq!(nobody.status.code(), Some(2), "nobody listens there");
+    let refused = squall(&place, &["experiment", &file]);
+    assert_eq!(refused.status.code(), Some(2), "nothing listens there");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn without_a_model_each_budget_that_runs_out_ends_the_experiment_and_is_named() 
 #[test]
 fn single_requests_between_two_runs_keep_to_the_budget_and_what_was_found_by_then_is_told() {
     let (place, budget) = (place(), "requests=30");
-    // Slower than a target at ease may be, of which nothing is known: it is looked at again and again between two runs.
+    // Slower than an unknown target may be without load: it is checked again and again between two runs.
     let service = serve(([127, 0, 0, 1], 0).into(), Behaviour::new().delay(Duration::from_millis(400))).unwrap();
     let fixed = ["--offline", "--strategy", "repeat", "--slo", "p50<1ms", "--budget", budget, "--format", "json"];
     let output = experiment(&place, &service.url(), &[&fixed[..], RUN.as_flattened()].concat()).output().unwrap();

@@ -1,4 +1,4 @@
-//! `squall experiment` with a model behind an OpenAI-compatible server that somebody else wrote.
+//! `squall experiment` with a model behind an OpenAI-compatible server of a third party.
 
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -158,7 +158,11 @@ fn of_three_claims_one_is_supported_in_text_and_a_replay_says_the_same() {
 #[test]
 fn a_wrong_claim_is_sent_back_once_and_not_twice() {
     let Some(held) = Held::by(seven_steps, "json") else { return };
-    assert_eq!(held.statuses, [200, 200, 429, 200, 200, 200, 200], "nobody was asked after the second conclusion");
+    assert_eq!(
+        held.statuses,
+        [200, 200, 429, 200, 200, 200, 200],
+        "the model is not asked after the second conclusion"
+    );
     let answers = held.answers();
     let tables = answers.iter().filter(|answer| answer.starts_with("step label")).count();
     assert_eq!(tables, 2, "empty arguments are none: {answers:#?}");
@@ -324,7 +328,7 @@ fn a_transcript_that_is_none_is_told_as_such() {
     assert!(told["error"].as_str().unwrap().starts_with("line 1 of the transcript"), "{told}");
 }
 
-/// A file with a pinned fault, which nobody uses, beside the load.
+/// A file with a pinned fault, which is never used, beside the load.
 fn with_a_pause(place: &TempDir, url: &str) -> String {
     let fault = json!({"type": "pause_process", "pid": std::process::id()});
     let load = json!({"warmup_seconds": 0.001});

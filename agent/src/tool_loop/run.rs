@@ -172,7 +172,7 @@ impl Run<'_> {
         self.keep(turn, call, answer.status, text)
     }
 
-    /// Records calls that nobody will answer.
+    /// Records calls that will not be answered.
     fn leave(&mut self, turn: u32, calls: Vec<RawCall>) -> Result<(), EndReason> {
         calls.into_iter().try_for_each(|call| self.keep(turn, call, CallStatus::NotRun, String::new()))
     }

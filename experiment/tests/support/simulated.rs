@@ -27,13 +27,13 @@ use serde_json::{Value, json};
 
 /// Port, workers, seconds of service: the limit is the second over the third.
 pub(crate) const TARGETS: [(u16, usize, f64); 3] = [(8001, 4, 0.010), (8002, 2, 0.050), (8003, 10, 0.0125)];
-/// The port of a target that is faster than the generator, which manages `GENERATOR` calls a second.
+/// The port of a target that is faster than the generator, which manages `GENERATOR` requests a second.
 pub(crate) const FAST: u16 = 8009;
 pub(crate) const GENERATOR: f64 = 350.0;
 /// A file in the workspace that makes every answer slower by this much, in seconds.
 pub(crate) const SLOW: &str = "slow";
 const SLOWER: f64 = 0.008;
-/// A file in the workspace that makes the target stand still for a moment in one load; which one, from 0, is its text.
+/// A file in the workspace that makes the target pause for a moment in one load; which one, from 0, is its text.
 pub(crate) const STALL: &str = "stall";
 const STALLED: f64 = 0.4;
 
@@ -149,7 +149,7 @@ impl Simulation {
             }
             index += 1.0;
             let Some(Reverse(At(ready))) = idle.pop() else { break };
-            // A generator of its own speed hands out one call after the other.
+            // A generator of its own speed hands out one request after the other.
             let pace = if port == FAST { 1.0 / GENERATOR } else { 0.0 };
             sending = (sending + pace).max(due);
             let sent = due.max(ready).max(if pace > 0.0 { sending } else { 0.0 });
