@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use chaos_core::{Answer, PROBES, ProbeNode};
-use serde_json::json;
 
 use super::context::StrategyContext;
 use super::point::Base;
@@ -21,7 +20,7 @@ const CONNECT_MS: f64 = 30.0;
 const UNKNOWN_MS: f64 = 100.0;
 
 impl StrategyContext<'_> {
-    /// Waits until the backlog is drained: seen by single requests where the probe `http` is linked, by time elsewhere.
+    /// Waits until the backlog is drained: seen by single requests where a probe that makes them is linked, by time elsewhere.
     pub(super) async fn rest(&self, base: Option<Base>) -> Result<(), Stop> {
         let runner = self.runner;
         let sleep = async |time: Duration| {
@@ -42,9 +41,9 @@ impl StrategyContext<'_> {
         Ok(())
     }
 
+    /// The linked probe that says yes to any answer of the target.
     fn probe(&self) -> Option<ProbeNode> {
-        PROBES.get("http").ok()?;
-        let any = json!({"type": "http", "url": self.runner.setup.target.as_str(), "expect_status": "100-599"});
-        chaos_core::parse(&any).ok()
+        let any_answer = PROBES.all().iter().find_map(|probe| probe.any_answer)?;
+        Some(ProbeNode::new(any_answer(self.runner.setup.target.clone())))
     }
 }
