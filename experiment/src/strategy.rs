@@ -4,6 +4,7 @@ mod capacity;
 mod compare;
 mod context;
 mod point;
+mod points;
 mod ramp;
 mod repeat;
 mod request;

@@ -4,7 +4,8 @@
 //! few points.
 
 use super::context::StrategyContext;
-use super::point::{Base, behind, judge};
+use super::point::behind;
+use super::points::Points;
 use crate::finding::{CapacityLimit, Finding, Point};
 use crate::stop::Stop;
 
@@ -29,8 +30,7 @@ const CONFIRM: (u64, u64) = (6, 15);
 /// The state of the search.
 struct Search<'c, 'a> {
     context: &'c StrategyContext<'a>,
-    points: Vec<Point>,
-    base: Option<Base>,
+    points: Points<'c, 'a>,
     /// The greatest rate that held.
     good: Option<u32>,
     /// The lowest rate that did not.
@@ -60,7 +60,7 @@ impl Seen {
 /// Runs the search. What was found is there even when it was cut off.
 pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Option<Stop>) {
     let mut search =
-        Search { context, points: Vec::new(), base: None, good: None, bad: None, answered: 0.0, confirmed: false };
+        Search { context, points: Points::new(context), good: None, bad: None, answered: 0.0, confirmed: false };
     let stop = search.go().await.err();
     (search.finding(stop.is_some()), stop)
 }
@@ -76,7 +76,7 @@ impl Search<'_, '_> {
     }
 
     fn left(&self) -> usize {
-        MOST - self.points.len().min(MOST)
+        MOST - self.points.all.len().min(MOST)
     }
 
     /// Measures one rate and takes it in; a point that broke without showing a limit is measured twice.
@@ -98,16 +98,9 @@ impl Search<'_, '_> {
     }
 
     async fn once(&mut self, qps: u32, label: &str, seconds: (u64, u64)) -> Result<Seen, Stop> {
-        if !self.points.is_empty() {
-            self.context.rest(self.base).await?;
-        }
-        let seconds = self.context.seconds(qps, seconds);
-        let step = self.context.measure(qps, seconds, &format!("capacity: {label} {qps} qps")).await?;
-        let point = judge(&self.context.runner.setup, &step, self.base);
-        let held = point.held;
-        self.base = Base::or(self.base, &point, &step);
-        let kept_up = behind(&step, self.base).is_none();
-        self.points.push(point);
+        let step = self.points.measure(qps, seconds, &format!("capacity: {label} {qps} qps")).await?;
+        let held = self.points.all.last().is_some_and(|point| point.held);
+        let kept_up = behind(&step, self.points.base).is_none();
         Ok(Seen { held, kept_up, answered: step.measures.get("achieved_qps").copied().unwrap_or(0.0) })
     }
 
@@ -179,14 +172,17 @@ impl Search<'_, '_> {
     }
 
     fn finding(self, cut_off: bool) -> Option<Finding> {
-        if self.points.is_empty() {
+        if self.points.all.is_empty() {
             return None;
         }
-        let at_bad =
-            self.points.iter().rfind(|point| !point.held && self.bad.is_some_and(|bad| same(point.target_qps, bad)));
+        let at_bad = self
+            .points
+            .all
+            .iter()
+            .rfind(|point| !point.held && self.bad.is_some_and(|bad| same(point.target_qps, bad)));
         let by_generator = at_bad.is_some_and(|point| point.generator);
         let below = |point: &&Point| point.held && self.bad.is_none_or(|bad| point.target_qps < f64::from(bad) - 0.5);
-        let held = self.points.iter().filter(below).map(|point| point.target_qps).max_by(f64::total_cmp);
+        let held = self.points.all.iter().filter(below).map(|point| point.target_qps).max_by(f64::total_cmp);
         let measured = if self.confirmed { self.good.map(f64::from) } else { held };
         let limit = match (measured, self.bad) {
             _ if cut_off => CapacityLimit::CutOff,
@@ -200,7 +196,7 @@ impl Search<'_, '_> {
             broken_qps: self.bad.map(f64::from),
             limit,
             confirmed: self.confirmed,
-            points: self.points,
+            points: self.points.all,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `repeat`: the same load several times, to see how far its figures spread and whether the SLOs hold each time.
 
 use super::context::StrategyContext;
-use super::point::{Base, judge};
+use super::points::Points;
 use crate::finding::Finding;
 use crate::statistics::estimate;
 use crate::stop::Stop;
@@ -18,25 +18,14 @@ const TOLD: [&str; 5] = ["response_p50_ms", "response_p90_ms", "response_p99_ms"
 
 pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Option<Stop>) {
     let (runs, qps) = (context.runs(RUNS), context.rate(RATE));
-    let (mut steps, mut points, mut cut_off): (Vec<StepRecord>, Vec<_>, _) = (Vec::new(), Vec::new(), None);
-    let mut base = None;
+    let mut points = Points::new(context);
+    let mut steps: Vec<StepRecord> = Vec::new();
+    let mut stop = None;
     for run in 1..=runs {
-        if run > 1
-            && let Err(why) = context.rest(base).await
-        {
-            cut_off = Some(why);
-            break;
-        }
-        let label = format!("repeat: run {run} of {runs}, {qps} qps");
-        match context.measure(qps, context.seconds(qps, RUN), &label).await {
-            Ok(step) => {
-                let point = judge(&context.runner.setup, &step, base);
-                base = Base::or(base, &point, &step);
-                points.push(point);
-                steps.push(step);
-            }
+        match points.measure(qps, RUN, &format!("repeat: run {run} of {runs}, {qps} qps")).await {
+            Ok(step) => steps.push(step),
             Err(why) => {
-                cut_off = Some(why);
+                stop = Some(why);
                 break;
             }
         }
@@ -47,5 +36,5 @@ pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Opti
         Some(((*name).to_owned(), estimate(&values, &mut rng)?))
     });
     let spread = spread.collect();
-    ((!points.is_empty()).then_some(Finding::Repeat { spread, points }), cut_off)
+    ((!steps.is_empty()).then_some(Finding::Repeat { spread, points: points.all }), stop)
 }
