@@ -44,7 +44,15 @@ impl ExperimentTranscript {
     pub fn parse(bytes: &[u8]) -> Result<Self, TranscriptError> {
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let mut lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate();
-        let header = Self::header(lines.next().map_or(&[], |(_, line)| line))?;
+        let header = match lines.next().map(|(_, line)| serde_json::from_slice(line)) {
+            Some(Ok(Line::Header(header))) if header.version == TranscriptHeader::VERSION => *header,
+            Some(Ok(Line::Header(header))) => {
+                let (found, known) = (header.version, TranscriptHeader::VERSION);
+                let problem = format!("has version {found}; this program reads version {known}");
+                return Err(TranscriptError::Line { line: 1, problem });
+            }
+            _ => return Err(TranscriptError::Line { line: 1, problem: "must be a `header`".to_owned() }),
+        };
         let mut transcript = Self {
             header,
             steps: Vec::new(),
@@ -62,29 +70,6 @@ impl ExperimentTranscript {
             transcript.take(line);
         }
         Ok(transcript)
-    }
-
-    /// The version is read first: a line of another version may have another shape.
-    fn header(line: &[u8]) -> Result<TranscriptHeader, TranscriptError> {
-        #[derive(serde::Deserialize)]
-        struct Versioned {
-            kind: String,
-            version: u32,
-        }
-        let problem = match serde_json::from_slice::<Versioned>(line) {
-            Ok(Versioned { kind, version: TranscriptHeader::VERSION }) if kind == "header" => {
-                match serde_json::from_slice(line) {
-                    Ok(Line::Header(header)) => return Ok(*header),
-                    Ok(_) => "must be a `header`".to_owned(),
-                    Err(error) => format!("can't be read: {error}"),
-                }
-            }
-            Ok(Versioned { kind, version }) if kind == "header" => {
-                format!("has version {version}; this program reads version {}", TranscriptHeader::VERSION)
-            }
-            _ => "must be a `header`".to_owned(),
-        };
-        Err(TranscriptError::Line { line: 1, problem })
     }
 
     fn take(&mut self, line: Line) {
