@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chaos_core::{ChaosResult, ChaosSpec, EventKind, FaultNode, Observation, ProbeNode, Reverted, RunContext, Seconds};
-use chaos_runner::Session;
+use chaos_core::{ChaosResult, ChaosSpec, FaultNode, Observation, ProbeNode, Reverted, RunContext, Seconds};
+use chaos_runner::{EntryHandle, Session};
 use serde_json::Value;
 
 use crate::budget::{self, BudgetKind, Cost, Spent};
@@ -40,6 +40,15 @@ struct Log {
     findings: Vec<Finding>,
     /// The first reason for which no further step may be taken.
     stopped: Option<Stop>,
+}
+
+/// A step whose entry was started.
+struct RunningStep {
+    start: StepStart,
+    begun: Duration,
+    /// What it may take; after that it is ended early.
+    limit: Duration,
+    entry: EntryHandle,
 }
 
 /// Runs steps, one after the other.
@@ -211,27 +220,15 @@ impl StepRunner {
         self.check_choice(fault)?;
         let (fault, cost) = self.admit(fault, Some(hold), None).await?;
         let (load, _) = self.admit(load, None, Some(cost)).await?;
-        let mut events = self.cx().events().subscribe();
-        let path = format!("/steps/{}", self.log().next);
-        let in_force = async {
-            while let Some(event) = events.recv().await {
-                let ours = event.path.starts_with(&path);
-                match event.kind {
-                    EventKind::Active { .. } if ours => return true,
-                    EventKind::Ended { .. } if ours => return false,
-                    _ => {}
-                }
-            }
-            false
-        };
+        let fault = self.start(fault, &format!("{label}: the fault"))?;
+        let mut control = fault.entry.control();
         let under = async {
-            match self.cx().clock().timeout(ACTIVE_WITHIN, in_force).await {
-                Some(true) => Some(self.run(load, label).await),
+            match self.cx().clock().timeout(ACTIVE_WITHIN, control.active()).await {
+                Some(Some(_)) => Some(self.run(load, label).await),
                 _ => None,
             }
         };
-        let named = format!("{label}: the fault");
-        let (fault_step, load_step) = tokio::join!(self.run(fault, &named), under);
+        let (fault_step, load_step) = tokio::join!(self.finish(fault), under);
         let fault_step = fault_step?;
         if let Some(step) = load_step {
             return step;
@@ -240,13 +237,22 @@ impl StepRunner {
         Err(Stop::Refused(format!("the fault did not come into force: {why}")))
     }
 
-    async fn run(&self, mut entry: ChaosSpec, label: &str) -> Result<StepRecord, Stop> {
+    async fn run(&self, entry: ChaosSpec, label: &str) -> Result<StepRecord, Stop> {
+        self.finish(self.start(entry, label)?).await
+    }
+
+    fn start(&self, mut entry: ChaosSpec, label: &str) -> Result<RunningStep, Stop> {
         let start = self.begin(entry.action.type_name(), json(&entry.action), label)?;
         entry.name = label.to_owned();
         let begun = self.cx().clock().now();
-        let left = self.time_left().min(self.fault_time_left()).saturating_add(SLACK);
-        let segment = format!("steps/{}", start.id);
-        let result = self.session.run(entry, &segment, left).await;
+        let limit = self.time_left().min(self.fault_time_left()).saturating_add(SLACK);
+        let entry = self.session.start_at(entry, &format!("steps/{}", start.id));
+        Ok(RunningStep { start, begun, limit, entry })
+    }
+
+    async fn finish(&self, step: RunningStep) -> Result<StepRecord, Stop> {
+        let RunningStep { start, begun, limit, entry } = step;
+        let result = self.session.done_within(entry, limit).await;
         let result = result.map_err(|error| self.stop(Stop::Refused(error.to_string())))?;
         let taken = self.cx().clock().now().saturating_sub(begun);
         let failed = (result.reverted == Reverted::Failed).then(|| result.error.clone().unwrap_or_default());

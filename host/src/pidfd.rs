@@ -43,11 +43,7 @@ impl PidFd {
 
     /// The inode of the pidfd, which no other process of this boot has; `None` before Linux 6.9.
     pub fn inode(&self) -> io::Result<Option<u64>> {
-        #[expect(
-            clippy::cast_sign_loss,
-            clippy::allow_attributes,
-            reason = "a magic number; its type differs by target"
-        )]
+        #[expect(clippy::cast_sign_loss, reason = "a magic number; its type differs by target")]
         let magic = fstatfs(&self.fd)?.f_type as u64;
         if magic == PID_FS_MAGIC { Ok(Some(fstat(&self.fd)?.st_ino)) } else { Ok(None) }
     }

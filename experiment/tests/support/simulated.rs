@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{
-    BoxFuture, CeilingKind, Evidence, Fault, Injection, LatencyReport, LoadCounts, LoadDuration, LoadGenerator,
-    LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan, PluginError, Reach, RunContext,
-    Sighting, Span, Undo, parse, register_fault,
+    BoxFuture, CeilingKind, Evidence, Fault, InjectContext, Injection, LatencyReport, LoadCounts, LoadDuration,
+    LoadGenerator, LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan, PluginError, Reach,
+    RunContext, Sighting, Span, Undo, parse, register_fault,
 };
 use chaos_experiment::{Experiment, ExperimentReport};
 use chaos_schema::ExperimentSpec;
@@ -65,7 +65,7 @@ impl Fault for Simulated {
         })
     }
 
-    async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
         let slower = if cx.workspace().join(SLOW).exists() { SLOWER } else { 0.0 };
         let stall = if meets_the_stall(cx.workspace()) { STALLED } else { 0.0 };
         let load = Simulation::of(&self.target, slower, stall, &mut cx.rng()).report(&self.target);

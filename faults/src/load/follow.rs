@@ -2,13 +2,13 @@
 
 use std::pin::pin;
 
-use chaos_core::{EarlyStop, Evidence, FaultEdges, LoadProgress, Progress, RunContext};
+use chaos_core::{EarlyStop, Evidence, FaultEdges, InjectContext, LoadProgress, Progress};
 use chaos_load::{LoadResult, Running, Snapshot};
 
 use super::figures::RunFigures;
 
 /// Gives the result, and why the load was asked to stop, if it was.
-pub(super) async fn follow(running: Running, cx: &RunContext) -> (LoadResult, Option<EarlyStop>) {
+pub(super) async fn follow(running: Running, cx: &InjectContext) -> (LoadResult, Option<EarlyStop>) {
     let mut stopped = None;
     {
         let mut snapshots = running.snapshots();
@@ -27,6 +27,10 @@ pub(super) async fn follow(running: Running, cx: &RunContext) -> (LoadResult, Op
                 }
                 () = cx.cancelled(), if stopped != Some(EarlyStop::Cancelled) => {
                     stopped = Some(EarlyStop::Cancelled);
+                    running.cancel();
+                }
+                () = cx.released(), if stopped.is_none() => {
+                    stopped = Some(EarlyStop::Released);
                     running.cancel();
                 }
                 Ok(()) = edges.changed() => figures.cut(&running, &edges.borrow_and_update(), cx),

@@ -12,7 +12,8 @@ mod run_command;
 mod transcript;
 
 use chaos_core::{
-    Fault, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo, register_fault,
+    Fault, InjectContext, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo,
+    register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,9 +26,10 @@ use planner::Planner;
 ///
 /// # What it does
 /// A model gets the goal, the target and a tool that makes load, and asks for the planned load; code checks every
-/// figure that it gives and makes the load itself, as the fault `load` does. Without a model (`CHAOS_MODEL`, else `AGENT_MODEL`) the offline
-/// planner makes the planned call, and the output says so. The load is open-loop: request `i` is due at `i / qps`,
-/// however long earlier answers take, and what waits for a free connection is charged to the response time.
+/// figure that it gives and makes the load itself, as the fault `load` does. Without a model (`CHAOS_MODEL`, else
+/// `AGENT_MODEL`) the offline planner makes the planned call, and the output says so. The load is open-loop: request
+/// `i` is due at `i / qps`, however long earlier answers take, and what waits for a free connection is charged to the
+/// response time.
 ///
 /// # What it surfaces
 /// Missing limits, pools and timeouts, autoscaling that comes too late, queues that never drain, and retries that make
@@ -83,7 +85,7 @@ impl Fault for GenerateLoad {
         Ok(offer.longest().plan(offer.to_string(), self.engine.chosen(cx)?.reach()))
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let planner = Planner::of(cx)?;
         let offer = Offer::of(&self.target, planner.chooses(), cx.policy())?;
         let starter = LoadStarter { engine: self.engine.chosen(cx)?, undo };

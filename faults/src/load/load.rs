@@ -1,7 +1,8 @@
 //! The fault that sends load to a service.
 
 use chaos_core::{
-    Fault, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo, register_fault,
+    Fault, InjectContext, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo,
+    register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,7 @@ impl Fault for Load {
         Ok(planned.plan(planned.to_string(), self.engine.chosen(cx)?.reach()))
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let planned = PlannedLoad::of(&self.target, cx.policy())?;
         let starter = LoadStarter { engine: self.engine.chosen(cx)?, undo };
         let addresses = cx.allowed_addresses(planned.host()).await?;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use chaos_core::{LoadReport, RunContext};
+use chaos_core::{InjectContext, LoadReport};
 
 use super::engine::{LoadStarter, StartError};
 use super::follow::follow;
@@ -22,7 +22,7 @@ pub(super) async fn make(
     planned: &PlannedLoad,
     addresses: &[SocketAddr],
     starter: &LoadStarter<'_>,
-    cx: &RunContext,
+    cx: &InjectContext,
 ) -> Result<MadeLoad, StartError> {
     let _real = cx.clock().external();
     let running = starter.start(planned.to_engine(addresses, cx)?, cx).await?;

@@ -4,8 +4,8 @@ use std::io;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Evidence, Fault, Injection, Permission, Plan, PluginError, Requirement, Resource, RunContext, Sighting, Span, Undo,
-    UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
+    Evidence, Fault, InjectContext, Injection, Permission, Plan, PluginError, Requirement, Resource, RunContext,
+    Sighting, Span, Undo, UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
 };
 use chaos_host::{
     PidFd, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds, time_namespace,
@@ -29,7 +29,8 @@ const SETTLE_SECONDS: u32 = 5;
 ///
 /// # How it is undone
 /// With SIGCONT, through a pidfd, and only to the same process: its identity (boot, namespaces, pid, start time and,
-/// from Linux 6.9 on, the inode of its pidfd) is journalled before the signal. A process that has ended meanwhile needs nothing; one that stays stopped is a failed undo.
+/// from Linux 6.9 on, the inode of its pidfd) is journalled before the signal. A process that has ended meanwhile needs
+/// nothing; one that stays stopped is a failed undo.
 ///
 /// # Limits
 /// Refused: pid 1, Squall itself and its ancestors, threads (name their process), threads of the kernel, and what is
@@ -83,7 +84,7 @@ impl Fault for PauseProcess {
         })
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         // Held first, read then: what was read is what the signal reaches.
         let held = PidFd::open(self.pid).map_err(|error| self.failed("take hold of", &error))?;
         let held = held.ok_or_else(|| self.missing())?;

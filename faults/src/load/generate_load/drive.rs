@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaos_agent::{EndReason, Limits, LoopContext, Model, Tool, run_tool_loop};
-use chaos_core::{Outcome, PluginError, RunContext};
+use chaos_core::{InjectContext, Outcome, PluginError};
 
 use super::super::engine::LoadStarter;
 use super::goal::{SYSTEM, goal};
@@ -23,7 +23,7 @@ pub(super) async fn drive(
     offer: &Offer,
     starter: &LoadStarter<'_>,
     allow_command: bool,
-    cx: &RunContext,
+    cx: &InjectContext,
 ) -> Result<Outcome, PluginError> {
     let longest = offer.longest();
     let addresses = cx.allowed_addresses(longest.host()).await?;
@@ -105,7 +105,7 @@ mod tests {
         let offer = Offer::of(&target(url, 100, "500ms", 4), Chooses::Model, &Policy::default()).unwrap();
         let cx = place.cx();
         let starter = LoadStarter { engine: Engine::Embedded, undo: &undo(&cx) };
-        let outcome = drive(&Script(script), &offer, &starter, true, &cx).await.unwrap();
+        let outcome = drive(&Script(script), &offer, &starter, true, &cx.into()).await.unwrap();
         let path = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         (outcome, std::fs::read_to_string(path).unwrap())
     }
@@ -178,7 +178,7 @@ mod tests {
         let cx = place.cx().child("action", Some(Duration::from_secs(3)));
         let script = Script(vec![asks(&[("load", json!({"service_url": service.url()}))]), says("too late")]);
         let starter = LoadStarter { engine: Engine::Embedded, undo: &undo(&cx) };
-        let outcome = drive(&script, &offer, &starter, false, &cx).await.unwrap();
+        let outcome = drive(&script, &offer, &starter, false, &cx.into()).await.unwrap();
         assert_eq!(outcome.error.as_deref(), Some("no fortio load command was executed"));
         let transcript = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         assert!(std::fs::read_to_string(transcript).unwrap().contains(TOO_LATE));

@@ -19,16 +19,15 @@ pub(super) fn outcome(state: LoadState, conversation: &LoopOutcome, transcript: 
         data.insert("conversation_error".to_owned(), json!(why));
     }
     let why = state.shortfall().unwrap_or_default();
-    let outcome = match state {
-        LoadState::Made(report) => outcome::of(*report, data),
-        _ => {
-            let summary = match (&conversation.end, ended) {
-                (EndReason::Finished, _) => why.clone(),
-                (end, None) => format!("{why} (the conversation ended with {})", end.code()),
-                (end, Some(error)) => format!("{why} (the conversation ended with {}: {error})", end.code()),
-            };
-            Outcome::missed(why, Evidence::new(summary).with_data(Value::Object(data)))
-        }
+    let outcome = if let LoadState::Made(report) = state {
+        outcome::of(*report, data)
+    } else {
+        let summary = match (&conversation.end, ended) {
+            (EndReason::Finished, _) => why.clone(),
+            (end, None) => format!("{why} (the conversation ended with {})", end.code()),
+            (end, Some(error)) => format!("{why} (the conversation ended with {}: {error})", end.code()),
+        };
+        Outcome::missed(why, Evidence::new(summary).with_data(Value::Object(data)))
     };
     outcome.with_output(&conversation.text)
 }

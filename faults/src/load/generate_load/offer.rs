@@ -167,8 +167,8 @@ mod tests {
         Offer::of(&target, Chooses::Model, &Policy::default()).unwrap()
     }
 
-    fn refusal(duration: &str, asked: Asked) -> String {
-        offer(duration).check(&asked).unwrap_err().to_string()
+    fn refusal(duration: &str, asked: &Asked) -> String {
+        offer(duration).check(asked).unwrap_err().to_string()
     }
 
     fn asked(url: &str) -> Asked {
@@ -215,7 +215,7 @@ mod tests {
             "",
         ];
         for url in rows {
-            let refusal = refusal("2s", asked(url));
+            let refusal = refusal("2s", &asked(url));
             assert_eq!(refusal, "the only target is `http://127.0.0.1:8080/`; every other URL is refused", "{url}");
         }
     }
@@ -224,15 +224,15 @@ mod tests {
     fn no_arithmetic_gets_past_the_figures() {
         let huge = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -300.0, -0.0, 0.0, 299.0, 301.0, 1e308, 300.000_001];
         for qps in huge {
-            let refusal = refusal("2s", Asked { qps: Some(qps), ..plain() });
+            let refusal = refusal("2s", &Asked { qps: Some(qps), ..plain() });
             assert_eq!(refusal, format!("qps is {qps}; the plan's figure is 300, neither more nor less"));
         }
         for connections in [0, 3, 5, u64::from(u32::MAX) + 5, u64::MAX] {
-            let refusal = refusal("2s", Asked { connections: Some(connections), ..plain() });
+            let refusal = refusal("2s", &Asked { connections: Some(connections), ..plain() });
             assert!(refusal.ends_with("the plan's figure is 4, neither more nor less"), "{refusal}");
         }
         for timeout in [Duration::ZERO, Duration::from_millis(3001), Duration::MAX] {
-            let refusal = refusal("2s", Asked { timeout: Some(timeout), ..plain() });
+            let refusal = refusal("2s", &Asked { timeout: Some(timeout), ..plain() });
             assert_eq!(refusal, "the timeout must be above 0 and at most 3s");
         }
     }
@@ -251,7 +251,7 @@ mod tests {
             Stop::Count(u64::from(u32::MAX) + 601),
         ];
         for stop in stops {
-            let refusal = refusal("2s", Asked { stop: Some(stop), ..plain() });
+            let refusal = refusal("2s", &Asked { stop: Some(stop), ..plain() });
             assert_eq!(refusal, "the load lasts 2s, neither more nor less", "{stop:?}");
         }
         for stop in [Stop::After(Duration::from_secs(2)), Stop::Count(600)] {
@@ -272,12 +272,12 @@ mod tests {
             Stop::Count(u64::MAX),
         ];
         for stop in stops {
-            let refusal = refusal("", Asked { stop: Some(stop), ..plain() });
+            let refusal = refusal("", &Asked { stop: Some(stop), ..plain() });
             assert_eq!(refusal, "the load must end after at most 10m", "{stop:?}");
         }
         for stop in [Stop::After(Duration::from_mins(10)), Stop::Count(180_000), Stop::Count(1)] {
             assert_eq!(offer("").check(&Asked { stop: Some(stop), ..plain() }).unwrap(), offer("").load.until(stop));
         }
-        assert!(refusal("", plain()).contains("give one, at most 10m"));
+        assert!(refusal("", &plain()).contains("give one, at most 10m"));
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaos_agent::ToolReply;
-use chaos_core::{DurationText, LoadReport, RunContext};
+use chaos_core::{DurationText, InjectContext, LoadReport};
 
 use super::super::engine::{LoadStarter, StartError};
 use super::super::make::make;
@@ -30,7 +30,7 @@ pub(super) enum LoadState {
 pub(super) struct OneLoad<'a> {
     pub(super) offer: &'a Offer,
     starter: &'a LoadStarter<'a>,
-    cx: &'a RunContext,
+    cx: &'a InjectContext,
     addresses: Vec<SocketAddr>,
     state: Mutex<LoadState>,
 }
@@ -52,7 +52,7 @@ impl<'a> OneLoad<'a> {
         offer: &'a Offer,
         starter: &'a LoadStarter<'a>,
         addresses: Vec<SocketAddr>,
-        cx: &'a RunContext,
+        cx: &'a InjectContext,
     ) -> Self {
         Self { offer, starter, cx, addresses, state: Mutex::default() }
     }
