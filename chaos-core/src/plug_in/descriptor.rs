@@ -1,5 +1,6 @@
 //! What is known of one plug-in, and of names that no plug-in has any more.
 
+use std::any::TypeId;
 use std::fmt;
 
 use schemars::{Schema, SchemaGenerator};
@@ -87,6 +88,8 @@ pub struct Descriptor<T: ?Sized + 'static> {
     pub needs: &'static [Requirement],
     /// The JSON Schema of its parameters, without `type` and `name`; absent for undo steps.
     pub schema: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// The Rust type that registered it.
+    pub type_id: fn() -> TypeId,
     /// Reads its parameters (a mapping without `type` and `name`).
     pub deserialize: DeserializeFn<T>,
     /// Builds it from a load's request; set for the fault that makes loads for other programs, such as experiments.

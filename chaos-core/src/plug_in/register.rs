@@ -126,6 +126,7 @@ macro_rules! __register {
                     span: $span,
                     needs: $needs,
                     schema: $schema,
+                    type_id: || ::std::any::TypeId::of::<$ty>(),
                     deserialize: |deserializer| {
                         $crate::__private::erased_serde::deserialize::<$ty>(deserializer)
                             .map(|it| Box::new(it) as Box<dyn $crate::$trait>)
