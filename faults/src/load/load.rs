@@ -1,7 +1,8 @@
 //! The fault that sends load to a service.
 
 use chaos_core::{
-    Fault, InjectContext, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo, register_fault,
+    Fault, InjectContext, Injection, LoadRequest, Plan, PluginError, Requirement, RunContext, Sighting, Span, Undo,
+    register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
