@@ -91,7 +91,7 @@ fn one_good_call_makes_the_spike_and_the_models_last_text_is_the_output() {
     assert_eq!(tools, ["load"], "`run_command` only where the task allows it");
     assert!(first["messages"][1]["content"].as_str().unwrap().contains(&service.url()));
     let answer = journal[1]["body"]["messages"][3]["content"].as_str().unwrap();
-    assert!(answer.starts_with("50 calls in "), "{answer}");
+    assert!(answer.starts_with("50 requests in "), "{answer}");
     drop(server);
     told.replays();
     assert_eq!(service.requests(), 50, "a replay touches nothing");

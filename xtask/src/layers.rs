@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("chaos-runner", &["chaos-core", "chaos-schema"]),
     // Layer 3: they plan, and the engine acts.
-    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema"]),
+    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     // Layer 4: the facade.
     (
         "squall",

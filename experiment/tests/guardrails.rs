@@ -1,11 +1,11 @@
-//! A model inside the fence: budgets, claims, hostile calls, the transcript.
+//! A model inside the guardrails: budgets, claims, hostile calls, the transcript.
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 #[path = "support/simulated.rs"]
 mod simulated;
 
 use chaos_core::Verdict;
-use chaos_experiment::{BudgetKind, Outcome, Report, Transcript, html, text};
+use chaos_experiment::{BudgetKind, ExperimentOutcome, ExperimentReport, ExperimentTranscript, html, text};
 use chaos_test::Bench;
 use serde_json::{Value, json};
 use simulated::{FAST, GENERATOR, SLOW, Script, run, spec, touch};
@@ -30,14 +30,14 @@ fn conclude(answer: &str, claims: &Value) -> (&'static str, Value) {
     ("conclude", json!({"answer": answer, "claims": claims, "confidence": "high", "not_tested": ["a restart"]}))
 }
 
-fn talk(bench: &Bench, more: &Value, messages: Vec<Value>) -> Report {
+fn talk(bench: &Bench, more: &Value, messages: Vec<Value>) -> ExperimentReport {
     run(bench, 1, spec(8001, "how much can it take", more), Some(Script(messages)))
 }
 
 #[test]
 fn claims_stand_beside_what_was_measured() {
     let bench = Bench::new().unwrap();
-    let first = talk(&bench, &json!({}), vec![calls(&[("generate_load", load(100)), ("generate_load", load(200))])]);
+    let first = talk(&bench, &json!({}), vec![calls(&[("load", load(100)), ("load", load(200))])]);
     let p50 = first.steps[1].measures["response_p50_ms"];
     assert_eq!(first.exit_code(), 2, "a model that only stops has not concluded");
     let claims = json!([
@@ -47,10 +47,10 @@ fn claims_stand_beside_what_was_measured() {
     ]);
     let answer = format!("The median is {p50:.1} ms and p99 is 777 ms.");
     let ends = calls(&[conclude(&answer, &claims)]);
-    let loads = calls(&[("generate_load", load(100)), ("generate_load", load(200)), ("results", json!(""))]);
+    let loads = calls(&[("load", load(100)), ("load", load(200)), ("results", json!(""))]);
     let report = talk(&bench, &json!({}), vec![loads, ends.clone(), ends]);
     let standing: Vec<bool> = report.claims.iter().map(|claim| claim.supported).collect();
-    assert_eq!((standing, report.outcome), (vec![true, false, false], Outcome::Answered), "{:?}", report.why);
+    assert_eq!((standing, report.outcome), (vec![true, false, false], ExperimentOutcome::Answered), "{:?}", report.why);
     assert!((report.claims[1].measured.unwrap() / p50 - 1.0).abs() < 1e-9);
     let said = report.said.clone().unwrap();
     assert!(said.contains("[777 ms: not measured]") && !said.contains(&format!("[{p50:.1} ms")), "{said}");
@@ -61,13 +61,13 @@ fn claims_stand_beside_what_was_measured() {
 #[test]
 fn a_wrong_claim_is_sent_back_once_and_can_be_corrected() {
     let bench = Bench::new().unwrap();
-    let claim = |value: f64| json!([{"measure": "asked_qps", "value": value, "unit": "qps", "steps": [1]}]);
+    let claim = |value: f64| json!([{"measure": "target_qps", "value": value, "unit": "qps", "steps": [1]}]);
     let report = talk(
         &bench,
         &json!({}),
         vec![
-            calls(&[("generate_load", load(100)), conclude("a", &claim(150.0))]),
-            calls(&[conclude("b", &claim(100.0)), ("generate_load", load(100))]),
+            calls(&[("load", load(100)), conclude("a", &claim(150.0))]),
+            calls(&[conclude("b", &claim(100.0)), ("load", load(100))]),
         ],
     );
     assert!(report.claims[0].supported && report.said.as_deref() == Some("b"), "{report:?}");
@@ -76,7 +76,7 @@ fn a_wrong_claim_is_sent_back_once_and_can_be_corrected() {
 
 #[test]
 fn each_budget_ends_the_experiment_and_is_named() {
-    let endless = || (0..60).map(|_| calls(&[("generate_load", load(100))])).collect::<Vec<_>>();
+    let endless = || (0..60).map(|_| calls(&[("load", load(100))])).collect::<Vec<_>>();
     let rows = [
         (json!({"steps": 3}), BudgetKind::Steps),
         (json!({"requests": 400}), BudgetKind::Requests),
@@ -122,19 +122,19 @@ fn hostile_calls_are_refused_and_the_experiment_still_ends_with_a_report() {
         node
     };
     let hostile = [
-        ("generate_load", url("http://127.0.0.2:8001/")),
-        ("generate_load", url("http://127.0.0.1:8002/")),
-        ("generate_load", url("http://[::1]:8001/")),
-        ("generate_load", url("http://evil.example/")),
-        ("generate_load", url("http://2130706433:8001/")),
-        ("generate_load", with("qps", json!(0))),
-        ("generate_load", with("qps", json!(-5))),
-        ("generate_load", with("qps", json!(1e300))),
-        ("generate_load", with("qps", json!(4_294_967_295_u64))),
-        ("generate_load", with("duration", json!("999999999s"))),
-        ("generate_load", with("concurrency", json!(4_294_967_295_u64))),
-        ("generate_load", json!("{\"target\": NaN}")),
-        ("generate_load", json!("")),
+        ("load", url("http://127.0.0.2:8001/")),
+        ("load", url("http://127.0.0.1:8002/")),
+        ("load", url("http://[::1]:8001/")),
+        ("load", url("http://evil.example/")),
+        ("load", url("http://2130706433:8001/")),
+        ("load", with("qps", json!(0))),
+        ("load", with("qps", json!(-5))),
+        ("load", with("qps", json!(1e300))),
+        ("load", with("qps", json!(4_294_967_295_u64))),
+        ("load", with("duration", json!("999999999s"))),
+        ("load", with("concurrency", json!(4_294_967_295_u64))),
+        ("load", json!("{\"target\": NaN}")),
+        ("load", json!("")),
         ("test_touch_file", touch(std::path::Path::new("/nowhere"))),
         ("run_command", json!({"argv": ["id"]})),
         ("observe", json!({"probe": {"type": "command", "argv": ["id"]}})),
@@ -149,7 +149,7 @@ fn hostile_calls_are_refused_and_the_experiment_still_ends_with_a_report() {
         let shown: String = args.to_string().chars().take(100).collect();
         assert!(report.steps.iter().all(|step| step.kind != "test_touch_file"), "{tool} {shown}");
         assert!(report.steps.is_empty() || tool == "compare", "{tool} {shown}: {:?}", report.steps);
-        assert_eq!((report.outcome, report.complete), (Outcome::Inconclusive, true), "{tool} {shown}");
+        assert_eq!((report.outcome, report.complete), (ExperimentOutcome::Inconclusive, true), "{tool} {shown}");
     }
 }
 
@@ -170,7 +170,7 @@ fn a_pinned_fault_can_be_used_only_as_it_is_written() {
 fn a_conclusion_without_work_is_no_answer() {
     let bench = Bench::new().unwrap();
     let report = talk(&bench, &json!({}), vec![calls(&[conclude("It takes 5000 qps, trust me.", &json!([]))])]);
-    assert_eq!(report.outcome, Outcome::Inconclusive);
+    assert_eq!(report.outcome, ExperimentOutcome::Inconclusive);
     assert_eq!(report.said.as_deref(), Some("It takes [5000 qps: not measured], trust me."));
 }
 
@@ -180,13 +180,13 @@ fn a_replay_gives_the_same_report_and_a_cut_off_transcript_a_partial_one() {
     let report = run(&bench, 1, spec(FAST, "how much", &json!({"load": {"max_qps": 900}})), None);
     assert!(report.steps.iter().any(|step| step.measures["achieved_qps"] > GENERATOR / 4.0));
     let bytes = std::fs::read(report.transcript().unwrap()).unwrap();
-    let again = Report::of(&Transcript::parse(&bytes).unwrap());
+    let again = ExperimentReport::of(&ExperimentTranscript::parse(&bytes).unwrap());
     assert_eq!((text(&report), html(&report)), (text(&again), html(&again)));
     assert_eq!(serde_json::to_string(&report).unwrap(), serde_json::to_string(&again).unwrap());
     let ends: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'\n').collect();
     for cut in [ends[0] + 1, ends[1] + 40, ends[2] + 1, ends[4] + 7, bytes.len() - 3] {
-        let partial = Report::of(&Transcript::parse(&bytes[..cut]).unwrap());
-        assert_eq!((partial.outcome, partial.complete), (Outcome::Inconclusive, false), "{cut}");
+        let partial = ExperimentReport::of(&ExperimentTranscript::parse(&bytes[..cut]).unwrap());
+        assert_eq!((partial.outcome, partial.complete), (ExperimentOutcome::Inconclusive, false), "{cut}");
         assert!(partial.why.as_ref().unwrap().starts_with("it was cut off"), "{:?}", partial.why);
         assert!(html(&partial).ends_with("</main></body></html>\n"));
     }

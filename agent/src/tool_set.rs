@@ -6,12 +6,12 @@ use crate::{
 };
 
 /// A checked set of tools.
-pub(crate) struct Toolbox<'a> {
+pub(crate) struct ToolSet<'a> {
     tools: &'a [&'a dyn Tool],
     specs: Vec<ToolSpec>,
 }
 
-impl<'a> Toolbox<'a> {
+impl<'a> ToolSet<'a> {
     /// Checks names and parameter schemas.
     pub(crate) fn new(tools: &'a [&'a dyn Tool]) -> Result<Self, AgentError> {
         let specs: Vec<ToolSpec> = tools.iter().map(|tool| ToolSpec::of(*tool)).collect();
@@ -89,7 +89,7 @@ mod tests {
         let long: &'static str = Box::leak(long.into_boxed_str());
         for name in ["", "two words", "ünicode", "a/b", long] {
             let tool = Named(name, object());
-            let error = Toolbox::new(&[&tool]).err().expect(name);
+            let error = ToolSet::new(&[&tool]).err().expect(name);
             assert!(matches!(error, AgentError::ToolName { .. }), "{error}");
         }
     }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_name_given_twice_is_refused() {
         let (a, b) = (Named("load", object()), Named("load", object()));
-        let error = Toolbox::new(&[&a, &b]).err().expect("twice");
+        let error = ToolSet::new(&[&a, &b]).err().expect("twice");
         assert_eq!(error.to_string(), "two tools are named `load`; give each its own name");
     }
 
@@ -105,7 +105,7 @@ mod tests {
     fn parameters_must_describe_an_object() {
         for schema in [json!({}), json!({"type": "array"}), json!(true)] {
             let tool = Named("load", schema);
-            let error = Toolbox::new(&[&tool]).err().expect("schema");
+            let error = ToolSet::new(&[&tool]).err().expect("schema");
             assert!(matches!(error, AgentError::ToolParameters { .. }), "{error}");
         }
     }
@@ -114,9 +114,9 @@ mod tests {
     fn tools_are_found_by_their_exact_name() {
         let (a, b) = (Named("load", object()), Named("run_command", object()));
         let tools: [&dyn Tool; 2] = [&a, &b];
-        let toolbox = Toolbox::new(&tools).expect("distinct");
-        assert_eq!(toolbox.get("run_command").map(|(tool, _)| tool.name()), Some("run_command"));
-        assert!(toolbox.get("Load").is_none());
-        assert_eq!(toolbox.names(), "`load`, `run_command`");
+        let tool_set = ToolSet::new(&tools).expect("distinct");
+        assert_eq!(tool_set.get("run_command").map(|(tool, _)| tool.name()), Some("run_command"));
+        assert!(tool_set.get("Load").is_none());
+        assert_eq!(tool_set.names(), "`load`, `run_command`");
     }
 }

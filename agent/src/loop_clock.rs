@@ -18,7 +18,7 @@ pub(crate) enum Waited<T> {
 
 /// Measures one loop from its start.
 #[derive(Clone, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct LoopClock {
     clock: Arc<dyn Clock>,
     start: Duration,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Pace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Deadline(Duration);
 
-impl Pace {
+impl LoopClock {
     /// Starts to measure.
     pub(crate) fn start(clock: Arc<dyn Clock>) -> Self {
         let start = clock.now();
@@ -65,7 +65,7 @@ impl Pace {
         self.wait_with_grace(Box::pin(future), deadline, cancel, Duration::ZERO).await
     }
 
-    /// As [`Pace::wait`], but a future that is cancelled gets `grace` to end by itself.
+    /// As [`LoopClock::wait`], but a future that is cancelled gets `grace` to end by itself.
     pub(crate) async fn wait_with_grace<F: Future + Send + ?Sized>(
         &self,
         mut future: Pin<Box<F>>,
@@ -99,8 +99,8 @@ mod tests {
         Duration::from_secs(1)
     }
 
-    fn pace() -> Pace {
-        Pace::start(Arc::new(RealClock::new()))
+    fn clock() -> LoopClock {
+        LoopClock::start(Arc::new(RealClock::new()))
     }
 
     #[tokio::test(start_paused = true)]
@@ -108,14 +108,14 @@ mod tests {
         let open = CancellationToken::new();
         let closed = CancellationToken::new();
         closed.cancel();
-        let pace = pace();
-        let by = pace.within(second());
-        assert_eq!(pace.wait(ready(1), by, &open).await, Waited::Done(1));
-        assert_eq!(pace.wait(ready(1), by, &closed).await, Waited::Cancelled);
-        assert_eq!(pace.wait(pending::<u8>(), by, &open).await, Waited::Late);
-        assert!(pace.passed(by));
+        let clock = clock();
+        let by = clock.within(second());
+        assert_eq!(clock.wait(ready(1), by, &open).await, Waited::Done(1));
+        assert_eq!(clock.wait(ready(1), by, &closed).await, Waited::Cancelled);
+        assert_eq!(clock.wait(pending::<u8>(), by, &open).await, Waited::Late);
+        assert!(clock.passed(by));
         // A timer may fire up to a millisecond late.
-        assert!((1000..=1001).contains(&pace.elapsed_ms()), "{}", pace.elapsed_ms());
+        assert!((1000..=1001).contains(&clock.elapsed_ms()), "{}", clock.elapsed_ms());
     }
 
     #[tokio::test(start_paused = true)]
@@ -128,19 +128,19 @@ mod tests {
             "tidied up"
         });
         cancel.cancel();
-        let pace = pace();
-        let by = pace.within(60 * second());
-        assert_eq!(pace.wait_with_grace(tidy, by, &cancel, 2 * second()).await, Waited::Done("tidied up"));
+        let clock = clock();
+        let by = clock.within(60 * second());
+        assert_eq!(clock.wait_with_grace(tidy, by, &cancel, 2 * second()).await, Waited::Done("tidied up"));
         let stubborn = Box::pin(pending::<u8>());
-        assert_eq!(pace.wait_with_grace(stubborn, by, &cancel, 2 * second()).await, Waited::Cancelled);
+        assert_eq!(clock.wait_with_grace(stubborn, by, &cancel, 2 * second()).await, Waited::Cancelled);
     }
 
     #[tokio::test(start_paused = true)]
     async fn endless_times_do_not_overflow() {
-        let pace = pace();
-        let never = pace.within(Duration::MAX);
-        assert!(!pace.passed(never));
+        let clock = clock();
+        let never = clock.within(Duration::MAX);
+        assert!(!clock.passed(never));
         let open = CancellationToken::new();
-        assert_eq!(pace.wait(ready(1), never, &open).await, Waited::Done(1));
+        assert_eq!(clock.wait(ready(1), never, &open).await, Waited::Done(1));
     }
 }

@@ -1,11 +1,11 @@
-//! Free text of a model: every number in it that no record bears is marked.
+//! Marks the numbers in a model's free text that nothing measured supports.
 
-use crate::claim::{close, scale};
+use crate::figure::{close, scale, slo_text};
 use crate::finding::Finding;
 use crate::measure;
-use crate::record::Transcript;
+use crate::transcript::ExperimentTranscript;
 
-/// Words for numbers; spelt out, a number is as much a claim as in digits.
+/// Words for numbers; in words, a number is as much a claim as in digits.
 const SPELT: [&str; 24] = [
     "eleven",
     "twelve",
@@ -33,7 +33,7 @@ const SPELT: [&str; 24] = [
     "triple",
 ];
 
-/// Words that hold digits and are no figures.
+/// Words that hold digits and are not numbers.
 const NAMES: [&str; 7] = ["p50", "p75", "p90", "p95", "p99", "http1", "http2"];
 
 /// Units as people write them, and the unit of our measures.
@@ -58,39 +58,39 @@ const UNITS: [(&str, &str); 18] = [
     ("s", "s"),
 ];
 
-/// A number that somebody may write: a measure, or something that was given.
+/// A number that a text may hold: a measure, or something that was given.
 #[derive(Debug, Clone, PartialEq)]
 struct Known {
     value: f64,
     unit: &'static str,
 }
 
-/// The numbers of an experiment.
+/// The numbers of an experiment, which its texts may hold.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Figures(Vec<Known>);
+pub(crate) struct KnownNumbers(Vec<Known>);
 
-impl Figures {
-    /// All that was measured, and all that was given: goal, promises, target, budgets, numbers of steps.
-    pub(crate) fn of(transcript: &Transcript) -> Self {
-        let mut figures = Self::default();
+impl KnownNumbers {
+    /// All that was measured, and all that was given: goal, SLOs, target, numbers of steps.
+    pub(crate) fn of(transcript: &ExperimentTranscript) -> Self {
+        let mut known = Self::default();
         for step in &transcript.steps {
-            figures.add(f64::from(step.asked.id), "1");
+            known.add(f64::from(step.id()), "1");
             for (name, value) in step.recomputed() {
-                figures.add(value, measure::unit(&name));
+                known.add(value, measure::unit(&name));
             }
         }
         let count = u32::try_from(transcript.steps.len()).unwrap_or(u32::MAX);
-        figures.add(f64::from(count), "1");
+        known.add(f64::from(count), "1");
         for finding in &transcript.findings {
-            figures.take(finding);
+            known.take(finding);
         }
         let header = &transcript.header;
-        let given = format!("{} {} {}", header.goal, header.target, promises(header));
+        let given = format!("{} {} {}", header.goal, header.target, slo_text(&header.slo, " ").replace('<', " "));
         for token in tokens(&given) {
             let unit = UNITS.iter().find(|(_, own)| *own == token.unit).map_or("1", |(_, own)| *own);
-            figures.add(token.value, unit);
+            known.add(token.value, unit);
         }
-        figures
+        known
     }
 
     fn add(&mut self, value: f64, unit: &'static str) {
@@ -123,17 +123,13 @@ impl Figures {
         }
     }
 
-    /// Whether some record bears a number: with a unit only those of that unit count.
-    fn bear(&self, token: &Token<'_>) -> bool {
+    /// Whether a known number is the same: with a unit only those of that unit count.
+    fn hold(&self, token: &Token<'_>) -> bool {
         self.0.iter().any(|known| match token.unit {
             "" => close(token.value, known.value) || (known.unit == "ratio" && close(token.value, known.value * 100.0)),
             unit => scale(unit, known.unit).is_some_and(|scale| close(token.value * scale, known.value)),
         })
     }
-}
-
-fn promises(header: &crate::record::Header) -> String {
-    header.slo.iter().map(|slo| slo.to_string().replace('<', " ")).collect::<Vec<_>>().join(" ")
 }
 
 /// A number in a text.
@@ -144,12 +140,12 @@ struct Token<'t> {
     unit: &'t str,
 }
 
-/// Marks every number that no record bears: `[180 ms: not measured]`.
-pub(crate) fn mark(text: &str, figures: &Figures) -> String {
+/// Marks every number that is not known: `[180 ms: not measured]`.
+pub(crate) fn mark(text: &str, known: &KnownNumbers) -> String {
     let mut marked = String::with_capacity(text.len());
     let mut done = 0;
     for token in tokens(text) {
-        if !figures.bear(&token) {
+        if !known.hold(&token) {
             marked += &text[done..token.at.start];
             marked.push('[');
             marked += &text[token.at.clone()];
@@ -236,8 +232,8 @@ fn digits(text: &str, start: usize) -> Token<'_> {
 mod tests {
     use super::*;
 
-    fn figures() -> Figures {
-        Figures(vec![
+    fn known() -> KnownNumbers {
+        KnownNumbers(vec![
             Known { value: 182.4, unit: "ms" },
             Known { value: 0.02, unit: "ratio" },
             Known { value: 400.0, unit: "qps" },
@@ -246,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_a_record_bears_stay_and_others_are_marked() {
+    fn known_numbers_stay_and_others_are_marked() {
         let rows = [
             ("p99 was 182 ms at 400 qps in step 3.", "p99 was 182 ms at 400 qps in step 3."),
             ("p99.9 was 0.182 s, 2% errors", "p99.9 was 0.182 s, 2% errors"),
@@ -260,7 +256,7 @@ mod tests {
             ("٣٠ ½", "[٣: not measured][٠: not measured] [½: not measured]"),
         ];
         for (text, want) in rows {
-            assert_eq!(mark(text, &figures()), want);
+            assert_eq!(mark(text, &known()), want);
         }
     }
 }

@@ -4,7 +4,7 @@
 ///
 /// Two thirds of the room go to the head and one third to the tail, since commands print their summary last. The tail
 /// starts with a whole line, so that a prefix which marks lines as data is never cut off; without one there is none.
-pub(crate) fn cut(text: &str, max_bytes: usize) -> String {
+pub(crate) fn truncate(text: &str, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text.to_owned();
     }
@@ -31,14 +31,14 @@ mod tests {
 
     #[test]
     fn a_short_text_stays_as_it_is() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("", 0), "");
+        assert_eq!(truncate("abc", 3), "abc");
+        assert_eq!(truncate("", 0), "");
     }
 
     #[test]
     fn a_long_text_keeps_head_and_tail_and_says_how_much_is_gone() {
         let text = format!("{}\n{}", "a".repeat(500), "z\n".repeat(250));
-        let shown = cut(&text, 100);
+        let shown = truncate(&text, 100);
         assert!(shown.len() <= 100, "{} bytes", shown.len());
         assert!(shown.starts_with("aaa") && shown.ends_with("\nz\nz\n"), "{shown}");
         let (head, tail) = shown.split_once("\n[…").expect("a mark");
@@ -52,10 +52,10 @@ mod tests {
         let line = format!("| {}", "x".repeat(30));
         let text = vec![line.as_str(); 50].join("\n");
         for bound in 60..text.len() {
-            let shown = cut(&text, bound);
+            let shown = truncate(&text, bound);
             assert!(shown.lines().all(|line| line.starts_with(['|', '[']) || line.is_empty()), "{shown}");
         }
-        let shown = cut(&"x".repeat(1000), 100);
+        let shown = truncate(&"x".repeat(1000), 100);
         assert!(shown.ends_with(" bytes cut …]\n"), "{shown}");
         assert!(shown.starts_with(&"x".repeat(60)), "{shown}");
     }
@@ -64,7 +64,7 @@ mod tests {
     fn no_bound_splits_a_character() {
         let text = "äöü€🦀\n".repeat(40);
         for bound in 0..=text.len() {
-            assert!(cut(&text, bound).len() <= bound, "bound {bound}");
+            assert!(truncate(&text, bound).len() <= bound, "bound {bound}");
         }
     }
 }

@@ -2,27 +2,26 @@
 
 use chaos_schema::Slo;
 
-use crate::claim::{figure, number};
-use crate::finding::{Finding, Limit};
+use crate::figure::{figure, number, slo_text};
+use crate::finding::{CapacityLimit, Finding};
 use crate::measure::unit;
 
 /// The sentence of a finding.
 pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
-    let promises: Vec<String> = slo.iter().map(ToString::to_string).collect();
-    let promises = promises.join(" and ");
+    let slo = slo_text(slo, " and ");
     match finding {
         Finding::Capacity { capacity_qps, broken_qps, limit, confirmed, .. } => {
-            capacity(*capacity_qps, *broken_qps, *limit, *confirmed, &promises)
+            capacity(*capacity_qps, *broken_qps, *limit, *confirmed, &slo)
         }
         Finding::Ramp { knee_qps: Some(knee), points } => {
-            let last = points.last().map_or(0.0, |point| point.asked_qps);
+            let last = points.last().map_or(0.0, |point| point.target_qps);
             if *knee >= last {
-                format!("{promises} held at every rate up to {} qps", number(*knee))
+                format!("{slo} held at every rate up to {} qps", number(*knee))
             } else {
-                format!("{promises} held up to {} qps, and no longer at the next rate", number(*knee))
+                format!("{slo} held up to {} qps, and no longer at the next rate", number(*knee))
             }
         }
-        Finding::Ramp { .. } => format!("{promises} did not hold at the lowest rate"),
+        Finding::Ramp { .. } => format!("{slo} did not hold at the lowest rate"),
         Finding::Compare { fault, measure, difference, without, with, held_with, .. } => {
             let held = if *held_with { "held" } else { "did not hold" };
             let Some(estimate) = difference else { return "too few blocks for a comparison".to_owned() };
@@ -31,7 +30,7 @@ pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
             let claim = if estimate.excludes_zero() { "makes a difference" } else { "makes no difference that shows" };
             format!(
                 "`{fault}` {claim}: {measure} {} without it and {} with it, difference {} (95 % interval {low} to {high}, {} \
-                 pairs of blocks); with it {promises} {held}",
+                 pairs of blocks); with it {slo} {held}",
                 figure(*without, unit),
                 figure(*with, unit),
                 figure(estimate.mean, unit),
@@ -40,33 +39,33 @@ pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
         }
         Finding::Repeat { spread, points } => {
             let held = points.iter().filter(|point| point.held).count();
-            let rate = points.first().map_or(0.0, |point| point.asked_qps);
+            let rate = points.first().map_or(0.0, |point| point.target_qps);
             let p99 = spread.iter().find(|(name, _)| name == "response_p99_ms").map(|(_, estimate)| {
                 let (low, high) = (figure(estimate.low, "ms"), figure(estimate.high, "ms"));
                 format!("; p99 {} on average (95 % interval {low} to {high})", figure(estimate.mean, "ms"))
             });
             let p99 = p99.unwrap_or_default();
-            format!("at {} qps {promises} held in {held} of {} runs{p99}", number(rate), points.len())
+            format!("at {} qps {slo} held in {held} of {} runs{p99}", number(rate), points.len())
         }
     }
 }
 
-fn capacity(good: Option<f64>, bad: Option<f64>, limit: Limit, confirmed: bool, promises: &str) -> String {
+fn capacity(good: Option<f64>, bad: Option<f64>, limit: CapacityLimit, confirmed: bool, slo: &str) -> String {
     let good = good.map(number);
     let twice = if confirmed { ", in two runs" } else { "" };
     match (limit, good, bad.map(number)) {
-        (Limit::Target, Some(good), Some(bad)) => {
-            format!("{promises} held up to {good} qps{twice}; at {bad} qps no longer")
+        (CapacityLimit::Target, Some(good), Some(bad)) => {
+            format!("{slo} held up to {good} qps{twice}; at {bad} qps no longer")
         }
-        (Limit::Generator, Some(good), _) => {
-            format!("generator saturated at {good} qps: {promises} held up to there, and the target may do more")
+        (CapacityLimit::Generator, Some(good), _) => {
+            format!("generator saturated at {good} qps: {slo} held up to there, and the target may do more")
         }
-        (Limit::Ceiling, Some(good), _) => {
-            format!("{promises} held at {good} qps, the greatest rate that was allowed{twice}; the target may do more")
+        (CapacityLimit::Ceiling, Some(good), _) => {
+            format!("{slo} held at {good} qps, the greatest rate that was allowed{twice}; the target may do more")
         }
-        (Limit::CutOff, Some(good), _) => format!("the search was cut off; {promises} held at {good} qps"),
-        (Limit::CutOff, None, _) => "the search was cut off before a rate was found that holds".to_owned(),
-        (_, _, Some(bad)) => format!("{promises} did not hold even at {bad} qps"),
+        (CapacityLimit::CutOff, Some(good), _) => format!("the search was cut off; {slo} held at {good} qps"),
+        (CapacityLimit::CutOff, None, _) => "the search was cut off before a rate was found that holds".to_owned(),
+        (_, _, Some(bad)) => format!("{slo} did not hold even at {bad} qps"),
         _ => "no rate was found that holds".to_owned(),
     }
 }
