@@ -1,0 +1,127 @@
+//! Recovery of dead runs: what is undone, what is left alone, and what is kept for the program that knows it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use chaos_core::{Journal, JournalRecord, PastJournal, StateDir};
+use chaos_runner::{RecoverReport, recover};
+use chaos_test::Bench;
+use serde_json::{Value, json};
+
+/// A journal of a run that died after it had made the files `f0`, `f1`, ….
+fn dead_run(bench: &Bench, files: usize) -> PathBuf {
+    let state = bench.state();
+    state.prepare().unwrap();
+    let journal = Journal::create(&state, "dead", "/opt/squall").unwrap();
+    for n in 0..files {
+        fs::write(bench.path(&format!("f{n}")), "").unwrap();
+        journal.append(record(&json!({"type": "test_remove_file", "path": bench.path(&format!("f{n}"))}))).unwrap();
+    }
+    journal.path().to_owned()
+}
+
+fn record(step: &Value) -> JournalRecord {
+    JournalRecord {
+        seq: 0,
+        entry: "/chaos_spec/0".into(),
+        expires_at_ms: None,
+        survives_reboot: false,
+        owner: None,
+        describe: format!("remove {}", step["path"]),
+        step: step.clone(),
+    }
+}
+
+fn recovered(state: &StateDir) -> RecoverReport {
+    recover(state).unwrap()
+}
+
+#[test]
+fn steps_are_undone_newest_first_and_a_second_call_has_nothing_to_do() {
+    let bench = Bench::new().unwrap();
+    dead_run(&bench, 3);
+    let report = recovered(&bench.state());
+    let order: Vec<bool> =
+        report.undone.iter().zip(["f2", "f1", "f0"]).map(|(step, file)| step.step.contains(file)).collect();
+    assert_eq!((order, report.exit_code()), (vec![true; 3], 0), "{report:?}");
+    assert!((0..3).all(|n| !bench.path(&format!("f{n}")).exists()));
+    assert_eq!(bench.journals_left(), 0);
+    assert!(recovered(&bench.state()).is_empty());
+}
+
+#[test]
+fn a_live_run_is_not_touched() {
+    let bench = Bench::new().unwrap();
+    bench.state().prepare().unwrap();
+    let journal = Journal::create(&bench.state(), "live", "squall").unwrap();
+    fs::write(bench.path("f0"), "").unwrap();
+    journal.append(record(&json!({"type": "test_remove_file", "path": bench.path("f0")}))).unwrap();
+    let report = recovered(&bench.state());
+    assert_eq!((report.live, report.undone.len()), (1, 0));
+    assert!(bench.path("f0").exists());
+}
+
+#[test]
+fn a_torn_line_is_ignored_and_a_garbled_or_unknown_one_keeps_the_file_and_names_the_program() {
+    let unknown = serde_json::to_string(&json!({"armed": record(&json!({"type": "melt_cpu", "path": "x"}))})).unwrap();
+    let rows = [
+        ("{\"armed\":{\"se".to_owned(), 0, ""),
+        ("{\"armed\":{\"se\n".to_owned(), 3, "can't read"),
+        ("{\"melted\":1}\n".to_owned(), 3, "can't read"),
+        (format!("{unknown}\n"), 3, "this program can't undo it"),
+    ];
+    for (tail, code, why) in rows {
+        let bench = Bench::new().unwrap();
+        let path = dead_run(&bench, 1);
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.push_str(&tail);
+        fs::write(&path, text).unwrap();
+        let report = recovered(&bench.state());
+        assert_eq!(report.exit_code(), code, "{tail}");
+        assert!(!bench.path("f0").exists(), "what is known is undone all the same: {tail}");
+        assert_eq!(path.exists(), code == 3, "{tail}");
+        for kept in &report.kept {
+            assert_eq!(kept.executable.as_deref(), Some("/opt/squall"));
+            assert!(kept.problems[0].what.contains(why), "{kept:?}");
+        }
+        assert_eq!(recovered(&bench.state()).undone.len(), 0, "a second call undoes nothing twice");
+    }
+}
+
+#[test]
+fn after_a_reboot_what_cannot_have_survived_is_moot() {
+    let bench = Bench::new().unwrap();
+    let path = dead_run(&bench, 1);
+    let text = fs::read_to_string(&path).unwrap().replace(&chaos_core::boot_id(), "another-boot");
+    fs::write(&path, text).unwrap();
+    assert!(PastJournal::take(&path).unwrap().unwrap().before_reboot());
+    let report = recovered(&bench.state());
+    assert_eq!((report.moot.len(), report.undone.len(), report.exit_code()), (1, 0, 0));
+    assert!(bench.path("f0").exists());
+}
+
+#[test]
+fn a_step_that_fails_keeps_the_journal_for_the_next_try() {
+    let bench = Bench::new().unwrap();
+    bench.state().prepare().unwrap();
+    let journal = Journal::create(&bench.state(), "dead", "squall").unwrap();
+    let step = json!({"type": "test_remove_file", "path": bench.path("f0"), "misbehave": "undo_fails"});
+    journal.append(record(&step)).unwrap();
+    drop(journal);
+    let report = recovered(&bench.state());
+    assert_eq!((report.exit_code(), report.undone.len()), (3, 0));
+    assert!(report.lines()[0].contains("the undo failed"), "{:?}", report.lines());
+    assert_eq!(bench.journals_left(), 1);
+}
+
+#[test]
+fn the_next_run_undoes_what_a_dead_one_left() {
+    let bench = Bench::new().unwrap();
+    dead_run(&bench, 2);
+    let entry =
+        json!({"trigger": {"type": "test_now"}, "action": {"type": "test_finite", "seconds": 1, "lands": true}});
+    let report = bench.run(&entry).unwrap();
+    assert_eq!(report.recovered.undone.len(), 2);
+    assert!(chaos_runner::text(&report).starts_with("recovered: remove"));
+    assert!(!bench.path("f0").exists() && !bench.path("f1").exists());
+}
