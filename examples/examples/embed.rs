@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let runner = Runner::builder().policy(policy).verifier(Arc::new(Harness { worker: worker.id() }));
     let run = runner.state_dir(StateDir::at(state.path())).build()?.start(task)?;
 
-    let evidence = run.active(0).ok_or("no such entry")?.active().await.ok_or("it was never in force")?;
+    let evidence = run.entry(0).ok_or("no such entry")?.active().await.ok_or("it was never in force")?;
     println!("in force: {}", evidence.summary);
     // Here the harness does its own work, while the worker is paused.
 

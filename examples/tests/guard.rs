@@ -58,7 +58,7 @@ fn a_client_times_out_on_a_paused_service_and_is_served_again_afterwards() {
     assert_eq!(echo.ask("before", Duration::from_secs(30)).unwrap(), "before");
 
     let fault = pause(echo.service.id(), state.path());
-    let mut active = fault.active(0).unwrap();
+    let mut active = fault.entry(0).unwrap();
     let waiting = tokio::runtime::Builder::new_current_thread().build().unwrap();
     waiting.block_on(active.active()).expect("the fault lands");
     assert_eq!(echo.ask("during", Duration::from_millis(200)), Err(RecvTimeoutError::Timeout));

@@ -160,8 +160,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
         let mut run = experiment.start(&runner)?;
         let follower = run.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
-        let cancel = run.cancel_token();
-        let report = wait(run.wait(), &cancel, signals).await;
+        let control = run.control();
+        let report = wait(run.wait(), &control, signals).await;
         if let Some(follower) = follower {
             follower.finish()?;
         }
@@ -203,12 +203,12 @@ fn spec(args: &Args) -> Result<ExperimentSpec, Failure> {
         check_value(&args.document(goal)?, "squall experiment", &options)
     };
     let rendered = rendered(&loaded.diagnostics, Paint::stderr());
-    match loaded.experiment {
+    match loaded.document.and_then(chaos_schema::Document::into_experiment) {
         Some(spec) => {
             if !rendered.is_empty() {
                 say(rendered.trim_end());
             }
-            Ok(*spec)
+            Ok(spec)
         }
         None => Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics }),
     }
