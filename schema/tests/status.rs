@@ -4,8 +4,8 @@
 mod plugins;
 
 use chaos_core::{
-    Evidence, Fault, Injection, Outcome, Plan, PluginError, RunContext, Sighting, Span, Status, Successor, Undo,
-    register_fault, removed_name,
+    Evidence, Fault, InjectContext, Injection, Outcome, Plan, PluginError, RunContext, Sighting, Span, Status,
+    Successor, Undo, register_fault, removed_name,
 };
 use chaos_schema::{DocumentKind, LoadOptions, Profile, load, render, schema};
 use schemars::JsonSchema;
@@ -23,7 +23,7 @@ impl Fault for Freeze {
         Ok(Plan::new("nothing"))
     }
 
-    async fn inject(&self, _cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, _cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
         Ok(Injection::Finished(Outcome::landed(Evidence::new("done"))))
     }
 

@@ -26,14 +26,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-nodes", &["chaos-core", "chaos-host"]),
     // Layer 2: plug-ins, and the engine that sees them through the contract only.
     ("chaos-triggers", &["chaos-core", "chaos-evidence"]),
-    ("chaos-probes", &["chaos-core", "chaos-evidence"]),
+    ("chaos-probes", &["chaos-core", "chaos-host", "chaos-evidence"]),
     (
         "chaos-faults",
         &["chaos-core", "chaos-host", "chaos-load", "chaos-links", "chaos-failpoints", "chaos-fortio", "chaos-agent"],
     ),
     ("chaos-runner", &["chaos-core", "chaos-schema"]),
     // Layer 3: they plan, and the engine acts.
-    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema"]),
+    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     // Layer 4: the facade.
     (
         "squall",

@@ -61,10 +61,9 @@ pub(crate) enum Failure {
 
 /// The code of an experiment without a report.
 fn experiment_code(error: &chaos_experiment::ExperimentError) -> u8 {
-    use chaos_experiment::ExperimentError::{Record, Runner, Setup};
+    use chaos_experiment::ExperimentError::{Runner, Transcript};
     match error {
-        Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) | Record(_) => INCONCLUSIVE,
-        Setup(_) => INVALID,
+        Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) | Transcript(_) => INCONCLUSIVE,
         _ => INTERNAL,
     }
 }
