@@ -1,8 +1,7 @@
-//! Squall: typed, proven, undone chaos for one machine.
+//! Squall injects faults, proves that they landed, reverts them whatever happens, and reports how the system held.
 //!
-//! A fault is injected, a look at the world proves that it landed, it is undone whatever happens, and a verdict says
-//! how the system held. This crate is the facade: [`prelude`] is what a harness that embeds Squall needs, `cli` is
-//! the command line, and every plug-in crate is linked here.
+//! This crate is the facade: [`prelude`] is what a harness that embeds Squall needs, `cli` is the command line, and
+//! every plug-in crate is linked here.
 //!
 //! | Module | Holds |
 //! |---|---|
