@@ -2,7 +2,7 @@
 
 pub use chaos_core::{
     ActiveState, ActiveWatch, Answer, BoxFuture, ChaosResult, ChaosSpec, Event, EventKind, EventStream, Evidence,
-    HostPattern, Observation, Policy, RunContext, StateDir, Task, Verdict, Verification,
+    HostPattern, Observation, Policy, RunContext, Seconds, StateDir, Task, Verdict, Verification,
 };
 pub use chaos_experiment::{Experiment, ExperimentError, ExperimentRun};
 pub use chaos_runner::{RecoverReport, Report, RunHandle, Runner, RunnerError, Verifier, recover};
@@ -42,6 +42,7 @@ mod tests {
         "RunHandle",
         "Runner",
         "RunnerError",
+        "Seconds",
         "StateDir",
         "Task",
         "Verdict",
