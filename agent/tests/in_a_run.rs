@@ -49,7 +49,6 @@ fn run() -> (RunContext, EventStream) {
         hosts: Hosts::new(Arc::new(SystemResolver)),
         env: Arc::default(),
         workspace: std::env::temp_dir(),
-        engine: None,
     };
     (RunContext::new(parts, CancellationToken::new()), stream)
 }
@@ -99,7 +98,7 @@ async fn each_call_is_told_to_the_runs_events_without_secrets() {
     let (cx, mut events) = run();
     go(&cx, &Limits::for_planned(Duration::from_mins(10))).await;
     let mut notes = Vec::new();
-    while let Ok(event) = events.try_recv() {
+    while let Some(event) = events.try_recv() {
         match event.kind {
             EventKind::Note { text } => notes.push(text),
             other => panic!("unexpected event {other:?}"),

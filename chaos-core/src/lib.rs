@@ -33,12 +33,12 @@ pub use policy::{
 };
 pub use result::{ChaosResult, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
-    ActiveSignal, ActiveState, ActiveWatch, ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts,
-    DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, EarlyStop, Edge, Engine, EntryId, Event, EventKind, EventStream, Events,
-    ExternalWait, FaultEdges, HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError,
-    LatencyBucket, LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFigures, LoadGenerator,
-    LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt, PercentileMs,
-    PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunServices, Stage, StatusCount, Task,
+    ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, EarlyStop,
+    Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait, FaultEdges, HeaderName,
+    HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
+    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFigures, LoadGenerator, LoadProgress,
+    LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt, PercentileMs, PostedLoad,
+    ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, Stage, StatusCount, Task,
     VirtualClock,
 };
 pub use undo::{

@@ -128,7 +128,7 @@ pub struct ChaosResult {
     pub timeline: Vec<TimelinePoint>,
     /// What the load gave, when the fault made one.
     #[serde(default)]
-    pub load: Option<LoadReport>,
+    pub load: Option<Box<LoadReport>>,
 }
 
 #[cfg(test)]

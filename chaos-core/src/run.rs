@@ -1,22 +1,24 @@
 //! A run: its entries, and what plug-ins get from it while it lasts.
 
-mod active;
 mod clock;
 mod context;
 mod edges;
 mod event;
+mod event_text;
+mod inject_context;
 mod load_report;
 mod load_request;
 mod run_loads;
+mod scope;
 mod services;
 mod spec;
 mod task;
 
-pub use active::{ActiveSignal, ActiveState, ActiveWatch};
 pub use clock::{Clock, ExternalWait, RealClock, VirtualClock};
-pub use context::{ContextParts, Engine, RunContext};
+pub use context::{ContextParts, RunContext};
 pub use edges::{Edge, EntryId, FaultEdges, Stage};
 pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole, Progress};
+pub use inject_context::InjectContext;
 pub use load_report::{
     EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadGenerator, LoadProgress, LoadReport,
     LoadSchedule, LoadSegment, PercentileMs, StatusCount,
@@ -26,6 +28,7 @@ pub use load_request::{
     LoadDurationError, LoadRequest, LoadTls,
 };
 pub use run_loads::{LoadFigures, LoadSlice, PostedLoad, RunLoads};
+pub use scope::{EntryScope, RunScope};
 pub use services::RunServices;
 pub use spec::{ChaosSpec, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS};
 pub use task::{Check, CheckBody, CheckMode, Task};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chaos_core::{
-    Answer, ChaosSpec, DynFault, DynUndoStep, Evidence, FAULTS, Fault, FaultNode, Injection, Journal, Observation,
-    PROBES, PastJournal, Plan, PluginError, Probe, ProbeNode, RunContext, Sighting, Span, StateDir, Status, StepOwner,
-    Successor, TRIGGERS, TriggerNode, Undo, UndoContext, UndoLog, UndoStep, Undone, parse, register_fault,
-    register_probe, register_trigger, register_undo_step, removed_name,
+    Answer, ChaosSpec, DynFault, DynUndoStep, Evidence, FAULTS, Fault, FaultNode, InjectContext, Injection, Journal,
+    Observation, PROBES, PastJournal, Plan, PluginError, Probe, ProbeNode, RunContext, Sighting, Span, StateDir,
+    Status, StepOwner, Successor, TRIGGERS, TriggerNode, Undo, UndoContext, UndoLog, UndoStep, Undone, parse,
+    register_fault, register_probe, register_trigger, register_undo_step, removed_name,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ impl Fault for Mark {
         Ok(Plan::new("mark"))
     }
 
-    async fn inject(&self, _cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, _cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let _effect = undo.arm(Unmark { number: self.number }).await?;
         Ok(Injection::in_force())
     }
@@ -239,7 +239,6 @@ fn context() -> RunContext {
         hosts: chaos_core::Hosts::new(Arc::new(chaos_core::SystemResolver)),
         env: Arc::default(),
         workspace: std::env::temp_dir(),
-        engine: None,
     };
     RunContext::new(parts, tokio_util::sync::CancellationToken::new())
 }

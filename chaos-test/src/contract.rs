@@ -118,7 +118,6 @@ impl Case {
             hosts: Hosts::new(Arc::new(SystemResolver)),
             env: Arc::default(),
             workspace: self.bench.folder().to_owned(),
-            engine: None,
         };
         RunContext::new(parts, tokio_util::sync::CancellationToken::new())
     }
@@ -178,7 +177,7 @@ fn nothing_without_journal(case: &Case) -> Result<(), String> {
     let steps = block_on(async {
         let cx = case.context();
         let log = UndoLog::new(Arc::new(Journal::broken()), cx.clone(), None);
-        let injected = fault.inject(&cx, &log.handle()).await.is_ok();
+        let injected = fault.inject(&cx.into(), &log.handle()).await.is_ok();
         (injected, log.newest_first())
     })?;
     if steps.0 && steps.1.is_empty() {
@@ -208,7 +207,7 @@ fn undo_twice(case: &Case) -> Result<(), String> {
     let steps = block_on(async {
         let cx = case.context();
         let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
-        let injection = fault.inject(&cx, &log.handle()).await.map_err(|error| error.to_string())?;
+        let injection = fault.inject(&cx.into(), &log.handle()).await.map_err(|error| error.to_string())?;
         if let Injection::InForce(guard) = injection {
             drop(guard);
         }
@@ -245,8 +244,7 @@ fn cancel_leaves_nothing(case: &Case) -> Result<(), String> {
 }
 
 fn name_of(kind: &EventKind) -> String {
-    let json = serde_json::to_value(kind).unwrap_or_default();
-    json["event"].as_str().unwrap_or_default().to_owned()
+    kind.name().to_owned()
 }
 
 fn panic_leaves_nothing(case: &Case) -> Result<(), String> {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use chaos_core::{
-    Answer, Evidence, Fault, Fired, Injection, Observation, Outcome, Plan, PluginError, Probe, RunContext, Seconds,
-    Sighting, Span, Trigger, Undo, register_fault, register_probe, register_trigger,
+    Answer, Evidence, Fault, Fired, InjectContext, Injection, Observation, Outcome, Plan, PluginError, Probe,
+    RunContext, Seconds, Sighting, Span, Trigger, Undo, register_fault, register_probe, register_trigger,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,12 +26,17 @@ impl Fault for FakeFinite {
         Ok(Plan::new("run for a time").lasting(self.seconds.get()))
     }
 
-    async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
         if self.lands {
             cx.active(Evidence::new("first answer"));
         }
-        if !cx.sleep(self.seconds.get()).await {
-            return Err(PluginError::Cancelled);
+        tokio::select! {
+            () = cx.released() => {}
+            whole = cx.sleep(self.seconds.get()) => {
+                if !whole {
+                    return Err(PluginError::Cancelled);
+                }
+            }
         }
         Ok(Injection::Finished(if self.lands {
             Outcome::landed(Evidence::new("answers came")).with_output("done")

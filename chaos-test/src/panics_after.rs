@@ -1,6 +1,8 @@
 //! Wrappers that run another fault's `inject` to its end and panic then.
 
-use chaos_core::{Fault, FaultNode, Injection, Plan, PluginError, RunContext, Sighting, Span, Undo, register_fault};
+use chaos_core::{
+    Fault, FaultNode, InjectContext, Injection, Plan, PluginError, RunContext, Sighting, Span, Undo, register_fault,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +23,7 @@ macro_rules! panics_after {
                 self.fault.plan(cx).await
             }
 
-            async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+            async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
                 let _injected = self.fault.inject(cx, undo).await?;
                 std::panic::panic_any("a panic after the effect")
             }

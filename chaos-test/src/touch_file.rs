@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chaos_core::{
-    Evidence, Fault, Injection, Plan, PluginError, Resource, RunContext, Sighting, Span, Undo, UndoContext, UndoStep,
-    Undone, register_fault, register_undo_step,
+    Evidence, Fault, InjectContext, Injection, Plan, PluginError, Resource, RunContext, Sighting, Span, Undo,
+    UndoContext, UndoStep, Undone, register_fault, register_undo_step,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ impl Fault for TouchFile {
         Ok(Plan::new(summary).touching(Resource::other("file", self.path.display())))
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let armed = undo.arm(RemoveFile { path: self.path.clone(), misbehave: self.misbehave }).await;
         if self.misbehave == Misbehave::NoJournal {
             touch(&self.path)?;

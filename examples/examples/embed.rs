@@ -35,15 +35,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut worker = Command::new("sleep").arg("60").spawn()?;
     let pause = PauseProcess { pid: worker.id().try_into()? };
     let mut entry = ChaosSpec::new(Immediate {}, pause);
-    entry.duration_seconds = Some(Seconds::try_from(1.0)?);
+    entry.duration_seconds = Some(Seconds::try_from(5.0)?); // at the most: `release()` below ends the hold
     entry.verify = Some("worker_is_back".into());
     let policy = Policy { max_duration_seconds: 5.0, ..Policy::default() };
     let runner = Runner::builder().policy(policy).verifier(Arc::new(Harness { worker: worker.id() }));
     let run = runner.state_dir(StateDir::at(state.path())).build()?.start(Task::of(entry))?;
 
-    let evidence = run.active(0).ok_or("no such entry")?.active().await.ok_or("it was never in force")?;
+    let evidence = run.entry(0).ok_or("no such entry")?.active().await.ok_or("it was never in force")?;
     println!("in force: {}", evidence.summary);
     // Here the harness does its own work, while the worker is paused.
+    run.release();
 
     let report = run.wait().await?;
     worker.kill()?;

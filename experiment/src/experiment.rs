@@ -7,9 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_agent::Model;
 use chaos_core::{EventStream, PluginError};
-use chaos_runner::{RunHandle, Runner, RunnerError, Session, SessionEnd, SessionPlan};
+use chaos_runner::{RunControl, RunHandle, Runner, RunnerError, Session, SessionEnd, SessionPlan};
 use chaos_schema::ExperimentSpec;
-use tokio_util::sync::CancellationToken;
 
 use crate::conversation;
 use crate::lab::{Lab, Stop};
@@ -125,9 +124,9 @@ impl ExperimentRun {
         self.run.cancel();
     }
 
-    /// A token that ends it early when it is cancelled, for a signal handler.
-    pub fn cancel_token(&self) -> CancellationToken {
-        self.run.cancel_token()
+    /// What ends it, or the fault that is in force, early, for a signal handler.
+    pub fn control(&self) -> RunControl {
+        self.run.control()
     }
 
     /// Waits for the report.
@@ -145,7 +144,7 @@ impl ExperimentRun {
 }
 
 fn report(end: SessionEnd<Done>) -> Result<Report, ExperimentError> {
-    let (transcript, path) = end.output.map_err(ExperimentError::Panicked)??;
+    let (transcript, path) = end.output.map_err(|panicked| ExperimentError::Panicked(panicked.to_string()))??;
     Ok(Report::of(&transcript).at(path))
 }
 

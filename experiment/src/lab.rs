@@ -219,7 +219,7 @@ impl Lab {
     ) -> Result<Step, Stop> {
         let (fault_entry, cost) = self.admit(fault, Some(hold), None).await?;
         let (load_entry, _) = self.admit(load, None, Some(cost)).await?;
-        let mut events = self.cx().events().subscribe();
+        let mut events = self.session.events();
         let path = format!("/steps/{}", self.book().next);
         let in_force = async {
             while let Some(event) = events.recv().await {

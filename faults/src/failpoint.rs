@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    Clock, Evidence, Fault, HttpUrl, Injection, Plan, PluginError, Reach, Requirement, Resource, RunContext, Seconds,
-    Sighting, Span, Undo, UndoContext, UndoStep, Undone, register_fault, register_undo_step,
+    Clock, Evidence, Fault, HttpUrl, InjectContext, Injection, Plan, PluginError, Reach, Requirement, Resource,
+    RunContext, Seconds, Sighting, Span, Undo, UndoContext, UndoStep, Undone, register_fault, register_undo_step,
 };
 use rand::Rng;
 use schemars::JsonSchema;
@@ -108,7 +108,7 @@ impl Fault for Failpoint {
         Ok(Plan::new(summary).touching(resource).reaching(Reach::host(self.url.host().clone())))
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let control = self.control(cx).await?;
         let owner = format!("{OURS}{}", cx.run_id());
         let step = DisarmFailpoint {
@@ -260,7 +260,6 @@ mod tests {
             hosts: Hosts::new(Arc::new(SystemResolver)),
             env: Arc::default(),
             workspace: std::env::temp_dir(),
-            engine: None,
         };
         RunContext::new(parts, CancellationToken::new())
     }
@@ -287,7 +286,7 @@ mod tests {
         cx: &RunContext,
     ) -> Result<(Injection, Vec<chaos_core::ArmedStep>), PluginError> {
         let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
-        let injection = fault.inject(cx, &log.handle()).await?;
+        let injection = fault.inject(&cx.clone().into(), &log.handle()).await?;
         Ok((injection, log.newest_first()))
     }
 

@@ -19,8 +19,8 @@ mod tls;
 mod transcript;
 
 use chaos_core::{
-    CeilingKind, Fault, Injection, LoadRequest, Plan, PluginError, Reach, Requirement, RunContext, Sighting, Span,
-    Undo, register_fault,
+    CeilingKind, Fault, InjectContext, Injection, LoadRequest, Plan, PluginError, Reach, Requirement, RunContext,
+    Sighting, Span, Undo, register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ impl Fault for GenerateLoad {
             .lasting(planned.length.longest()))
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let asks = Planner::of(cx)?;
         let planned = self.planned(&asks, cx)?;
         let maker = Maker { engine: self.engine.chosen(cx)?, undo };

@@ -4,8 +4,8 @@ use std::io;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Evidence, Fault, Injection, Permission, Plan, PluginError, Requirement, Resource, RunContext, Sighting, Span, Undo,
-    UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
+    Evidence, Fault, InjectContext, Injection, Permission, Plan, PluginError, Requirement, Resource, RunContext,
+    Sighting, Span, Undo, UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
 };
 use rustix::process::{Signal, geteuid};
 use schemars::JsonSchema;
@@ -76,7 +76,7 @@ impl Fault for PauseProcess {
         })
     }
 
-    async fn inject(&self, cx: &RunContext, undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         // Held first, looked at then: what the look shows is what the signal reaches.
         let held = Held::open(self.pid).map_err(|error| self.failed("take hold of", &error))?;
         let held = held.ok_or_else(|| self.missing())?;

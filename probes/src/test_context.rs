@@ -3,11 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chaos_core::{Clock, ContextParts, Events, Hosts, Policy, RealClock, RunContext, SystemResolver};
+use chaos_core::{Clock, ContextParts, Events, Hosts, Policy, RealClock, RunContext, RunScope, SystemResolver};
 use tokio_util::sync::CancellationToken;
 
 /// A context under `policy`, with this environment and this brake.
 pub(crate) fn context(policy: Policy, env: &[(&str, &str)], cancel: CancellationToken) -> RunContext {
+    scope(policy, env, cancel).cx().clone()
+}
+
+/// The engine's side of the same.
+pub(crate) fn scope(policy: Policy, env: &[(&str, &str)], cancel: CancellationToken) -> RunScope {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let env: HashMap<String, String> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let parts = ContextParts {
@@ -19,9 +24,8 @@ pub(crate) fn context(policy: Policy, env: &[(&str, &str)], cancel: Cancellation
         hosts: Hosts::new(Arc::new(SystemResolver)),
         env: Arc::new(env),
         workspace: std::env::temp_dir(),
-        engine: None,
     };
-    RunContext::new(parts, cancel)
+    RunScope::new(parts, cancel)
 }
 
 /// The default policy, an empty environment, and nobody who cancels.

@@ -1,9 +1,9 @@
-//! What a run would touch, without touching it.
+//! What a run would touch, without touching it: the preflight, and nothing after it.
 
 use chaos_core::{Plan, RunContext, Task};
 use serde::Serialize;
 
-use crate::admission;
+use crate::preflight;
 
 /// What one entry would do.
 #[derive(Debug, Clone, Serialize)]
@@ -16,6 +16,9 @@ pub struct DryEntry {
     pub fault: String,
     /// What would be touched; `None` where the plan itself failed.
     pub plan: Option<Plan>,
+    /// Why the target is not there yet, where it may appear until the trigger fires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_yet: Option<String>,
     /// Why it would not run; `None` when it would.
     pub refusal: Option<String>,
 }
@@ -25,37 +28,31 @@ pub struct DryEntry {
 pub struct DryRun {
     /// Its entries, in order.
     pub entries: Vec<DryEntry>,
+    /// What is refused beside them: named checks, and probes of the steady state.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<String>,
 }
 
 impl DryRun {
-    /// Whether every entry would be allowed to run.
+    /// Whether the run would start: everything that it declares is allowed.
     pub fn allowed(&self) -> bool {
-        self.entries.iter().all(|entry| entry.refusal.is_none())
+        self.refusals.is_empty() && self.entries.iter().all(|entry| entry.refusal.is_none())
     }
 }
 
 pub(crate) async fn dry_run(task: &Task, cx: &RunContext) -> DryRun {
-    let mut entries = Vec::new();
+    let mut entries = Vec::with_capacity(task.entries.len());
     for (index, spec) in task.entries.iter().enumerate() {
         let cx = cx.child(task.position(index).trim_start_matches('/'), None);
-        let (plan, refusal) = match admission::plan(spec, &cx).await {
-            Ok(plan) => {
-                let trigger = admission::check_reach(|| spec.trigger.reach(), &cx).await;
-                let checked = match trigger {
-                    Ok(()) => admission::check(spec, &plan, &cx).await,
-                    refused => refused,
-                };
-                (Some(plan), checked.err())
-            }
-            Err(error) => (None, Some(error)),
-        };
+        let found = preflight::entry(spec, &task.checks, &cx).await;
         entries.push(DryEntry {
             name: spec.name.clone(),
             trigger: spec.trigger.type_name().to_owned(),
             fault: spec.action.type_name().to_owned(),
-            plan,
-            refusal,
+            plan: found.plan,
+            not_yet: found.not_yet,
+            refusal: found.refusal.map(|why| why.to_string()),
         });
     }
-    DryRun { entries }
+    DryRun { entries, refusals: preflight::beside(&task.steady_state, &task.checks, cx).await }
 }

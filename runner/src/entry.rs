@@ -1,22 +1,25 @@
-//! One entry from its trigger to its result; every way out takes the same path back.
+//! One entry from its trigger to its result; every way out takes the same path to the undo.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    ActiveSignal, ChaosResult, ChaosSpec, EventKind, EventStream, Evidence, Injection, LookAt, Outcome, Plan, Presence,
-    ProbeRole, Reverted, RunContext, Seconds, Sighting, Span, Stage, UndoLog, Verification,
+    ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
+    PluginError, Presence, ProbeRole, Reverted, RunContext, Sighting, Span, UndoLog, Verification,
 };
 
-mod looks;
-mod timeline;
-mod way_back;
+mod checks;
+mod revert;
 
-use self::timeline::timeline;
-use crate::admission;
-use crate::guarded::{guarded, guarded_call};
+use crate::cause::Cause;
+use crate::control::EntryControl;
+use crate::entry_state::{IllegalStep, Step};
+use crate::guarded::{Panicked, guarded, guarded_call};
+use crate::hold_time::hold_time;
 use crate::judge::Facts;
-use crate::run::Run;
+use crate::life::Life;
+use crate::preflight::{plan, plan_allowed};
+use crate::shared::Shared;
 use crate::verify::verify;
 use crate::watch::Watchers;
 
@@ -27,117 +30,144 @@ const INJECT_DEADLINE: Duration = Duration::from_mins(1);
 /// What a finite fault gets beyond its planned duration, for start and end.
 const FINITE_MARGIN: Duration = Duration::from_mins(1);
 
-/// How long a sustained fault is held.
-pub(crate) fn hold_time(spec: &ChaosSpec) -> Duration {
-    spec.duration_seconds.unwrap_or_else(|| Seconds::from(chaos_core::DEFAULT_HOLD_SECONDS)).get()
-}
-
 /// One entry under way.
+#[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) spec: Arc<ChaosSpec>,
-    pub(crate) run: Arc<Run>,
-    pub(crate) cx: RunContext,
-    pub(crate) active: ActiveSignal,
+    spec: Arc<ChaosSpec>,
+    shared: Arc<Shared>,
+    life: Arc<Life>,
+    number: u64,
 }
 
-/// What an entry gathers on its way.
+/// What is known of an entry so far.
 #[derive(Default)]
-struct Course {
+struct Record {
     facts: Facts,
     witness: Option<Sighting>,
     output: String,
-    load: Option<chaos_core::LoadReport>,
+    load: Option<Box<chaos_core::LoadReport>>,
     elapsed: Duration,
     verification: Option<Verification>,
     reverted: Option<Reverted>,
+    released: bool,
+}
+
+impl Record {
+    /// The first cause is the one worth telling.
+    fn failed(&mut self, cause: impl Into<Cause>) {
+        if self.facts.error.is_none() {
+            self.facts.error = Some(cause.into().to_string());
+        }
+    }
+
+    fn step(&mut self, taken: Result<(), IllegalStep>) {
+        if let Err(illegal) = taken {
+            self.failed(illegal);
+        }
+    }
 }
 
 impl Entry {
+    /// An entry that has not begun.
+    pub(crate) fn new(shared: &Arc<Shared>, spec: ChaosSpec, segment: &str) -> Self {
+        let life = Arc::new(Life::new(shared.scope.entry(segment, &spec.name)));
+        let number = shared.control.enter(life.control());
+        Self { spec: Arc::new(spec), shared: Arc::clone(shared), life, number }
+    }
+
+    pub(crate) fn control(&self) -> EntryControl {
+        self.life.control()
+    }
+
+    pub(crate) fn spec(&self) -> &ChaosSpec {
+        &self.spec
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn cx(&self) -> &RunContext {
+        self.life.cx()
+    }
+
     /// Runs it to its end.
     pub(crate) async fn run(self) -> ChaosResult {
-        let mut stream = self.cx.events().subscribe();
-        let mut course = Course::default();
-        if let Err(why) = self.course(&mut course).await {
-            // The first cause is the one worth telling.
-            course.facts.error.get_or_insert(why);
+        let mut record = Record::default();
+        let ended = match self.wait_for_trigger().await {
+            // Boxed, so that an entry that waits costs no more than its wait.
+            Ok(()) => Box::pin(self.after_trigger(&mut record)).await,
+            Err(cause) => Err(cause),
+        };
+        if let Err(cause) = ended {
+            record.failed(cause);
         }
-        self.active.end();
-        let result = self.result(course, &mut stream);
-        self.cx.emit(EventKind::Ended { result: Box::new(result.clone()) });
-        result
+        self.end(record)
     }
 
-    /// The result of an entry that never began, with the reason.
-    pub(crate) fn skipped(self, why: &str) -> ChaosResult {
-        let mut stream = self.cx.events().subscribe();
-        self.active.end();
-        let facts = Facts { error: Some(format!("skipped: {why}")), ..Facts::default() };
-        let result = self.result(Course { facts, ..Course::default() }, &mut stream);
-        self.cx.emit(EventKind::Ended { result: Box::new(result.clone()) });
-        result
+    /// Ends it before it began.
+    pub(crate) fn not_begun(self, cause: Cause) -> ChaosResult {
+        let mut record = Record::default();
+        record.failed(cause);
+        self.end(record)
     }
 
-    async fn course(&self, course: &mut Course) -> Result<(), String> {
-        self.wait_for_trigger().await?;
-        let plan = admission::plan(&self.spec, &self.cx).await?;
-        self.cx.emit(EventKind::Planned { plan: plan.clone() });
-        admission::check(&self.spec, &plan, &self.cx).await?;
-        let _held = self.run.resources().hold(&plan)?;
-        self.look_before().await?;
+    async fn wait_for_trigger(&self) -> Result<(), Cause> {
+        let trigger = &self.spec.trigger;
+        self.life.step(Step::Wait(trigger.type_name()))?;
+        let limit = self.shared.trigger_timeout + guarded_call(|| trigger.at_least())?;
+        let cx = self.cx().child("trigger", Some(limit));
+        let wait = self.cx().clock().timeout(limit, guarded(trigger.wait(&cx)));
+        let fired = tokio::select! {
+            biased;
+            why = self.shared.stopped() => return Err(Cause::Skipped(why)),
+            () = self.cx().cancelled() => return Err(Cause::BeforeTrigger),
+            fired = wait => fired,
+        };
+        let fired = fired.ok_or(Cause::TriggerLate(trigger.type_name()))??;
+        let fired = fired.map_err(|error| Cause::Trigger(trigger.type_name(), error))?;
+        Ok(self.life.step(Step::Fire(fired.0))?)
+    }
+
+    async fn after_trigger(&self, record: &mut Record) -> Result<(), Cause> {
+        let plan = plan(&self.spec, self.cx()).await?;
+        self.life.step(Step::Plan(plan.clone()))?;
+        plan_allowed(&plan, self.cx()).await?;
+        let _held = self.shared.resources.hold(&plan)?;
+        self.check_probes_before().await?;
         if self.spec.action.span() == Span::Sustained {
             self.absent_before().await?;
         }
-        self.in_force(&plan, course).await;
-        self.verify_after(course).await;
+        let fault = (!self.shared.sham).then(|| self.spec.action.type_name());
+        self.life.step(Step::Inject(fault))?;
+        self.in_force(&plan, record).await;
+        self.verify_after(record).await;
         Ok(())
     }
 
-    async fn wait_for_trigger(&self) -> Result<(), String> {
-        let trigger = &self.spec.trigger;
-        admission::check_reach(|| trigger.reach(), &self.cx).await?;
-        let name = self.spec.name.clone();
-        self.cx.emit(EventKind::Waiting { name, trigger: trigger.type_name().to_owned() });
-        let limit = self.run.trigger_timeout() + guarded_call(|| trigger.at_least())?;
-        let cx = self.cx.child("trigger", Some(limit));
-        let wait = self.cx.clock().timeout(limit, guarded(trigger.wait(&cx)));
-        let fired = tokio::select! {
-            biased;
-            why = self.run.stopped() => return Err(format!("skipped: {why}")),
-            () = self.cx.cancelled() => return Err("interrupted before the trigger fired".into()),
-            fired = wait => fired,
-        };
-        let fired = fired.ok_or_else(|| format!("trigger `{}` did not fire in time", trigger.type_name()))?;
-        let fired = fired?.map_err(|error| format!("trigger `{}`: {error}", trigger.type_name()))?;
-        self.cx.emit(EventKind::Fired { detail: fired.0 });
-        Ok(())
-    }
-
-    /// Injects, holds, and takes back; from here on there is one way out.
-    async fn in_force(&self, plan: &Plan, course: &mut Course) {
-        let start = self.cx.clock().now();
-        let log = UndoLog::new(self.run.journal(), self.cx.clone(), plan.duration());
-        let mut watchers = Watchers::start(&self.spec, &self.cx, &self.active.watch());
+    /// Injects, holds, and undoes; from here on there is one way out.
+    async fn in_force(&self, plan: &Plan, record: &mut Record) {
+        let start = self.cx().clock().now();
+        let log = UndoLog::new(Arc::clone(&self.shared.journal), self.cx().clone(), plan.duration());
+        let mut watchers = Watchers::start(&self.spec, &self.life);
         let mut guard = None;
-        self.cx.edge(Stage::Landing);
-        match self.inject(&log, plan, &mut watchers, course).await {
+        match self.inject(&log, plan, &mut watchers, record).await {
             Ok(Some(Injection::InForce(in_force))) => {
                 guard = Some(in_force);
-                self.hold(&mut watchers, course).await;
+                self.hold(&mut watchers, record).await;
             }
-            Ok(Some(Injection::Finished(outcome))) => self.finished(outcome, course),
-            Ok(None) => self.sham(course).await,
-            Err(why) => {
-                course.facts.error.get_or_insert(why);
-            }
+            Ok(Some(Injection::Finished(outcome))) => self.finished(outcome, record),
+            Ok(None) => self.sham(record).await,
+            Err(cause) => record.failed(cause),
         }
-        self.cx.edge(Stage::Leaving);
-        course.facts.probes = watchers.finish().await;
-        let reverted = self.revert(&log, guard, course).await;
+        record.step(self.life.step(Step::Leave));
+        record.facts.probes = watchers.finish(self.life.was_active(), record.released).await;
+        let reverted = self.revert(&log, guard, record).await;
         if reverted != Reverted::Failed {
-            self.cx.edge(Stage::Gone);
+            record.step(self.life.step(Step::Undone));
         }
-        course.reverted = Some(reverted);
-        course.elapsed = self.cx.clock().now().saturating_sub(start);
+        record.reverted = Some(reverted);
+        record.elapsed = self.cx().clock().now().saturating_sub(start);
     }
 
     /// Runs `inject`: `None` in a sham run. When it must end early it is cancelled, given a grace, then dropped.
@@ -146,161 +176,180 @@ impl Entry {
         log: &Arc<UndoLog>,
         plan: &Plan,
         watchers: &mut Watchers,
-        course: &mut Course,
-    ) -> Result<Option<Injection>, String> {
-        if self.run.is_sham() {
+        record: &mut Record,
+    ) -> Result<Option<Injection>, Cause> {
+        if self.shared.sham {
             return Ok(None);
         }
         let action = &self.spec.action;
-        self.cx.emit(EventKind::Injecting { fault: action.type_name().to_owned() });
         let limit = match action.span() {
             Span::Sustained => INJECT_DEADLINE,
             Span::Finite => plan.duration().unwrap_or(self.longest()) + FINITE_MARGIN,
         };
-        let mut cx = self.cx.child("action", Some(limit));
-        if action.span() == Span::Sustained {
-            cx = cx.without_active();
-        }
+        let cx = self.inject_context(limit);
         let undo = log.handle();
         let mut inject = std::pin::pin!(guarded(action.inject(&cx, &undo)));
-        let early = tokio::select! {
-            biased;
-            done = &mut inject => return self.injected(done),
-            reason = watchers.aborted() => {
-                course.facts.aborted = true;
-                reason
+        let mut too_long = self.cx().clock().sleep(limit);
+        let early = loop {
+            tokio::select! {
+                biased;
+                done = &mut inject => {
+                    self.note_release(record);
+                    let done = self.injected(done);
+                    if matches!(done, Err(Cause::Fault(PluginError::Cancelled))) && self.cx().cancel_token().is_cancelled() {
+                        self.early(record, Cause::Interrupted);
+                    }
+                    return done.map(Some);
+                }
+                reason = watchers.aborted() => {
+                    record.facts.aborted = true;
+                    break Cause::Aborted(reason);
+                }
+                () = self.cx().cancelled() => break Cause::Interrupted,
+                () = self.life.released().cancelled(), if !record.released => self.note_release(record),
+                () = &mut too_long => break Cause::TooLong(limit.as_secs()),
             }
-            () = self.cx.cancelled() => "interrupted".to_owned(),
-            () = self.cx.clock().sleep(limit) => format!("the fault did not end within {} s", limit.as_secs()),
         };
-        self.cx.emit(EventKind::Aborted { reason: early.clone() });
-        course.facts.error = Some(early);
+        self.early(record, early);
         cx.cancel_token().cancel();
-        match self.cx.clock().timeout(GRACE, &mut inject).await {
-            Some(done) => self.injected(done),
-            None => Err(format!("the fault did not stop within {} s of being cancelled", GRACE.as_secs())),
+        match self.cx().clock().timeout(GRACE, &mut inject).await {
+            Some(done) => self.injected(done).map(Some),
+            None => Err(Cause::Unstoppable(GRACE.as_secs())),
+        }
+    }
+
+    /// Only a finite fault is heard when it says that it is in force.
+    fn inject_context(&self, limit: Duration) -> InjectContext {
+        let cx = InjectContext::new(self.cx().child("action", Some(limit)), self.life.released().clone());
+        if self.spec.action.span() == Span::Sustained {
+            return cx;
+        }
+        let life = Arc::clone(&self.life);
+        cx.reporting(move |evidence| {
+            // The first word counts; a later one, or one after the end, is an illegal step and changes nothing.
+            let _ = life.step(Step::Activate(evidence));
+        })
+    }
+
+    /// Notes, once, that somebody released the fault.
+    fn note_release(&self, record: &mut Record) {
+        if self.life.released().is_cancelled() && !record.released {
+            record.released = true;
+            self.life.scope().emit(EventKind::Released);
         }
     }
 
     fn longest(&self) -> Duration {
-        Duration::try_from_secs_f64(self.cx.policy().max_duration_seconds).unwrap_or(Duration::MAX / 4)
+        Duration::try_from_secs_f64(self.cx().policy().max_duration_seconds).unwrap_or(Duration::MAX / 4)
     }
 
-    fn injected(
-        &self,
-        done: Result<Result<Injection, chaos_core::PluginError>, String>,
-    ) -> Result<Option<Injection>, String> {
-        let injection = done?.map_err(|error| error.to_string())?;
-        let fits = matches!(
-            (self.spec.action.span(), &injection),
-            (Span::Sustained, Injection::InForce(_)) | (Span::Finite, Injection::Finished(_))
-        );
-        if fits {
-            return Ok(Some(injection));
+    fn injected(&self, done: Result<Result<Injection, PluginError>, Panicked>) -> Result<Injection, Cause> {
+        let injection = done??;
+        match (self.spec.action.span(), &injection) {
+            (Span::Sustained, Injection::InForce(_)) | (Span::Finite, Injection::Finished(_)) => Ok(injection),
+            _ => Err(Cause::Span(self.spec.action.type_name())),
         }
-        Err(format!(
-            "fault `{}` broke its contract: what it returned does not fit its span",
-            self.spec.action.type_name()
-        ))
     }
 
     /// A finite fault's own evidence decides whether it landed.
-    fn finished(&self, outcome: Outcome, course: &mut Course) {
-        course.facts.landed = outcome.sighting.presence == Presence::Present;
-        if course.facts.landed {
-            // A fault that did not say when it became active was so at its end at the latest.
-            self.cx.active(outcome.sighting.evidence.clone());
+    fn finished(&self, outcome: Outcome, record: &mut Record) {
+        record.facts.landed = outcome.sighting.presence == Presence::Present;
+        if record.facts.landed {
+            // A fault that did not say when it became active was so at its end at the latest; else this is refused.
+            let _ = self.life.step(Step::Activate(outcome.sighting.evidence.clone()));
         }
         let unproven = || format!("the fault did not demonstrably land: {}", outcome.sighting.evidence.summary);
-        let error = outcome.error.clone().or_else(|| (!course.facts.landed).then(unproven));
-        if course.facts.error.is_none() {
-            course.facts.error = error;
+        let error = outcome.error.clone().or_else(|| (!record.facts.landed).then(unproven));
+        if record.facts.error.is_none() {
+            record.facts.error = error;
         }
-        course.witness = Some(outcome.sighting);
-        course.output = outcome.output;
-        course.load = outcome.load;
+        record.witness = Some(outcome.sighting);
+        record.output = outcome.output;
+        record.load = outcome.load;
     }
 
-    /// Effects are skipped, every look is kept.
-    async fn sham(&self, course: &mut Course) {
+    /// Without effects there is nothing to find, and so the run can't pass.
+    async fn sham(&self, record: &mut Record) {
         let sighting = match self.spec.action.span() {
-            Span::Sustained => self.look(LookAt::AfterInject).await,
+            Span::Sustained => self.check(LookAt::AfterInject).await,
             Span::Finite => Sighting::absent(Evidence::new("nothing was injected")),
         };
-        course.facts.landed = sighting.presence == Presence::Present;
-        course.facts.error = Some("sham run: the effects were skipped".to_owned());
-        course.witness = Some(sighting);
+        record.facts.landed = sighting.presence == Presence::Present;
+        record.facts.error = Some("sham run: the effects were skipped".to_owned());
+        record.witness = Some(sighting);
     }
 
-    /// Proves that a sustained fault landed, and holds it until its time, an abort or a cancel.
-    async fn hold(&self, watchers: &mut Watchers, course: &mut Course) {
-        let sighting = self.look(LookAt::AfterInject).await;
-        course.facts.landed = sighting.presence == Presence::Present;
-        course.witness = Some(sighting.clone());
-        if !course.facts.landed {
+    /// Proves that a sustained fault landed, and holds it until its time, a release, an abort or a cancel.
+    async fn hold(&self, watchers: &mut Watchers, record: &mut Record) {
+        let sighting = self.check(LookAt::AfterInject).await;
+        record.facts.landed = sighting.presence == Presence::Present;
+        record.witness = Some(sighting.clone());
+        if !record.facts.landed {
             let why = format!("the fault did not demonstrably land: {}", sighting.evidence.summary);
-            course.facts.error.get_or_insert(why);
+            record.facts.error.get_or_insert(why);
             return;
         }
-        self.cx.active(sighting.evidence);
+        record.step(self.life.step(Step::Activate(sighting.evidence)));
         let time = hold_time(&self.spec);
-        self.cx.emit(EventKind::Holding { seconds: time.as_secs_f64() });
+        record.step(self.life.step(Step::Hold(time)));
         tokio::select! {
             biased;
-            () = self.cx.cancelled() => self.early(course, "interrupted".to_owned()),
+            () = self.cx().cancelled() => self.early(record, Cause::Interrupted),
             reason = watchers.aborted() => {
-                course.facts.aborted = true;
-                self.early(course, reason);
+                record.facts.aborted = true;
+                self.early(record, Cause::Aborted(reason));
             }
-            () = self.cx.clock().sleep(time) => {}
+            () = self.life.released().cancelled() => self.note_release(record),
+            () = self.cx().clock().sleep(time) => {}
         }
-        let sighting = self.look(LookAt::EndOfHold).await;
+        let sighting = self.check(LookAt::EndOfHold).await;
         if sighting.presence != Presence::Present {
             let why = format!("the fault was gone before its time: {}", sighting.evidence.summary);
-            course.facts.error.get_or_insert(why);
-            course.facts.landed = false;
-            course.witness = Some(sighting);
+            record.facts.error.get_or_insert(why);
+            record.facts.landed = false;
+            record.witness = Some(sighting);
         }
     }
 
-    fn early(&self, course: &mut Course, reason: String) {
-        self.cx.emit(EventKind::Aborted { reason: reason.clone() });
-        course.facts.error.get_or_insert(reason);
+    fn early(&self, record: &mut Record, cause: Cause) {
+        self.life.scope().emit(EventKind::Aborted { reason: cause.to_string() });
+        record.failed(cause);
     }
 
-    async fn verify_after(&self, course: &mut Course) {
+    async fn verify_after(&self, record: &mut Record) {
         let Some(name) = &self.spec.verify else { return };
-        let cx = self.cx.child("verify", None);
-        let answer = verify(name, &self.run, &cx).await;
-        let seen = chaos_core::Observation {
-            answer: answer.answer,
-            value: answer.value.clone(),
-            detail: answer.detail.clone(),
-        };
+        let cx = self.cx().child("verify", None);
+        let answer = verify(name, &self.shared.checks, self.shared.verifier.as_deref(), &cx).await;
+        let seen = Observation { answer: answer.answer, value: answer.value.clone(), detail: answer.detail.clone() };
         self.probed(ProbeRole::Verify, name, &seen);
-        course.facts.probes.push(answer.clone());
-        course.verification = Some(answer);
+        record.facts.probes.push(answer.clone());
+        record.verification = Some(answer);
     }
 
-    fn result(&self, course: Course, stream: &mut EventStream) -> ChaosResult {
-        let reverted = course.reverted.unwrap_or(Reverted::NothingToRevert);
-        let success = course.facts.success(reverted);
-        let verdict = course.facts.verdict(reverted);
-        let probes = course.facts.probes.iter().filter(|probe| Some(*probe) != course.verification.as_ref());
-        ChaosResult {
+    fn end(self, record: Record) -> ChaosResult {
+        let reverted = record.reverted.unwrap_or(Reverted::NothingToRevert);
+        let success = record.facts.success(reverted);
+        let verdict = record.facts.verdict(reverted);
+        let probes = record.facts.probes.iter().filter(|probe| Some(*probe) != record.verification.as_ref());
+        let result = ChaosResult {
             success,
             injected_fault: self.spec.action.type_name().to_owned(),
-            output: course.output,
-            elapsed_time: course.elapsed.as_secs_f64(),
-            error: if success { None } else { course.facts.error },
+            output: record.output,
+            elapsed_time: record.elapsed.as_secs_f64(),
+            probes: probes.cloned().collect(),
+            error: if success { None } else { record.facts.error },
             name: self.spec.name.clone(),
             verdict,
-            witness: course.witness,
-            probes: probes.cloned().collect(),
-            verification: course.verification,
+            witness: record.witness,
+            verification: record.verification,
             reverted,
-            timeline: timeline(stream, self.cx.path()),
-            load: course.load,
-        }
+            timeline: self.life.scope().take_timeline(),
+            load: record.load,
+        };
+        // Every path to here has left or never reached what must be left first.
+        let ended = self.life.end(&result);
+        debug_assert!(ended.is_ok(), "{ended:?}");
+        self.shared.control.leave(self.number);
+        result
     }
 }

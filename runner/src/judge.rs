@@ -9,7 +9,7 @@ pub(crate) struct Facts {
     pub(crate) landed: bool,
     /// Why it did not run its course; `None` when it did.
     pub(crate) error: Option<String>,
-    /// It was undone before its time because the brake said so.
+    /// It was undone before its time because its stop condition said so.
     pub(crate) aborted: bool,
     /// Answers of every probe that was asked for.
     pub(crate) probes: Vec<Verification>,

@@ -2,42 +2,56 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `runner` | [`Runner`] and its builder |
-//! | `handle` | [`RunHandle`]: a run in the background |
-//! | `session` | [`Session`]: entries one after the other, asked for by code |
-//! | `run` | one run: recovery, steady state, entries side by side |
-//! | `entry` | one entry: trigger, plan, looks, inject, hold, undo, verify |
-//! | `admission` | plan, policy, resources |
+//! | `runner`, `time_source` | [`Runner`] and its builder: a thread, a clock, a journal and a session for each run |
+//! | `session`, `shared` | [`Session`]: the only life of a run; entries are started in it |
+//! | `task_run` | a session that starts all entries of a task, with the steady state before and after |
+//! | `preflight`, `dry_run` | what the policy says of everything declared, before anything starts |
+//! | `entry` | one entry: trigger, plan, checks, inject, hold, undo, verify |
+//! | `life`, `entry_state` | the one state of an entry; events come from its transitions |
+//! | `control`, `handle` | [`RunHandle`], [`EntryHandle`]: wait for a run or an entry, release it, cancel it |
+//! | `resources` | what only one fault at a time may hold |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
 //! | `verify` | named checks, and the embedder's own verifier |
-//! | `judge` | from what happened to a verdict |
-//! | `revert` | replay of undo steps, for a live run and for recovery alike |
+//! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
+//! | `undo_step` | runs one undo step, for a live run and for recovery alike |
 //! | `recover` | undoes what dead runs left behind |
 //! | `report` | [`Report`], as text, JSON and JUnit |
 //!
 //! It sees plug-ins through the traits of `chaos-core` only.
 
-mod admission;
+mod cause;
+mod control;
 mod dry_run;
 mod entry;
+mod entry_state;
 mod errors;
 mod guarded;
 mod handle;
+mod hold_time;
 mod judge;
+mod life;
+mod preflight;
 mod recover;
 mod report;
-mod revert;
-mod run;
+mod resources;
 mod runner;
 mod session;
+mod shared;
+mod task_run;
+mod time_source;
+mod undo_step;
 mod verify;
 mod watch;
 
+pub use control::{EntryControl, ReleaseEffect, RunControl};
 pub use dry_run::{DryEntry, DryRun};
+pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;
-pub use handle::RunHandle;
+pub use guarded::Panicked;
+pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
 pub use report::{Report, junit, text};
-pub use runner::{Runner, RunnerBuilder, TimeSource};
+pub use runner::{Runner, RunnerBuilder};
 pub use session::{Session, SessionEnd, SessionPlan};
+pub use time_source::TimeSource;
 pub use verify::Verifier;

@@ -9,9 +9,9 @@ use chaos_core::{
 };
 use serde::Serialize;
 
-use crate::revert::{STEP_DEADLINE, undo_step};
+use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
 
-/// One step that recovery took in hand.
+/// One step that recovery ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecoveredStep {
     /// Id of the dead run.
@@ -22,7 +22,7 @@ pub struct RecoveredStep {
     pub undone: Undone,
 }
 
-/// A journal that could not be dealt with to its end; the file is kept.
+/// A journal of which something could not be undone; the file is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeptJournal {
     /// The file.
@@ -38,7 +38,7 @@ pub struct KeptJournal {
 pub struct RecoverReport {
     /// Steps that were undone, newest first within a run.
     pub undone: Vec<RecoveredStep>,
-    /// Steps whose effect a reboot has taken away already.
+    /// Steps whose effect a reboot has ended already.
     pub moot: Vec<String>,
     /// Journals that are kept because something in them could not be undone.
     pub kept: Vec<KeptJournal>,
@@ -136,9 +136,17 @@ async fn recover_one(mut journal: PastJournal, clock: &Arc<dyn Clock>, report: &
     }
 }
 
-async fn replay(record: &JournalRecord, clock: &Arc<dyn Clock>) -> Result<(String, Undone), String> {
-    let step: Box<dyn DynUndoStep> =
-        serde_json::from_value(record.step.clone()).map_err(|error| format!("this program can't undo it: {error}"))?;
+/// Why a recorded step was not undone.
+#[derive(Debug, thiserror::Error)]
+enum ReplayError {
+    #[error("this program can't undo it: {0}")]
+    Unknown(#[from] serde_json::Error),
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+}
+
+async fn replay(record: &JournalRecord, clock: &Arc<dyn Clock>) -> Result<(String, Undone), ReplayError> {
+    let step: Box<dyn DynUndoStep> = serde_json::from_value(record.step.clone())?;
     let step: Arc<dyn DynUndoStep> = step.into();
     let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let cx = UndoContext::new(Arc::clone(clock), STEP_DEADLINE).with_env(Arc::new(env.collect()));

@@ -1,15 +1,13 @@
 //! The report of a run, and its forms for people and programs.
 
-use chaos_core::{ChaosResult, Reverted, Verdict, Verification};
+use chaos_core::{ChaosResult, Verdict, Verification};
 use serde::Serialize;
 
-use crate::RecoverReport;
+use crate::recover::RecoverReport;
 
-mod detail;
 mod junit;
 mod text;
 
-pub(crate) use detail::detail;
 pub use junit::junit;
 pub use text::text;
 
@@ -44,13 +42,5 @@ impl Report {
     /// The process exit code that says it.
     pub fn exit_code(&self) -> u8 {
         self.verdict.exit_code()
-    }
-}
-
-fn reverted_word(reverted: Reverted) -> &'static str {
-    match reverted {
-        Reverted::NothingToRevert => "nothing to undo",
-        Reverted::Reverted => "undone, and a look confirmed it",
-        Reverted::Failed => "NOT undone: something may still be in force",
     }
 }

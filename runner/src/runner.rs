@@ -1,67 +1,34 @@
 //! The runner and its settings.
 
-use std::collections::HashMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
-    ActiveSignal, ActiveWatch, BoxFuture, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES,
-    Policy, RealClock, Resolve, RunContext, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    BoxFuture, Check, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES, Policy, PolicyRequest,
+    Resolve, RunScope, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
 };
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::admission::Resources;
+use crate::control::{EntryControl, RunControl};
 use crate::dry_run::{DryRun, dry_run};
-use crate::recover::recover_async;
+use crate::entry::Entry;
+use crate::errors::RunnerError;
+use crate::handle::{RunHandle, Started};
+use crate::recover::{RecoverReport, recover_async};
 use crate::report::Report;
-use crate::run::{Port, Run, Start, run};
-use crate::{RunHandle, RunnerError, Verifier};
+use crate::resources::Resources;
+use crate::session::{Session, SessionEnd, SessionPlan};
+use crate::shared::Shared;
+use crate::task_run::TaskRun;
+use crate::time_source::TimeSource;
+use crate::verify::Verifier;
 
 /// How long a trigger may take beyond its own least time.
 const TRIGGER_TIMEOUT: Duration = Duration::from_hours(1);
-
-/// Makes the runtime of a run.
-type MakeRuntime = Arc<dyn Fn() -> std::io::Result<Runtime> + Send + Sync>;
-/// Makes the clock of a run, inside its runtime.
-type MakeClock = Arc<dyn Fn() -> Arc<dyn Clock> + Send + Sync>;
-
-/// Where a run's time comes from: its runtime and its clock, made on the engine's own thread.
-#[derive(Clone)]
-pub struct TimeSource {
-    runtime: MakeRuntime,
-    clock: MakeClock,
-}
-
-impl TimeSource {
-    /// Time of a runtime and a clock of the caller's, as a test under virtual time makes them.
-    pub fn new(
-        runtime: impl Fn() -> std::io::Result<Runtime> + Send + Sync + 'static,
-        clock: impl Fn() -> Arc<dyn Clock> + Send + Sync + 'static,
-    ) -> Self {
-        Self { runtime: Arc::new(runtime), clock: Arc::new(clock) }
-    }
-}
-
-impl Default for TimeSource {
-    fn default() -> Self {
-        // Two workers, so that a plug-in that blocks one cannot stop the brake.
-        let runtime = || {
-            let mut builder = tokio::runtime::Builder::new_multi_thread();
-            builder.worker_threads(2).thread_name("squall-engine").enable_all().build()
-        };
-        Self::new(runtime, || Arc::new(RealClock::new()))
-    }
-}
-
-impl fmt::Debug for TimeSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TimeSource")
-    }
-}
 
 /// Settings of a [`Runner`].
 #[derive(Debug)]
@@ -88,6 +55,21 @@ pub struct Runner {
     only_hosts: Option<Vec<HostPattern>>,
     /// The settings' environment, without what a session hides.
     env: Arc<HashMap<String, String>>,
+}
+
+/// What a run is made with, of its document.
+#[derive(Debug, Default)]
+struct Setup {
+    policy: PolicyRequest,
+    seed: Option<u64>,
+    checks: BTreeMap<String, Check>,
+}
+
+/// A session that can begin.
+struct Ready {
+    session: Session,
+    seed: u64,
+    recovered: RecoverReport,
 }
 
 impl RunnerBuilder {
@@ -133,7 +115,7 @@ impl RunnerBuilder {
         self
     }
 
-    /// Skips effects and keeps every look; such a run never passes.
+    /// Skips effects and keeps every check; such a run never passes.
     #[must_use]
     pub fn sham(mut self, sham: bool) -> Self {
         self.sham = sham;
@@ -203,39 +185,17 @@ impl Runner {
         }
     }
 
-    /// Starts a task in the background, on a thread of the engine's own.
+    /// Starts a task in the background, on a thread of the engine's own: a session that starts all its entries.
     ///
     /// # Errors
     /// [`RunnerError`] when the journal or the thread can't be made; nothing was injected then.
-    pub fn start(&self, task: Task) -> Result<RunHandle, RunnerError> {
-        let (actives, watches) = task.entries.iter().map(|_| ActiveSignal::new()).unzip();
-        self.launch(task, watches, |shared, start, cx| Box::pin(run(shared, Start { actives, ..start }, cx)))
-    }
-
-    /// Makes a run on a thread of its own and does `work` in it.
-    pub(crate) fn launch<T: Send + 'static>(
-        &self,
-        task: Task,
-        watches: Vec<ActiveWatch>,
-        work: impl FnOnce(Arc<Run>, Start, RunContext) -> BoxFuture<'static, T> + Send + 'static,
-    ) -> Result<RunHandle<T>, RunnerError> {
-        let cancel = CancellationToken::new();
-        let (started_tx, started) = std::sync::mpsc::channel();
-        let (report_tx, report) = tokio::sync::oneshot::channel();
-        let (runner, token) = (self.clone(), cancel.clone());
-        let engine = std::thread::Builder::new().name("squall-run".to_owned()).spawn(move || {
-            runner.on_engine_thread(task, token, work, &started_tx, report_tx);
-        });
-        let engine = engine.map_err(RunnerError::Start)?;
-        let events = started.recv().map_err(|_| RunnerError::Died)??;
-        Ok(RunHandle::new(events, watches, cancel, report, engine))
-    }
-
-    /// This runner, confined to some hosts, whose plug-ins don't see some variables.
-    pub(crate) fn confined(&self, hosts: Vec<HostPattern>, hidden: &[&str]) -> Self {
-        let mut env = self.set.env.clone();
-        env.retain(|name, _| !hidden.contains(&name.as_str()));
-        Self { set: Arc::clone(&self.set), only_hosts: Some(hosts), env: Arc::new(env) }
+    pub fn start(&self, mut task: Task) -> Result<RunHandle, RunnerError> {
+        let setup = Setup { policy: task.policy.clone(), seed: task.seed, checks: std::mem::take(&mut task.checks) };
+        self.launch(setup, |Ready { session, seed, recovered }| {
+            let run = TaskRun::new(session, task, seed, recovered);
+            let entries = run.entries().iter().map(Entry::control).collect();
+            (entries, Box::pin(run.run()))
+        })
     }
 
     /// Runs a task to its end; blocks. From async code, [`Runner::start`] and await the handle instead.
@@ -243,24 +203,60 @@ impl Runner {
         self.start(task)?.wait_blocking()
     }
 
+    /// Starts a session in the background, on a thread of the engine's own: `work` asks for entries until it is done.
+    ///
+    /// # Errors
+    /// [`RunnerError`] when the journal or the thread can't be made; nothing was injected then.
+    pub fn session<T, W>(&self, plan: SessionPlan, work: W) -> Result<RunHandle<SessionEnd<T>>, RunnerError>
+    where
+        T: Send + 'static,
+        W: FnOnce(Session) -> BoxFuture<'static, T> + Send + 'static,
+    {
+        let SessionPlan { name, policy, confined_to, seed, hidden_env } = plan;
+        let setup = Setup { policy, seed, ..Setup::default() };
+        self.confined(confined_to, &hidden_env).launch(setup, move |Ready { session, seed, recovered }| {
+            (Vec::new(), Box::pin(session.work(name, seed, recovered, work)))
+        })
+    }
+
+    /// Makes a run on a thread of its own; `begin` gives the entries that are known at once, and the work.
+    fn launch<T: Send + 'static>(
+        &self,
+        setup: Setup,
+        begin: impl FnOnce(Ready) -> (Vec<EntryControl>, BoxFuture<'static, T>) + Send + 'static,
+    ) -> Result<RunHandle<T>, RunnerError> {
+        let (started_tx, started) = std::sync::mpsc::channel();
+        let (done_tx, done) = oneshot::channel();
+        let runner = self.clone();
+        let engine = std::thread::Builder::new().name("squall-run".to_owned()).spawn(move || {
+            runner.on_engine_thread(setup, begin, &started_tx, done_tx);
+        });
+        let engine = engine.map_err(RunnerError::Start)?;
+        let started = started.recv().map_err(|_| RunnerError::Died)??;
+        Ok(RunHandle::new(started, done, engine))
+    }
+
     fn on_engine_thread<T>(
         &self,
-        task: Task,
-        cancel: CancellationToken,
-        work: impl FnOnce(Arc<Run>, Start, RunContext) -> BoxFuture<'static, T>,
-        started: &std::sync::mpsc::Sender<Result<chaos_core::EventStream, RunnerError>>,
-        report: tokio::sync::oneshot::Sender<T>,
+        setup: Setup,
+        begin: impl FnOnce(Ready) -> (Vec<EntryControl>, BoxFuture<'static, T>),
+        started: &std::sync::mpsc::Sender<Result<Started, RunnerError>>,
+        done: oneshot::Sender<T>,
     ) {
         let runtime = match (self.set.time.runtime)() {
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(RunnerError::Start(error)))),
         };
-        let done = runtime.block_on(async {
-            match self.prepare(task, cancel).await {
-                Ok((shared, start, cx)) => {
+        let output = runtime.block_on(async {
+            match self.prepare(setup).await {
+                Ok(ready) => {
+                    let session = ready.session.clone();
+                    let (run_id, events) = (session.cx().run_id().to_owned(), session.events());
+                    let (entries, work) = begin(ready);
                     // Whoever started the run may have given up on it; it goes on to its end all the same.
-                    let _ = started.send(Ok(cx.events().subscribe()));
-                    Some(work(shared, start, cx).await)
+                    let _ = started.send(Ok(Started { run_id, events, entries, control: session.control() }));
+                    drop(session);
+                    Some(work.await)
                 }
                 Err(error) => {
                     let _ = started.send(Err(error));
@@ -270,50 +266,46 @@ impl Runner {
         });
         // A blocking task that never ends must not keep the report back.
         runtime.shutdown_timeout(Duration::from_secs(1));
-        if let Some(done) = done {
-            let _ = report.send(done);
+        if let Some(output) = output {
+            let _ = done.send(output);
         }
     }
 
-    /// Recovers dead runs, then makes the journal and the context of this one.
-    async fn prepare(
-        &self,
-        mut task: Task,
-        cancel: CancellationToken,
-    ) -> Result<(Arc<Run>, Start, RunContext), RunnerError> {
+    /// Recovers dead runs, then makes the journal and the session of this one.
+    async fn prepare(&self, setup: Setup) -> Result<Ready, RunnerError> {
         let clock = (self.set.time.clock)();
         let state = self.state_dir()?;
         state.prepare()?;
         let recovered = recover_async(&state, &clock).await?;
         let run_id = run_id(&clock);
         let journal = Journal::create(&state, &run_id, &self.set.executable)?;
-        let seed = self.set.seed.or(task.seed).unwrap_or_else(|| seed_of(&clock));
-        let shared = Arc::new(Run {
-            checks: std::mem::take(&mut task.checks),
+        let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
+        let control = RunControl::new(CancellationToken::new());
+        let session = Session::new(Arc::new(Shared {
+            scope: self.scope(&setup.policy, clock, run_id, seed, control.token().clone()),
+            checks: setup.checks,
             verifier: self.set.verifier.clone(),
             journal: Arc::new(journal),
-            resources: Resources::new(Some(state)),
+            resources: Resources::new(state),
             trigger_timeout: self.set.trigger_timeout,
             sham: self.set.sham,
             stop_new: watch::channel(None).0,
-        });
-        let engine: Arc<dyn chaos_core::Engine> = Arc::new(Port(Arc::clone(&shared)));
-        let cx = self.context(&task, clock, run_id, seed, Some(engine), cancel);
-        Ok((shared, Start { task, actives: Vec::new(), recovered, seed }, cx))
+            tasks: TaskTracker::new(),
+            control,
+        }));
+        Ok(Ready { session, seed, recovered })
     }
 
-    fn context(
+    fn scope(
         &self,
-        task: &Task,
+        asked: &PolicyRequest,
         clock: Arc<dyn Clock>,
         run_id: String,
         seed: u64,
-        engine: Option<Arc<dyn chaos_core::Engine>>,
         cancel: CancellationToken,
-    ) -> RunContext {
+    ) -> RunScope {
         let policy = &self.set.policy;
-        let policy =
-            if self.set.accept_policy { policy.accepting(&task.policy) } else { policy.narrowed(&task.policy) };
+        let policy = if self.set.accept_policy { policy.accepting(asked) } else { policy.narrowed(asked) };
         let policy = self.state_dir().map_or(policy.clone(), |state| policy.never_implying(state.root()));
         let policy = match &self.only_hosts {
             Some(hosts) => policy.confined_to(hosts.clone()),
@@ -328,9 +320,15 @@ impl Runner {
             hosts: Hosts::new(Arc::clone(&self.set.resolver)),
             env: Arc::clone(&self.env),
             workspace: self.set.workspace.clone(),
-            engine,
         };
-        RunContext::new(parts, cancel)
+        RunScope::new(parts, cancel)
+    }
+
+    /// This runner, confined to some hosts, whose plug-ins don't see some variables.
+    fn confined(&self, hosts: Vec<HostPattern>, hidden: &[&str]) -> Self {
+        let mut env = self.set.env.clone();
+        env.retain(|name, _| !hidden.contains(&name.as_str()));
+        Self { set: Arc::clone(&self.set), only_hosts: Some(hosts), env: Arc::new(env) }
     }
 
     fn state_dir(&self) -> Result<StateDir, RunnerError> {
@@ -340,7 +338,7 @@ impl Runner {
         }
     }
 
-    /// What a task would touch; looks, touches nothing. Blocks.
+    /// The preflight of a task and nothing more: what it would touch, and what would be refused. Blocks.
     ///
     /// # Errors
     /// [`RunnerError::Start`] when no runtime can be made.
@@ -352,8 +350,8 @@ impl Runner {
                 let clock = (runner.set.time.clock)();
                 let seed = runner.set.seed.or(task.seed).unwrap_or_default();
                 let run_id = "dry-run".to_owned();
-                let cx = runner.context(&task, clock, run_id, seed, None, CancellationToken::new());
-                dry_run(&task, &cx).await
+                let scope = runner.scope(&task.policy, clock, run_id, seed, CancellationToken::new());
+                dry_run(&task, scope.cx()).await
             }))
         });
         work.join().unwrap_or(Err(RunnerError::Died))

@@ -1,22 +1,26 @@
-//! A session: a series of entries in one run, asked for one after the other by code that sees what came of each.
-//!
-//! One journal, one event stream, one policy, one cancel. Every entry goes through the engine's port, as those of a
-//! file do, on a task of its own: whoever asked for it may go away, and it is undone all the same.
+//! A session: the only life of a run. One journal, one event stream, one policy; entries are started in it, each on a
+//! task of its own: whoever started one may go away, and it is undone all the same.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chaos_core::{
-    BoxFuture, ChaosResult, ChaosSpec, Engine, EventKind, HostPattern, Observation, PolicyRequest, ProbeNode,
-    RunContext, Task, Verdict,
+    ChaosResult, ChaosSpec, EventKind, EventStream, HostPattern, Observation, PolicyRequest, ProbeNode, RunContext,
+    Verdict,
 };
-use tokio_util::task::TaskTracker;
 
-use crate::guarded::guarded;
-use crate::run::{Port, Run, Start};
+use crate::cause::Cause;
+use crate::control::RunControl;
+use crate::entry::Entry;
+use crate::errors::RunnerError;
+use crate::guarded::{Panicked, guarded};
+use crate::handle::EntryHandle;
+use crate::preflight;
+use crate::recover::RecoverReport;
+use crate::shared::Shared;
 use crate::verify::ask;
-use crate::{RecoverReport, RunHandle, Runner, RunnerError};
 
 /// What a session is made with.
 #[derive(Debug, Clone, Default)]
@@ -36,9 +40,9 @@ pub struct SessionPlan {
 /// What a session hands back.
 #[derive(Debug)]
 pub struct SessionEnd<T> {
-    /// What the work returned, or the message of its panic.
-    pub output: Result<T, String>,
-    /// Why something may still be in force; `None` when everything was taken back.
+    /// What the work returned, or its panic.
+    pub output: Result<T, Panicked>,
+    /// Why something may still be in force; `None` when everything was undone.
     pub in_force: Option<String>,
     /// What dead runs had left behind, and what became of it.
     pub recovered: RecoverReport,
@@ -47,94 +51,146 @@ pub struct SessionEnd<T> {
 /// The session, as its work sees it; cheap to clone.
 #[derive(Clone)]
 pub struct Session {
-    run: Arc<Run>,
-    cx: RunContext,
-    entries: TaskTracker,
+    shared: Arc<Shared>,
+    started: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("run_id", &self.cx.run_id()).finish_non_exhaustive()
+        f.debug_struct("Session").field("run_id", &self.cx().run_id()).finish_non_exhaustive()
     }
 }
 
 impl Session {
-    /// The session's context: clock, randomness, policy, events, cancellation.
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, started: Arc::default() }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The session's context: clock, randomness, policy, cancellation.
     pub fn cx(&self) -> &RunContext {
-        &self.cx
+        self.shared.cx()
+    }
+
+    /// The session's events from now on.
+    pub fn events(&self) -> EventStream {
+        self.shared.scope.subscribe()
+    }
+
+    /// What ends the session or its entries early.
+    pub fn control(&self) -> RunControl {
+        self.shared.control.clone()
+    }
+
+    /// Starts an entry at a position of its own (`/entries/0`, …): preflight, trigger, fault, undo, verdict.
+    pub fn start(&self, entry: ChaosSpec) -> EntryHandle {
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        self.start_at(entry, &format!("entries/{number}"))
+    }
+
+    /// Starts an entry at the position `segment`.
+    pub fn start_at(&self, entry: ChaosSpec, segment: &str) -> EntryHandle {
+        let entry = self.enter(entry, segment);
+        let control = entry.control();
+        EntryHandle::new(control, self.shared.tasks.spawn(run_alone(entry)))
     }
 
     /// Runs one entry to its end, at the position `segment`; after `limit` it is ended early, and undone. A caller that
     /// drops this future ends the entry early too; the session waits for its undo.
     ///
     /// # Errors
-    /// [`RunnerError::Died`] when the runtime goes away.
+    /// [`RunnerError::Died`] when the engine is gone.
     pub async fn run(&self, entry: ChaosSpec, segment: &str, limit: Duration) -> Result<ChaosResult, RunnerError> {
-        let (port, cx) = (Port(Arc::clone(&self.run)), self.cx.child(segment, None));
-        let cancel = cx.cancel_token().clone();
-        let dropped = cancel.clone().drop_guard();
-        let mut done = self.entries.spawn(async move { port.run(entry, &cx).await });
-        let ended = tokio::select! {
+        let handle = self.start_at(entry, segment);
+        let control = handle.control();
+        let mut done = std::pin::pin!(handle.done());
+        tokio::select! {
             biased;
-            ended = &mut done => ended,
-            () = self.cx.clock().sleep(limit) => {
-                cancel.cancel();
+            done = &mut done => done,
+            () = self.cx().clock().sleep(limit) => {
+                control.cancel();
                 done.await
             }
-        };
-        dropped.disarm();
-        ended.map_err(|_| RunnerError::Died)
+        }
     }
 
     /// Waits until every entry is undone, also those that nobody waits for any more; says what may still be in force.
     pub async fn settled(&self) -> Option<String> {
-        self.entries.close();
-        self.entries.wait().await;
-        self.entries.reopen();
-        self.run.stop_new.borrow().clone()
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        self.shared.tasks.reopen();
+        self.shared.stop_new.borrow().clone()
     }
 
     /// Asks a probe once; a panic, a deadline and a policy refusal are "unknown".
     pub async fn observe(&self, probe: &ProbeNode, segment: &str) -> Observation {
-        ask(probe, &self.cx.child(segment, None)).await
+        ask(probe, &self.cx().child(segment, None)).await
+    }
+
+    /// Makes an entry known that has not begun.
+    pub(crate) fn enter(&self, entry: ChaosSpec, segment: &str) -> Entry {
+        Entry::new(&self.shared, entry, segment)
+    }
+
+    /// Begins an entry that has passed the preflight already; one with a cause ends at once.
+    pub(crate) fn begin(&self, entry: Entry, cause: Option<Cause>) -> EntryHandle {
+        let control = entry.control();
+        let done = self.shared.tasks.spawn(async move {
+            match cause {
+                Some(cause) => entry.not_begun(cause),
+                None => entry.run().await,
+            }
+        });
+        EntryHandle::new(control, done)
+    }
+
+    /// Says that the run begins.
+    pub(crate) fn tell_start(&self, entries: Vec<String>, seed: u64, recovered: &RecoverReport) {
+        let scope = &self.shared.scope;
+        scope.emit(EventKind::RunStarted { run_id: self.cx().run_id().to_owned(), entries, seed });
+        if !recovered.is_empty() {
+            scope.emit(EventKind::Recovered { steps: recovered.lines() });
+        }
+    }
+
+    /// Says that the run is over, and removes a journal of which everything is undone.
+    pub(crate) fn tell_end(&self, undone: bool, verdict: Verdict) {
+        if undone && self.shared.journal.remove().is_err() {
+            self.cx().note("the undo journal could not be removed; `squall recover` will find it empty of work");
+        }
+        self.shared.scope.emit(EventKind::RunEnded { verdict });
+    }
+
+    /// Does the work of a session, and waits for every undo.
+    pub(crate) async fn work<T>(
+        self,
+        name: String,
+        seed: u64,
+        recovered: RecoverReport,
+        work: impl FnOnce(Self) -> chaos_core::BoxFuture<'static, T> + Send,
+    ) -> SessionEnd<T> {
+        self.tell_start(vec![name], seed, &recovered);
+        let output = guarded(async { work(self.clone()).await }).await;
+        // Entries that nobody waits for any more were cancelled; their undo is waited for.
+        let in_force = self.settled().await;
+        let verdict = if in_force.is_some() { Verdict::RevertFailed } else { Verdict::Unchecked };
+        self.tell_end(in_force.is_none(), verdict);
+        SessionEnd { output, in_force, recovered }
     }
 }
 
-impl Runner {
-    /// Starts a session in the background, on a thread of the engine's own: `work` asks for entries until it is done.
-    ///
-    /// # Errors
-    /// [`RunnerError`] when the journal or the thread can't be made; nothing was injected then.
-    pub fn session<T, W>(&self, plan: SessionPlan, work: W) -> Result<RunHandle<SessionEnd<T>>, RunnerError>
-    where
-        T: Send + 'static,
-        W: FnOnce(Session) -> BoxFuture<'static, T> + Send + 'static,
-    {
-        let SessionPlan { name, policy, confined_to, seed, hidden_env } = plan;
-        let task = Task { name: Some(name), policy, seed, ..Task::default() };
-        let runner = self.confined(confined_to, &hidden_env);
-        runner.launch(task, Vec::new(), move |run, start, cx| Box::pin(session(run, start, cx, work)))
+/// Preflight of one entry, then the entry.
+async fn run_alone(entry: Entry) -> ChaosResult {
+    let skip = entry.shared().stop_new.borrow().clone();
+    if let Some(why) = skip {
+        return entry.not_begun(Cause::Skipped(why));
     }
-}
-
-async fn session<T, W>(run: Arc<Run>, start: Start, cx: RunContext, work: W) -> SessionEnd<T>
-where
-    T: Send + 'static,
-    W: FnOnce(Session) -> BoxFuture<'static, T> + Send + 'static,
-{
-    let names = start.task.name.into_iter().collect();
-    cx.emit(EventKind::RunStarted { run_id: cx.run_id().to_owned(), entries: names, seed: start.seed });
-    if !start.recovered.is_empty() {
-        cx.emit(EventKind::Recovered { steps: start.recovered.lines() });
+    let found = Box::pin(preflight::entry(entry.spec(), &entry.shared().checks, entry.cx())).await;
+    match found.refusal {
+        Some(refused) => entry.not_begun(refused.into()),
+        None => entry.run().await,
     }
-    let session = Session { run: Arc::clone(&run), cx: cx.clone(), entries: TaskTracker::new() };
-    let output = guarded(async { work(session.clone()).await }).await;
-    // Entries that nobody waits for any more were cancelled; their way back is waited for.
-    let in_force = session.settled().await;
-    if in_force.is_none() && run.journal.remove().is_err() {
-        cx.note("the undo journal could not be removed; `squall recover` will find it empty of work");
-    }
-    let verdict = if in_force.is_some() { Verdict::RevertFailed } else { Verdict::Unchecked };
-    cx.emit(EventKind::RunEnded { verdict });
-    SessionEnd { output, in_force, recovered: start.recovered }
 }

@@ -1,19 +1,21 @@
 //! Named checks: the embedder's own verifier first, then the task's.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, BoxFuture, Check, CheckBody, CheckMode, EventKind, Observation, ProbeNode, ProbeRole, RunContext, Seconds,
-    Verification,
+    Answer, BoxFuture, Check, CheckBody, CheckMode, EventKind, Observation, ProbeNode, ProbeRole, RunContext, RunScope,
+    Seconds, Verification,
 };
 use serde_json::Value;
 
 use crate::guarded::guarded;
+use crate::preflight::reach;
 
-/// How long one look of a probe may take, whatever its own timeout says.
+/// How long one answer of a probe may take, whatever its own timeout says.
 const PROBE_DEADLINE: Duration = Duration::from_secs(30);
-/// Time between two looks of a check that polls.
+/// Time between two answers of a check that polls.
 const POLL: Duration = Duration::from_millis(500);
 /// How long `converge` polls and `hold` watches when the check does not say.
 const CHECK_SECONDS: u8 = 30;
@@ -35,12 +37,12 @@ pub(crate) async fn ask<X>(
     probe: &chaos_core::Configured<dyn chaos_core::DynProbe, X>,
     cx: &RunContext,
 ) -> Observation {
-    if let Err(refusal) = crate::admission::check_reach(|| probe.reach(), cx).await {
-        return Observation::unknown(refusal);
+    if let Err(refused) = reach(|| probe.reach(), cx).await {
+        return Observation::unknown(refused.to_string());
     }
     match cx.clock().timeout(PROBE_DEADLINE, guarded(probe.observe(cx))).await {
         Some(Ok(seen)) => seen,
-        Some(Err(panic)) => Observation::unknown(panic),
+        Some(Err(panicked)) => Observation::unknown(panicked.to_string()),
         None => Observation::unknown(format!("no answer within {} s", PROBE_DEADLINE.as_secs())),
     }
 }
@@ -50,35 +52,41 @@ pub(crate) async fn ask_all(
     probes: &[ProbeNode],
     role: ProbeRole,
     segment: &str,
-    cx: &RunContext,
+    scope: &RunScope,
 ) -> Vec<Verification> {
     let mut answers = Vec::new();
     for (index, probe) in probes.iter().enumerate() {
-        let cx = cx.child(&format!("{segment}/{index}"), None);
+        let cx = scope.cx().child(&format!("{segment}/{index}"), None);
         let seen = ask(probe, &cx).await;
-        cx.emit(EventKind::Probed { role, probe: probe.label().to_owned(), observation: seen.clone() });
+        let observation = seen.clone();
+        scope.emit_at(&cx, EventKind::Probed { role, probe: probe.label().to_owned(), observation });
         answers.push(Verification::of(probe.label(), seen));
     }
     answers
 }
 
 /// Answers an entry's `verify`.
-pub(crate) async fn verify(name: &str, run: &crate::run::Run, cx: &RunContext) -> Verification {
-    let check = run.task_checks().get(name);
+pub(crate) async fn verify(
+    name: &str,
+    checks: &BTreeMap<String, Check>,
+    verifier: Option<&dyn Verifier>,
+    cx: &RunContext,
+) -> Verification {
+    let check = checks.get(name);
     let opaque = check.and_then(|check| match &check.body {
         CheckBody::Opaque { value, .. } => Some(value),
         CheckBody::Probe(_) => None,
     });
-    if let Some(verifier) = run.verifier() {
+    if let Some(verifier) = verifier {
         match guarded(verifier.verify(name, opaque, cx)).await {
             Ok(Some(seen)) => return Verification::of(name, seen),
             Ok(None) => {}
-            Err(panic) => return Verification::of(name, Observation::unknown(panic)),
+            Err(panicked) => return Verification::of(name, Observation::unknown(panicked.to_string())),
         }
     }
     let seen = match check {
         Some(check) => run_check(check, cx).await,
-        None => Observation::unknown(unknown_name(name, run.task_checks().keys().map(String::as_str))),
+        None => Observation::unknown(unknown_name(name, checks.keys().map(String::as_str))),
     };
     Verification::of(name, seen)
 }

@@ -1,11 +1,14 @@
 //! What a harness that embeds Squall needs: `use squall::prelude::*;`.
 
 pub use chaos_core::{
-    ActiveState, ActiveWatch, Answer, BoxFuture, ChaosResult, ChaosSpec, Event, EventKind, EventStream, Evidence,
-    HostPattern, Observation, Policy, RunContext, Seconds, StateDir, Task, Verdict, Verification,
+    Answer, BoxFuture, ChaosResult, ChaosSpec, Event, EventKind, EventStream, Evidence, HostPattern, Observation,
+    Policy, RunContext, Seconds, StateDir, Task, Verdict, Verification,
 };
 pub use chaos_experiment::{Experiment, ExperimentError, ExperimentRun};
-pub use chaos_runner::{RecoverReport, Report, RunHandle, Runner, RunnerError, Verifier, recover};
+pub use chaos_runner::{
+    EntryControl, EntryHandle, EntryStage, EntryState, RecoverReport, ReleaseEffect, Report, RunControl, RunHandle,
+    Runner, RunnerError, Session, SessionEnd, SessionPlan, Verifier, recover,
+};
 pub use chaos_schema::{
     Diagnostic, Document, ExperimentSpec, FromValue, LoadOptions, Loaded, load, load_bytes, render,
 };
@@ -14,14 +17,16 @@ pub use chaos_schema::{
 mod tests {
     /// Changing this list changes what every embedder sees: say so in CHANGELOG.md.
     const SURFACE: &[&str] = &[
-        "ActiveState",
-        "ActiveWatch",
         "Answer",
         "BoxFuture",
         "ChaosResult",
         "ChaosSpec",
         "Diagnostic",
         "Document",
+        "EntryControl",
+        "EntryHandle",
+        "EntryStage",
+        "EntryState",
         "Event",
         "EventKind",
         "EventStream",
@@ -37,12 +42,17 @@ mod tests {
         "Observation",
         "Policy",
         "RecoverReport",
+        "ReleaseEffect",
         "Report",
         "RunContext",
+        "RunControl",
         "RunHandle",
         "Runner",
         "RunnerError",
         "Seconds",
+        "Session",
+        "SessionEnd",
+        "SessionPlan",
         "StateDir",
         "Task",
         "Verdict",

@@ -69,7 +69,6 @@ mod tests {
             hosts: Hosts::new(Arc::new(SystemResolver)),
             env: Arc::default(),
             workspace: std::env::temp_dir(),
-            engine: None,
         };
         RunContext::new(parts, cancel)
     }

@@ -9,6 +9,9 @@ pub enum PluginError {
     /// The plug-in will not act on this target, whatever the policy says (pid 1, itself, what is already there).
     #[error("{0}")]
     Refused(String),
+    /// The target is not there yet, but may appear until the trigger fires: `plan` only. The preflight lets it pass.
+    #[error("{0}")]
+    NotYet(String),
     /// The policy does not allow it.
     #[error(transparent)]
     Policy(#[from] Refusal),

@@ -9,7 +9,7 @@ use super::error::PluginError;
 use super::evidence::{Evidence, Sighting};
 use super::plan::Plan;
 use super::requirement::Requirement;
-use crate::{BoxFuture, LoadReport, RunContext, Undo};
+use crate::{BoxFuture, InjectContext, LoadReport, RunContext, Undo};
 
 /// How a fault ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub trait Fault: Debug + Send + Sync + 'static {
     fn plan(&self, cx: &RunContext) -> impl Future<Output = Result<Plan, PluginError>> + Send;
 
     /// Does it.
-    fn inject(&self, cx: &RunContext, undo: &Undo) -> impl Future<Output = Result<Injection, PluginError>> + Send;
+    fn inject(&self, cx: &InjectContext, undo: &Undo) -> impl Future<Output = Result<Injection, PluginError>> + Send;
 
     /// Looks whether the fault is in the world; reads the world, never the injector's own bookkeeping.
     fn witness(&self, cx: &RunContext) -> impl Future<Output = Sighting> + Send;
@@ -83,7 +83,7 @@ pub struct Outcome {
     /// Text for the result's `output`; for a model-driven fault its final text.
     pub output: String,
     /// What the load gave, when the fault made one.
-    pub load: Option<LoadReport>,
+    pub load: Option<Box<LoadReport>>,
     /// Why it did not run its course, in one clause; `None` when it did.
     pub error: Option<String>,
 }
@@ -109,7 +109,7 @@ impl Outcome {
     /// Adds what the load gave.
     #[must_use]
     pub fn with_load(mut self, load: LoadReport) -> Self {
-        self.load = Some(load);
+        self.load = Some(Box::new(load));
         self
     }
 }
@@ -121,7 +121,7 @@ pub trait ErasedFault: Debug + Send + Sync + Any {
     /// See [`Fault::plan`].
     fn plan<'a>(&'a self, cx: &'a RunContext) -> BoxFuture<'a, Result<Plan, PluginError>>;
     /// See [`Fault::inject`].
-    fn inject<'a>(&'a self, cx: &'a RunContext, undo: &'a Undo) -> BoxFuture<'a, Result<Injection, PluginError>>;
+    fn inject<'a>(&'a self, cx: &'a InjectContext, undo: &'a Undo) -> BoxFuture<'a, Result<Injection, PluginError>>;
     /// See [`Fault::witness`].
     fn witness<'a>(&'a self, cx: &'a RunContext) -> BoxFuture<'a, Sighting>;
 }
@@ -135,7 +135,7 @@ impl<T: Fault> ErasedFault for T {
         Box::pin(Fault::plan(self, cx))
     }
 
-    fn inject<'a>(&'a self, cx: &'a RunContext, undo: &'a Undo) -> BoxFuture<'a, Result<Injection, PluginError>> {
+    fn inject<'a>(&'a self, cx: &'a InjectContext, undo: &'a Undo) -> BoxFuture<'a, Result<Injection, PluginError>> {
         Box::pin(Fault::inject(self, cx, undo))
     }
 

@@ -1,7 +1,6 @@
 //! What a plug-in gets at run time: identity, time, randomness, events, cancellation, policy.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,17 +10,12 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 
+use super::scope::EntryRecord;
 use crate::value::fnv::fnv1a;
 use crate::{
-    ActiveSignal, AllowedDir, BoxFuture, ChaosResult, ChaosSpec, Clock, Edge, EntryId, EventKind, Events, Evidence,
-    FaultEdges, HostPort, Hosts, OpenDirError, PathBase, Policy, Progress, Refusal, RunServices, Stage, UndoContext,
+    AllowedDir, Clock, EntryId, EventKind, Events, HostPort, Hosts, OpenDirError, PathBase, Policy, Progress, Refusal,
+    RunServices, UndoContext,
 };
-
-/// The only way in which an agent, a workflow or a plug-in runs a fault: through the engine, as an entry.
-pub trait Engine: fmt::Debug + Send + Sync {
-    /// Runs one entry to its end, with policy, journal, looks and undo as for an entry of a file.
-    fn run<'a>(&'a self, entry: ChaosSpec, cx: &'a RunContext) -> BoxFuture<'a, ChaosResult>;
-}
 
 /// What a context is made of.
 #[derive(Debug)]
@@ -34,7 +28,7 @@ pub struct ContextParts {
     pub clock: Arc<dyn Clock>,
     /// Where events go.
     pub events: Events,
-    /// The fence.
+    /// What may be touched.
     pub policy: Arc<Policy>,
     /// Resolved hosts.
     pub hosts: Hosts,
@@ -42,19 +36,17 @@ pub struct ContextParts {
     pub env: Arc<HashMap<String, String>>,
     /// Folder for files that a plug-in leaves on purpose (transcripts, results).
     pub workspace: PathBuf,
-    /// The engine, where there is one.
-    pub engine: Option<Arc<dyn Engine>>,
 }
 
-/// The context of one node of a run; cheap to clone.
+/// The context of one node of a run, as plug-ins get it; cheap to clone. What only the engine may do is on
+/// [`crate::RunScope`] and [`crate::EntryScope`] instead.
 #[derive(Debug, Clone)]
 pub struct RunContext {
     run: Arc<ContextParts>,
     path: String,
     cancel: CancellationToken,
     deadline: Option<Duration>,
-    active: Option<ActiveSignal>,
-    entry: Option<Arc<EntryId>>,
+    entry: Option<Arc<EntryRecord>>,
     services: RunServices,
 }
 
@@ -66,7 +58,6 @@ impl RunContext {
             path: String::new(),
             cancel,
             deadline: None,
-            active: None,
             entry: None,
             services: RunServices::default(),
         }
@@ -86,27 +77,13 @@ impl RunContext {
             path: format!("{}/{segment}", self.path),
             cancel: self.cancel.child_token(),
             deadline,
-            active: self.active.clone(),
             entry: self.entry.clone(),
             services: self.services.clone(),
         }
     }
 
-    /// The same context as that of an entry with this name and this signal; [`FaultEdges`] knows it from now on.
-    #[must_use]
-    pub fn of_entry(mut self, name: &str, active: ActiveSignal) -> Self {
-        let entry = Arc::new(EntryId { path: self.path.clone(), name: name.to_owned() });
-        self.services.get::<FaultEdges>().enroll(&entry);
-        self.active = Some(active);
+    pub(super) fn set_entry(&mut self, entry: Arc<EntryRecord>) {
         self.entry = Some(entry);
-        self
-    }
-
-    /// The same context without it: a sustained fault is active when the engine has seen it, not when it says so.
-    #[must_use]
-    pub fn without_active(mut self) -> Self {
-        self.active = None;
-        self
     }
 
     /// Id of the run.
@@ -159,9 +136,14 @@ impl RunContext {
         self.cancel.run_until_cancelled(self.clock().sleep(time)).await.is_some()
     }
 
-    /// Puts an event on the run's stream.
-    pub fn emit(&self, kind: EventKind) {
-        self.run.events.emit(&self.path, kind);
+    pub(crate) fn emit(&self, kind: EventKind) {
+        let put = |kind| self.run.events.emit(&self.path, kind);
+        match &self.entry {
+            Some(entry) => entry.emit(kind, put),
+            None => {
+                put(kind);
+            }
+        }
     }
 
     /// Puts a sentence for people on the run's stream.
@@ -174,31 +156,13 @@ impl RunContext {
         self.emit(EventKind::Progress { progress });
     }
 
-    /// The run's stream.
-    pub fn events(&self) -> &Events {
+    pub(super) fn events(&self) -> &Events {
         &self.run.events
-    }
-
-    /// Says that a *finite* fault is in force, with what shows it. Only the first call counts.
-    pub fn active(&self, evidence: Evidence) {
-        if let Some(signal) = &self.active
-            && signal.activate(evidence.clone())
-        {
-            self.edge(Stage::InForce);
-            self.emit(EventKind::Active { evidence });
-        }
-    }
-
-    /// Says that this entry's fault has changed its stage; the engine says it, and nobody else.
-    pub fn edge(&self, stage: Stage) {
-        if let Some(entry) = &self.entry {
-            self.services.get::<FaultEdges>().tell(Edge { entry: Arc::clone(entry), stage, at: self.clock().now() });
-        }
     }
 
     /// The entry that this node belongs to; `None` outside any.
     pub fn entry(&self) -> Option<&Arc<EntryId>> {
-        self.entry.as_ref()
+        self.entry.as_ref().map(|entry| &entry.id)
     }
 
     /// What the plug-ins of this run show each other.
@@ -206,7 +170,7 @@ impl RunContext {
         &self.services
     }
 
-    /// The fence.
+    /// What may be touched.
     pub fn policy(&self) -> &Policy {
         &self.run.policy
     }
@@ -251,10 +215,5 @@ impl RunContext {
     /// Folder for files that a plug-in leaves on purpose (transcripts, results).
     pub fn workspace(&self) -> &Path {
         &self.run.workspace
-    }
-
-    /// The engine, where there is one.
-    pub fn engine(&self) -> Option<&dyn Engine> {
-        self.run.engine.as_deref()
     }
 }

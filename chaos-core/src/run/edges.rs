@@ -60,7 +60,7 @@ pub struct FaultEdges {
 
 impl FaultEdges {
     /// Makes an entry known before anything of it happens.
-    pub fn enroll(&self, entry: &Arc<EntryId>) {
+    pub(crate) fn enroll(&self, entry: &Arc<EntryId>) {
         self.lock().push(Arc::clone(entry));
     }
 
@@ -70,7 +70,7 @@ impl FaultEdges {
     }
 
     /// Tells that a fault has changed its stage.
-    pub fn tell(&self, edge: Edge) {
+    pub(crate) fn tell(&self, edge: Edge) {
         self.edges.send_modify(|edges| edges.push(edge));
     }
 

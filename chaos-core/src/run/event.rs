@@ -1,4 +1,4 @@
-//! Run events: one ordered stream that every report and every display reads.
+//! Run events: one ordered stream that displays, event files and exporters read.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// Which of the four looks at a sustained fault.
+/// Which of the four checks of a sustained fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LookAt {
@@ -49,7 +49,7 @@ pub enum ProbeRole {
     During,
     /// Whether the system noticed.
     Detect,
-    /// The brake.
+    /// The stop condition.
     AbortIf,
     /// After the undo.
     Verify,
@@ -102,7 +102,7 @@ pub enum EventKind {
         /// The plan.
         plan: Plan,
     },
-    /// The engine looked at the world.
+    /// The engine checked the world.
     Looked {
         /// When.
         look: LookAt,
@@ -162,6 +162,8 @@ pub enum EventKind {
         /// Why it failed.
         error: Option<String>,
     },
+    /// The hold ends because somebody released the fault.
+    Released,
     /// An entry is over.
     Ended {
         /// Its result.
@@ -177,7 +179,17 @@ pub enum EventKind {
         /// The worst verdict.
         verdict: Verdict,
     },
+    /// This consumer was too slow: its queue was full, and it missed events from this number on.
+    Dropped {
+        /// How many.
+        events: u64,
+    },
 }
+
+/// How many events wait for one consumer; more are dropped for it, counted, and told as [`EventKind::Dropped`].
+///
+/// Room for bursts of a thousand entries that fire at once; at about 500 bytes an event it bounds a queue to 8 MB.
+const QUEUE: usize = 16_384;
 
 /// Where events are put; clones share one stream.
 #[derive(Debug, Clone)]
@@ -190,11 +202,8 @@ pub struct Events {
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    consumers: Vec<mpsc::UnboundedSender<Event>>,
+    consumers: Vec<Consumer>,
 }
-
-/// One consumer's side. It has a queue of its own, so a slow consumer slows nobody.
-pub type EventStream = mpsc::UnboundedReceiver<Event>;
 
 impl Events {
     /// An empty stream whose time starts now.
@@ -203,25 +212,35 @@ impl Events {
         Self { inner: Arc::default(), clock, start }
     }
 
-    /// A consumer that sees every event from now on.
+    /// A consumer that sees every event from now on, as long as it keeps up.
     pub fn subscribe(&self) -> EventStream {
-        let (tx, rx) = mpsc::unbounded_channel();
-        self.lock().consumers.push(tx);
-        rx
+        self.subscribe_with(QUEUE)
     }
 
-    /// Puts one event at the end of the stream.
-    pub fn emit(&self, path: &str, kind: EventKind) {
+    fn subscribe_with(&self, queue: usize) -> EventStream {
+        let (tx, rx) = mpsc::channel(queue);
+        let missed = Arc::default();
+        self.lock().consumers.push(Consumer { tx, missed: Arc::clone(&missed) });
+        EventStream { rx, missed }
+    }
+
+    /// Puts one event at the end of the stream, and says when that was, in milliseconds since the run began.
+    pub fn emit(&self, path: &str, kind: EventKind) -> u64 {
         let elapsed = self.clock.now().saturating_sub(self.start);
+        let at_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let mut inner = self.lock();
-        let event = Event {
-            seq: inner.next,
-            at_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            path: path.to_owned(),
-            kind,
-        };
+        let seq = inner.next;
         inner.next += 1;
-        inner.consumers.retain(|consumer| consumer.send(event.clone()).is_ok());
+        if !inner.consumers.is_empty() {
+            let event = Event { seq, at_ms, path: path.to_owned(), kind };
+            inner.consumers.retain(|consumer| consumer.put(&event));
+        }
+        at_ms
+    }
+
+    /// Whether anybody follows; what is expensive to make need not be made for nobody.
+    pub fn followed(&self) -> bool {
+        !self.lock().consumers.is_empty()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -230,10 +249,91 @@ impl Events {
     }
 }
 
+#[derive(Debug)]
+struct Consumer {
+    tx: mpsc::Sender<Event>,
+    missed: Arc<Mutex<Missed>>,
+}
+
+/// What a consumer has missed and was not told yet.
+#[derive(Debug, Default)]
+struct Missed {
+    events: u64,
+    first: Option<Event>,
+}
+
+impl Missed {
+    /// The event that tells it, at the place where the gap is.
+    fn told(&mut self) -> Option<Event> {
+        let events = std::mem::take(&mut self.events);
+        self.first.take().map(|first| Event { kind: EventKind::Dropped { events }, path: String::new(), ..first })
+    }
+}
+
+impl Consumer {
+    /// Whether the consumer is still there.
+    fn put(&self, event: &Event) -> bool {
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two places, so that the word of a gap and what follows it go in together.
+        if self.tx.capacity() >= 2 || (missed.events == 0 && self.tx.capacity() >= 1) {
+            if let Some(gap) = missed.told() {
+                // There is room: nobody else sends.
+                let _ = self.tx.try_send(gap);
+            }
+            return self.tx.try_send(event.clone()).is_ok();
+        }
+        missed.events += 1;
+        if missed.first.is_none() {
+            let text = String::new();
+            missed.first = Some(Event { path: String::new(), kind: EventKind::Note { text }, ..*event });
+        }
+        !self.tx.is_closed()
+    }
+}
+
+/// One consumer's side. It has a bounded queue of its own, so a slow consumer slows nobody and costs a bounded memory.
+#[derive(Debug)]
+pub struct EventStream {
+    rx: mpsc::Receiver<Event>,
+    missed: Arc<Mutex<Missed>>,
+}
+
+impl EventStream {
+    /// The next event; `None` when the run is gone.
+    pub async fn recv(&mut self) -> Option<Event> {
+        match self.rx.recv().await {
+            None => self.rest(),
+            event => event,
+        }
+    }
+
+    /// The same, blocking; not from async code.
+    pub fn blocking_recv(&mut self) -> Option<Event> {
+        match self.rx.blocking_recv() {
+            None => self.rest(),
+            event => event,
+        }
+    }
+
+    /// The next event if one is there.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        self.rx.try_recv().ok().or_else(|| self.rx.is_closed().then(|| self.rest()).flatten())
+    }
+
+    /// What was missed at the very end.
+    fn rest(&mut self) -> Option<Event> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner).told()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::RealClock;
+
+    fn note(text: &str) -> EventKind {
+        EventKind::Note { text: text.into() }
+    }
 
     #[tokio::test]
     async fn sequence_numbers_have_no_gap_and_a_gone_consumer_is_forgotten() {
@@ -241,18 +341,48 @@ mod tests {
         let mut one = events.subscribe();
         drop(events.subscribe());
         for text in ["a", "b"] {
-            events.emit("/x", EventKind::Note { text: text.into() });
+            events.emit("/x", note(text));
         }
         let seqs = [one.recv().await.unwrap().seq, one.recv().await.unwrap().seq];
         assert_eq!(seqs, [0, 1]);
         assert_eq!(events.lock().consumers.len(), 1);
     }
 
+    #[tokio::test]
+    async fn a_slow_consumer_is_told_how_many_it_missed_and_where() {
+        let events = Events::new(Arc::new(RealClock::new()));
+        let mut slow = events.subscribe_with(3);
+        let emit = |n: u32| _ = events.emit("/x", note(&n.to_string()));
+        (0..10).for_each(emit);
+        let first: Vec<u64> = [slow.recv().await, slow.recv().await, slow.recv().await].map(|e| e.unwrap().seq).into();
+        assert_eq!(first, [0, 1, 2]);
+        events.emit("/x", note("10"));
+        let gap = slow.recv().await.unwrap();
+        assert_eq!((gap.seq, gap.kind), (3, EventKind::Dropped { events: 7 }));
+        assert_eq!(slow.recv().await.unwrap().seq, 10);
+        (11..20).for_each(|n| _ = events.emit("/x", note(&u32::to_string(&n))));
+        drop(events);
+        let mut rest = Vec::new();
+        while let Some(event) = slow.recv().await {
+            rest.push(event);
+        }
+        assert_eq!(rest.last().map(|event| &event.kind), Some(&EventKind::Dropped { events: 6 }));
+        assert_eq!(rest.len(), 4);
+    }
+
     #[test]
     fn an_event_is_one_flat_json_object() {
-        let event = Event { seq: 3, at_ms: 7, path: "/a".into(), kind: EventKind::Note { text: "hi".into() } };
+        let event = Event { seq: 3, at_ms: 7, path: "/a".into(), kind: note("hi") };
         let json = serde_json::to_string(&event).unwrap();
         assert_eq!(json, r#"{"seq":3,"at_ms":7,"path":"/a","event":"note","text":"hi"}"#);
         assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
+    }
+
+    #[test]
+    fn the_name_of_an_event_is_the_one_in_its_json() {
+        let kinds = [note("x"), EventKind::Released, EventKind::RunEnded { verdict: Verdict::Held }];
+        for kind in kinds {
+            assert_eq!(serde_json::to_value(&kind).unwrap()["event"], kind.name());
+        }
     }
 }

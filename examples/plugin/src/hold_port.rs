@@ -7,7 +7,8 @@ use std::num::NonZeroU16;
 use chaos_core::schemars::JsonSchema;
 use chaos_core::serde::{Deserialize, Serialize};
 use chaos_core::{
-    Evidence, Fault, Injection, Plan, PluginError, Resource, RunContext, Sighting, Span, Undo, register_fault,
+    Evidence, Fault, InjectContext, Injection, Plan, PluginError, Resource, RunContext, Sighting, Span, Undo,
+    register_fault,
 };
 
 /// Listens on a port of 127.0.0.1 and never answers.
@@ -45,7 +46,7 @@ impl Fault for HoldPort {
         Ok(Plan::new(summary).touching(Resource::other("tcp_listen", format!("127.0.0.1:{}", self.port))))
     }
 
-    async fn inject(&self, _cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, _cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
         let listener = TcpListener::bind(("127.0.0.1", self.port.get()))
             .map_err(|error| PluginError::io("listen on the port", &error))?;
         Ok(Injection::in_force_while(listener))

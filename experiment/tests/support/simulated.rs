@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{
-    BoxFuture, CeilingKind, DurationText, Evidence, Fault, HttpUrl, Injection, LatencyReport, LoadCounts,
-    LoadGenerator, LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan, PluginError, Reach,
-    RunContext, Sighting, Span, Undo, parse, register_fault,
+    BoxFuture, CeilingKind, DurationText, Evidence, Fault, HttpUrl, InjectContext, Injection, LatencyReport,
+    LoadCounts, LoadGenerator, LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan,
+    PluginError, Reach, RunContext, Sighting, Span, Undo, parse, register_fault,
 };
 use chaos_experiment::{Experiment, Report};
 use chaos_schema::ExperimentSpec;
@@ -70,7 +70,7 @@ impl Fault for Simulated {
         })
     }
 
-    async fn inject(&self, cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+    async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
         let slower = if cx.workspace().join(SLOW).exists() { SLOWER } else { 0.0 };
         let stall = if meets_the_stall(cx.workspace()) { STALLED } else { 0.0 };
         let load = simulate(&self.target, slower, stall, &mut cx.rng());

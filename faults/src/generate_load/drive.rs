@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaos_agent::{EndReason, Limits, LoopContext, Model, Tool, run_tool_loop};
-use chaos_core::{Outcome, PluginError, RunContext};
+use chaos_core::{InjectContext, Outcome, PluginError};
 
 use super::engine::Maker;
 use super::goal::{SYSTEM, goal};
@@ -23,7 +23,7 @@ pub(super) async fn drive(
     planned: &Planned,
     maker: &Maker<'_>,
     allow_command: bool,
-    cx: &RunContext,
+    cx: &InjectContext,
 ) -> Result<Outcome, PluginError> {
     let addresses = cx.allowed_addresses(planned.url().host()).await?;
     let Record { writer, path } = Record::create(cx).await?;
@@ -104,7 +104,7 @@ mod tests {
         let planned = Planned::of(&target(url, 100, "500ms", 4), Chooses::Model, &Policy::default());
         let cx = place.cx();
         let maker = Maker { engine: Engine::Embedded, undo: &undo(&cx) };
-        let outcome = drive(&Script(script), &planned, &maker, true, &cx).await.unwrap();
+        let outcome = drive(&Script(script), &planned, &maker, true, &cx.into()).await.unwrap();
         let path = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         (outcome, std::fs::read_to_string(path).unwrap())
     }
@@ -177,7 +177,7 @@ mod tests {
         let cx = place.cx().child("action", Some(Duration::from_secs(3)));
         let script = Script(vec![asks(&[("load", json!({"service_url": service.url()}))]), says("too late")]);
         let maker = Maker { engine: Engine::Embedded, undo: &undo(&cx) };
-        let outcome = drive(&script, &planned, &maker, false, &cx).await.unwrap();
+        let outcome = drive(&script, &planned, &maker, false, &cx.into()).await.unwrap();
         assert_eq!(outcome.error.as_deref(), Some("no fortio load command was executed"));
         let transcript = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         assert!(std::fs::read_to_string(transcript).unwrap().contains(TOO_LATE));

@@ -81,7 +81,7 @@ impl LoadFigures for Posted {
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::{ActiveSignal, FaultEdges, Stage};
+    use chaos_core::{FaultEdges, Policy, Stage};
     use chaos_load::target::{Behaviour, serve};
     use chaos_load::{LoadPlan, Stop, start};
 
@@ -98,19 +98,17 @@ mod tests {
     #[tokio::test]
     async fn edges_of_other_entries_cut_and_those_of_its_own_do_not() {
         let (running, _target) = running();
-        let run = TestContext::new(&[]).cx();
-        let (own, other) = (
-            run.child("chaos_spec/0", None).of_entry("load", ActiveSignal::new().0),
-            run.child("chaos_spec/1", None).of_entry("load", ActiveSignal::new().0),
-        );
-        let posted = Posted::of_run(&running, &own);
+        let scope = TestContext::new(&[]).scope(Policy::default());
+        let (own, other) = (scope.entry("chaos_spec/0", "load"), scope.entry("chaos_spec/1", "load"));
+        let run = scope.cx();
+        let posted = Posted::of_run(&running, own.cx());
         own.edge(Stage::Landing);
         other.edge(Stage::Landing);
         for _ in 0..2 {
-            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), &own);
+            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), own.cx());
         }
         other.edge(Stage::InForce);
-        posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), &own);
+        posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), own.cx());
         let stages: Vec<Stage> = posted.cuts().unwrap().iter().map(|edge| edge.stage).collect();
         assert_eq!(stages, [Stage::Landing, Stage::InForce]);
         assert_eq!(run.services().get::<RunLoads>().all().len(), 1);
@@ -123,12 +121,12 @@ mod tests {
     #[tokio::test]
     async fn more_edges_than_can_be_kept_apart_are_told_instead_of_mixed_up() {
         let (running, _target) = running();
-        let run = TestContext::new(&[]).cx();
-        let other = run.child("chaos_spec/1", None).of_entry("soak", ActiveSignal::new().0);
-        let posted = Posted::of_run(&running, &run);
+        let scope = TestContext::new(&[]).scope(Policy::default());
+        let (run, other) = (scope.cx(), scope.entry("chaos_spec/1", "soak"));
+        let posted = Posted::of_run(&running, run);
         for many in [MOST, 1] {
             (0..many).for_each(|_| other.edge(Stage::Landing));
-            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), &run);
+            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), run);
             assert_eq!(posted.cuts().map(|cuts| cuts.len()), (many == MOST).then_some(MOST));
         }
     }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaos_agent::ToolReply;
-use chaos_core::{DurationText, Evidence, FaultEdges, LoadProgress, LoadReport, Progress, RunContext};
+use chaos_core::{DurationText, Evidence, FaultEdges, InjectContext, LoadProgress, LoadReport, Progress};
 use chaos_load::{LoadResult, Running, Snapshot};
 
 use super::engine::Maker;
@@ -32,7 +32,7 @@ pub(super) enum Course {
 pub(super) struct Spike<'a> {
     planned: &'a Planned,
     maker: &'a Maker<'a>,
-    cx: &'a RunContext,
+    cx: &'a InjectContext,
     addresses: Vec<SocketAddr>,
     course: Mutex<Course>,
 }
@@ -43,7 +43,7 @@ impl<'a> Spike<'a> {
         planned: &'a Planned,
         maker: &'a Maker<'a>,
         addresses: Vec<SocketAddr>,
-        cx: &'a RunContext,
+        cx: &'a InjectContext,
     ) -> Self {
         Self { planned, maker, cx, addresses, course: Mutex::default() }
     }
@@ -129,7 +129,7 @@ fn reply(course: &Course, summary: String) -> ToolReply {
 
 /// Follows a run to its end: says when the first answer came, tells figures each second, cuts them at the edges of other
 /// faults, stops it when cancelled.
-async fn watch(running: Running, cx: &RunContext) -> LoadResult {
+async fn watch(running: Running, cx: &InjectContext) -> LoadResult {
     {
         let mut snapshots = running.snapshots();
         let (posted, mut edges) = (Posted::of_run(&running, cx), cx.services().get::<FaultEdges>().watch());
@@ -167,7 +167,7 @@ async fn watch(running: Running, cx: &RunContext) -> LoadResult {
     running.wait().await
 }
 
-fn tell(snapshot: &Snapshot, cx: &RunContext) {
+fn tell(snapshot: &Snapshot, cx: &InjectContext) {
     let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     cx.progress(Progress::Load(LoadProgress {
         elapsed_seconds: snapshot.elapsed.as_secs_f64(),

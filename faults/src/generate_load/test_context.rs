@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chaos_core::{
-    ContextParts, Events, Hosts, Journal, LoadRequest, Policy, RealClock, RunContext, SystemResolver, Undo, UndoLog,
+    ContextParts, Events, Hosts, Journal, LoadRequest, Policy, RealClock, RunContext, RunScope, SystemResolver, Undo,
+    UndoLog,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,6 +35,10 @@ impl TestContext {
     }
 
     pub(super) fn cx_under(&self, policy: Policy) -> RunContext {
+        self.scope(policy).cx().clone()
+    }
+
+    pub(super) fn scope(&self, policy: Policy) -> RunScope {
         let clock = Arc::new(RealClock::new());
         let parts = ContextParts {
             run_id: "run".into(),
@@ -44,9 +49,8 @@ impl TestContext {
             hosts: Hosts::new(Arc::new(SystemResolver)),
             env: Arc::new(self.env.clone()),
             workspace: self.folder.path().to_owned(),
-            engine: None,
         };
-        RunContext::new(parts, CancellationToken::new())
+        RunScope::new(parts, CancellationToken::new())
     }
 }
 

@@ -67,7 +67,6 @@ fn context() -> RunContext {
         hosts: Hosts::new(Arc::new(SystemResolver)),
         env: Arc::default(),
         workspace: std::env::temp_dir(),
-        engine: None,
     };
     RunContext::new(parts, CancellationToken::new())
 }
@@ -80,7 +79,7 @@ async fn undo(step: &ResumeProcess) -> Result<Undone, PluginError> {
 async fn inject(fault: &PauseProcess) -> (Result<Injection, PluginError>, Arc<UndoLog>) {
     let cx = context();
     let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
-    (Fault::inject(fault, &cx, &log.handle()).await, log)
+    (Fault::inject(fault, &cx.into(), &log.handle()).await, log)
 }
 
 #[tokio::test]

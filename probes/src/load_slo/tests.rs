@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use chaos_core::{ActiveSignal, Edge, EntryId, LoadFigures, ProbeNode, Stage, parse};
+use chaos_core::{Edge, EntryId, LoadFigures, Policy, ProbeNode, Stage, parse};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::test_context::plain;
+use crate::test_context::{plain, scope};
 
 /// Calls by segment: due, ended, failed, slower than any limit.
 #[derive(Debug)]
@@ -35,17 +36,16 @@ impl LoadFigures for Made {
 
 /// A run with a load, cut before, during and after a pause.
 fn run(calls: [[u64; 4]; 3]) -> RunContext {
-    let cx = plain();
-    let load = cx.child("chaos_spec/0", None).of_entry("steady load", ActiveSignal::new().0);
-    let pause = cx.child("chaos_spec/1", None).of_entry("pause", ActiveSignal::new().0);
-    let edge = |stage| Edge { entry: Arc::clone(pause.entry().unwrap()), stage, at: Duration::ZERO };
+    let scope = scope(Policy::default(), &[], CancellationToken::new());
+    let load = scope.entry("chaos_spec/0", "steady load");
+    let pause = scope.entry("chaos_spec/1", "pause");
+    let edge = |stage| Edge { entry: Arc::clone(pause.id()), stage, at: Duration::ZERO };
     let cuts = [Stage::Landing, Stage::InForce, Stage::Leaving, Stage::Gone].map(edge).to_vec();
     let none = [0; 4];
     let figures = Made { cuts: Some(cuts), calls: vec![calls[0], none, calls[1], none, calls[2]] };
-    cx.services()
-        .get::<RunLoads>()
-        .post(PostedLoad { entry: Arc::clone(load.entry().unwrap()), figures: Arc::new(figures) });
-    cx
+    let posted = PostedLoad { entry: Arc::clone(load.id()), figures: Arc::new(figures) };
+    scope.cx().services().get::<RunLoads>().post(posted);
+    scope.cx().clone()
 }
 
 async fn ask(cx: &RunContext, limits: Value) -> Observation {

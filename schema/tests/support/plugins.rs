@@ -3,8 +3,8 @@
 use std::num::{NonZeroU16, NonZeroU32};
 
 use chaos_core::{
-    DurationText, Evidence, Fault, Fired, Injection, Observation, Outcome, Plan, PluginError, Probe, ProbeNode,
-    RunContext, Seconds, Sighting, Span, Trigger, Undo, register_fault, register_probe, register_trigger,
+    DurationText, Evidence, Fault, Fired, InjectContext, Injection, Observation, Outcome, Plan, PluginError, Probe,
+    ProbeNode, RunContext, Seconds, Sighting, Span, Trigger, Undo, register_fault, register_probe, register_trigger,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ macro_rules! fault {
                 Ok(Plan::new("nothing"))
             }
 
-            async fn inject(&self, _cx: &RunContext, _undo: &Undo) -> Result<Injection, PluginError> {
+            async fn inject(&self, _cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
                 Ok(Injection::Finished(Outcome::landed(Evidence::new("done"))))
             }
 

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::pin::pin;
 
 use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, Runner, junit, text};
-use tokio_util::sync::CancellationToken;
+use chaos_runner::{Report, RunControl, Runner, junit, text};
 
 use super::console::{Colour, Paint, print, print_json, say};
 use super::failure::Failure;
@@ -14,7 +13,7 @@ use super::follow::Follower;
 use super::format::ReportFormat;
 use super::plan;
 use super::run_flags::RunFlags;
-use super::signals::Signals;
+use super::signals::{Request, Signals};
 
 /// Runs `task` (or prints its plan) and returns the exit code that its verdict has.
 pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> Result<u8, Failure> {
@@ -47,8 +46,8 @@ fn run_to_the_end(runner: &Runner, task: Task, events: Option<File>) -> Result<R
         let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
         let mut handle = runner.start(task)?;
         let follower = handle.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
-        let cancel = handle.cancel_token();
-        let report = wait(handle.wait(), &cancel, signals).await;
+        let control = handle.control();
+        let report = wait(handle.wait(), &control, signals).await;
         if let Some(follower) = follower {
             follower.finish()?;
         }
@@ -56,21 +55,28 @@ fn run_to_the_end(runner: &Runner, task: Task, events: Option<File>) -> Result<R
     })
 }
 
-/// Waits for what a run hands back; a signal ends the run early.
+/// Waits for what a run hands back; a signal ends the run early, or releases what it holds.
 pub(crate) async fn wait<T, E: Into<Failure>>(
     done: impl Future<Output = Result<T, E>>,
-    cancel: &CancellationToken,
+    control: &RunControl,
     mut signals: Signals,
 ) -> Result<T, Failure> {
     let mut report = pin!(done);
     loop {
         tokio::select! {
             report = &mut report => return report.map_err(Into::into),
-            name = signals.next() => {
-                let more = if cancel.is_cancelled() { "still undoing" } else { "undoing what is in force, then reporting" };
-                say(&format!("{name}: {more}"));
-                cancel.cancel();
-            }
+            signal = signals.next() => match signal {
+                Request::Release => {
+                    say("SIGUSR1: ending the hold, then undoing and reporting");
+                    control.release();
+                }
+                Request::Cancel(name) => {
+                    let undoing = control.is_cancelled();
+                    let more = if undoing { "still undoing" } else { "undoing what is in force, then reporting" };
+                    say(&format!("{name}: {more}"));
+                    control.cancel();
+                }
+            },
         }
     }
 }

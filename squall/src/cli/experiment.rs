@@ -160,8 +160,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
         let mut run = experiment.start(&runner)?;
         let follower = run.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
-        let cancel = run.cancel_token();
-        let report = wait(run.wait(), &cancel, signals).await;
+        let control = run.control();
+        let report = wait(run.wait(), &control, signals).await;
         if let Some(follower) = follower {
             follower.finish()?;
         }

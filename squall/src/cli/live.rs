@@ -74,8 +74,9 @@ impl Live {
         if self.names.len() < 2 {
             return String::new();
         }
-        let at = self.names.iter().filter(|(entry, _)| path.starts_with(entry.as_str())).max_by_key(|(e, _)| e.len());
-        at.map(|(_, name)| format!("{}: ", printable(name))).unwrap_or_default()
+        let above = std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(above, _)| above));
+        let name = above.filter_map(|path| self.names.get(path)).next();
+        name.map(|name| format!("{}: ", printable(name))).unwrap_or_default()
     }
 
     fn figures(&mut self) {
@@ -125,6 +126,8 @@ fn line(kind: &EventKind) -> Option<String> {
         EventKind::Injecting { fault } => format!("injecting {fault}"),
         EventKind::Active { evidence } => format!("active: {}", evidence.summary),
         EventKind::Holding { seconds } => format!("holding for {seconds} s"),
+        EventKind::Released => "released".to_owned(),
+        EventKind::Dropped { .. } => kind.detail(),
         EventKind::Aborted { reason } => format!("ending early: {reason}"),
         EventKind::Undid { step, undone, error } => match (undone, error) {
             (Some(undone), _) => format!("undone: {step}: {}", Undone::detail(undone)),

@@ -23,12 +23,14 @@ fn text(plan: &DryRun) -> String {
         text.push(format!("{} ({} after trigger {})", entry.name, entry.fault, entry.trigger));
         text.extend(lines(entry).iter().map(|line| format!("  {line}")));
     }
+    text.extend(plan.refusals.iter().map(|refusal| format!("would not start: {refusal}")));
     text.push("dry run: nothing was touched\n".to_owned());
     text.join("\n")
 }
 
 fn lines(entry: &DryEntry) -> Vec<String> {
     let mut lines = entry.plan.as_ref().map(plan_lines).unwrap_or_default();
+    lines.extend(entry.not_yet.iter().map(|why| format!("not there yet: {why}")));
     lines.push(match &entry.refusal {
         Some(refusal) => format!("would not run: {refusal}"),
         None => "would run".to_owned(),
@@ -67,13 +69,14 @@ mod tests {
             trigger: "immediate".into(),
             fault: "pause_process".into(),
             plan: Some(Plan::new("stop process 71").touching(Resource::process(71, 9, 1))),
+            not_yet: None,
             refusal: refusal.map(str::to_owned),
         }
     }
 
     #[test]
     fn a_plan_says_what_would_be_touched_and_whether_it_would_run() {
-        let plan = DryRun { entries: vec![entry(None), entry(Some("not allowed"))] };
+        let plan = DryRun { entries: vec![entry(None), entry(Some("not allowed"))], refusals: Vec::new() };
         assert_eq!(
             text(&plan),
             "Pause (pause_process after trigger immediate)\n  plan: stop process 71\n  touches: process:71@9\n  \

@@ -1,12 +1,23 @@
-//! Signals that end a run early. They never skip the undo: a second one is answered, not obeyed.
+//! Signals that end a run early, or release what it holds. They never skip the undo: a second one is answered, not
+//! obeyed.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask a run to end.
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Ends the run early, at the signal of this name.
+    Cancel(&'static str),
+    /// Ends the holds now; undo, verification and verdict follow as usual.
+    Release,
+}
+
+/// The signals that ask something of a run.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
+    user: Signal,
 }
 
 impl Signals {
@@ -16,15 +27,17 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
-    /// Waits for the next one and gives its name.
-    pub(crate) async fn next(&mut self) -> &'static str {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> Request {
         tokio::select! {
-            Some(()) = self.interrupt.recv() => "SIGINT",
-            Some(()) = self.terminate.recv() => "SIGTERM",
-            Some(()) = self.hang_up.recv() => "SIGHUP",
+            Some(()) = self.interrupt.recv() => Request::Cancel("SIGINT"),
+            Some(()) = self.terminate.recv() => Request::Cancel("SIGTERM"),
+            Some(()) = self.hang_up.recv() => Request::Cancel("SIGHUP"),
+            Some(()) = self.user.recv() => Request::Release,
             else => std::future::pending().await,
         }
     }

@@ -1,5 +1,4 @@
 //! Recovery of dead runs: what is undone, what is left alone, and what is kept for the program that knows it.
-#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 use std::fs;
 use std::path::PathBuf;

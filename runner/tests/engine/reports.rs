@@ -1,5 +1,4 @@
 //! The report's forms, word for word.
-#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 use chaos_runner::{Report, junit, text};
 use chaos_test::Bench;

@@ -1,5 +1,4 @@
 //! Whole runs of fake faults under virtual time; what proves a fault is the file that it makes.
-#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 use std::sync::Arc;
 
@@ -287,7 +286,7 @@ async fn a_harness_awaits_active_and_dropping_the_handle_undoes() {
     let runner = bench.runner().time(chaos_runner::TimeSource::default()).build().unwrap();
     let mut handle = runner.start(task(&entry)).unwrap();
     let mut events = handle.take_events().unwrap();
-    let mut active = handle.active(0).unwrap();
+    let mut active = handle.entry(0).unwrap();
     let evidence = active.active().await.unwrap();
     assert!(evidence.summary.contains("exists: true"), "{evidence:?}");
     assert!(bench.path("f").exists());

@@ -1,33 +1,34 @@
-//! The one way back of an entry, whatever ended it.
+//! The one way out of an entry, whatever ended it: its undo.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{EventKind, InForce, LookAt, Presence, Reverted, Span, UndoLog};
 
-use super::{Course, Entry};
+use super::{Entry, Record};
 use crate::guarded::guarded_call;
-use crate::revert::{STEP_DEADLINE, undo_step};
+use crate::undo_step::{STEP_DEADLINE, undo_step};
 
 /// How long the engine waits for effects that are still being made before it gives up on undoing safely.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
 impl Entry {
-    /// Takes everything back: in-process part, seal, open effects, steps newest first, and a look.
-    pub(super) async fn revert(&self, log: &Arc<UndoLog>, guard: Option<InForce>, course: &mut Course) -> Reverted {
+    /// Undoes everything: in-process part, seal, open effects, steps newest first, and a check.
+    pub(super) async fn revert(&self, log: &Arc<UndoLog>, guard: Option<InForce>, record: &mut Record) -> Reverted {
         let was_in_force = guard.is_some();
         let mut failures = Vec::new();
-        failures.extend(guarded_call(|| drop(guard)).err());
+        failures.extend(guarded_call(|| drop(guard)).err().map(|panicked| panicked.to_string()));
         log.seal();
-        let drained = self.cx.clock().timeout(DRAIN_DEADLINE, log.drained()).await.is_some();
+        let drained = self.cx().clock().timeout(DRAIN_DEADLINE, log.drained()).await.is_some();
         if !drained {
             failures.push(format!("an effect was still being made after {} s", DRAIN_DEADLINE.as_secs()));
         }
         let steps = log.newest_first();
+        let scope = self.life.scope();
         if !steps.is_empty() {
-            self.cx.emit(EventKind::Undoing { steps: steps.len() });
+            scope.emit(EventKind::Undoing { steps: steps.len() });
         }
-        let cx = self.cx.undo_context(STEP_DEADLINE);
+        let cx = self.cx().undo_context(STEP_DEADLINE);
         for armed in &steps {
             let undone = undo_step(&armed.step, &cx).await;
             let step = armed.step.describe();
@@ -37,26 +38,29 @@ impl Entry {
                 Ok(_) => {}
                 Err(error) => failures.push(format!("{step}: {error}")),
             }
-            let (undone, error) = undone.map_or_else(|error| (None, Some(error)), |undone| (Some(undone), None));
-            self.cx.emit(EventKind::Undid { step, undone, error });
+            let (undone, error) = match undone {
+                Ok(undone) => (Some(undone), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            scope.emit(EventKind::Undid { step, undone, error });
         }
         if self.spec.action.span() == Span::Sustained && (was_in_force || !steps.is_empty()) {
-            let sighting = self.look(LookAt::AfterUndo).await;
+            let sighting = self.check(LookAt::AfterUndo).await;
             if sighting.presence != Presence::Absent {
                 failures.push(format!("after the undo: {}", sighting.evidence.summary));
             }
         }
-        self.reverted(&failures, was_in_force || !steps.is_empty(), course)
+        self.reverted(&failures, was_in_force || !steps.is_empty(), record)
     }
 
-    fn reverted(&self, failures: &[String], something: bool, course: &mut Course) -> Reverted {
+    fn reverted(&self, failures: &[String], something: bool, record: &mut Record) -> Reverted {
         if failures.is_empty() {
             return if something { Reverted::Reverted } else { Reverted::NothingToRevert };
         }
         let why = format!("the fault may still be in force: {}", failures.join("; "));
-        self.run.revert_failed(&why);
+        self.shared.stop_new(format!("an undo failed before ({why})"));
         // It outranks whatever else went wrong.
-        course.facts.error = Some(match course.facts.error.take() {
+        record.facts.error = Some(match record.facts.error.take() {
             Some(first) => format!("{why} (first: {first})"),
             None => why,
         });

@@ -1,0 +1,113 @@
+//! The engine's side of a run: what it may do, and plug-ins may not.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{ContextParts, Edge, EntryId, EventKind, EventStream, FaultEdges, RunContext, Stage, TimelinePoint};
+
+/// The engine's side of a run. Plug-ins get [`RunScope::cx`] or a part of it, from which there is no way back to this.
+#[derive(Debug, Clone)]
+pub struct RunScope(RunContext);
+
+impl RunScope {
+    /// A run that ends early when `cancel` is cancelled.
+    pub fn new(parts: ContextParts, cancel: CancellationToken) -> Self {
+        Self(RunContext::new(parts, cancel))
+    }
+
+    /// The context of the run itself.
+    pub fn cx(&self) -> &RunContext {
+        &self.0
+    }
+
+    /// Puts an event on the stream.
+    pub fn emit(&self, kind: EventKind) {
+        self.0.emit(kind);
+    }
+
+    /// Puts an event on the stream, at the position of `cx`.
+    pub fn emit_at(&self, cx: &RunContext, kind: EventKind) {
+        cx.emit(kind);
+    }
+
+    /// A consumer of the stream, from now on.
+    pub fn subscribe(&self) -> EventStream {
+        self.0.events().subscribe()
+    }
+
+    /// An entry at a position of its own; the other entries know of it from now on.
+    pub fn entry(&self, segment: &str, name: &str) -> EntryScope {
+        let mut cx = self.0.child(segment, None);
+        let id = Arc::new(EntryId { path: cx.path().to_owned(), name: name.to_owned() });
+        cx.services().get::<FaultEdges>().enroll(&id);
+        let record = Arc::new(EntryRecord { id, timeline: Mutex::default() });
+        cx.set_entry(Arc::clone(&record));
+        EntryScope { cx, record }
+    }
+}
+
+/// The engine's side of one entry.
+#[derive(Debug, Clone)]
+pub struct EntryScope {
+    cx: RunContext,
+    record: Arc<EntryRecord>,
+}
+
+/// What the contexts of one entry share.
+#[derive(Debug)]
+pub(crate) struct EntryRecord {
+    pub(crate) id: Arc<EntryId>,
+    timeline: Mutex<Vec<TimelinePoint>>,
+}
+
+impl EntryRecord {
+    /// Puts an event on the stream and on this entry's timeline, in the same order on both.
+    pub(crate) fn emit(&self, kind: EventKind, put: impl FnOnce(EventKind) -> u64) {
+        let Some(point) = kind.point() else {
+            put(kind);
+            return;
+        };
+        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
+        let at_ms = put(kind);
+        timeline.push(TimelinePoint { at_ms, ..point });
+    }
+}
+
+impl EntryScope {
+    /// The context of the entry.
+    pub fn cx(&self) -> &RunContext {
+        &self.cx
+    }
+
+    /// What tells it from other entries.
+    pub fn id(&self) -> &Arc<EntryId> {
+        &self.record.id
+    }
+
+    /// Puts an event on the stream and on the entry's timeline.
+    pub fn emit(&self, kind: EventKind) {
+        self.cx.emit(kind);
+    }
+
+    /// The same, at the position of `cx`, a part of this entry.
+    pub fn emit_at(&self, cx: &RunContext, kind: EventKind) {
+        cx.emit(kind);
+    }
+
+    /// Whether anybody follows the stream.
+    pub fn followed(&self) -> bool {
+        self.cx.events().followed()
+    }
+
+    /// Says that this entry's fault has changed its stage.
+    pub fn edge(&self, stage: Stage) {
+        let edge = Edge { entry: Arc::clone(&self.record.id), stage, at: self.cx.clock().now() };
+        self.cx.services().get::<FaultEdges>().tell(edge);
+    }
+
+    /// The timeline so far; the next call gives what came after.
+    pub fn take_timeline(&self) -> Vec<TimelinePoint> {
+        std::mem::take(&mut *self.record.timeline.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,62 @@
+//! The checks of an entry: its probes before the injection, and the four of a sustained fault.
+
+use std::time::Duration;
+
+use chaos_core::{Answer, EventKind, LookAt, Observation, Presence, ProbeRole, Sighting};
+
+use super::Entry;
+use crate::cause::Cause;
+use crate::guarded::guarded;
+use crate::verify::ask;
+
+/// How long one check may take.
+const CHECK_DEADLINE: Duration = Duration::from_secs(30);
+
+impl Entry {
+    /// The stop condition must say no, and the system must not have "noticed" already.
+    pub(super) async fn check_probes_before(&self) -> Result<(), Cause> {
+        if let Some(probe) = &self.spec.abort_if {
+            let seen = ask(probe, &self.cx().child("abort_if", None)).await;
+            self.probed(ProbeRole::AbortIf, probe.label(), &seen);
+            if seen.answer != Answer::No {
+                let label = probe.label();
+                return Err(Cause::Before(format!("refused: abort_if `{label}` before the fault: {}", seen.detail)));
+            }
+        }
+        if let Some(probe) = &self.spec.detect {
+            let seen = ask(probe, &self.cx().child("detect", None)).await;
+            self.probed(ProbeRole::Detect, probe.label(), &seen);
+            if seen.answer == Answer::Yes {
+                let label = probe.label();
+                return Err(Cause::Before(format!("detect `{label}` said yes before the fault: {}", seen.detail)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn probed(&self, role: ProbeRole, probe: &str, seen: &Observation) {
+        self.life.scope().emit(EventKind::Probed { role, probe: probe.to_owned(), observation: seen.clone() });
+    }
+
+    pub(super) async fn absent_before(&self) -> Result<(), Cause> {
+        let sighting = self.check(LookAt::BeforeInject).await;
+        let why = match sighting.presence {
+            Presence::Absent => return Ok(()),
+            Presence::Present => "already there before the fault",
+            Presence::Unknown => "unknown whether it is there already",
+        };
+        Err(Cause::Before(format!("refused: {why}: {}", sighting.evidence.summary)))
+    }
+
+    /// One check of the world; a panic or a late answer is "unknown".
+    pub(super) async fn check(&self, look: LookAt) -> Sighting {
+        let witness = guarded(self.spec.action.witness(self.cx()));
+        let sighting = match self.cx().clock().timeout(CHECK_DEADLINE, witness).await {
+            Some(Ok(sighting)) => sighting,
+            Some(Err(panicked)) => Sighting::unknown(panicked.to_string()),
+            None => Sighting::unknown(format!("the check did not end within {} s", CHECK_DEADLINE.as_secs())),
+        };
+        self.life.scope().emit(EventKind::Looked { look, sighting: sighting.clone() });
+        sighting
+    }
+}

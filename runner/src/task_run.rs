@@ -1,0 +1,153 @@
+//! The run of a task: a session that starts all entries at the same time, with the steady state before and after.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chaos_core::{Answer, ChaosResult, ProbeNode, ProbeRole, Reverted, Task, Verdict, Verification};
+
+use crate::cause::Cause;
+use crate::entry::Entry;
+use crate::judge::run_verdict;
+use crate::preflight;
+use crate::recover::RecoverReport;
+use crate::report::Report;
+use crate::session::Session;
+use crate::verify::ask_all;
+
+/// A task whose entries are known in a session; none has begun.
+pub(crate) struct TaskRun {
+    session: Session,
+    entries: Vec<Entry>,
+    steady_state: Vec<ProbeNode>,
+    seed: u64,
+    recovered: RecoverReport,
+}
+
+/// What a run has seen of the world around its entries.
+struct Seen {
+    begun: Duration,
+    started_at: SystemTime,
+    before: Vec<Verification>,
+    after: Vec<Verification>,
+}
+
+impl TaskRun {
+    pub(crate) fn new(session: Session, mut task: Task, seed: u64, recovered: RecoverReport) -> Self {
+        let positions: Vec<String> = (0..task.entries.len()).map(|index| task.position(index)).collect();
+        let specs = std::mem::take(&mut task.entries).into_iter().zip(positions);
+        let entries = specs.map(|(spec, at)| session.enter(spec, at.trim_start_matches('/'))).collect();
+        Self { session, entries, steady_state: task.steady_state, seed, recovered }
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn run(mut self) -> Report {
+        let clock = self.session.cx().shared_clock();
+        let mut seen = Seen { begun: clock.now(), started_at: clock.wall(), before: Vec::new(), after: Vec::new() };
+        let names = self.entries.iter().map(|entry| entry.spec().name.clone()).collect();
+        self.session.tell_start(names, self.seed, &self.recovered);
+        let mut causes = self.preflight().await;
+        if causes.is_none() {
+            seen.before = self.steady_state(ProbeRole::SteadyStateBefore).await;
+            if let Some(lost) = seen.before.iter().find(|probe| probe.answer != Answer::Yes) {
+                let why = format!("the steady state was not there to begin with (`{}`: {})", lost.name, lost.detail);
+                causes = Some(self.entries.iter().map(|_| Cause::Skipped(why.clone())).collect());
+                self.session.shared().stop_new(why);
+            }
+        }
+        let began = causes.is_none();
+        let results = self.entries_to_their_end(causes).await;
+        if began {
+            seen.after = self.steady_state(ProbeRole::SteadyStateAfter).await;
+        }
+        self.report(results, seen)
+    }
+
+    /// Asks about everything declared; with one refusal nothing starts, and each entry has its cause.
+    async fn preflight(&self) -> Option<Vec<Cause>> {
+        let (shared, cx) = (self.session.shared(), self.session.cx());
+        let mut refused = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            if cx.cancel_token().is_cancelled() {
+                // Each entry ends at once, and says that it was interrupted.
+                return None;
+            }
+            let found = preflight::entry(entry.spec(), &shared.checks, entry.cx()).await;
+            refused.extend(found.refusal.map(|why| (index, why)));
+        }
+        let beside = preflight::beside(&self.steady_state, &shared.checks, cx).await;
+        let first = match (refused.first(), beside.first()) {
+            (Some((index, why)), _) => format!("`{}`: {why}", self.entries[*index].spec().name),
+            (None, Some(why)) => why.clone(),
+            (None, None) => return None,
+        };
+        let skipped = || Cause::Skipped(format!("nothing was started, because not all of it may run ({first})"));
+        let mut causes: Vec<Cause> = self.entries.iter().map(|_| skipped()).collect();
+        for (index, why) in refused {
+            causes[index] = why.into();
+        }
+        Some(causes)
+    }
+
+    async fn steady_state(&self, role: ProbeRole) -> Vec<Verification> {
+        ask_all(&self.steady_state, role, "steady_state", &self.session.shared().scope).await
+    }
+
+    /// All entries at the same time, each on its own trigger; their results in the document's order, and those that
+    /// were started from outside behind them.
+    async fn entries_to_their_end(&mut self, causes: Option<Vec<Cause>>) -> Vec<ChaosResult> {
+        let mut causes = causes.into_iter().flatten();
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let begun: Vec<_> = entries.map(|entry| self.session.begin(entry, causes.next())).collect();
+        let mut results = Vec::with_capacity(begun.len());
+        for entry in begun {
+            let name = entry.name().to_owned();
+            results.push(entry.done().await.unwrap_or_else(|_| lost(name)));
+        }
+        results
+    }
+
+    fn report(self, entries: Vec<ChaosResult>, seen: Seen) -> Report {
+        let verdicts: Vec<_> = entries.iter().map(|entry| entry.verdict).collect();
+        let verdict = run_verdict(&verdicts, &seen.after);
+        let undone = entries.iter().all(|entry| entry.reverted != Reverted::Failed);
+        let cx = self.session.cx();
+        let unix = seen.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let report = Report {
+            run_id: cx.run_id().to_owned(),
+            verdict,
+            success: !entries.is_empty() && entries.iter().all(|entry| entry.success),
+            entries,
+            steady_state_before: seen.before,
+            steady_state_after: seen.after,
+            recovered: self.recovered,
+            seed: self.seed,
+            sham: self.session.shared().sham,
+            started_at_unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+            elapsed_seconds: cx.clock().now().saturating_sub(seen.begun).as_secs_f64(),
+        };
+        self.session.tell_end(undone, verdict);
+        report
+    }
+}
+
+/// The result of an entry whose task is gone: every plug-in call is guarded, so this is a panic of the engine's own.
+fn lost(name: String) -> ChaosResult {
+    ChaosResult {
+        success: false,
+        injected_fault: String::new(),
+        output: String::new(),
+        elapsed_time: 0.0,
+        error: Some("the engine panicked: the fault may still be in force".to_owned()),
+        name,
+        verdict: Verdict::RevertFailed,
+        witness: None,
+        verification: None,
+        probes: Vec::new(),
+        reverted: Reverted::Failed,
+        timeline: Vec::new(),
+        load: None,
+    }
+}

@@ -1,0 +1,146 @@
+//! Plug-ins that only the tests of the engine need.
+
+use std::time::Duration;
+
+use chaos_core::{
+    Evidence, Fault, Fired, HostPort, InjectContext, Injection, Observation, Outcome, Plan, PluginError, Probe, Reach,
+    RunContext, Sighting, Span, Trigger, Undo, register_fault, register_probe, register_trigger,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A host that no default policy allows, as an address, so that nobody asks a name server.
+fn far() -> Reach {
+    Reach::host(HostPort::new("203.0.113.9", 80))
+}
+
+/// A probe that would reach a host far away.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FarProbe {}
+
+impl Probe for FarProbe {
+    async fn observe(&self, _cx: &RunContext) -> Observation {
+        Observation::yes("never asked")
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        Ok(far())
+    }
+}
+
+register_probe!(FarProbe, "engine_far");
+
+/// A trigger that would reach a host far away.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FarTrigger {}
+
+impl Trigger for FarTrigger {
+    async fn wait(&self, _cx: &RunContext) -> Result<Fired, PluginError> {
+        Ok(Fired("never waited for".into()))
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        Ok(far())
+    }
+}
+
+register_trigger!(FarTrigger, "engine_far");
+
+/// A probe that answers after a time.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SlowProbe {
+    /// After so many seconds.
+    seconds: u32,
+}
+
+impl Probe for SlowProbe {
+    async fn observe(&self, cx: &RunContext) -> Observation {
+        cx.clock().sleep(Duration::from_secs(self.seconds.into())).await;
+        Observation::yes("at last")
+    }
+}
+
+register_probe!(SlowProbe, "engine_slow");
+
+/// A finite fault whose target is a file that may appear later, or is missing for good.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NeedsFile {
+    /// The file.
+    path: std::path::PathBuf,
+    /// Whether it may appear until the trigger fires.
+    may_appear: bool,
+}
+
+impl Fault for NeedsFile {
+    const SPAN: Span = Span::Finite;
+
+    async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
+        match (self.path.exists(), self.may_appear) {
+            (true, _) => Ok(Plan::new("use the file").lasting(Duration::from_secs(1))),
+            (false, true) => Err(PluginError::NotYet("no such file".into())),
+            (false, false) => Err(PluginError::failed("no such file")),
+        }
+    }
+
+    async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
+        cx.active(Evidence::new("used"));
+        Ok(Injection::Finished(Outcome::landed(Evidence::new("used"))))
+    }
+
+    async fn witness(&self, _cx: &RunContext) -> Sighting {
+        Sighting::unknown("its evidence is in its outcome")
+    }
+}
+
+register_fault!(NeedsFile, "engine_needs_file");
+
+/// A finite fault that is in force only after a while, and counts what it has done when it is released.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CountsUp {
+    /// Seconds until it is in force.
+    starts_in: u32,
+    /// Seconds until its own end.
+    seconds: u32,
+}
+
+impl Fault for CountsUp {
+    const SPAN: Span = Span::Finite;
+
+    async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
+        let seconds = self.starts_in + self.seconds;
+        Ok(Plan::new("count").lasting(Duration::from_secs(seconds.into())))
+    }
+
+    async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
+        if !cx.sleep(Duration::from_secs(self.starts_in.into())).await {
+            return Err(PluginError::Cancelled);
+        }
+        cx.active(Evidence::new("counting"));
+        let mut counted = 0;
+        while counted < self.seconds && !cx.is_released() {
+            tokio::select! {
+                () = cx.released() => {}
+                whole = cx.sleep(Duration::from_secs(1)) => {
+                    if !whole {
+                        return Err(PluginError::Cancelled);
+                    }
+                    counted += 1;
+                }
+            }
+        }
+        let seen = Evidence::new(format!("counted to {counted}"));
+        let outcome = if counted == 0 { Outcome::missed("it counted nothing", seen) } else { Outcome::landed(seen) };
+        Ok(Injection::Finished(outcome.with_output(counted.to_string())))
+    }
+
+    async fn witness(&self, _cx: &RunContext) -> Sighting {
+        Sighting::unknown("its evidence is in its outcome")
+    }
+}
+
+register_fault!(CountsUp, "engine_counts_up");

@@ -1,0 +1,130 @@
+//! Everything declared is asked about before anything starts; a dry run shows the same.
+
+use chaos_core::{ChaosResult, Check, CheckBody, CheckMode, Policy, Task, Verdict, parse};
+use chaos_runner::Report;
+use chaos_test::Bench;
+use serde_json::{Value, json};
+
+fn touch(bench: &Bench, name: &str) -> Value {
+    let action = json!({"type": "test_touch_file", "path": bench.path(name)});
+    json!({"name": name, "trigger": {"type": "test_now"}, "action": action})
+}
+
+/// A task of an entry that may run, and of one that `change` spoils.
+fn spoilt(bench: &Bench, change: &Value) -> Task {
+    let mut second = touch(bench, "b");
+    second.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    task(&[touch(bench, "a"), second])
+}
+
+fn task(entries: &[Value]) -> Task {
+    Task { entries: entries.iter().map(|entry| parse(entry).unwrap()).collect(), ..Task::default() }
+}
+
+fn far_check() -> Check {
+    let body = CheckBody::Probe(parse(&json!({"type": "engine_far"})).unwrap());
+    Check { body, mode: CheckMode::Assert, timeout_seconds: None }
+}
+
+fn events(entry: &ChaosResult) -> Vec<&str> {
+    entry.timeline.iter().map(|point| point.event.as_str()).collect()
+}
+
+/// Nothing of the run began, and its verdict says so.
+fn nothing_began(report: &Report, bench: &Bench) {
+    assert_eq!((report.verdict, report.exit_code()), (Verdict::Inconclusive, 2));
+    for entry in &report.entries {
+        assert_eq!(events(entry), Vec::<&str>::new(), "{entry:?}");
+    }
+    assert!(report.steady_state_before.is_empty() && report.steady_state_after.is_empty());
+    assert!(!bench.path("a").exists() && !bench.path("b").exists() && bench.journals_left() == 0);
+}
+
+#[test]
+fn one_declared_thing_that_is_refused_starts_nothing_and_a_dry_run_says_the_same() {
+    let far = json!({"type": "engine_far"});
+    let host = "`203.0.113.9`";
+    let rows = [
+        (json!({"trigger": far}), host),
+        (json!({"during": [far]}), host),
+        (json!({"detect": far}), host),
+        (json!({"abort_if": far}), host),
+        (json!({"duration_seconds": 10_000}), "--max-duration"),
+        (json!({"action": {"type": "engine_needs_file", "path": "/nonexistent", "may_appear": false}}), "no such file"),
+        (
+            json!({"action": {"type": "test_finite", "seconds": 1, "lands": true}, "duration_seconds": 1}),
+            "does not fit `test_finite`",
+        ),
+    ];
+    for (change, why) in &rows {
+        let bench = Bench::new().unwrap();
+        let runner = bench.runner().build().unwrap();
+        let dry = runner.dry_run(spoilt(&bench, change)).unwrap();
+        let report = runner.run(spoilt(&bench, change)).unwrap();
+        nothing_began(&report, &bench);
+        let (first, second) = (report.entries[0].error.clone().unwrap(), report.entries[1].error.clone().unwrap());
+        assert!(first.starts_with("skipped: nothing was started"), "{first}");
+        assert!(second.contains(why) && !second.starts_with("skipped"), "{change}: {second}");
+        assert!(!dry.allowed());
+        let refusals: Vec<_> = dry.entries.iter().map(|entry| entry.refusal.clone()).collect();
+        assert_eq!(refusals, [None, Some(second)]);
+    }
+}
+
+#[test]
+fn checks_and_the_steady_state_are_asked_about_before_anything_starts() {
+    for what in ["verify", "check", "steady_state"] {
+        let bench = Bench::new().unwrap();
+        let made = || {
+            let mut task = spoilt(&bench, &if what == "verify" { json!({"verify": "far"}) } else { json!({}) });
+            match what {
+                "steady_state" => task.steady_state = vec![parse(&json!({"type": "engine_far"})).unwrap()],
+                _ => drop(task.checks.insert("far".into(), far_check())),
+            }
+            task
+        };
+        let runner = bench.runner().build().unwrap();
+        let dry = runner.dry_run(made()).unwrap();
+        assert!(!dry.allowed(), "{what}");
+        let report = runner.run(made()).unwrap();
+        nothing_began(&report, &bench);
+        let told = report.entries[0].error.clone().unwrap();
+        assert!(told.contains("`203.0.113.9`"), "{what}: {told}");
+        let shown = dry.refusals.iter().cloned().chain(dry.entries.iter().filter_map(|e| e.refusal.clone()));
+        assert!(shown.into_iter().any(|refusal| told.contains(&refusal)), "{what}: {told}");
+    }
+}
+
+#[test]
+fn a_fault_that_the_policy_does_not_allow_is_refused_before_the_first_trigger_is_waited_for() {
+    let bench = Bench::new().unwrap();
+    let policy = Policy { allow_faults: Some(vec!["test_finite".into()]), ..Policy::default() };
+    let mut late = touch(&bench, "a");
+    late["trigger"] = json!({"type": "test_never", "after_seconds": 3000});
+    let report = bench.runner().policy(policy).build().unwrap().run(task(&[late])).unwrap();
+    nothing_began(&report, &bench);
+    assert!(report.elapsed_seconds < 1.0, "{}", report.elapsed_seconds);
+}
+
+#[test]
+fn a_target_that_may_appear_passes_the_preflight_and_is_planned_again_before_the_injection() {
+    for appears in [true, false] {
+        let bench = Bench::new().unwrap();
+        let action = json!({"type": "engine_needs_file", "path": bench.path("a"), "may_appear": true});
+        let waits = json!({"trigger": {"type": "test_never", "after_seconds": 5}, "action": action});
+        let made = || {
+            let first = if appears { touch(&bench, "a") } else { touch(&bench, "b") };
+            task(&[first, waits.clone()])
+        };
+        let runner = bench.runner().build().unwrap();
+        let dry = runner.dry_run(made()).unwrap();
+        assert!(dry.allowed() && dry.entries[1].not_yet.as_deref() == Some("no such file"), "{dry:?}");
+        let report = runner.run(made()).unwrap();
+        let second = &report.entries[1];
+        assert_eq!(second.success, appears, "{second:?}");
+        if !appears {
+            let error = second.error.clone().unwrap();
+            assert_eq!(error, "`engine_needs_file` can't be planned: no such file");
+        }
+    }
+}
