@@ -28,10 +28,12 @@ mod plan;
 mod plug_in;
 mod policy_flags;
 mod recover;
+mod release;
 mod run;
 mod run_flags;
 mod schema;
 mod signals;
+mod stdin_hold;
 mod type_names;
 mod validate;
 
@@ -64,6 +66,7 @@ enum Command {
     #[cfg(feature = "load")]
     Fortio(fortio::Args),
     Recover(recover::Args),
+    Release(release::Args),
     Completions(completions::Args),
 }
 
@@ -82,6 +85,7 @@ impl Command {
             #[cfg(feature = "load")]
             Self::Fortio(args) => Ok(fortio::run(args)),
             Self::Recover(args) => recover::run(args),
+            Self::Release(args) => release::run(args),
             Self::Completions(args) => completions::run(args, &mut Cli::command()),
         }
     }
@@ -95,6 +99,7 @@ impl Command {
             Self::Inject(args) => args.flags.format == ReportFormat::Json,
             Self::Experiment(args) => args.format == DataFormat::Json,
             Self::Recover(args) => args.format == DataFormat::Json,
+            Self::Release(args) => args.format == DataFormat::Json,
             _ => false,
         }
     }

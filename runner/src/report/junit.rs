@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use chaos_core::{ChaosResult, Verdict};
 
-use super::Report;
+use super::run_report::Report;
 
 /// The report as JUnit XML. `deviated` is a failure; `inconclusive` and `revert_failed` are errors.
 pub fn junit(report: &Report) -> String {

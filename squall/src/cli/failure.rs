@@ -51,6 +51,9 @@ pub(crate) enum Failure {
     /// An experiment has no report.
     #[error(transparent)]
     Experiment(#[from] chaos_experiment::ExperimentError),
+    /// A live run could not be reached.
+    #[error(transparent)]
+    Control(chaos_runner::ControlError),
     /// Journals of dead runs can't be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
