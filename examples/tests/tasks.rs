@@ -73,7 +73,7 @@ fn every_file_is_valid_and_ends_as_expected() {
         let runner = Runner::builder().accept_policy().state_dir(StateDir::at(place.path().join("state")));
         // No model, whatever the environment of this test says.
         let runner = runner.workspace(place.path()).env([].into()).build().unwrap();
-        let report = runner.run(loaded.document.unwrap().into_task()).unwrap();
+        let report = runner.run(loaded.document.unwrap().into_task().unwrap()).unwrap();
         assert_eq!(report.verdict, *verdict, "{file}: {report:#?}");
         assert!(report.success, "{file}: {report:#?}");
     }

@@ -11,7 +11,7 @@ pub(crate) struct Gate {
     pub(crate) every: u64,
     /// Share of the candidates that fire, 0 to 1.
     pub(crate) rate: f64,
-    /// The most times the step fires; `u64::MAX` is no bound.
+    /// The most times the step fires; `u64::MAX` for no bound.
     pub(crate) most: u64,
 }
 

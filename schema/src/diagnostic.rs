@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Severity {
     /// The document is refused.
     Error,
-    /// The document is read; somebody should look.
+    /// The document is accepted.
     Warning,
 }
 
@@ -56,17 +56,21 @@ codes! {
     UnknownTrigger = "unknown-trigger" Error;
     /// A probe `type` that is not registered.
     UnknownProbe = "unknown-probe" Error;
-    /// A key that is not read here.
+    /// A `type` that an earlier version had.
+    RemovedType = "removed-type" Error;
+    /// A `type` that a later version removes.
+    DeprecatedType = "deprecated-type" Warning;
+    /// An unknown key.
     UnknownKey = "unknown-key" Error;
     /// A required key is absent.
     MissingKey = "missing-key" Error;
-    /// A value of another type than the one that is read.
+    /// A value of the wrong type.
     WrongType = "wrong-type" Error;
     /// A number, text or list beyond its bounds.
     OutOfBounds = "out-of-bounds" Error;
-    /// A value that is not one of the few that are read.
+    /// A value that is not one of the accepted ones.
     NotOneOf = "not-one-of" Error;
-    /// Text that does not have the form that is read.
+    /// Text that is not in the expected format.
     WrongFormat = "wrong-format" Error;
     /// A value that the plug-in's own parse refuses.
     InvalidValue = "invalid-value" Error;
@@ -78,6 +82,10 @@ codes! {
     NotFinite = "not-finite" Error;
     /// A `{{NAME}}` that no variable fills.
     LeftoverPlaceholder = "leftover-placeholder" Error;
+    /// A `{{node.…}}`, `{{link.…}}` or `{{steps.…}}` that refers to nothing in the document.
+    UndeclaredReference = "undeclared-reference" Error;
+    /// A variable whose name is kept for what the document declares.
+    ReservedName = "reserved-name" Error;
     /// A variable that nothing uses.
     UnusedVariable = "unused-variable" Warning;
     /// A `verify` that names no check of this document.
@@ -110,6 +118,30 @@ codes! {
     TooLarge = "too-large" Error;
     /// A linked plug-in's own schema can't be used.
     BrokenSchema = "broken-schema" Error;
+}
+
+impl Code {
+    /// Whether it is about a key, and stands there; every other one stands at the value.
+    #[cfg(feature = "validate")]
+    pub(crate) fn is_of_key(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownKey
+                | Self::MissingKey
+                | Self::TopLevelTypo
+                | Self::BothVerifyAndVerification
+                | Self::DurationOnFinite
+        )
+    }
+
+    /// Whether it explains whatever else is wrong with its value.
+    #[cfg(feature = "validate")]
+    pub(crate) fn explains_its_value(self) -> bool {
+        matches!(
+            self,
+            Self::LeftoverPlaceholder | Self::UndeclaredReference | Self::NotFinite | Self::NotJson | Self::KeyNotText
+        )
+    }
 }
 
 impl fmt::Display for Code {
@@ -184,6 +216,7 @@ impl Diagnostic {
         self
     }
 
+    #[cfg(feature = "validate")]
     pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self

@@ -15,7 +15,7 @@ const LOAD: &str = "generate_load";
 /// The longest goal, in characters: a question, not a document.
 const MOST_GOAL: usize = 2000;
 
-/// One experiment: a goal in, evidence out, within a fence.
+/// One experiment: a goal in, evidence out, within guardrails.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExperimentSpec {
@@ -26,7 +26,7 @@ pub struct ExperimentSpec {
     /// The faults that may be used; default `generate_load` alone.
     #[serde(default = "FaultName::load_alone")]
     pub allow: Vec<FaultName>,
-    /// What the service promises; default `p99<200ms` and `errors<1%`.
+    /// The service level objectives; default `p99<200ms` and `errors<1%`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slo: Vec<Slo>,
     /// How the question is answered; absent, the model or the keyword rules choose.
@@ -76,9 +76,9 @@ impl ExperimentSpec {
 #[serde(try_from = "String", into = "String")]
 pub struct Goal(String);
 
-/// Text that is no goal.
+/// A goal that is empty or too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a goal of {0} characters; write 1 to {MOST_GOAL}")]
+#[error("invalid goal of {0} characters: expected 1 to {MOST_GOAL}")]
 pub struct GoalError(usize);
 
 impl Goal {
@@ -161,7 +161,7 @@ impl JsonSchema for FaultName {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum StrategyName {
-    /// The greatest rate at which the promises hold: climb, then bisect, then confirm.
+    /// The greatest rate at which the SLOs hold: climb, then bisect, then confirm.
     Capacity,
     /// Evenly spaced rates, to see where the curve bends.
     Ramp,
@@ -210,9 +210,9 @@ pub struct LoadShape {
 #[serde(try_from = "u8", into = "u8")]
 pub struct Runs(u8);
 
-/// A number of runs that is none.
+/// A number of runs out of bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} runs; write a number from 2 to 50")]
+#[error("invalid number of runs {0}: expected 2 to 50")]
 pub struct RunsError(u8);
 
 impl Runs {
@@ -310,14 +310,14 @@ mod tests {
     #[test]
     fn bounds_are_in_the_types() {
         let rows = [
-            (json!({"goal": ""}), "write 1 to 2000"),
-            (json!({"goal": "x".repeat(2001)}), "write 1 to 2000"),
-            (json!({"runs": 1}), "from 2 to 50"),
+            (json!({"goal": ""}), "expected 1 to 2000"),
+            (json!({"goal": "x".repeat(2001)}), "expected 1 to 2000"),
+            (json!({"runs": 1}), "expected 2 to 50"),
             (json!({"budget": {"steps": 0}}), "nonzero"),
             (json!({"budget": {"steps": -1}}), "nonzero"),
             (json!({"budget": {"requests": 4_294_967_296_u64}}), "nonzero"),
             (json!({"budget": {"wall_seconds": 1e9}}), "from 0.001 to 86400"),
-            (json!({"slo": ["p98<1ms"]}), "is no promise"),
+            (json!({"slo": ["p98<1ms"]}), "invalid SLO"),
             (json!({"allow": ["rm"]}), "unknown fault type `rm`"),
             (json!({"targt": 1}), "unknown field `targt`"),
         ];

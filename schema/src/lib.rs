@@ -1,46 +1,70 @@
 //! From an author's text to a checked task, and from the registry to a JSON Schema.
 //!
 //! ```
+//! # #[cfg(feature = "validate")] {
 //! use chaos_schema::{LoadOptions, load, render};
 //!
 //! let loaded = load("chaos_spec: []\n", "task.yaml", &LoadOptions::default());
 //! assert!(loaded.document.is_none());
 //! assert!(render(&loaded.diagnostics).starts_with("error[out-of-bounds]: `chaos_spec` must have at least 1 item"));
+//! # }
 //! ```
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `load` | [`load`], [`load_bytes`], [`check_value`]: the entrances, and what comes out |
+//! | `load` | [`load`], [`load_bytes`], [`check_value`]: the entrances; `options` and `loaded` go in and come out |
+//! | `document` | [`Document`] and [`TaskDocument`]: what a value is read into; [`Deferred`] parts of it |
+//! | `experiment`, `slo` | [`ExperimentSpec`] and its [`Slo`] |
 //! | `text` | text to a value, with the place of every key and value |
-//! | `placeholder` | `{{NAME}}` in string values |
-//! | `check` | a value to a typed document, with every problem of it in one pass |
+//! | `placeholder` | `{{NAME}}` in string values, and which names are reserved |
+//! | `check` | a value to a document, with every problem of it in one pass |
 //! | `diagnostic`, `render` | one problem, and its text form |
-//! | `generate` | [`schema`]: the registries as JSON Schema, for editors and for the check itself |
+//! | `generate` | [`schema`]: types and registries as JSON Schema, for editors and for the check itself |
 //! | `tools` | [`tools`], [`FunctionTool`]: faults as tools of a language model |
-//! | `experiment`, `slo` | [`ExperimentSpec`] and its promises, [`Slo`] |
 //! | `value` | [`FromValue`], for harnesses that have parsed their file already |
 //!
 //! Text, values and schemas meet in one place: the check validates against the schema that is published, so that an
-//! editor and the loader agree on every value.
+//! editor and the loader agree on every value. The feature `validate` (on by default) carries texts and that check;
+//! without it there are the typed documents, their schemas and the tools.
 
+#[cfg(feature = "validate")]
 mod check;
+mod depth;
 mod diagnostic;
+mod document;
 mod experiment;
 mod generate;
+#[cfg(feature = "validate")]
 mod load;
+#[cfg(feature = "validate")]
+mod loaded;
+mod marker;
+#[cfg(feature = "validate")]
+mod options;
 mod placeholder;
 mod pointer;
+#[cfg(feature = "validate")]
 mod render;
 mod slo;
+#[cfg(feature = "validate")]
 mod text;
 mod tools;
 mod value;
+mod walk;
 
 pub use diagnostic::{Code, Diagnostic, Severity, Snippet, Span};
+pub use document::{AnyCheck, Deferred, Document, DocumentKind, Entries, NamedCheck, Positions, TaskDocument};
 pub use experiment::{Budget, ExperimentSpec, FaultName, Goal, GoalError, LoadShape, Runs, RunsError, StrategyName};
-pub use generate::{DocumentKind, Profile, schema};
-pub use load::{Document, KindHint, LoadOptions, Loaded, check_value, load, load_bytes};
+pub use generate::{Profile, schema};
+#[cfg(feature = "validate")]
+pub use load::{check_value, load, load_bytes};
+#[cfg(feature = "validate")]
+pub use loaded::Loaded;
+#[cfg(feature = "validate")]
+pub use options::{KindHint, LoadOptions};
+pub use placeholder::is_reserved;
+#[cfg(feature = "validate")]
 pub use render::{Colour, render, render_with};
 pub use slo::{Slo, SloError, SloPercentile};
 pub use tools::{FunctionTool, author_only, strip_nulls, tools};
-pub use value::{FromValue, SchemaError, entry_from_value, task_from_value};
+pub use value::{FromValue, SchemaError};

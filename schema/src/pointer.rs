@@ -9,21 +9,25 @@ pub(crate) fn join(base: &str, segment: &str) -> String {
     }
 }
 
+#[cfg(feature = "validate")]
 /// The pointer to what holds this one; `None` for the document itself.
 pub(crate) fn parent(pointer: &str) -> Option<&str> {
     pointer.rfind('/').map(|at| &pointer[..at])
 }
 
+#[cfg(feature = "validate")]
 /// The last segment, unescaped.
 pub(crate) fn last(pointer: &str) -> Option<String> {
     pointer.rfind('/').map(|at| pointer[at + 1..].replace("~1", "/").replace("~0", "~"))
 }
 
+#[cfg(feature = "validate")]
 /// Whether `pointer` is `base` or lies inside it.
 pub(crate) fn is_within(pointer: &str, base: &str) -> bool {
     pointer.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+#[cfg(feature = "validate")]
 /// The thing at a pointer, as a message names it.
 pub(crate) fn subject(pointer: &str) -> String {
     let Some(name) = last(pointer) else { return "the document".into() };
@@ -33,7 +37,7 @@ pub(crate) fn subject(pointer: &str) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "validate"))]
 mod tests {
     use super::*;
 

@@ -1,4 +1,4 @@
-//! What a service promises: a percentile of the response time, or a share of errors.
+//! Service level objectives: a percentile of the response time, or a share of errors.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One promise, as text: `p99<200ms` or `errors<1%`. The bound itself still keeps it.
+/// One service level objective, as text: `p99<200ms` or `errors<1%`. The bound itself still meets it.
 ///
-/// Percentiles are of the response time: from the moment at which a call was due to its end.
+/// Percentiles are of the response time: from the moment at which a request was due to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Slo {
@@ -20,7 +20,7 @@ pub enum Slo {
         /// Milliseconds.
         most_ms: f64,
     },
-    /// At most this share of the calls fails, 0 to 1.
+    /// At most this share of the requests fails, 0 to 1.
     Errors {
         /// The share.
         most_ratio: f64,
@@ -44,9 +44,9 @@ pub enum SloPercentile {
     P999,
 }
 
-/// Text that is no promise.
+/// Text that is not an SLO.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no promise; write `p99<200ms` (p50, p75, p90, p95, p99 or p99.9; us, ms or s) or `errors<1%`")]
+#[error("invalid SLO `{0}`: expected `p99<200ms` (p50, p75, p90, p95, p99 or p99.9; us, ms or s) or `errors<1%`")]
 pub struct SloError(String);
 
 /// Every accepted text has this form, and no other.
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn promises_are_read_and_written_again() {
+    fn objectives_are_read_and_written_again() {
         let rows = [
             ("p99<200ms", "p99<200ms"),
             ("p99.9<=1.5s", "p99.9<1500ms"),

@@ -2,10 +2,12 @@
 
 mod lower;
 mod number;
+mod places;
 mod read;
 mod source;
 mod tree;
 
-pub(crate) use lower::{Lowered, Places};
+pub(crate) use lower::Lowered;
+pub(crate) use places::Places;
 pub(crate) use read::read;
 pub(crate) use source::{Source, decode};

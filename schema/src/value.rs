@@ -4,9 +4,10 @@ use chaos_core::{ChaosSpec, Task};
 use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
-use crate::load::{Document, KindHint, LoadOptions, check_value};
+use crate::document::{Document, DocumentKind};
+use crate::experiment::ExperimentSpec;
 
-/// Why a value is no document.
+/// Why a value is not a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaError {
@@ -33,35 +34,49 @@ fn list(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().filter(|d| d.is_error()).map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Reads a task from a value; warnings are dropped ([`check_value`] keeps them).
-pub fn task_from_value(value: &Value) -> Result<Task, SchemaError> {
-    let loaded = check_value(value, "", &LoadOptions::of(KindHint::Task));
-    loaded.document.map(Document::into_task).ok_or(SchemaError::Invalid(loaded.diagnostics))
-}
-
-/// Reads an entry from a value; warnings are dropped ([`check_value`] keeps them).
-pub fn entry_from_value(value: &Value) -> Result<ChaosSpec, SchemaError> {
-    let loaded = check_value(value, "", &LoadOptions::of(KindHint::Entry));
-    match loaded.document {
-        Some(Document::Entry(entry)) => Ok(entry),
-        _ => Err(SchemaError::Invalid(loaded.diagnostics)),
+fn read(value: &Value, kind: DocumentKind) -> Result<Document, SchemaError> {
+    #[cfg(feature = "validate")]
+    {
+        use crate::options::{KindHint, LoadOptions};
+        let hint = match kind {
+            DocumentKind::Task => KindHint::Task,
+            DocumentKind::Entry => KindHint::Entry,
+            DocumentKind::Experiment => KindHint::Experiment,
+        };
+        let loaded = crate::load::check_value(value, "", &LoadOptions::of(hint));
+        loaded.document.ok_or(SchemaError::Invalid(loaded.diagnostics))
     }
+    #[cfg(not(feature = "validate"))]
+    Document::read(value.clone(), kind, &crate::document::Positions::default()).map_err(SchemaError::Invalid)
 }
 
-/// `Task::from_value(&value)` and `ChaosSpec::from_value(&value)`.
+/// `Task::from_value(&value)`, `ChaosSpec::from_value(&value)` and `ExperimentSpec::from_value(&value)`.
 pub trait FromValue: Sized {
-    /// Reads it with the same checks and messages as from text; the paths are JSON pointers.
+    /// Reads it with the same checks and messages as from text; the paths are JSON pointers, and warnings are dropped.
+    ///
+    /// Without the feature `validate` only the parse checks it, and stops at the first mistake of each part.
     fn from_value(value: &Value) -> Result<Self, SchemaError>;
 }
 
 impl FromValue for Task {
     fn from_value(value: &Value) -> Result<Self, SchemaError> {
-        task_from_value(value)
+        let document = read(value, DocumentKind::Task)?;
+        Ok(document.into_task().expect("a task was asked for"))
     }
 }
 
 impl FromValue for ChaosSpec {
     fn from_value(value: &Value) -> Result<Self, SchemaError> {
-        entry_from_value(value)
+        match read(value, DocumentKind::Entry)? {
+            Document::Entry(entry) => Ok(*entry),
+            Document::Task(_) | Document::Experiment(_) => unreachable!("an entry was asked for"),
+        }
+    }
+}
+
+impl FromValue for ExperimentSpec {
+    fn from_value(value: &Value) -> Result<Self, SchemaError> {
+        let document = read(value, DocumentKind::Experiment)?;
+        Ok(document.into_experiment().expect("an experiment was asked for"))
     }
 }

@@ -44,7 +44,7 @@ fn loader_and_published_schema_agree_on_every_row() {
         let told: Vec<&str> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code.as_str()).collect();
         assert_eq!(told, Vec::from_iter(code), "{more}");
         assert_eq!(
-            (loaded.experiment.is_some(), code.is_none()),
+            (loaded.document.is_some(), code.is_none()),
             (code.is_none(), published.is_valid(&document)),
             "{more}"
         );
@@ -58,5 +58,5 @@ fn a_text_with_goal_and_target_is_an_experiment_with_the_place_of_each_mistake()
     let only = &loaded.diagnostics[..];
     assert_eq!((only.len(), only[0].line, only[0].pointer.as_str()), (1, Some(4), "/budget/steps"), "{only:?}");
     let loaded = load(&text.replace("steps: 0", "steps: 1"), "e.yaml", &LoadOptions::default().var("TARGET", "h:1"));
-    assert_eq!(loaded.experiment.unwrap().target.as_str(), "http://h:1/");
+    assert_eq!(loaded.document.unwrap().into_experiment().unwrap().target.as_str(), "http://h:1/");
 }

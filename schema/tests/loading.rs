@@ -43,7 +43,7 @@ fn with_vars() -> LoadOptions {
 fn load_task(text: &str, options: &LoadOptions) -> Task {
     let loaded = load(text, "t.yaml", options);
     assert!(!loaded.has_errors(), "{}", render(&loaded.diagnostics));
-    loaded.document.expect("no error, so a document").into_task()
+    loaded.document.and_then(Document::into_task).expect("no error, so a task")
 }
 
 /// Code, line and column of each problem.
@@ -61,7 +61,7 @@ fn the_example_of_the_contract_loads() {
     assert_eq!(FAULTS.names(), plugins::FAULT_NAMES);
     let loaded = load(EXAMPLE, "t.yaml", &with_vars());
     assert_eq!(loaded.diagnostics, vec![]);
-    let task = loaded.document.unwrap().into_task();
+    let task = loaded.document.unwrap().into_task().unwrap();
     assert_eq!((task.name.as_deref(), task.entries.len()), (Some("optimize-scale"), 1));
     let action = serde_json::to_value(&task.entries[0].action).unwrap();
     assert_eq!(action["target"]["service_url"], "http://web.prod.svc.cluster.local");
@@ -152,7 +152,7 @@ fn messages_say_what_would_be_right() {
         ),
         (
             "{type: generate_load, target: {service_url: \"ftp://x\"}}",
-            "`service_url` does not have the form that is read",
+            "`service_url` is not in the expected format",
             "pattern: ^https?://",
         ),
         (
@@ -162,12 +162,12 @@ fn messages_say_what_would_be_right() {
         ),
         (
             "{type: generate_load, target: {service_url: \"http://x\", duration: 30x}}",
-            "`duration` does not have the form that is read",
+            "`duration` is not in the expected format",
             "write a number and a unit, such as 250ms, 30s or 1m30s",
         ),
         (
             "{type: generate_load, target: {service_url: \"http://x\"}, engine: x}",
-            "`engine` is not one of the values that are read",
+            "`engine` is not one of the accepted values",
             "known: auto, embedded, fortio",
         ),
     ];
@@ -185,10 +185,10 @@ fn the_text_form_is_the_one_of_the_contract() {
     let rendered = render(&load(text, "tasks/optimize-scale.yaml", &LoadOptions::default()).diagnostics);
     let want = "\
 error[unknown-fault]: unknown fault type `generate_lod`
-  --> tasks/optimize-scale.yaml:4:9
-   |
- 4 |   type: generate_lod
-   |         ^^^^^^^^^^^^ did you mean `generate_load`? known: generate_load, pause_process, skew_clock
+ --> tasks/optimize-scale.yaml:4:9
+  |
+4 |   type: generate_lod
+  |         ^^^^^^^^^^^^ did you mean `generate_load`? known: generate_load, pause_process, skew_clock
 ";
     assert_eq!(rendered, want);
 }
@@ -229,6 +229,19 @@ fn problems_inside_json_text_stand_at_the_string() {
     assert!(loaded.diagnostics[0].message.ends_with("line 1, column 3 of the string"));
     let loaded = load("chaos_spec: 'x'\n", "t", &LoadOptions::default());
     assert_eq!(places(&loaded), [("not-json", 1, 13)]);
+}
+
+#[test]
+fn reserved_names_are_for_what_the_document_declares() {
+    let text = entry("{type: generate_load, target: {service_url: 'http://{{node.web.port.http}}/'}}");
+    let text = format!("{text}name: '{{{{steps.a.output.b}}}}{{{{link.l.address}}}}'\n");
+    let loaded = load(&text, "t", &LoadOptions::default());
+    let want = [("undeclared-reference", 2, 53), ("undeclared-reference", 3, 7), ("undeclared-reference", 3, 7)];
+    assert_eq!(places(&loaded), want, "{}", render(&loaded.diagnostics));
+    assert!(loaded.diagnostics[0].message.contains("refers to a node that this document does not declare"));
+    let loaded = load(&text, "t", &LoadOptions::default().var("node.web.port.http", "127.0.0.1:1"));
+    assert_eq!(places(&loaded)[3], ("reserved-name", 0, 0));
+    assert_eq!(loaded.diagnostics.len(), 4, "and nothing was filled: {}", render(&loaded.diagnostics));
 }
 
 #[test]
@@ -355,7 +368,7 @@ verification_spec:
     let want = [("opaque-check", 3, 32), ("opaque-check", 4, 88), ("opaque-check", 6, 12), ("duplicate-check", 7, 12)];
     assert_eq!(places(&loaded), want, "{}", render(&loaded.diagnostics));
     assert!(loaded.diagnostics[1].help.as_ref().unwrap().starts_with("did you mean `http`?"));
-    let task = loaded.document.unwrap().into_task();
+    let task = loaded.document.unwrap().into_task().unwrap();
     let opaque = |name: &str| match &task.checks[name].body {
         CheckBody::Opaque { unknown_type, .. } => Some(unknown_type.clone()),
         CheckBody::Probe(_) => None,
@@ -415,7 +428,7 @@ fn a_bom_and_windows_lines_are_read() {
     assert_eq!(places(&loaded), [("unknown-key", 2, 31)]);
     let rendered = render(&loaded.diagnostics);
     assert!(
-        rendered.contains(" 2 | action: {type: pause_process, pdi: 5}\n   |                               ^^^ did"),
+        rendered.contains("2 | action: {type: pause_process, pdi: 5}\n  |                               ^^^ did"),
         "{rendered}"
     );
     let span = loaded.diagnostics[0].span.unwrap();
@@ -466,7 +479,9 @@ fn bombs_are_refused() {
     let lines: Vec<String> = (1..10).map(line).collect();
     let bomb = format!("a0: &a0 [x,x,x,x,x,x,x,x,x]\n{}\n", lines.join("\n"));
     assert_eq!(places(&load(&bomb, "t", &LoadOptions::default()))[0].0, "too-large");
-    let long = format!("a: [{}]", "1,".repeat(60_000));
+    let replayed = format!("a: &a [{}]\nb: [{}]\n", "1,".repeat(1000), "*a,".repeat(60));
+    assert_eq!(places(&load(&replayed, "t", &LoadOptions::default()))[0].0, "too-large");
+    let long = format!("a: [{}]", "1,".repeat(500_000));
     assert_eq!(places(&load(&long, "t", &LoadOptions::default()))[0].0, "too-large");
 }
 

@@ -48,7 +48,7 @@ fn a_file_is_validated_and_run_only_as_what_it_is() {
     assert!(String::from_utf8_lossy(&valid.stdout).ends_with("e.json: valid, an experiment\n"));
     let run = squall(&place, &["run", &file]);
     assert_eq!(run.status.code(), Some(64));
-    assert!(String::from_utf8_lossy(&run.stderr).contains("`squall experiment FILE` runs it"));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("run it with `squall experiment FILE`"));
     let both = squall(&place, &["experiment", &file, "--slo", "p99<1ms"]);
     assert_eq!(both.status.code(), Some(64), "{}", String::from_utf8_lossy(&both.stderr));
     let nobody = squall(&place, &["experiment", &file]);

@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn both_triggers_are_registered_and_have_an_example_that_loads() {
-        // Not the exact list: a scaffolded trigger must need no edit elsewhere. `docs/reference/names.txt` pins it.
+        // Not the exact list: a scaffolded trigger must need no edit elsewhere. `generated/reference/names.txt` pins it.
         assert!(["immediate", "time"].iter().all(|name| TRIGGERS.get(name).is_ok()), "{:?}", TRIGGERS.names());
         for descriptor in TRIGGERS.all() {
             let example = descriptor.example().unwrap();

@@ -1,29 +1,27 @@
 //! `cargo xtask gen`: writes the committed files that are made from the registries.
 //!
 //! Two parts. The linking file, which names each plug-in crate so that the linker keeps its registrations, is made
-//! here from the sources. Everything else (schemas, reference pages, completions, the list of names) is what the built
-//! `squall` prints; one test of `squall` compares it, and writes it when it is asked to, so both are one table.
+//! here from the sources. Everything under `generated/` (schemas, reference pages, completions, the list of names) is
+//! what `squall` prints; a small program beside it, `squall/examples/generate.rs`, compares and writes them.
 
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use serde_json::Value;
 
 use crate::error::TaskError;
 use crate::process;
 use crate::readme;
+use crate::string_arrows::REGISTRATIONS;
 use crate::workspace::{self, text};
 
 /// The linking file.
 const LINKED: &str = "squall/src/linked.rs";
 
-/// The list of plug-ins, written by the test of `squall`, and the page that shows it as a table.
-const NAMES: &str = "docs/reference/names.txt";
+/// The list of plug-ins, and the page that shows it as a table.
+const NAMES: &str = "generated/reference/names.txt";
 const README: &str = "README.md";
-
-/// A crate that holds one of these at the start of a line registers something.
-const REGISTRATIONS: &[&str] = &["register_fault!(", "register_trigger!(", "register_probe!(", "register_undo_step!("];
 
 /// Writes every generated file.
 pub(crate) fn write() -> Result<ExitCode, TaskError> {
@@ -33,7 +31,7 @@ pub(crate) fn write() -> Result<ExitCode, TaskError> {
         fs::write(&path, text).map_err(TaskError::file(&path))?;
         println!("wrote {LINKED}");
     }
-    process::success(comparison().env("SQUALL_GEN", "write"))?;
+    generate(&[])?;
     if let Some(text) = stale_readme()? {
         let path = workspace::root().join(README);
         fs::write(&path, text).map_err(TaskError::file(&path))?;
@@ -62,19 +60,22 @@ pub(crate) fn check() -> Result<ExitCode, TaskError> {
     if there != linking_file(&workspace::packages()?)? {
         return Err(TaskError::Refused(format!("{LINKED} is out of date; run `cargo xtask gen`")));
     }
-    process::success(&mut comparison())?;
+    generate(&["--check"])?;
     if stale_readme()?.is_some() {
         return Err(TaskError::Refused(format!("{README} is out of date; run `cargo xtask gen`")));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The test of `squall` that compares the files with what the program prints.
-fn comparison() -> std::process::Command {
+/// Builds the program that knows what is generated, and runs it.
+///
+/// The selection is that of `cargo xtask test`, so that dependencies are compiled with the same features, and only once.
+fn generate(arguments: &[&str]) -> Result<(), TaskError> {
     let mut cargo = process::cargo();
-    cargo.args(["test", "--quiet", "-p", "squall", "--features", "full", "--test", "generated", "--", "--nocapture"]);
-    cargo.current_dir(workspace::root());
-    cargo
+    cargo.args(["build", "--quiet", "--workspace", "--all-features", "--example", "generate"]);
+    process::success(cargo.current_dir(workspace::root()))?;
+    let program = workspace::target().join("debug/examples/generate");
+    process::success(Command::new(program).args(arguments).current_dir(workspace::root()))
 }
 
 /// Names each workspace crate that `squall` depends on and that registers something.
@@ -124,7 +125,7 @@ fn registers(folder: &Path) -> Result<bool, TaskError> {
 fn registers_in(source: &str) -> bool {
     source.lines().any(|line| {
         let line = line.trim_start_matches("chaos_core::");
-        REGISTRATIONS.iter().any(|call| line.starts_with(call))
+        REGISTRATIONS.iter().any(|call| line.strip_prefix(call).is_some_and(|rest| rest.starts_with("!(")))
     })
 }
 

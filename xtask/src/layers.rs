@@ -6,41 +6,56 @@ use serde_json::Value;
 
 use crate::error::TaskError;
 use crate::process;
+use crate::string_arrows;
 use crate::workspace::{self, text};
 
 /// Which workspace crates each crate may depend on, from the contract upwards. Development dependencies are free:
 /// cargo allows a test to look upwards.
 const ARROWS: &[(&str, &[&str])] = &[
+    // Layer 0: the contract, and mechanisms that know nothing of it.
     ("chaos-core", &[]),
+    ("chaos-host", &[]),
     ("chaos-load", &[]),
     ("chaos-links", &[]),
     ("chaos-failpoints", &[]),
+    // Layer 1.
     ("chaos-fortio", &["chaos-load"]),
     ("chaos-schema", &["chaos-core"]),
-    ("chaos-triggers", &["chaos-core"]),
-    ("chaos-probes", &["chaos-core"]),
+    ("chaos-evidence", &["chaos-core"]),
     ("chaos-agent", &["chaos-core"]),
-    ("chaos-faults", &["chaos-core", "chaos-agent", "chaos-load", "chaos-fortio", "chaos-links", "chaos-failpoints"]),
-    ("chaos-runner", &["chaos-core"]),
-    // Above the engine: it plans, and the engine acts.
+    ("chaos-nodes", &["chaos-core", "chaos-host"]),
+    // Layer 2: plug-ins, and the engine that sees them through the contract only.
+    ("chaos-triggers", &["chaos-core", "chaos-evidence"]),
+    ("chaos-probes", &["chaos-core", "chaos-evidence"]),
+    (
+        "chaos-faults",
+        &["chaos-core", "chaos-host", "chaos-load", "chaos-links", "chaos-failpoints", "chaos-fortio", "chaos-agent"],
+    ),
+    ("chaos-runner", &["chaos-core", "chaos-schema"]),
+    // Layer 3: they plan, and the engine acts.
     ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema"]),
+    // Layer 4: the facade.
     (
         "squall",
         &[
             "chaos-core",
+            "chaos-host",
             "chaos-load",
-            "chaos-fortio",
             "chaos-links",
             "chaos-failpoints",
+            "chaos-fortio",
             "chaos-schema",
+            "chaos-evidence",
+            "chaos-agent",
+            "chaos-nodes",
             "chaos-triggers",
             "chaos-probes",
-            "chaos-agent",
             "chaos-faults",
             "chaos-runner",
             "chaos-experiment",
         ],
     ),
+    // Development.
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
     ("xtask", &[]),
     ("chaos-examples", &["squall"]),
@@ -83,6 +98,9 @@ const MODELS: &[&str] = &["async-openai", "rmcp", "anthropic-sdk", "ollama-rs"];
 /// Crates that read YAML.
 const YAML: &[&str] = &["serde-saphyr", "saphyr", "serde_yaml", "serde_yaml_ng", "serde_norway", "yaml-rust2"];
 
+/// What faults on processes must not bring along.
+const HEAVY: &[&str] = &["chaos-load", "chaos-fortio", "chaos-agent"];
+
 /// What belongs to the command line only.
 const COMMAND_LINE: &[&str] = &["clap", "clap_complete", "tempfile"];
 
@@ -99,13 +117,15 @@ const TREES: &[(&[&str], &[&[&str]])] = &[
     (&["-p", "chaos-fortio"], &[MODELS, YAML]),
     (&["-p", "chaos-failpoints"], &[HTTP, MODELS, YAML]),
     (&["-p", "chaos-faults", "--no-default-features"], &[HTTP, MODELS]),
+    (&["-p", "chaos-faults", "--no-default-features", "--features", "process"], &[HTTP, MODELS, HEAVY]),
     (&["-p", "squall", "--no-default-features"], &[HTTP, MODELS, COMMAND_LINE]),
     (&["--workspace", "--all-features"], &[SECOND_TLS]),
 ];
 
 /// Prints every violation; succeeds when there is none.
 pub(crate) fn run() -> Result<ExitCode, TaskError> {
-    let mut found = arrows(&workspace::packages()?);
+    let packages = workspace::packages()?;
+    let mut found = arrows(&packages);
     for (arguments, lists) in TREES {
         let mut cargo = process::cargo();
         cargo.args(["tree", "-e", "normal", "--prefix", "none", "--format", "{p}"]).args(*arguments);
@@ -113,6 +133,7 @@ pub(crate) fn run() -> Result<ExitCode, TaskError> {
         let banned: Vec<&str> = lists.concat();
         found.extend(linked(&tree, &banned).map(|name| format!("`cargo tree {}` has `{name}`", arguments.join(" "))));
     }
+    found.extend(string_arrows::find(&packages)?);
     for violation in &found {
         println!("layers: {violation}");
     }

@@ -1,20 +1,25 @@
-//! Development tasks of this workspace: `cargo xtask test | gen | new | layers | features`.
+//! Development tasks of this workspace: `cargo xtask test | gen | new | layers | house | words | features`.
 
 use std::env;
 use std::process::ExitCode;
 
 use crate::error::TaskError;
 
+mod circles;
 mod error;
 mod features;
 mod generate;
+mod house;
 mod layers;
 mod needs;
 mod process;
 mod readme;
+mod rust;
 mod scaffold;
+mod string_arrows;
 mod suite;
 mod tally;
+mod words;
 mod workspace;
 
 const USAGE: &str = "\
@@ -26,6 +31,8 @@ usage: cargo xtask <task>
   new fault|trigger|probe NAME
                              writes a plug-in that compiles and passes its contract, and links it
   layers                     proves the arrows between crates, and what must not be linked
+  house                      checks for circles of imports, errors that are a `String`, and names used twice
+  words                      checks the wording of messages, docs and comments
   features                   checks each feature of each crate alone";
 
 fn main() -> ExitCode {
@@ -47,6 +54,8 @@ fn run(arguments: &[String]) -> Result<ExitCode, TaskError> {
         ["gen", "--check"] => generate::check(),
         ["new", kind, name] => scaffold::run(kind, name),
         ["layers"] => layers::run(),
+        ["house"] => house::run(),
+        ["words"] => words::run(),
         ["features"] => features::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

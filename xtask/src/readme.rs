@@ -32,7 +32,7 @@ fn table(names: &str) -> String {
             _ => continue,
         };
         let one = kind.trim_end_matches('s');
-        let _ = writeln!(out, "| {one}{span} | [`{name}`](docs/reference/{kind}/{name}.md) | {summary} |");
+        let _ = writeln!(out, "| {one}{span} | [`{name}`](generated/reference/{kind}/{name}.md) | {summary} |");
     }
     out
 }
@@ -51,9 +51,9 @@ mod tests {
         assert_eq!(
             filled,
             "# S\n<!-- generated: plug-ins -->\n| Kind | `type` | What |\n|---|---|---|\n\
-             | fault (finite) | [`load`](docs/reference/faults/load.md) | Makes load. |\n\
-             | fault (sustained) | [`pause`](docs/reference/faults/pause.md) | Stops it. |\n\
-             | probe | [`tcp`](docs/reference/probes/tcp.md) | Connects. |\n<!-- end -->\nmore\n"
+             | fault (finite) | [`load`](generated/reference/faults/load.md) | Makes load. |\n\
+             | fault (sustained) | [`pause`](generated/reference/faults/pause.md) | Stops it. |\n\
+             | probe | [`tcp`](generated/reference/probes/tcp.md) | Connects. |\n<!-- end -->\nmore\n"
         );
         assert_eq!(super::filled(&filled, NAMES).as_deref(), Some(filled.as_str()), "writing twice changes nothing");
     }

@@ -9,7 +9,7 @@ use chaos_failpoints::inherit;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::{Controller, Pace, Worker};
+use crate::{Controller, Pace, Worker, worker::Supervisor};
 
 /// Seconds from a machine's creation to its worker's start.
 const BOOT: f64 = 5.0;

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chaos_failpoints::{FiredSite, inherit};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{Beat, CallError, Finished, Flaw, JobId, JobSpec, JobState, Pace, Worker, ledger::Ledger};
+use crate::{
+    Beat, CallError, Finished, Flaw, JobId, JobSpec, JobState, Pace, Worker, ledger::Ledger, worker::Supervisor,
+};
 use state::{Job, Machine, State};
 pub use state::{JobView, WorkerView};
 
@@ -42,21 +44,6 @@ impl Controller {
         controller
     }
 
-    /// Returns the pace of its clock.
-    pub fn pace(&self) -> Pace {
-        self.pace
-    }
-
-    /// Returns the defect that it was built with.
-    pub fn flaw(&self) -> Option<Flaw> {
-        self.flaw
-    }
-
-    /// Counts a fire that reached the code, and returns its message.
-    pub(crate) fn saw(&self, fired: &FiredSite) -> String {
-        self.ledger.saw(fired)
-    }
-
     /// Returns how many fires of a site the code has seen.
     pub fn seen(&self, site: &str) -> u64 {
         self.ledger.count(site)
@@ -72,42 +59,9 @@ impl Controller {
         id
     }
 
-    /// Registers a worker, also again after it was given up.
-    pub fn register(&self, worker: &Arc<Worker>) {
-        let machine = Machine { worker: Arc::clone(worker), beaten: Instant::now(), failed: None };
-        self.state().machines.insert(worker.id.clone(), machine);
-        self.touched();
-    }
-
     /// Notes that machines will be added, so that the lack of workers does not end a job.
     pub fn expect_machines(&self) {
         self.state().machines_expected = true;
-    }
-
-    /// Handles a worker's heartbeat.
-    ///
-    /// # Errors
-    /// A worker that is not registered, or that has been given up.
-    pub fn heartbeat(&self, worker: &str, beat: &Beat) -> Result<(), CallError> {
-        {
-            let mut state = self.state();
-            let machine = state.machines.get_mut(worker).filter(|machine| machine.failed.is_none());
-            let Some(machine) = machine else {
-                return Err(CallError::Unregistered(worker.to_owned()));
-            };
-            machine.beaten = Instant::now();
-        }
-        for done in &beat.completed_task_ids {
-            self.report(worker, done);
-        }
-        self.find_lost(worker, beat);
-        Ok(())
-    }
-
-    /// Handles the report of a task's end; a second report is harmless.
-    pub fn report(&self, worker: &str, done: &Finished) {
-        self.ended(worker, done);
-        self.touched();
     }
 
     /// Gives up a worker and everything on it.
@@ -159,5 +113,46 @@ impl Controller {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Supervisor for Controller {
+    fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    fn flaw(&self) -> Option<Flaw> {
+        self.flaw
+    }
+
+    fn register(&self, worker: &Arc<Worker>) {
+        let machine = Machine { worker: Arc::clone(worker), beaten: Instant::now(), failed: None };
+        self.state().machines.insert(worker.id.clone(), machine);
+        self.touched();
+    }
+
+    fn heartbeat(&self, worker: &str, beat: &Beat) -> Result<(), CallError> {
+        {
+            let mut state = self.state();
+            let machine = state.machines.get_mut(worker).filter(|machine| machine.failed.is_none());
+            let Some(machine) = machine else {
+                return Err(CallError::Unregistered(worker.to_owned()));
+            };
+            machine.beaten = Instant::now();
+        }
+        for done in &beat.completed_task_ids {
+            self.report(worker, done);
+        }
+        self.find_lost(worker, beat);
+        Ok(())
+    }
+
+    fn report(&self, worker: &str, done: &Finished) {
+        self.ended(worker, done);
+        self.touched();
+    }
+
+    fn saw(&self, fired: &FiredSite) -> String {
+        self.ledger.saw(fired)
     }
 }

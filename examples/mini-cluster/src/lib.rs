@@ -37,4 +37,4 @@ pub use controller::{Controller, JobView, WorkerView};
 pub use flaw::Flaw;
 pub use job::{JobId, JobSpec, JobState, TaskState, Work};
 pub use pace::Pace;
-pub use worker::Worker;
+pub use worker::{Supervisor, Worker};

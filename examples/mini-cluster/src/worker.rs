@@ -5,15 +5,39 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use chaos_failpoints::{fail_error, inherit};
+use chaos_failpoints::{FiredSite, fail_error, inherit};
 use tokio::{task::AbortHandle, time::Instant};
 
-use crate::{Beat, CallError, Controller, Ended, Finished, Flaw, JobSpec, Pace, TaskRef, Work};
+use crate::{Beat, CallError, Ended, Finished, Flaw, JobSpec, Pace, TaskRef, Work};
 
 /// Seconds between two heartbeats.
 pub(crate) const HEARTBEAT: f64 = 10.0;
 /// Seconds between two checks of a running task.
 const MONITOR: f64 = 1.0;
+
+/// What a worker reports to.
+pub trait Supervisor: std::fmt::Debug + Send + Sync {
+    /// Returns the pace of the system's clock.
+    fn pace(&self) -> Pace;
+
+    /// Returns the defect that the system was built with.
+    fn flaw(&self) -> Option<Flaw>;
+
+    /// Registers a worker, also again after it was given up.
+    fn register(&self, worker: &Arc<Worker>);
+
+    /// Handles a worker's heartbeat.
+    ///
+    /// # Errors
+    /// A worker that is not registered, or that has been given up.
+    fn heartbeat(&self, worker: &str, beat: &Beat) -> Result<(), CallError>;
+
+    /// Handles the report of a task's end; a second report is harmless.
+    fn report(&self, worker: &str, done: &Finished);
+
+    /// Counts a fire that reached the code, and returns its message.
+    fn saw(&self, fired: &FiredSite) -> String;
+}
 
 /// A machine's end of the system.
 #[derive(Debug)]
@@ -24,7 +48,7 @@ pub struct Worker {
     pub cpus: u32,
     pace: Pace,
     flaw: Option<Flaw>,
-    controller: Arc<Controller>,
+    controller: Arc<dyn Supervisor>,
     state: Mutex<State>,
 }
 
@@ -40,13 +64,13 @@ struct State {
 
 impl Worker {
     /// Starts a worker.
-    pub fn start(id: &str, cpus: u32, controller: &Arc<Controller>) -> Arc<Self> {
+    pub fn start(id: &str, cpus: u32, controller: &Arc<impl Supervisor + 'static>) -> Arc<Self> {
         let worker = Arc::new(Self {
             id: id.to_owned(),
             cpus,
             pace: controller.pace(),
             flaw: controller.flaw(),
-            controller: Arc::clone(controller),
+            controller: Arc::clone(controller) as Arc<dyn Supervisor>,
             state: Mutex::default(),
         });
         let main = tokio::spawn(inherit(Arc::clone(&worker).live()));

@@ -1,11 +1,13 @@
 //! The schemas of the check, compiled once.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::generate::{DocumentKind, Flavour, build, build_probe};
+use crate::document::DocumentKind;
+use crate::generate::{Flavour, build};
 use crate::placeholder;
 
 /// A schema and its validator.
@@ -21,12 +23,6 @@ type Cell = OnceLock<Result<Compiled, Broken>>;
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the schema of the linked plug-ins is broken: {0}")]
 pub(crate) struct Broken(String);
-
-impl From<&Broken> for String {
-    fn from(broken: &Broken) -> Self {
-        broken.to_string()
-    }
-}
 
 fn compile(schema: Value) -> Result<Compiled, Broken> {
     let validator = jsonschema::draft7::new(&schema).map_err(|error| Broken(error.masked().to_string()))?;
@@ -46,23 +42,15 @@ pub(crate) fn document(kind: DocumentKind) -> Result<&'static Compiled, &'static
     cell.get_or_init(|| compile(build(kind, Flavour::Filled))).as_ref()
 }
 
-/// The schema of one probe, all of it ours.
-pub(crate) fn probe() -> Result<&'static Compiled, &'static Broken> {
-    static PROBE: Cell = OnceLock::new();
-    PROBE.get_or_init(|| compile(build_probe())).as_ref()
-}
-
 impl Compiled {
     /// Gives what was one lone placeholder the type that the schema wants there.
     pub(crate) fn retype_lone(&self, value: &mut Value, lone: &[String]) {
-        let wrong: Vec<&String> = {
-            let errors: Vec<String> = match lone {
-                [] => Vec::new(),
-                _ => self.validator.iter_errors(value).map(|e| e.instance_path().to_string()).collect(),
-            };
-            lone.iter().filter(|at| errors.contains(at)).collect()
-        };
-        for at in wrong {
+        if lone.is_empty() {
+            return;
+        }
+        let wrong: HashSet<String> =
+            self.validator.iter_errors(value).map(|error| error.instance_path().to_string()).collect();
+        for at in lone.iter().filter(|at| wrong.contains(*at)) {
             let Some(slot) = value.pointer_mut(at) else { continue };
             if let Some(scalar) = slot.as_str().and_then(placeholder::scalar) {
                 *slot = scalar;

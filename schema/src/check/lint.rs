@@ -2,25 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use chaos_core::suggestion;
+use chaos_core::{Kind, PROBES, Status, removed_name, suggestion};
 use serde_json::Value;
 
+use super::keys::{is_task_key, near_key};
+use super::plug_in::{any_deprecated, kind_of_definition, status};
 use super::report::Report;
-use super::{TASK_KEYS, typed};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::generate::DocumentKind;
-use crate::load::LoadOptions;
-use crate::placeholder::Filled;
+use crate::document::{DocumentKind, foreign};
 use crate::pointer;
+use crate::walk::each_instance;
+
+/// Names that a message lists; a task may have thousands.
+const MOST_NAMES: usize = 50;
 
 /// Looks at what is ours of a document.
-pub(crate) fn lint(ours: &Value, kind: DocumentKind, options: &LoadOptions, filled: &Filled, report: &mut Report<'_>) {
-    for name in options.vars.keys().filter(|name| !filled.used.contains(*name)) {
-        let near = suggestion(name, filled.leftover.iter().map(|(_, name)| name.as_str()));
-        let help = near.map(|near| format!("did you mean `{near}`?"));
-        let message = format!("no placeholder uses the variable `{name}`");
-        report.add_unplaced(Diagnostic::new(Code::UnusedVariable, "", message).maybe_help(help));
-    }
+pub(crate) fn lint(ours: &Value, kind: DocumentKind, report: &mut Report) {
     let names = names(ours, report);
     match kind {
         DocumentKind::Experiment => {}
@@ -37,23 +34,30 @@ pub(crate) fn lint(ours: &Value, kind: DocumentKind, options: &LoadOptions, fill
     }
 }
 
-/// The top-level key of ours that a foreign key was most likely meant to be.
-pub(crate) fn near_key(key: &str) -> Option<&'static str> {
-    // `names`, `need` and `speed` are words of their own: short keys of ours take no part.
-    const LONG: usize = 6;
-    let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
-    TASK_KEYS
-        .into_iter()
-        .filter(|ours| ours.len() >= LONG && *ours != "$schema" && *ours != key)
-        .find(|ours| plain(ours) == plain(key) || strsim::osa_distance(ours, key) == 1)
+/// Warns of every `type` that a later version removes.
+pub(crate) fn deprecated(schema: &Value, ours: &Value, report: &mut Report) {
+    if !any_deprecated() {
+        return;
+    }
+    each_instance(schema, schema, ours, "", &mut |schema, value, at| {
+        let definition = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix("#/definitions/"));
+        if let Some(kind) = definition.and_then(kind_of_definition)
+            && let Some(name) = value.get("type").and_then(Value::as_str)
+            && let Some(Status::Deprecated(successor)) = status(kind, name)
+        {
+            let message = format!("{} type `{name}` is deprecated: {successor}", kind.word());
+            report.add(Diagnostic::new(Code::DeprecatedType, pointer::join(at, "type"), message));
+        }
+        true
+    });
 }
 
 /// Warns of top-level keys that look like ours.
-pub(crate) fn top_level(value: &Value, report: &mut Report<'_>) {
+pub(crate) fn top_level(value: &Value, report: &mut Report) {
     let Value::Object(map) = value else { return };
-    for key in map.keys().filter(|key| !TASK_KEYS.contains(&key.as_str())) {
+    for key in map.keys().filter(|key| !is_task_key(key)) {
         if let Some(near) = near_key(key) {
-            let message = format!("top-level key `{key}` is not read");
+            let message = format!("unknown top-level key `{key}`");
             let help = format!("did you mean `{near}`?");
             report.add(Diagnostic::new(Code::TopLevelTypo, pointer::join("", key), message).help(help));
         }
@@ -61,7 +65,7 @@ pub(crate) fn top_level(value: &Value, report: &mut Report<'_>) {
 }
 
 /// The names of all checks; warns of the second of one name, and of what is opaque.
-fn names<'v>(ours: &'v Value, report: &mut Report<'_>) -> BTreeSet<&'v str> {
+fn names<'v>(ours: &'v Value, report: &mut Report) -> BTreeSet<&'v str> {
     let mut names: BTreeSet<&str> =
         ours.get("probes").and_then(Value::as_object).into_iter().flatten().map(|(k, _)| k.as_str()).collect();
     let checks = ours.get("verification_spec").and_then(Value::as_array);
@@ -70,27 +74,31 @@ fn names<'v>(ours: &'v Value, report: &mut Report<'_>) -> BTreeSet<&'v str> {
         if let Some(name) = item.get("name").and_then(Value::as_str)
             && !names.insert(name)
         {
-            let message = format!("a check of the name `{name}` stands before this one");
-            report
-                .add(Diagnostic::new(Code::DuplicateCheck, format!("{at}/name"), message).help("this one is not read"));
+            let message = format!("duplicate check name `{name}`");
+            let diagnostic = Diagnostic::new(Code::DuplicateCheck, format!("{at}/name"), message);
+            report.add(diagnostic.help("the first check of that name counts"));
         }
-        let (key, _) = typed::body(item);
+        let body = |key: &'static str| item.get(key).map(|body| (body, key));
+        let (body, key) = body("check").or_else(|| body("spec")).unwrap_or((&Value::Null, "name"));
         if key == "check" && item.get("spec").is_some() {
-            let message = "`check` and `spec` in one check";
-            let help = "`check` is read; remove one of the two";
+            let message = "`check` and `spec` are both given";
+            let help = "`check` counts; remove one of the two";
             report.add(Diagnostic::new(Code::DuplicateCheck, format!("{at}/spec"), message).help(help));
         }
-        opaque(item, &pointer::join(&at, key), report);
+        opaque(body, &pointer::join(&at, key), report);
     }
     names
 }
 
-fn opaque(item: &Value, at: &str, report: &mut Report<'_>) {
-    for found in typed::foreign(item) {
+fn opaque(body: &Value, at: &str, report: &mut Report) {
+    for found in foreign(body) {
         let at = format!("{at}{}", found.pointer);
-        let (message, near) = match &found.name {
-            Some(name) => (format!("check type `{name}` is not ours"), suggestion(name, super::message::probe_names())),
-            None => ("a check without a `type` is not ours".into(), None),
+        let (message, near) = match found.name {
+            Some(name) => match removed_name(Kind::Probe, name) {
+                Some(removed) => (removed.to_string(), None),
+                None => (format!("unknown check type `{name}`"), suggestion(name, PROBES.names())),
+            },
+            None => ("check without a `type`".into(), None),
         };
         let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let help = format!("{near}only an embedder's own verifier can evaluate it");
@@ -98,19 +106,21 @@ fn opaque(item: &Value, at: &str, report: &mut Report<'_>) {
     }
 }
 
-fn verify(entry: &Value, at: &str, names: &BTreeSet<&str>, report: &mut Report<'_>) {
+fn verify(entry: &Value, at: &str, names: &BTreeSet<&str>, report: &mut Report) {
     for key in ["verify", "verification"] {
         let Some(name) = entry.get(key).and_then(Value::as_str) else { continue };
         if names.contains(name) {
             continue;
         }
-        let near = suggestion(name, names.iter().copied());
+        let listed: Vec<&str> = names.iter().copied().take(MOST_NAMES).collect();
+        let near = suggestion(name, listed.iter().copied());
         let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let known = match names.len() {
-            0 => "this document names none".to_owned(),
-            _ => format!("known: {}", names.iter().copied().collect::<Vec<_>>().join(", ")),
+            0 => "this document has no named check".to_owned(),
+            all if all > MOST_NAMES => format!("known: {} and {} more", listed.join(", "), all - MOST_NAMES),
+            _ => format!("known: {}", listed.join(", ")),
         };
-        let message = format!("`{key}` names no check of this document: `{name}`");
+        let message = format!("unknown check `{name}` in `{key}`");
         let help = format!("{near}{known}; an embedder may answer it");
         report.add(Diagnostic::new(Code::UnknownVerify, format!("{at}/{key}"), message).help(help));
     }

@@ -1,6 +1,6 @@
 //! The words of messages.
 
-use chaos_core::{PROBES, suggestion};
+use chaos_core::suggestion;
 use serde_json::Value;
 
 /// A JSON type as authors call it, with its article.
@@ -62,9 +62,4 @@ pub(crate) fn type_hint(value: &Value, wanted: &[&str]) -> Option<&'static str> 
         Value::Number(_) | Value::Bool(_) if wants("string") => Some("put quotes around it"),
         _ => None,
     }
-}
-
-/// The names of all probes.
-pub(crate) fn probe_names() -> Vec<&'static str> {
-    PROBES.names()
 }

@@ -3,16 +3,16 @@
 use chaos_core::{MAX_DEPTH, value_depth};
 use serde_json::{Map, Value};
 
-use super::TASK_KEYS;
+use super::keys::{near_key, task_keys};
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::generate::DocumentKind;
-use crate::load::KindHint;
+use crate::document::DocumentKind;
+use crate::options::KindHint;
 use crate::pointer;
 use crate::text::{Source, read};
 
 /// What the document is; `None` when that can't be told.
-pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report<'_>) -> Option<DocumentKind> {
+pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report) -> Option<DocumentKind> {
     if value.is_array() {
         let what = match hint {
             KindHint::Auto => "one task or entry",
@@ -42,7 +42,7 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report<'_>) -> Op
     if has("goal") && has("target") {
         return Some(DocumentKind::Experiment);
     }
-    let near = value.as_object().into_iter().flatten().find_map(|(key, _)| super::lint::near_key(key));
+    let near = value.as_object().into_iter().flatten().find_map(|(key, _)| near_key(key));
     let help = match near {
         Some(near) => format!("did you mean `{near}`? a task has `chaos_spec`, an entry has `trigger` and `action`"),
         None => "a task has `chaos_spec`, an entry has `trigger` and `action`".into(),
@@ -51,14 +51,14 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report<'_>) -> Op
     None
 }
 
-/// A copy of what is ours; `None` when it nests too deep to be looked at.
-pub(crate) fn ours(value: &Value, kind: DocumentKind, report: &mut Report<'_>) -> Option<Value> {
+/// A copy of what is ours; `None` when it is nested too deep.
+pub(crate) fn ours(value: &Value, kind: DocumentKind, report: &mut Report) -> Option<Value> {
     let (DocumentKind::Task, Value::Object(map)) = (kind, value) else {
         return within_depth(value, "", report).then(|| value.clone());
     };
     let mut ours = Map::new();
     let mut good = true;
-    for key in TASK_KEYS {
+    for key in task_keys() {
         let Some(value) = map.get(key) else { continue };
         let at = pointer::join("", key);
         if !parts(value, &at).into_iter().fold(true, |good, (at, part)| within_depth(part, &at, report) && good) {
@@ -87,17 +87,17 @@ fn parts<'v>(value: &'v Value, at: &str) -> Vec<(String, &'v Value)> {
     }
 }
 
-fn within_depth(value: &Value, at: &str, report: &mut Report<'_>) -> bool {
+fn within_depth(value: &Value, at: &str, report: &mut Report) -> bool {
     let depth = value_depth(value);
     if depth > MAX_DEPTH {
         let message = format!("{} is nested {depth} levels deep", pointer::subject(at));
-        report.add(Diagnostic::new(Code::TooDeep, at, message).help(format!("at most {MAX_DEPTH} are read")));
+        report.add(Diagnostic::new(Code::TooDeep, at, message).help(format!("the limit is {MAX_DEPTH}")));
     }
     depth <= MAX_DEPTH
 }
 
 /// The entries that a string holds as JSON. Its places are those of the string, and so its text is no source.
-fn inner(text: &str, report: &mut Report<'_>) -> Option<Value> {
+fn inner(text: &str, report: &mut Report) -> Option<Value> {
     const AT: &str = "/chaos_spec";
     let broken = |line: usize, column: usize| {
         // Only the place is said: the parser's message could quote a value.

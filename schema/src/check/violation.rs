@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use chaos_core::{Kind, removed_name, suggestion};
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
 use super::compiled::Compiled;
 use super::message::{actual, choices, expected, type_hint};
+use super::plug_in::{kind_of_definition, known};
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::generate::{kind_of_definition, known};
 use crate::pointer::{self, subject};
 
 /// Reports every violation of the schema.
-pub(crate) fn report(compiled: &Compiled, value: &Value, report: &mut Report<'_>) {
+pub(crate) fn report(compiled: &Compiled, value: &Value, report: &mut Report) {
     let mut found = Vec::new();
     for error in compiled.validator.iter_errors(value) {
         Violation { schema: &compiled.schema, error: &error }.describe(&mut found);
@@ -78,7 +79,7 @@ impl Violation<'_> {
         let names = properties.into_iter().flatten().map(|(name, _)| name.as_str());
         let known: Vec<&str> = names.filter(|name| !matches!(*name, "$schema" | "verification")).collect();
         let at = self.at();
-        let means = chaos_core::suggestion(key, known.iter().copied()).map(|near| pointer::join(&at, near));
+        let means = suggestion(key, known.iter().copied()).map(|near| pointer::join(&at, near));
         let diagnostic = Diagnostic::new(Code::UnknownKey, pointer::join(&at, key), format!("unknown key `{key}`"));
         Found { diagnostic: diagnostic.help(choices(Some(key), &known)), means }
     }
@@ -110,7 +111,7 @@ impl Violation<'_> {
             ValidationErrorKind::MaxLength { limit } => bounds(format!("have at most {}", count(*limit, "character"))),
             ValidationErrorKind::MinProperties { limit } => bounds(format!("have at least {}", count(*limit, "key"))),
             ValidationErrorKind::MaxProperties { limit } => bounds(format!("have at most {}", count(*limit, "key"))),
-            ValidationErrorKind::UniqueItems => bounds("not hold one item twice".into()),
+            ValidationErrorKind::UniqueItems => bounds("have unique items".into()),
             _ => self.at_value(Code::InvalidValue, format!("{what}: {}", self.error.masked())),
         }
     }
@@ -126,16 +127,11 @@ impl Violation<'_> {
     }
 
     /// The kind of plug-in whose node the violated keyword stands in directly.
-    fn node_kind(&self) -> Option<chaos_core::Kind> {
+    fn node_kind(&self) -> Option<Kind> {
         let path = self.error.schema_path().to_string();
         let mut segments = path.strip_prefix("/definitions/")?.split('/');
         let kind = kind_of_definition(segments.next()?)?;
-        match (kind, segments.next()) {
-            (_, Some("allOf")) => None,
-            ("fault", _) => Some(chaos_core::Kind::Fault),
-            ("trigger", _) => Some(chaos_core::Kind::Trigger),
-            _ => Some(chaos_core::Kind::Probe),
-        }
+        (segments.next() != Some("allOf")).then_some(kind)
     }
 
     fn wrong_type(&self, wanted: &[&str]) -> Diagnostic {
@@ -155,23 +151,23 @@ impl Violation<'_> {
         let typed = self.error.instance().as_str();
         if let Some(kind) = self.node_kind() {
             let code = match kind {
-                chaos_core::Kind::Fault => Code::UnknownFault,
-                chaos_core::Kind::Trigger => Code::UnknownTrigger,
+                Kind::Fault => Code::UnknownFault,
+                Kind::Trigger => Code::UnknownTrigger,
                 _ => Code::UnknownProbe,
             };
             let Some(name) = typed else {
                 let value = actual(self.error.instance());
                 return self.at_value(Code::WrongType, format!("`type` must be a string, not {value}"));
             };
-            if let Some(removed) = chaos_core::removed_name(kind, name) {
-                return self.at_value(code, removed.to_string());
+            if let Some(removed) = removed_name(kind, name) {
+                return self.at_value(Code::RemovedType, removed.to_string());
             }
             let message = format!("unknown {} type `{name}`", kind.word());
             return self.at_value(code, message).help(choices(typed, &known(kind)));
         }
         let options: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
         let known: Vec<&str> = options.iter().map(String::as_str).collect();
-        let message = format!("{} is not one of the values that are read", subject(&self.at()));
+        let message = format!("{} is not one of the accepted values", subject(&self.at()));
         self.at_value(Code::NotOneOf, message).help(choices(typed, &known))
     }
 
@@ -182,20 +178,19 @@ impl Violation<'_> {
         }
         match pointer::last(&self.at()).as_deref() {
             Some("verify") => {
-                let message = "`verify` and its alias `verification` stand in one entry";
+                let message = "`verify` and its alias `verification` are both given";
                 self.at_value(Code::BothVerifyAndVerification, message.into()).help("keep one of the two")
             }
             Some("duration_seconds") => {
-                let message = "`duration_seconds` is for faults that are held; this one runs to its own end";
-                self.at_value(Code::DurationOnFinite, message.into())
-                    .help("remove it, or give the fault its own duration")
+                let message = "`duration_seconds` applies to sustained faults; this one ends by itself";
+                self.at_value(Code::DurationOnFinite, message.into()).help("remove it, or set the fault's own duration")
             }
             _ => self.at_value(Code::UnknownKey, format!("{} is not allowed here", subject(&self.at()))),
         }
     }
 
     fn wrong_format(&self) -> Diagnostic {
-        let message = format!("{} does not have the form that is read", subject(&self.at()));
+        let message = format!("{} is not in the expected format", subject(&self.at()));
         let holder = self.holder();
         let own = holder.and_then(|h| h.get("patternErrorMessage")).and_then(Value::as_str).map(str::to_owned);
         let examples = holder.and_then(|h| h.get("examples")).and_then(Value::as_array);
@@ -225,7 +220,7 @@ impl Violation<'_> {
         let diagnostic = if context.iter().all(|errors| wants(errors).is_some()) {
             self.wrong_type(&types.into_iter().collect::<Vec<_>>())
         } else {
-            self.at_value(Code::WrongFormat, format!("{} has none of the forms that are read", subject(&at)))
+            self.at_value(Code::WrongFormat, format!("{} is in none of the accepted formats", subject(&at)))
         };
         found.push(Found { diagnostic, means: None });
     }

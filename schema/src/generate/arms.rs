@@ -1,87 +1,11 @@
 //! One plug-in in a document: the `type` that chooses, and an arm for each registered plug-in.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use chaos_core::schemars::{Schema, SchemaGenerator};
-use chaos_core::{Descriptor, FAULTS, Kind, PROBES, PlugIn, Registry, TRIGGERS};
+use chaos_core::{Descriptor, FAULTS, PROBES, PlugIn, Registry, Status, TRIGGERS};
 use serde_json::{Map, Value, json};
 
-use super::{Pool, each_schema};
-
-/// The markers that `chaos_core::Configured` leaves where the arms belong.
-const MARKER: &str = "x-squall-plugin";
-const BESIDE: &str = "x-squall-beside";
-
-/// The kind of a check in `verification_spec`: a probe, or anything that is not ours.
-pub(crate) const CHECK: &str = "check";
-
-/// A node definition that is referred to.
-#[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) name: String,
-    kind: String,
-    beside: Map<String, Value>,
-}
-
-/// Node definitions: those that were written, and those that are still to be.
-#[derive(Debug, Default)]
-pub(crate) struct Nodes {
-    known: BTreeSet<String>,
-    pending: BTreeMap<String, Node>,
-}
-
-impl Nodes {
-    pub(crate) fn pending(&mut self) -> Vec<Node> {
-        std::mem::take(&mut self.pending).into_values().collect()
-    }
-}
-
-/// The kind of plug-in that a node definition of that name holds.
-pub(crate) fn kind_of_definition(name: &str) -> Option<&'static str> {
-    let kind = name.split('-').next()?;
-    ["fault", "trigger", "probe", CHECK].into_iter().find(|known| *known == kind)
-}
-
-impl Pool {
-    /// A reference to the definition of a node with those keys beside the plug-in's own.
-    pub(crate) fn reference(&mut self, kind: &str, beside: &Map<String, Value>) -> Value {
-        // Editors print the name (`Expected "trigger"`); those of types are in camel case.
-        let keys: String = beside.keys().flat_map(|key| ["-", key]).collect();
-        let name = format!("{kind}{keys}");
-        if self.nodes.known.insert(name.clone()) {
-            let node = Node { name: name.clone(), kind: kind.to_owned(), beside: beside.clone() };
-            self.nodes.pending.insert(name.clone(), node);
-        }
-        json!({ "$ref": format!("#/definitions/{name}") })
-    }
-
-    /// Replaces the markers in a schema by references.
-    pub(crate) fn link(&mut self, value: Value) -> Value {
-        self.link_as(value, None)
-    }
-
-    /// With `probes_are`, probes inside become nodes of that kind.
-    fn link_as(&mut self, mut value: Value, probes_are: Option<&str>) -> Value {
-        each_schema(&mut value, &mut |schema| {
-            let Value::Object(map) = schema else { return };
-            let Some(Value::String(kind)) = map.remove(MARKER) else { return };
-            let beside = match map.remove(BESIDE) {
-                Some(Value::Object(beside)) => beside,
-                _ => Map::new(),
-            };
-            let beside = beside.into_iter().map(|(key, value)| (key, self.shape(value))).collect();
-            let kind = probes_are.filter(|_| kind == "probe").unwrap_or(&kind).to_owned();
-            let reference = self.reference(&kind, &beside);
-            // Siblings of `$ref` are ignored under draft-07.
-            if map.is_empty() {
-                *schema = reference;
-            } else {
-                map.insert("allOf".into(), json!([reference]));
-            }
-        });
-        value
-    }
-}
+use super::pool::{Node, Pool};
+use crate::marker::CHECK;
 
 /// The definition of a node.
 pub(crate) fn definition(pool: &mut Pool, node: &Node) -> Value {
@@ -142,6 +66,9 @@ fn arm<T: ?Sized>(
         many => json!({ "enum": many }),
     };
     merge(&mut chosen, &test);
+    if let Status::Deprecated(successor) = descriptor.status {
+        merge(&mut chosen, &json!({ "deprecated": true, "deprecationMessage": successor.to_string() }));
+    }
     let mut shape = parameters(pool, descriptor, probes_are);
     let mut properties = Map::new();
     properties.insert("type".into(), chosen);
@@ -165,7 +92,7 @@ pub(crate) fn parameters<T: ?Sized>(
         Some(schema) => pool.shaped(schema),
         None => pool.shaped(none),
     };
-    let mut value = pool.link_as(value, probes_are);
+    let mut value = pool.link(value, probes_are);
     if let Value::Object(map) = &mut value {
         map.remove("description");
     }
@@ -212,13 +139,4 @@ fn examples<T: ?Sized>(registry: &'static Registry<T>) -> Value {
 pub(crate) fn finite_faults() -> Vec<&'static str> {
     let finite = FAULTS.all().iter().filter(|d| d.span == Some(chaos_core::Span::Finite));
     finite.flat_map(|d| std::iter::once(d.name).chain(d.aliases.iter().copied())).collect()
-}
-
-/// The word for a kind of node, and the registry's names.
-pub(crate) fn known(kind: Kind) -> Vec<&'static str> {
-    match kind {
-        Kind::Fault => FAULTS.names(),
-        Kind::Trigger => TRIGGERS.names(),
-        _ => PROBES.names(),
-    }
 }

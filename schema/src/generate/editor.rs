@@ -1,16 +1,15 @@
 //! What only editors read: snippets, Markdown, messages; and the schema without it.
 
+use chaos_core::AUTHOR_ONLY;
 use serde_json::{Map, Value, json};
 
-use super::each_schema;
+use crate::walk::each_schema;
 
-/// The attribute of a property that only the author of a document may set, and a model may not; written as
-/// `#[schemars(extend("x-author-only" = true))]`.
-pub(crate) const AUTHOR_ONLY: &str = "x-author-only";
-
-/// Keywords that no standard knows; strict validators refuse them.
-const OURS: [&str; 7] = [
+/// Keywords that draft-07 does not know; strict validators refuse them.
+const OURS: [&str; 9] = [
     AUTHOR_ONLY,
+    "deprecated",
+    "deprecationMessage",
     "enumDescriptions",
     "markdownDescription",
     "patternErrorMessage",

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::each_schema;
 use crate::placeholder::PATTERN;
+use crate::walk::each_schema;
 
 /// Opens a schema and all schemas inside it.
 pub(crate) fn open(schema: &mut Value) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::each_schema;
+use crate::walk::each_schema;
 
 /// The largest whole number that all JSON tools agree on, 2^53 - 1.
 const SAFE: i64 = 9_007_199_254_740_991;

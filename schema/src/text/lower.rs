@@ -1,38 +1,13 @@
 //! From the tree to a JSON value, with the place of every key and value beside it.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value};
 use serde_saphyr::{Location, Spanned};
 
 use super::number::resolve;
+use super::places::{Place, Places};
 use super::tree::Node;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::pointer;
-
-/// Where a key and its value stand.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) key: Option<Span>,
-    pub(crate) value: Span,
-}
-
-/// JSON pointer to place.
-#[derive(Debug, Default)]
-pub(crate) struct Places(HashMap<String, Place>);
-
-impl Places {
-    /// The place of a pointer, or of what holds it where it has none of its own.
-    pub(crate) fn nearest(&self, mut pointer: &str) -> Option<Place> {
-        loop {
-            match (self.0.get(pointer), pointer::parent(pointer)) {
-                (Some(place), _) => return Some(*place),
-                (None, Some(parent)) => pointer = parent,
-                (None, None) => return None,
-            }
-        }
-    }
-}
 
 /// A value, its places, and what can't be told from the value any more.
 #[derive(Debug, Default)]
@@ -61,7 +36,7 @@ struct Lowering<'t> {
 impl Lowering<'_> {
     fn node(&mut self, node: Spanned<Node>, key: Option<Span>, at: String) -> Value {
         let value = self.value_span(&node, key);
-        self.out.places.0.insert(at.clone(), Place { key, value });
+        self.out.places.insert(at.clone(), Place { key, value });
         match node.value {
             Node::Null => Value::Null,
             Node::Bool(b) => Value::Bool(b),
@@ -91,7 +66,7 @@ impl Lowering<'_> {
             let pointer = pointer::join(at, &name);
             if map.contains_key(&name) {
                 let line = "keep one of the two";
-                self.report(Code::DuplicateKey, &pointer, key_span, format!("key `{name}` stands here twice"), line);
+                self.report(Code::DuplicateKey, &pointer, key_span, format!("duplicate key `{name}`"), line);
                 continue;
             }
             let value = self.node(value, key_span, pointer);

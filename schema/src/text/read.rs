@@ -7,18 +7,17 @@ use serde_saphyr::{Error, MessageFormatter, Options, Spanned, UserMessageFormatt
 use super::lower::{Lowered, lower};
 use super::source::Source;
 use super::tree::Node;
+use crate::depth::MAX_LEVELS;
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 /// Bytes of a text; a task file is some kilobytes, and a prompt in it hardly more.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Nodes after aliases are replaced by what they stand for. A list of 1,000 entries has some 20,000.
-const MAX_NODES: usize = 50_000;
+/// Nodes of a text. A list of 10,000 entries has some 250,000.
+const MAX_NODES: usize = 500_000;
 
-/// Levels of nesting while reading, the harness's own keys included: room for an entry at its bound of 24.
-///
-/// Measured: 52 nested mappings overflow a 2 MiB stack in a debug build.
-const MAX_LEVELS: usize = 32;
+/// Nodes that aliases stand for: a small text must not become a large document.
+const MAX_REPLAYED: usize = 50_000;
 
 /// Aliases in one text; the largest task file seen had 12.
 const MAX_ALIASES: usize = 500;
@@ -32,23 +31,24 @@ fn options() -> Options {
         strict_booleans: true,
         with_snippet: false,
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_LEVELS, max_aliases: MAX_ALIASES },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
     }
 }
 
 /// Reads a text, or says in one diagnostic where it stops being readable.
-pub(crate) fn read(source: &Source<'_>) -> Result<Lowered, Box<Diagnostic>> {
+pub(crate) fn read(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
     if source.text.len() > MAX_BYTES {
-        let message = format!("the text has {} bytes; at most {MAX_BYTES} are read", source.text.len());
+        let message = format!("the text has {} bytes; the limit is {MAX_BYTES}", source.text.len());
         let mut diagnostic = Diagnostic::new(Code::TooLarge, "", message);
         source.put(&mut diagnostic, Span { start: 0, end: 0 });
         return Err(Box::new(diagnostic));
     }
-    serde_saphyr::from_str_with_options::<Spanned<Node>>(source.text, options())
-        .map(|root| lower(source.text, root))
+    serde_saphyr::from_str_with_options::<Spanned<Node>>(&source.text, options())
+        .map(|root| lower(&source.text, root))
         .map_err(|error| Box::new(diagnose(source, &error)))
 }
 
-fn diagnose(source: &Source<'_>, error: &Error) -> Diagnostic {
+fn diagnose(source: &Source, error: &Error) -> Diagnostic {
     let location = error.location();
     let mut diagnostic = describe(error);
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -75,8 +75,10 @@ fn describe(error: &Error) -> Diagnostic {
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
         | Error::AliasReplayCounterOverflow { .. } => {
-            let bounds = format!("at most {MAX_NODES} values and {MAX_ALIASES} aliases are read");
-            of(Code::TooLarge, "the text stands for too many values").help(bounds)
+            let bounds = format!(
+                "the limit is {MAX_NODES} values, of which aliases may stand for {MAX_REPLAYED}, and {MAX_ALIASES} aliases"
+            );
+            of(Code::TooLarge, "too many values").help(bounds)
         }
         Error::MultipleDocuments { .. } => {
             of(Code::ManyDocuments, "a second document starts here").help("one file holds one document")
@@ -92,5 +94,5 @@ fn describe(error: &Error) -> Diagnostic {
 
 fn too_deep() -> Diagnostic {
     let message = format!("nested more than {MAX_LEVELS} levels deep");
-    Diagnostic::new(Code::TooDeep, "", message).help(format!("at most {} are read", chaos_core::MAX_DEPTH))
+    Diagnostic::new(Code::TooDeep, "", message).help(format!("the limit is {}", chaos_core::MAX_DEPTH))
 }

@@ -10,17 +10,18 @@ const BEFORE_MARK: usize = 60;
 
 /// A text and where its lines start.
 #[derive(Debug)]
-pub(crate) struct Source<'t> {
-    pub(crate) name: &'t str,
-    pub(crate) text: &'t str,
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: String,
     starts: Vec<usize>,
 }
 
-impl<'t> Source<'t> {
-    pub(crate) fn new(name: &'t str, text: &'t str) -> Self {
+impl Source {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let first = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { name, text, starts: std::iter::once(first).chain(breaks).collect() }
+        let starts = std::iter::once(first).chain(breaks).collect();
+        Self { name: name.to_owned(), text: text.to_owned(), starts }
     }
 
     /// Line and column, both from 1, of a byte offset; one past the end is the end.

@@ -1,10 +1,10 @@
 //! Parameters that only the author of a document may set: files, programs, TLS, another engine.
 
-use chaos_core::{Descriptor, DynFault};
+use chaos_core::{AUTHOR_ONLY, Descriptor, DynFault};
 use serde_json::Value;
 
-use crate::generate::{AUTHOR_ONLY, each_schema, parameters_of};
-use crate::pointer;
+use crate::generate::parameters_of;
+use crate::walk::{each_instance, each_schema};
 
 fn is_author_only(property: &Value) -> bool {
     property.get(AUTHOR_ONLY) == Some(&Value::Bool(true))
@@ -41,30 +41,18 @@ fn remove_unused_definitions(schema: &mut Value) {
 ///
 /// A model's tools do not offer such parameters; this finds one in a call that was made all the same.
 pub fn author_only(fault: &'static Descriptor<dyn DynFault>, parameters: &Value) -> Option<String> {
-    let root = parameters_of(fault);
-    find(&root, &root, parameters, "")
+    find(&parameters_of(fault), parameters)
 }
 
-fn find(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
-    let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| root.pointer(target.strip_prefix('#')?));
-    let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
-    let same = target.into_iter().chain(lists).chain(["then", "else"].into_iter().filter_map(|k| schema.get(k)));
-    let within = |part: &Value| find(root, part, value, at);
-    same.into_iter().find_map(within).or_else(|| match value {
-        Value::Object(map) => map.iter().filter(|(_, item)| !item.is_null()).find_map(|(key, item)| {
-            let at = pointer::join(at, key);
-            match schema.get("properties").and_then(|properties| properties.get(key)) {
-                Some(property) if is_author_only(property) => Some(at),
-                Some(property) => find(root, property, item, &at),
-                None => find(root, schema.get("additionalProperties")?, item, &at),
-            }
-        }),
-        Value::Array(items) => {
-            let schema = schema.get("items")?;
-            items.iter().enumerate().find_map(|(i, item)| find(root, schema, item, &pointer::join(at, &i.to_string())))
+fn find(schema: &Value, parameters: &Value) -> Option<String> {
+    let mut found = None;
+    each_instance(schema, schema, parameters, "", &mut |schema, value, at| {
+        if is_author_only(schema) && !value.is_null() {
+            found.get_or_insert_with(|| at.to_owned());
         }
-        _ => None,
-    })
+        found.is_none()
+    });
+    found
 }
 
 #[cfg(test)]
@@ -113,7 +101,7 @@ mod tests {
         ];
         for (value, want) in rows {
             let schema = schema();
-            assert_eq!(find(&schema, &schema, &value, "").as_deref(), want, "{value}");
+            assert_eq!(find(&schema, &value).as_deref(), want, "{value}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::generate::each_schema;
+use crate::walk::each_schema;
 
 /// Keywords that may stand beside each other in a strict schema.
 const STRICT: [&str; 18] = [

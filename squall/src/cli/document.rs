@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use chaos_core::{Policy, Task};
-use chaos_schema::{Colour, Diagnostic, Document, KindHint, LoadOptions, Loaded, load_bytes, render_with};
+use chaos_schema::{Colour, Diagnostic, KindHint, LoadOptions, Loaded, is_reserved, load_bytes, render_with};
 use clap::ValueEnum;
 
 use super::console::{Paint, say};
@@ -65,17 +65,25 @@ impl Variable {
     }
 }
 
+/// Why a variable is refused.
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("`{0}` sets nothing; write NAME=VALUE")]
-pub(crate) struct NotAVariable(String);
+pub(crate) enum VariableError {
+    #[error("invalid variable `{0}`: expected NAME=VALUE")]
+    NotAPair(String),
+    #[error(
+        "reserved variable name `{0}`: names that start with `node.`, `link.` or `steps.` are filled from the file"
+    )]
+    Reserved(String),
+}
 
 impl FromStr for Variable {
-    type Err = NotAVariable;
+    type Err = VariableError;
 
-    fn from_str(text: &str) -> Result<Self, NotAVariable> {
+    fn from_str(text: &str) -> Result<Self, VariableError> {
         match text.split_once('=') {
+            Some((name, _)) if is_reserved(name) => Err(VariableError::Reserved(name.to_owned())),
             Some((name, value)) if !name.is_empty() => Ok(Self { name: name.to_owned(), value: value.to_owned() }),
-            _ => Err(NotAVariable(text.to_owned())),
+            _ => Err(VariableError::NotAPair(text.to_owned())),
         }
     }
 }
@@ -99,18 +107,14 @@ pub(crate) fn load_file(path: &Path, options: &LoadOptions) -> Result<Loaded, Fa
 /// The task of what was loaded; its warnings go to standard error, its errors into the failure.
 pub(crate) fn task(loaded: Loaded) -> Result<Task, Failure> {
     let rendered = rendered(&loaded.diagnostics, Paint::stderr());
-    match loaded.document {
-        Some(document) => {
-            if !rendered.is_empty() {
-                say(rendered.trim_end());
-            }
-            Ok(Document::into_task(document))
-        }
-        None if loaded.experiment.is_some() => {
-            Err(Failure::Usage("this is an experiment, no task; `squall experiment FILE` runs it".to_owned()))
-        }
-        None => Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics }),
+    let Some(document) = loaded.document else {
+        return Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics });
+    };
+    if !rendered.is_empty() {
+        say(rendered.trim_end());
     }
+    let experiment = || Failure::Usage("this is an experiment; run it with `squall experiment FILE`".to_owned());
+    document.into_task().ok_or_else(experiment)
 }
 
 /// The text form of diagnostics.
@@ -144,8 +148,10 @@ mod tests {
         let var: Variable = "A=b=c".parse().unwrap();
         assert_eq!((var.name.as_str(), var.value.as_str()), ("A", "b=c"));
         for wrong in ["A", "=b", ""] {
-            assert_eq!(wrong.parse::<Variable>(), Err(NotAVariable(wrong.to_owned())));
+            assert_eq!(wrong.parse::<Variable>(), Err(VariableError::NotAPair(wrong.to_owned())));
         }
+        let reserved = "node.web.dir=/tmp".parse::<Variable>();
+        assert_eq!(reserved, Err(VariableError::Reserved("node.web.dir".to_owned())));
     }
 
     fn policy_of(text: &str) -> Result<Policy, Failure> {

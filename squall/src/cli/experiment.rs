@@ -203,12 +203,12 @@ fn spec(args: &Args) -> Result<ExperimentSpec, Failure> {
         check_value(&args.document(goal)?, "squall experiment", &options)
     };
     let rendered = rendered(&loaded.diagnostics, Paint::stderr());
-    match loaded.experiment {
+    match loaded.document.and_then(chaos_schema::Document::into_experiment) {
         Some(spec) => {
             if !rendered.is_empty() {
                 say(rendered.trim_end());
             }
-            Ok(*spec)
+            Ok(spec)
         }
         None => Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics }),
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chaos_core::FAULTS;
-use chaos_schema::{FunctionTool, KindHint, LoadOptions, Profile, schema, tools};
+use chaos_schema::{Document, FunctionTool, KindHint, LoadOptions, Profile, schema, tools};
 use clap::ValueEnum;
 
 use super::console::{Paint, print_json};
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 fn offered(file: &Path, vars: &[Variable]) -> Result<Vec<FunctionTool>, Failure> {
     let vars = vars.iter().map(Variable::parts).collect();
     let loaded = load_file(file, &LoadOptions { kind: KindHint::Experiment, vars })?;
-    match loaded.experiment {
+    match loaded.document.and_then(Document::into_experiment) {
         Some(spec) => Ok(chaos_experiment::offered_tools(&spec)),
         None => {
             let rendered = rendered(&loaded.diagnostics, Paint::stderr());

@@ -66,8 +66,8 @@ fn check(path: &Path, document: &DocumentFlags) -> Checked {
     let file = path.display().to_string();
     match load_file(path, &document.options()) {
         Ok(loaded) => {
-            let entries = loaded.document.map(Document::into_task).map(|task| task.entries.len());
-            let valid = entries.is_some() || loaded.experiment.is_some();
+            let valid = loaded.document.is_some();
+            let entries = loaded.document.and_then(Document::into_task).map(|task| task.entries.len());
             Checked { file, valid, entries, unreadable: None, diagnostics: loaded.diagnostics }
         }
         Err(failure) => {

@@ -6,7 +6,7 @@ use chaos_failpoints::{FiredSite, fail_error};
 use tokio::time::Instant;
 
 use super::Controller;
-use crate::{CallError, Flaw, JobSpec, TaskRef, TaskState, Worker};
+use crate::{CallError, Flaw, JobSpec, TaskRef, TaskState, Worker, worker::Supervisor};
 
 /// Tries within one dispatch.
 const TRIES: u32 = 4;

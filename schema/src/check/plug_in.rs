@@ -1,0 +1,41 @@
+//! The plug-ins of a document, by the definition that their node has in the schema.
+
+use chaos_core::{FAULTS, Kind, PROBES, Status, TRIGGERS};
+
+use crate::marker::CHECK;
+
+/// The kind of plug-in that a node definition of that name holds.
+pub(super) fn kind_of_definition(name: &str) -> Option<Kind> {
+    match name.split('-').next()? {
+        "fault" => Some(Kind::Fault),
+        "trigger" => Some(Kind::Trigger),
+        "probe" | CHECK => Some(Kind::Probe),
+        _ => None,
+    }
+}
+
+/// The names of all plug-ins of a kind.
+pub(super) fn known(kind: Kind) -> Vec<&'static str> {
+    match kind {
+        Kind::Fault => FAULTS.names(),
+        Kind::Trigger => TRIGGERS.names(),
+        _ => PROBES.names(),
+    }
+}
+
+/// Whether a name should still be written.
+pub(super) fn status(kind: Kind, name: &str) -> Option<Status> {
+    match kind {
+        Kind::Fault => FAULTS.status(name),
+        Kind::Trigger => TRIGGERS.status(name),
+        _ => PROBES.status(name),
+    }
+}
+
+/// Whether anything is deprecated at all in this program.
+pub(super) fn any_deprecated() -> bool {
+    let deprecated = |status| matches!(status, Status::Deprecated(_));
+    FAULTS.all().iter().any(|one| deprecated(one.status))
+        || TRIGGERS.all().iter().any(|one| deprecated(one.status))
+        || PROBES.all().iter().any(|one| deprecated(one.status))
+}

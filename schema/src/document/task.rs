@@ -1,0 +1,211 @@
+//! A task as its author writes it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use chaos_core::{ChaosSpec, Check, CheckBody, CheckMode, PolicyRequest, ProbeNode, Seconds, Task};
+use serde::de::{self, DeserializeOwned, Deserializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::deferred::Deferred;
+use super::foreign::foreign;
+use super::positions::Positions;
+use crate::diagnostic::Diagnostic;
+use crate::marker::{CHECK, ENTRY, marker};
+
+/// A benchmark's own file that carries entries; other top-level keys are the benchmark's.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct TaskDocument {
+    /// Name of the task.
+    pub name: Option<String>,
+    /// What is broken: a list of entries, one entry, or the same as JSON text. All entries run at the same time, each on its own trigger.
+    pub chaos_spec: Entries,
+    /// Named checks that `verify` refers to. A check that is not ours is left to the harness.
+    #[serde(default)]
+    pub verification_spec: Vec<Deferred<NamedCheck>>,
+    /// Named probes that `verify` refers to.
+    #[serde(default)]
+    pub probes: BTreeMap<String, Deferred<ProbeNode>>,
+    /// Probes that must say yes before anything is injected, and again after.
+    #[serde(default)]
+    pub steady_state: Vec<Deferred<ProbeNode>>,
+    /// What this file narrows, and what it asks for.
+    pub policy: Option<Deferred<PolicyRequest>>,
+    /// Seed of every random choice in the run.
+    pub seed: Option<Deferred<u64>>,
+}
+
+/// The entries of a task: several, or one that stands alone.
+#[derive(Debug)]
+pub enum Entries {
+    /// A list.
+    Several(Vec<Deferred<ChaosSpec>>),
+    /// One entry without a list.
+    One(Deferred<ChaosSpec>),
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let nowhere = |value| Deferred::at(value, Positions::default());
+        let mut value = Value::deserialize(deserializer)?;
+        if let Value::String(text) = &value {
+            // The parser's message could quote a value.
+            value =
+                serde_json::from_str(text).map_err(|_| de::Error::custom("the string in `chaos_spec` is not JSON"))?;
+        }
+        Ok(match value {
+            Value::Array(items) => Self::Several(items.into_iter().map(nowhere).collect()),
+            value => Self::One(nowhere(value)),
+        })
+    }
+}
+
+impl JsonSchema for Entries {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Entries".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let entry = marker(ENTRY);
+        json_schema!({
+            "type": ["array", "object", "string"],
+            "items": entry,
+            "minItems": 1,
+            "allOf": [{ "if": { "type": "object" }, "then": entry }],
+        })
+    }
+}
+
+/// One check of `verification_spec`; the harness's own keys beside ours are left alone.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct NamedCheck {
+    /// The name that `verify` refers to.
+    pub name: String,
+    /// What is asked.
+    pub check: Option<AnyCheck>,
+    /// The same as `check`, in older files.
+    #[schemars(extend("doNotSuggest" = true))]
+    pub spec: Option<AnyCheck>,
+    /// How the check is judged; `assert` where absent.
+    pub mode: Option<CheckMode>,
+    /// How long `converge` polls and `hold` watches; 30 where absent.
+    pub timeout_seconds: Option<Seconds>,
+    /// The harness's own.
+    pub role: Option<Value>,
+    /// The harness's own.
+    pub severity: Option<Value>,
+    /// The harness's own.
+    pub weight: Option<Value>,
+}
+
+/// A probe, or a check that only the harness knows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AnyCheck(pub Value);
+
+impl JsonSchema for AnyCheck {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AnyCheck".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        marker(CHECK)
+    }
+}
+
+impl NamedCheck {
+    /// Reads the body; of `check` and `spec` the former counts.
+    fn read(self, positions: &Positions) -> Result<Check, Box<Diagnostic>> {
+        let (key, body) = match (self.check, self.spec) {
+            (Some(AnyCheck(check)), _) => ("check", check),
+            (None, spec) => ("spec", spec.map_or(Value::Null, |AnyCheck(spec)| spec)),
+        };
+        let body = match foreign(&body).into_iter().next() {
+            Some(found) => CheckBody::Opaque { unknown_type: found.name.unwrap_or_default().to_owned(), value: body },
+            None => CheckBody::Probe(Deferred::at(body, positions.inside(key)).read()?),
+        };
+        Ok(Check { body, mode: self.mode.unwrap_or_default(), timeout_seconds: self.timeout_seconds })
+    }
+}
+
+impl TaskDocument {
+    /// Reads every part; gives every mistake, each at its place.
+    pub fn into_task(self, positions: &Positions) -> Result<Task, Vec<Diagnostic>> {
+        let mut reader = Reader { positions, found: Vec::new() };
+        let mut task = Task { name: self.name.clone(), ..Task::default() };
+        match self.chaos_spec {
+            Entries::Several(entries) => {
+                for (index, entry) in entries.into_iter().enumerate() {
+                    let at = positions.inside("chaos_spec").inside(&index.to_string());
+                    task.positions.push(at.pointer().to_owned());
+                    task.entries.extend(reader.read(entry, at));
+                }
+            }
+            Entries::One(entry) => {
+                task.positions.push("/chaos_spec".to_owned());
+                task.entries.extend(reader.read(entry, positions.inside("chaos_spec")));
+            }
+        }
+        for (index, probe) in self.steady_state.into_iter().enumerate() {
+            let at = positions.inside("steady_state").inside(&index.to_string());
+            task.steady_state.extend(reader.read(probe, at));
+        }
+        if let Some(policy) = self.policy {
+            task.policy = reader.read(policy, positions.inside("policy")).unwrap_or_default();
+        }
+        task.seed = self.seed.and_then(|seed| reader.read(seed, positions.inside("seed")));
+        task.checks = reader.checks(self.probes, self.verification_spec);
+        if reader.found.is_empty() { Ok(task) } else { Err(reader.found) }
+    }
+}
+
+struct Reader<'p> {
+    positions: &'p Positions,
+    found: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn read<T: DeserializeOwned>(&mut self, part: Deferred<T>, at: Positions) -> Option<T> {
+        self.kept(part.moved(at).read())
+    }
+
+    /// Keeps the mistake; the task that is being built is thrown away then.
+    fn kept<T>(&mut self, read: Result<T, Box<Diagnostic>>) -> Option<T> {
+        read.map_err(|diagnostic| self.found.push(*diagnostic)).ok()
+    }
+
+    /// `probes` first: of two checks with one name the first is kept, and a warning says so.
+    fn checks(
+        &mut self,
+        probes: BTreeMap<String, Deferred<ProbeNode>>,
+        named: Vec<Deferred<NamedCheck>>,
+    ) -> BTreeMap<String, Check> {
+        let mut checks = BTreeMap::new();
+        for (name, probe) in probes {
+            if let Some(probe) = self.read(probe, self.positions.inside("probes").inside(&name)) {
+                let check = Check { body: CheckBody::Probe(probe), mode: CheckMode::default(), timeout_seconds: None };
+                checks.insert(name, check);
+            }
+        }
+        for (index, check) in named.into_iter().enumerate() {
+            let at = self.positions.inside("verification_spec").inside(&index.to_string());
+            let Some(named) = self.read(check, at.clone()) else { continue };
+            let name = named.name.clone();
+            if let Some(check) = self.kept(named.read(&at)) {
+                checks.entry(name).or_insert(check);
+            }
+        }
+        checks
+    }
+}

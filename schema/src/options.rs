@@ -1,0 +1,41 @@
+//! How a document is loaded.
+
+use std::collections::BTreeMap;
+
+/// What a document is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KindHint {
+    /// A mapping with `chaos_spec` is a task, one with `trigger` or `action` an entry, one with `goal` and `target` an
+    /// experiment.
+    #[default]
+    Auto,
+    /// A task.
+    Task,
+    /// An entry.
+    Entry,
+    /// An experiment.
+    Experiment,
+}
+
+/// How a document is loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// What it is taken for.
+    pub kind: KindHint,
+    /// Values of placeholders, by name; [reserved](crate::is_reserved) names are refused.
+    pub vars: BTreeMap<String, String>,
+}
+
+impl LoadOptions {
+    /// Options for a document of that kind.
+    pub fn of(kind: KindHint) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
+    /// Adds the value of a placeholder.
+    #[must_use]
+    pub fn var(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.vars.insert(name.into(), value.into());
+        self
+    }
+}
