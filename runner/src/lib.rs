@@ -56,7 +56,9 @@ pub use errors::RunnerError;
 pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
-pub use report::{Report, junit, text};
+#[cfg(feature = "junit")]
+pub use report::junit;
+pub use report::{Report, text};
 pub use runner::{Runner, RunnerBuilder};
 pub use session::{Session, SessionEnd, SessionPlan};
 pub use time_source::TimeSource;

@@ -92,7 +92,7 @@ impl Failure {
             Self::Invalid { .. } => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) => INCONCLUSIVE,
             Self::Experiment(error) => experiment_code(error),
-            Self::Runner(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
+            Self::Runner(_) | Self::Control(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }
     }
 
