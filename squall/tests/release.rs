@@ -15,7 +15,7 @@ mod shell;
 #[path = "support/sleeper.rs"]
 mod sleeper;
 
-use shell::{command, journals, place, squall, write};
+use shell::{command, journals, place, report, squall, write};
 use sleeper::Sleeper;
 
 /// A run in the background that holds a fault; its display is read to its end, so that it never stands still.
@@ -115,10 +115,9 @@ fn a_standard_input_that_is_at_its_end_from_the_start_is_wrong_usage() {
     for arguments in
         [&["inject", "pause_process", &pid, "--until-stdin-closes"][..], &["run", "-", "--until-stdin-closes"]]
     {
-        let output = squall(&place, arguments);
-        let err = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(64), "{err}");
-        assert!(err.contains("`--until-stdin-closes`"), "{err}");
+        let (told, code) = report(&squall(&place, &[arguments, &["--format", "json"]].concat()));
+        assert_eq!(code, 64, "{told}");
+        assert!(told["error"].as_str().unwrap().contains("`--until-stdin-closes`"), "{told}");
     }
     assert!(!sleeper.is_stopped());
 }
