@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use chaos_load::{CallSink, EndedCall, Failure, FailureKind};
+use chaos_load::{EndedRequest, Failure, FailureKind, RequestSink};
 
 /// A file with one record for each call, in the order of their ends.
 #[derive(Debug)]
@@ -28,9 +28,9 @@ impl AccessLog {
     }
 }
 
-impl CallSink for AccessLog {
+impl RequestSink for AccessLog {
     /// Writes one record, in fortio's format: latency in seconds, start in nanoseconds.
-    fn record(&self, call: &EndedCall<'_>) {
+    fn record(&self, call: &EndedRequest<'_>) {
         let start = call.started_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let (thread, latency) = (call.connection, call.took.as_secs_f64());
         let (ok, details) = (call.failure.is_none(), details(call.failure, call.code));
@@ -69,7 +69,7 @@ mod tests {
         let failure = Failure::new(FailureKind::Status(503), "");
         for (influx, failure, code) in [(false, Some(&failure), 503), (true, None, 200)] {
             let log = AccessLog::open(&path, influx).unwrap();
-            log.record(&EndedCall {
+            log.record(&EndedRequest {
                 connection: 3,
                 number: 7,
                 started_at,

@@ -11,7 +11,7 @@ use crate::flags::{self, Given, Use};
 use crate::log::LogLevel;
 use crate::refusal::FortioArgError;
 use crate::reporting::Reporting;
-use crate::values;
+use crate::values::{self, ValueError};
 
 /// Largest body that `-payload-size` makes unless `-maxpayloadsizekb` says otherwise.
 const MAX_PAYLOAD_KB: i64 = 256;
@@ -173,7 +173,7 @@ impl Draft {
     fn set(&mut self, flag: &Given) -> Result<(), FortioArgError> {
         let (name, value) = (flag.name, flag.value.as_str());
         let on = value == "true";
-        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
+        let bad = |reason: ValueError| FortioArgError::BadValue { name, value: value.to_owned(), reason };
         let load = &mut self.command.load;
         match name {
             "h" | "help" => return Err(FortioArgError::Help),
@@ -220,7 +220,7 @@ impl Draft {
     fn set_output(&mut self, flag: &Given) -> Result<(), FortioArgError> {
         let (name, value) = (flag.name, flag.value.as_str());
         let on = value == "true";
-        let bad = |reason: String| FortioArgError::BadValue { name, value: value.to_owned(), reason };
+        let bad = |reason: ValueError| FortioArgError::BadValue { name, value: value.to_owned(), reason };
         let command = &mut self.command;
         match name {
             "sequential-warmup" if on => command.load.warmup = Warmup::Sequential,
@@ -270,7 +270,7 @@ impl Draft {
                 let influx = match value.to_ascii_lowercase().as_str() {
                     "json" => false,
                     "influx" => true,
-                    _ => return Err(bad("it should be `json` or `influx`".to_owned())),
+                    _ => return Err(bad(ValueError::AccessLogFormat)),
                 };
                 let path = command.access_log.take().map(|log| log.path).unwrap_or_default();
                 command.access_log = Some(AccessLogArgs { path, influx });
@@ -402,21 +402,18 @@ fn status(given: i64) -> Option<i32> {
     i32::try_from(given).ok().filter(|status| *status != 0)
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+fn header(text: &str) -> Result<(String, String), ValueError> {
     let Some((name, value)) = text.split_once(':') else {
-        return Err(format!("invalid extra header '{text}', expecting Key: Value"));
+        return Err(ValueError::Header { text: text.to_owned() });
     };
     let (name, value) = (name.trim(), value.trim());
     if !chaos_load::is_header(name, value) {
-        return Err(format!(
-            "invalid extra header '{}', it holds characters that no header may have",
-            text.escape_debug()
-        ));
+        return Err(ValueError::HeaderCharacters { text: text.escape_debug().to_string() });
     }
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn level(text: &str) -> Result<Option<LogLevel>, String> {
+fn level(text: &str) -> Result<Option<LogLevel>, ValueError> {
     Ok(Some(match text.to_ascii_lowercase().as_str() {
         "debug" => LogLevel::Debug,
         "verbose" => LogLevel::Verbose,
@@ -426,7 +423,7 @@ fn level(text: &str) -> Result<Option<LogLevel>, String> {
         "critical" => LogLevel::Critical,
         "fatal" => return Ok(None),
         _ => {
-            return Err(format!("\"{text}\" should be one of: Debug, Verbose, Info, Warning, Error, Critical, Fatal"));
+            return Err(ValueError::Level { text: text.to_owned() });
         }
     }))
 }
@@ -443,7 +440,7 @@ fn pin(text: &str, port: u16) -> Result<SocketAddr, FortioArgError> {
     if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Ok(SocketAddr::new(address, port));
     }
-    let reason = "give an address such as 127.0.0.1".to_owned();
+    let reason = ValueError::Address;
     Err(FortioArgError::BadValue { name: "resolve", value: text.to_owned(), reason })
 }
 
@@ -483,6 +480,7 @@ mod tests {
             let value = values.iter().find(|(known, _)| *known == name).map_or(default, |(_, value)| value);
             let line = match name {
                 "h" | "help" => continue,
+                "cert" | "key" => "load -cert=1 -key=1 http://h/".to_owned(),
                 "calc-qps" => "load -n 30 -calc-qps http://h/".to_owned(),
                 "access-log-format" => "load -access-log-file f -access-log-format influx http://h/".to_owned(),
                 "maxpayloadsizekb" => "load -payload-size 2000 -maxpayloadsizekb 1 http://h/".to_owned(),

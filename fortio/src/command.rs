@@ -8,10 +8,10 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chaos_load::{CallSink, Canceller, LoadResult, Observer, Running, Warmup, WarmupFailure, start_observed};
+use chaos_load::{Canceller, LoadResult, Observer, RequestSink, Running, Warmup, WarmupFailure, start_observed};
 
 use crate::access_log::AccessLog;
-use crate::args::{FortioCommand, parse};
+use crate::args::{AccessLogArgs, FortioCommand, parse};
 use crate::document::FortioDocument;
 use crate::events;
 use crate::log::{Level, Log};
@@ -24,8 +24,8 @@ const KILLED_BY_INTERRUPT: u8 = 130;
 /// Events that may wait to be written; more than that are counted and left out.
 const EVENTS: usize = 4096;
 
-/// Time between two looks at whether a second interrupt has come.
-const LOOK: Duration = Duration::from_millis(100);
+/// Time between two checks for a second interrupt.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Asks a command to stop, from another thread: once for a partial result, as
 /// SIGINT does for fortio; twice to give up.
@@ -39,7 +39,7 @@ struct Inner {
 }
 
 impl Interrupt {
-    /// Makes one that nobody has triggered yet.
+    /// Makes one that is not triggered yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -89,18 +89,11 @@ fn listen(interrupt: &Interrupt, mut stopped: tokio::sync::oneshot::Receiver<()>
             return;
         };
         loop {
-            let over = std::future::poll_fn(|cx| {
-                use std::future::Future;
-                use std::task::Poll;
-                if std::pin::Pin::new(&mut stopped).poll(cx).is_ready() {
-                    return Poll::Ready(true);
-                }
-                signals.poll_recv(cx).map(|signal| signal.is_none())
-            });
-            if over.await {
-                return;
+            tokio::select! {
+                _ = &mut stopped => return,
+                Some(()) = signals.recv() => interrupt.trigger(),
+                else => return,
             }
-            interrupt.trigger();
         }
     });
 }
@@ -117,7 +110,7 @@ pub fn run_with(
         Err(error) => return refuse(&error, stderr),
     };
     let mut log = Log::new(stderr, command.level);
-    // A closed standard error is no reason to lose the run's result.
+    // A closed standard error must not lose the run's result.
     execute(&command, stdout, &mut log, interrupt).unwrap_or(1)
 }
 
@@ -133,17 +126,20 @@ fn execute(
     interrupt: &Interrupt,
 ) -> io::Result<u8> {
     text::before(log, command)?;
-    let (access, access_info) = match open_access_log(command) {
-        Ok(opened) => opened,
-        Err(error) => {
-            log.line(Level::Error, &error, &[])?;
-            return Ok(1);
-        }
+    let (access, access_info) = match &command.access_log {
+        None => (None, String::new()),
+        Some(AccessLogArgs { path, influx }) => match AccessLog::open(Path::new(path), *influx) {
+            Ok(log) => (Some(Arc::new(log)), format!("mode {} to {path}", if *influx { "influx" } else { "json" })),
+            Err(error) => {
+                log.line(Level::Error, &format!("Unable to open access log {path}: {error}"), &[])?;
+                return Ok(1);
+            }
+        },
     };
-    let (events, told) = sync_channel(EVENTS);
+    let (events, received) = sync_channel(EVENTS);
     let mut observer = Observer::default();
     observer.events = Some(events);
-    observer.calls = access.clone().map(|access| access as Arc<dyn CallSink>);
+    observer.calls = access.clone().map(|access| access as Arc<dyn RequestSink>);
     let lost = observer.lost.clone();
     let running = match start_observed(command.load.clone(), &observer) {
         Ok(running) => running,
@@ -155,7 +151,7 @@ fn execute(
     drop(observer);
     interrupt.attach(running.canceller());
     loop {
-        match told.recv_timeout(LOOK) {
+        match received.recv_timeout(POLL) {
             Ok(event) => events::tell(log, command, &access_info, &event)?,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
@@ -186,17 +182,6 @@ fn execute(
     save(command, &document, stdout, log)
 }
 
-fn open_access_log(command: &FortioCommand) -> Result<(Option<Arc<AccessLog>>, String), String> {
-    let Some(args) = &command.access_log else {
-        return Ok((None, String::new()));
-    };
-    let mode = if args.influx { "influx" } else { "json" };
-    match AccessLog::open(Path::new(&args.path), args.influx) {
-        Ok(log) => Ok((Some(Arc::new(log)), format!("mode {mode} to {}", args.path))),
-        Err(error) => Err(format!("Unable to open access log {}: {error}", args.path)),
-    }
-}
-
 fn abort_line(command: &FortioCommand, cold: &WarmupFailure) -> String {
     let WarmupFailure { connection, code, size, .. } = cold;
     let url = &command.load.url;
@@ -207,7 +192,7 @@ fn abort_line(command: &FortioCommand, cold: &WarmupFailure) -> String {
     }
 }
 
-/// Waits on a thread of its own, so that a caller inside an async runtime is no mistake.
+/// Waits on a thread of its own, since a caller may be inside an async runtime.
 fn wait(running: Running) -> Option<LoadResult> {
     std::thread::scope(|scope| scope.spawn(|| running.wait_blocking()).join().ok())
 }

@@ -43,7 +43,7 @@ impl FortioDocument {
     ///
     /// # Errors
     ///
-    /// The text is no JSON, lacks a field, or is of a kind of run that is
+    /// The text is not JSON, lacks a field, or is of a kind of run that is
     /// neither HTTP nor TCP.
     pub fn read(text: &str) -> Result<Self, serde_json::Error> {
         let value: Value = serde_json::from_str(text)?;
@@ -105,7 +105,7 @@ pub struct Common {
     pub duration_histogram: HistogramData,
     /// The failed ones among them.
     pub errors_duration_histogram: HistogramData,
-    /// The asked number of calls, or 0.
+    /// The target number of calls, or 0.
     pub exactly: i64,
     /// Waits varied by 10 %.
     pub jitter: bool,

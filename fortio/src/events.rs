@@ -2,7 +2,7 @@
 
 use std::io;
 
-use chaos_load::{CallEvent, Failure, FailureKind};
+use chaos_load::{Failure, FailureKind, RequestEvent};
 
 use crate::args::FortioCommand;
 use crate::go_duration;
@@ -11,17 +11,17 @@ use crate::log::{Level, Log, field};
 use crate::text;
 
 /// Writes what an event has to say, if the command wants to hear it.
-pub(crate) fn tell(log: &mut Log<'_>, command: &FortioCommand, access: &str, event: &CallEvent) -> io::Result<()> {
+pub(crate) fn tell(log: &mut Log<'_>, command: &FortioCommand, access: &str, event: &RequestEvent) -> io::Result<()> {
     let run = command.reporting.run_id;
     match event {
-        CallEvent::Begun => text::starting(log, command, access),
-        CallEvent::Failed { .. } if !command.reporting.log_errors => Ok(()),
-        CallEvent::Failed { connection, failure, size } => failed(log, run, *connection, failure, *size),
-        CallEvent::Replaced { connection } => {
+        RequestEvent::Begun => text::starting(log, command, access),
+        RequestEvent::Failed { .. } if !command.reporting.log_errors => Ok(()),
+        RequestEvent::Failed { connection, failure, size } => failed(log, run, *connection, failure, *size),
+        RequestEvent::Replaced { connection } => {
             let fields = [field("thread", *connection), field("run", run)];
             log.line(Level::Info, "Closing dead socket (err at first read)", &fields)
         }
-        CallEvent::Ended { connection, after, calls, planned } => {
+        RequestEvent::Ended { connection, after, calls, planned } => {
             if let Some(planned) = planned {
                 let until = command.load.planned_duration().unwrap_or_default();
                 let until = go_duration::format(until);

@@ -145,7 +145,7 @@ pub(crate) struct Given {
 
 /// Splits words into flags and the rest, by the rules of Go's `flag` package:
 /// one or two dashes, `-x v` and `-x=v`, booleans only with `=`, and an end at
-/// `--` or at the first word that is no flag.
+/// `--` or at the first word that is not a flag.
 pub(crate) fn split(words: &[String]) -> Result<(Vec<Given>, &[String]), FortioArgError> {
     let mut given = Vec::new();
     let mut rest = words;

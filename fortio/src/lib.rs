@@ -59,3 +59,4 @@ pub use latency::{LatencyData, LatencyRow};
 pub use log::LogLevel;
 pub use refusal::FortioArgError;
 pub use reporting::Reporting;
+pub use values::ValueError;

@@ -1,6 +1,6 @@
 //! Reads numbers the way other producers of fortio's format write them.
 //!
-//! Nighthawk prints counts as strings, the asked rate as a number, and the
+//! Nighthawk prints counts as strings, the target rate as a number, and the
 //! duration as a double.
 
 use serde::{Deserialize, Deserializer, de::Error};

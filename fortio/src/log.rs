@@ -1,4 +1,4 @@
-//! fortio's log lines: one JSON object each, where standard error is no terminal.
+//! fortio's log lines: one JSON object each, where standard error is not a terminal.
 
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};

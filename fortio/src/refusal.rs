@@ -2,6 +2,8 @@
 
 use chaos_load::LoadError;
 
+use crate::values::ValueError;
+
 /// What `-h` shows: the flags that change a run.
 const USAGE: &str = "\
 usage: fortio load [flags] URL
@@ -55,7 +57,7 @@ pub enum FortioArgError {
         /// Its name.
         name: String,
     },
-    /// A word starts with dashes and is no flag.
+    /// A word starts with dashes and is not a flag.
     #[error("bad flag syntax: {word}")]
     BadSyntax {
         /// The word.
@@ -75,9 +77,9 @@ pub enum FortioArgError {
         /// Its value.
         value: String,
         /// What is wrong with it.
-        reason: String,
+        reason: ValueError,
     },
-    /// The value of a boolean flag is none.
+    /// The value of a boolean flag is neither true nor false.
     #[error("invalid boolean value \"{value}\" for -{name}: parse error")]
     BadBool {
         /// The flag.
@@ -96,7 +98,7 @@ pub enum FortioArgError {
         /// One of them is a flag.
         flag_behind: bool,
     },
-    /// The family of addresses is none.
+    /// The family of addresses is unknown.
     #[error("Aborting because of unknown network {name}; give ip4, ip6 or ip")]
     UnknownNetwork {
         /// What was given.
@@ -106,7 +108,7 @@ pub enum FortioArgError {
     #[error("Unable to extract percentiles from -p: {reason}")]
     BadPercentiles {
         /// What is wrong with it.
-        reason: String,
+        reason: ValueError,
     },
     /// `-calc-qps` lacks what it divides.
     #[error("Error: can't use `-calc-qps` without also specifying `-n` and `-t`")]

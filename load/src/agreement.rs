@@ -1,4 +1,5 @@
 //! Compares our framing with hyper's on 100,000 generated answers.
+#![cfg(test)]
 
 #[cfg(feature = "std-client")]
 mod over_connections;

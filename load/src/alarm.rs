@@ -1,4 +1,4 @@
-//! A deadline for each call that costs next to nothing while calls are quick.
+//! A deadline for each request that costs next to nothing while requests are quick.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,9 +8,9 @@ use tokio::time::Sleep;
 
 /// One timer of a connection, moved only when it rings.
 ///
-/// Registering a timer for each call would cost more than the call's own
+/// Registering a timer for each request would cost more than the request's own
 /// bookkeeping. This one stays where it is; when it rings too early for the
-/// call at hand, it is set to that call's deadline.
+/// request at hand, it is set to that request's deadline.
 pub(crate) struct Alarm {
     sleep: Pin<Box<Sleep>>,
     deadline: Instant,
@@ -22,7 +22,7 @@ impl Alarm {
         Self { sleep: Box::pin(tokio::time::sleep_until(deadline.into())), deadline }
     }
 
-    /// Sets the deadline of the next call.
+    /// Sets the deadline of the next request.
     pub(crate) fn set(&mut self, deadline: Instant) {
         self.deadline = deadline;
         if self.sleep.is_elapsed() || deadline < self.sleep.deadline().into_std() {

@@ -1,6 +1,6 @@
 //! How busy a thread of the generator was: running, or waiting for a processor.
 //!
-//! A thread that never sleeps starts calls late and reads answers late, so that what it measures is itself.
+//! A thread that never sleeps starts requests late and reads answers late, so that what it measures is itself.
 
 use rustix::time::{ClockId, clock_gettime};
 

@@ -1,4 +1,4 @@
-//! What one call gave, and what one connection went through.
+//! What one request gave, and what one connection went through.
 
 use std::net::SocketAddr;
 
@@ -6,10 +6,10 @@ use crate::failure::Failure;
 use crate::histogram::Histogram;
 use crate::plan::Buckets;
 
-/// The status that stands for a call without an answer.
+/// The status that stands for a request without an answer.
 pub(crate) const NO_ANSWER: i32 = -1;
 
-/// What one call gave.
+/// What one request gave.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
     /// Status of the answer, or [`NO_ANSWER`].
@@ -26,9 +26,9 @@ pub(crate) struct Outcome {
     pub(crate) interim: u32,
     /// Bytes that came after the answer and did not belong to it.
     pub(crate) stray: u64,
-    /// The connection may carry another call.
+    /// The connection may carry another request.
     pub(crate) reusable: bool,
-    /// The call went out twice, since its kept connection was found dead.
+    /// The request went out twice, since its kept connection was found dead.
     pub(crate) retried: bool,
 }
 
@@ -100,7 +100,7 @@ impl ConnectionReport {
 
     /// Notes that a deadline ended the attempt, if there was one under way.
     pub(crate) fn abandoned(&mut self, seconds: f64) {
-        if self.connects.sums().count() < self.sockets {
+        if self.connects.sums().count < self.sockets {
             self.connects.record(seconds);
         }
     }

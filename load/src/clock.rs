@@ -68,6 +68,11 @@ pub(crate) fn seconds(nanos: u64) -> f64 {
     nanos as f64 / 1e9
 }
 
+/// Seconds since an instant.
+pub(crate) fn since(start: Instant) -> f64 {
+    seconds(nanos(start.elapsed()))
+}
+
 #[expect(clippy::cast_possible_wrap, reason = "584 years of nanoseconds are 1.8e10 seconds")]
 fn later(from: Timespec, nanos: u64) -> Timespec {
     let sum = from.tv_nsec.unsigned_abs() + nanos % SECOND;

@@ -8,7 +8,7 @@ use crate::call::Outcome;
 use crate::client::Client;
 use crate::clock::RunClock;
 use crate::control::Control;
-use crate::observer::{CallEvent, EndedCall, Observer};
+use crate::observer::{EndedRequest, Observer, RequestEvent};
 use crate::pacer::Pacer;
 use crate::plan::LoadPlan;
 use crate::tally::Times;
@@ -49,7 +49,7 @@ impl WorkerContext {
     fn observe(&self, connection: usize, iter: u64, times: Times, outcome: Outcome) {
         let Outcome { code, failure, size, retried, .. } = outcome;
         if let Some(sink) = &self.observer.calls {
-            sink.record(&EndedCall {
+            sink.record(&EndedRequest {
                 connection,
                 number: iter,
                 started_at: self.clock.wall + Duration::from_nanos(times.sent),
@@ -59,10 +59,10 @@ impl WorkerContext {
             });
         }
         if retried {
-            self.observer.tell(|| CallEvent::Replaced { connection });
+            self.observer.tell(|| RequestEvent::Replaced { connection });
         }
         if let Some(failure) = failure {
-            self.observer.tell(|| CallEvent::Failed { connection, failure, size });
+            self.observer.tell(|| RequestEvent::Failed { connection, failure, size });
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) enum First {
     Never,
 }
 
-/// A named instant; calls due from then on belong to that phase.
+/// A named instant; requests due from then on belong to that phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) name: String,
@@ -64,7 +64,7 @@ impl Control {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
-    /// Notes an answer; all but the first cost one look.
+    /// Notes an answer; all but the first cost one read.
     pub(crate) fn note_answer(&self, at: u64) {
         if *self.first.borrow() == First::Pending {
             self.first.send_if_modified(|first| {
@@ -103,7 +103,7 @@ impl Control {
         let _ = self.origin.set(origin);
     }
 
-    /// Hands out the next call of an open schedule.
+    /// Hands out the next request of an open schedule.
     pub(crate) fn take_slot(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }

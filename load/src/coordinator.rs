@@ -11,7 +11,7 @@ use crate::call::ConnectionReport;
 use crate::clock::RunClock;
 use crate::control::Control;
 use crate::latency::Latency;
-use crate::observer::{CallEvent, Observer};
+use crate::observer::{Observer, RequestEvent};
 use crate::plan::{LoadPlan, Warmup};
 use crate::program::Program;
 use crate::result::{LoadResult, Totals, WarmupFailure};
@@ -24,7 +24,7 @@ use crate::worker_stats::WorkerStats;
 const TICK: Duration = Duration::from_secs(1);
 
 /// How far ahead the common start is set: workers wake within it, and are on
-/// time for their first call.
+/// time for their first request.
 const HEAD_START: Duration = Duration::from_millis(1);
 
 /// The coordinator's side of a run.
@@ -55,7 +55,7 @@ impl Coordinator {
         self.control.set_origin(clock.origin());
         let go = cold.is_none() && !stopped_early;
         if cold.is_none() {
-            self.observer.tell(|| CallEvent::Begun);
+            self.observer.tell(|| RequestEvent::Begun);
         }
         self.gate.send_replace(if go { Gate::Go(clock) } else { Gate::Abort });
         let mut ledger = Ledger { totals: Tally::new(&self.load), spare: Tally::new(&self.load), last: Instant::now() };
@@ -167,7 +167,7 @@ impl Coordinator {
         self.stats.iter().map(|stats| stats.started()).sum()
     }
 
-    /// Calls scheduled: by now for a run that is cut short or goes on, in all otherwise.
+    /// Requests scheduled: by now for a run that is cut short or goes on, in all otherwise.
     fn scheduled(&self, elapsed: u64, by_now: bool) -> u64 {
         let total = if by_now { None } else { self.program.total() };
         let due = total.or_else(|| self.program.due_by(&self.load, elapsed));

@@ -19,7 +19,7 @@ use crate::tally::{Tally, Times};
 
 /// A request that another program made.
 #[derive(Debug, Clone)]
-pub struct ExternalCall {
+pub struct ExternalRequest {
     /// Number of its connection.
     pub connection: usize,
     /// Its number on that connection.
@@ -76,7 +76,7 @@ impl ExternalRun {
     }
 
     /// Counts a request. When it was due follows from the plan, its connection and its number.
-    pub fn record(&mut self, call: ExternalCall) {
+    pub fn record(&mut self, call: ExternalRequest) {
         let sent = nanos(call.sent);
         let lane = Lane::of(&self.plan, &self.split, call.connection);
         // At full speed, and for a log of another run, a request is due when it is sent.
@@ -161,9 +161,9 @@ mod tests {
     use crate::failure::FailureKind;
     use crate::plan::{LoadModel, Rate, Stop};
 
-    fn call(connection: usize, number: u64, sent: u64, took: u64, failure: Option<Failure>) -> ExternalCall {
+    fn call(connection: usize, number: u64, sent: u64, took: u64, failure: Option<Failure>) -> ExternalRequest {
         let (sent, took) = (Duration::from_millis(sent), Duration::from_millis(took));
-        ExternalCall { connection, number, sent, took, code: if failure.is_some() { 503 } else { 200 }, failure }
+        ExternalRequest { connection, number, sent, took, code: if failure.is_some() { 503 } else { 200 }, failure }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Names in words what went wrong with a call.
+//! Names in words what went wrong with a request.
 
 use std::fmt;
 use std::io;
 
 use crate::framing::Malformed;
 
-/// Kind of a failed call, the words in which it is reported.
+/// Kind of a failed request, the words in which it is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -17,11 +17,11 @@ pub enum FailureKind {
     Closed,
     /// The connection ended inside an answer.
     Truncated,
-    /// The call was not answered in time.
+    /// The request was not answered in time.
     Timeout,
     /// The host or its network cannot be reached.
     Unreachable,
-    /// The bytes that came are no answer in this protocol.
+    /// The bytes that came are not an answer in this protocol.
     BadAnswer,
     /// The head of the answer has no end.
     HeadTooLarge,
@@ -57,7 +57,7 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// One failed call: its kind, and the cause in the system's words.
+/// One failed request: its kind, and the cause in the system's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// What went wrong.
@@ -107,7 +107,7 @@ impl From<Malformed> for Failure {
         let (kind, detail) = match malformed {
             Malformed::Head => (FailureKind::BadAnswer, "the answer does not start with an HTTP/1 head"),
             Malformed::HeadTooLarge => (FailureKind::HeadTooLarge, "the head of the answer has no end"),
-            Malformed::Length => (FailureKind::BadAnswer, "the length of the answer is no number, or two disagree"),
+            Malformed::Length => (FailureKind::BadAnswer, "invalid length of the answer: expected one decimal number"),
             Malformed::Coding => (FailureKind::BadAnswer, "an HTTP/1.0 answer has a transfer coding"),
             Malformed::Chunk => (FailureKind::BadAnswer, "a chunk of the answer has no proper size"),
             Malformed::Truncated => (FailureKind::Truncated, "the connection ended inside the answer"),

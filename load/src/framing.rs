@@ -12,14 +12,14 @@ const MAX_HEAD: usize = 64 * 1024;
 /// Most interim answers (1xx) before the final one.
 const MAX_INTERIM: u32 = 64;
 
-/// Why bytes are no HTTP/1 answer.
+/// Why bytes are not an HTTP/1 answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Malformed {
     /// The status line or a header line is not one.
     Head,
     /// The head has too many lines or bytes, or too many interim heads came.
     HeadTooLarge,
-    /// The length is no number, or two lengths disagree.
+    /// The length is not a number, or two lengths disagree.
     Length,
     /// The body is coded in a way that this version of HTTP does not know.
     Coding,
@@ -65,7 +65,7 @@ pub(crate) struct Framing {
     pub(crate) body: u64,
     /// Interim answers (1xx) that came before.
     pub(crate) interim: u32,
-    /// The connection may carry another call.
+    /// The connection may carry another request.
     pub(crate) persistent: bool,
 }
 

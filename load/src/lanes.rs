@@ -7,7 +7,7 @@ use crate::call::ConnectionReport;
 use crate::client::Client;
 use crate::clock::seconds;
 use crate::context::WorkerContext;
-use crate::observer::CallEvent;
+use crate::observer::RequestEvent;
 use crate::pacer::Wake;
 use crate::random::Random;
 use crate::schedule::{Lane, Split};
@@ -42,7 +42,7 @@ async fn follow(context: Rc<WorkerContext>, lane: Lane, index: usize, mut client
         return client.into_report();
     }
     let mut planned = None;
-    // The clock is read as rarely as can be: at full speed twice a call.
+    // The clock is read as rarely as can be: at full speed twice a request.
     let mut now = context.clock.now();
     loop {
         if lane.is_over(call, now) {
@@ -68,7 +68,7 @@ async fn follow(context: Rc<WorkerContext>, lane: Lane, index: usize, mut client
         }
     }
     let after = Duration::from_nanos(context.clock.now().saturating_sub(lane.offset));
-    context.observer.tell(|| CallEvent::Ended { connection: index, after, calls: call, planned });
+    context.observer.tell(|| RequestEvent::Ended { connection: index, after, calls: call, planned });
     client.into_report()
 }
 

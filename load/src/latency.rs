@@ -14,7 +14,7 @@ const CEILING: u64 = 1 << 42;
 /// Percentiles that every report holds.
 const REPORTED: [f64; 9] = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
 
-/// Latencies of many calls, with percentiles within 0.1 % of the truth.
+/// Latencies of many requests, with percentiles within 0.1 % of the truth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latency {
     histogram: Histogram<u64>,
@@ -45,7 +45,7 @@ impl Latency {
         self.sum = 0;
     }
 
-    /// Counts the calls.
+    /// Counts the requests.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
@@ -56,12 +56,12 @@ impl Latency {
         (self.count() > 0).then(|| Duration::from_nanos(value().min(self.histogram.max())))
     }
 
-    /// Gives the percentiles that every report holds, ascending; none without calls.
+    /// Gives the percentiles that every report holds, ascending; none without requests.
     pub fn percentiles(&self) -> impl Iterator<Item = (f64, Duration)> {
         REPORTED.iter().filter_map(|percentile| Some((*percentile, self.percentile(*percentile)?)))
     }
 
-    /// Counts the calls that took longer than a limit, told apart to 0.1 %.
+    /// Counts the requests that took longer than a limit, told apart to 0.1 %.
     pub fn count_above(&self, limit: Duration) -> u64 {
         let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         self.count() - self.histogram.count_between(0, limit)

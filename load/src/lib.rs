@@ -22,17 +22,16 @@
 //!
 //! | Modules | What they hold |
 //! |---|---|
-//! | `plan`, `error` | what is asked for, and why it may not start |
-//! | `schedule`, `program`, `clock`, `pacer` | when each call is due, and how it is woken |
+//! | `plan`, `error` | what is requested, and why it may not start |
+//! | `schedule`, `program`, `clock`, `pacer` | when each request is due, and how it is woken |
 //! | `running`, `control`, `coordinator`, `worker`, `worker_stats`, `context` | the threads of a run and who leads them |
 //! | `external` | a run whose requests another program makes |
 //! | `lanes`, `open` | the two models: fortio's rule, and one open schedule |
-//! | `client`, `header`, `request`, `framing`, `wire`, `alarm` | one call: bytes out, bytes in, deadline |
+//! | `client`, `standard_plan`, `destination`, `header`, `request`, `framing`, `wire`, `tls`, `alarm` | one request: bytes out, bytes in, deadline |
 //! | `call`, `failure`, `tally`, `latency`, `histogram`, `busy` | what is counted |
-//! | `observer`, `snapshot`, `result`, `summary` | what is told, during and after |
+//! | `observer`, `snapshot`, `result`, `summary` | what is reported, during and after |
 //! | `target` | a small server for demonstrations and tests |
 
-#[cfg(test)]
 mod agreement;
 mod alarm;
 mod busy;
@@ -42,6 +41,7 @@ mod clock;
 mod context;
 mod control;
 mod coordinator;
+mod destination;
 mod error;
 mod external;
 mod failure;
@@ -61,6 +61,8 @@ mod result;
 mod running;
 mod schedule;
 mod snapshot;
+#[cfg(feature = "std-client")]
+mod standard_plan;
 mod summary;
 mod tally;
 pub mod target;
@@ -72,14 +74,14 @@ mod worker_stats;
 
 pub use call::ConnectionReport;
 pub use error::LoadError;
-pub use external::{ExternalCall, ExternalRun};
+pub use external::{ExternalRequest, ExternalRun};
 pub use failure::{Failure, FailureKind};
 pub use header::is_header;
 pub use histogram::{Bucket, Histogram, Sums};
 pub use latency::Latency;
-pub use observer::{CallEvent, CallSink, EndedCall, Observer};
+pub use observer::{EndedRequest, Observer, RequestEvent, RequestSink};
 pub use plan::{AddressFamily, Buckets, LoadModel, LoadPlan, Rate, Stop, Transport, Warmup};
-pub use result::{Bytes, CallCounts, ExternalTool, FailureCount, LatencyKind, LoadResult, Phase, WarmupFailure};
+pub use result::{Bytes, ExternalTool, FailureCount, LatencyKind, LoadResult, Phase, RequestCounts, WarmupFailure};
 pub use running::{Canceller, Running, start, start_observed};
 pub use schedule::{Lowered, Split};
 pub use snapshot::{PhaseFigures, Snapshot, Spread};

@@ -1,4 +1,4 @@
-//! Who is told about single requests and connections while a run goes on.
+//! Listeners to single requests and connections of a run.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// Something that happened to a request or a connection.
 #[derive(Debug, Clone, PartialEq)]
-pub enum CallEvent {
+pub enum RequestEvent {
     /// Warm-up is over, and the run begins.
     Begun,
     /// A request failed, or was answered with an error status.
@@ -40,9 +40,9 @@ pub enum CallEvent {
     },
 }
 
-/// One request that ended, for a [`CallSink`].
+/// One request that ended, for a [`RequestSink`].
 #[derive(Debug, Clone)]
-pub struct EndedCall<'a> {
+pub struct EndedRequest<'a> {
     /// Number of the connection.
     pub connection: usize,
     /// Number of the request: on its connection, or of the open schedule.
@@ -58,9 +58,9 @@ pub struct EndedCall<'a> {
 }
 
 /// Takes every request as it ends; a worker waits for it, so it must be quick.
-pub trait CallSink: Debug + Send + Sync {
+pub trait RequestSink: Debug + Send + Sync {
     /// Takes one request.
-    fn record(&self, call: &EndedCall<'_>);
+    fn record(&self, call: &EndedRequest<'_>);
 }
 
 /// The listeners of a run; by default there are none.
@@ -68,15 +68,15 @@ pub trait CallSink: Debug + Send + Sync {
 #[non_exhaustive]
 pub struct Observer {
     /// Takes what happens; what does not fit in the channel is lost, so that a log never slows a run.
-    pub events: Option<SyncSender<CallEvent>>,
+    pub events: Option<SyncSender<RequestEvent>>,
     /// Counts the events that were lost.
     pub lost: Arc<AtomicU64>,
     /// Takes every request.
-    pub calls: Option<Arc<dyn CallSink>>,
+    pub calls: Option<Arc<dyn RequestSink>>,
 }
 
 impl Observer {
-    pub(crate) fn tell(&self, event: impl FnOnce() -> CallEvent) {
+    pub(crate) fn tell(&self, event: impl FnOnce() -> RequestEvent) {
         if let Some(events) = &self.events
             && events.try_send(event()).is_err()
         {
@@ -93,8 +93,8 @@ mod tests {
     fn a_full_channel_loses_events_and_counts_them() {
         let (events, _kept) = std::sync::mpsc::sync_channel(1);
         let observer = Observer { events: Some(events), ..Observer::default() };
-        observer.tell(|| CallEvent::Begun);
-        observer.tell(|| CallEvent::Begun);
+        observer.tell(|| RequestEvent::Begun);
+        observer.tell(|| RequestEvent::Begun);
         assert_eq!(observer.lost.load(Ordering::Relaxed), 1);
     }
 }

@@ -1,9 +1,9 @@
-//! Runs one schedule for all connections: whoever is idle takes the next call.
+//! Runs one schedule for all connections: any idle one takes the next request.
 //!
-//! One idle connection leads: it holds the next call and waits for its time.
+//! One idle connection leads: it holds the next request and waits for its time.
 //! When that comes it hands the lead to another idle connection, or to a new
-//! one while there is room, and makes its call. With none left the lead lies
-//! open, calls queue, and the first connection that becomes idle takes it.
+//! one while there is room, and makes its request. With none left the lead lies
+//! open, requests queue, and the first connection that becomes idle takes it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -56,16 +56,16 @@ pub(crate) async fn run(
     }
     reports.extend(pool.fresh.take().into_iter().map(|(_, client)| client.into_report()));
     if let Some(end) = schedule.end {
-        // The period ends when it was planned to, not with its last call.
+        // The period ends when it was planned to, not with its last request.
         context.pacer.until(end).await;
     }
     reports
 }
 
-/// What an idle connection is told.
+/// What an idle connection is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {
-    /// Take the next call.
+    /// Take the next request.
     Lead,
     /// There is none: end.
     Leave,

@@ -1,4 +1,4 @@
-//! Wakes calls at their due time, by one kernel timer for each worker.
+//! Wakes requests at their due time, by one kernel timer for each worker.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -43,7 +43,7 @@ fn register(timer: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 
 /// One timerfd and the waits that hang on it.
 ///
-/// tokio's own timer counts in milliseconds and would start each call about one
+/// tokio's own timer counts in milliseconds and would start each request about one
 /// late; a timerfd is as exact as the kernel.
 pub(crate) struct Pacer {
     clock: RunClock,
@@ -55,7 +55,7 @@ pub(crate) struct Pacer {
     order: Cell<u64>,
 }
 
-/// A sleeping call. Equal due times wake in the order of their coming.
+/// A sleeping request. Equal due times wake in the order of their coming.
 struct Wait {
     due: u64,
     order: u64,
@@ -154,7 +154,7 @@ impl Pacer {
         self.order.set(order.wrapping_add(1));
         self.waits.borrow_mut().push(Reverse(Wait { due, order, waker }));
         if self.arm(due).is_err() {
-            // A timer that cannot be set would leave the call asleep for ever.
+            // A timer that cannot be set would leave the request asleep for ever.
             self.stop();
         }
     }

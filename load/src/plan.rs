@@ -1,10 +1,11 @@
-//! The plan of a run: what is asked of whom, how often, and when it stops.
+//! The plan of a run: what is requested, how often, and when it stops.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::error::LoadError;
@@ -14,19 +15,19 @@ use crate::histogram::Histogram;
 /// Largest number of connections that one run may hold.
 const MAX_CONNECTIONS: usize = 100_000;
 
-/// Fastest rate that a plan may ask for, in calls per second; due times are
+/// Fastest rate that a plan may ask for, in requests per second; due times are
 /// kept in whole nanoseconds, so a higher one could not be told apart.
 const MAX_QPS: f64 = 1e9;
 
 /// Longest run with an end, 400 days: due times stay far from overflow.
 const MAX_DURATION: Duration = Duration::from_hours(400 * 24);
 
-/// How many calls a second are asked for.
+/// How many requests a second are asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rate {
-    /// Calls per second over all connections, above zero.
+    /// Requests per second over all connections, above zero.
     Qps(f64),
-    /// As fast as the connections go, one call after the other.
+    /// As fast as the connections go, one request after the other.
     Max,
 }
 
@@ -45,13 +46,13 @@ impl Rate {
 pub enum Stop {
     /// After this time.
     After(Duration),
-    /// After exactly this many calls (or, in fortio's model without catch-up, slots).
+    /// After exactly this many requests (or, in fortio's model without catch-up, slots).
     Count(u64),
     /// Never; somebody cancels it.
     Never,
 }
 
-/// Which rule decides when a call starts.
+/// Which rule decides when a request starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadModel {
     /// fortio's rule: each connection has a schedule of its own and falls
@@ -61,11 +62,11 @@ pub enum LoadModel {
         uniform: bool,
         /// Varies each wait by up to 10 % either way.
         jitter: bool,
-        /// Skips calls whose time has passed instead of making them up.
+        /// Skips requests whose time has passed instead of making them up.
         nocatchup: bool,
     },
     /// One schedule for the whole run (call `i` is due at `i / qps`); any idle
-    /// connection takes the next call, and connections grow up to the plan's
+    /// connection takes the next request, and connections grow up to the plan's
     /// number. What waits for a connection is charged to the response time.
     Open,
 }
@@ -160,7 +161,7 @@ pub struct LoadPlan {
     pub connections: NonZeroUsize,
     /// When the run ends.
     pub stop: Stop,
-    /// Who waits for whom.
+    /// How connections share the schedule.
     pub model: LoadModel,
     /// Request headers in order; `Host` and `User-Agent` replace the default
     /// ones, an empty `User-Agent` removes it.
@@ -173,9 +174,9 @@ pub struct LoadPlan {
     pub content_type: Option<String>,
     /// Name and password for basic authentication; never shown in a result.
     pub user: Option<(String, String)>,
-    /// Longest time for one call, connecting included.
+    /// Longest time for one request, connecting included.
     pub timeout: Duration,
-    /// Keeps connections open between calls.
+    /// Keeps connections open between requests.
     pub keep_alive: bool,
     /// Addresses to connect to, in turn. When it is not empty no name is
     /// looked up, and no other address can be reached.
@@ -184,7 +185,7 @@ pub struct LoadPlan {
     pub family: AddressFamily,
     /// Socket file to connect to instead of an address.
     pub unix_socket: Option<PathBuf>,
-    /// Fewest and most calls on one connection before it is replaced.
+    /// Fewest and most requests on one connection before it is replaced.
     pub reuse: Option<(u64, u64)>,
     /// Client and TLS.
     pub transport: Transport,
@@ -192,9 +193,9 @@ pub struct LoadPlan {
     pub warmup: Warmup,
     /// Time at the beginning that settles: where it is above zero, the result has the calls behind it apart, as `measured`.
     pub settle: Duration,
-    /// Goes on when a warm-up request fails.
+    /// Continues when a warm-up request fails.
     pub allow_initial_errors: bool,
-    /// Status that stops the run; -1 stands for a call without an answer.
+    /// Status that stops the run; -1 stands for a request without an answer.
     pub abort_on: Option<i32>,
     /// Worker threads; by default one, or at rates that one cannot hold (and
     /// without a rate) as many as there are cores and connections.
@@ -288,6 +289,14 @@ impl LoadPlan {
                 "it must be at least 1, and the first not above the second",
             );
         }
+        let transport = &self.transport;
+        if let (Some(path), None) | (None, Some(path)) = (&transport.cert, &transport.key) {
+            return bad(
+                "cert",
+                path.display().to_string(),
+                "a client certificate needs its key, and a key its certificate",
+            );
+        }
         let resolution = self.buckets.resolution;
         if !(resolution > 0.0 && resolution.is_finite()) {
             return bad("resolution", resolution.to_string(), "it must be above 0");
@@ -319,7 +328,8 @@ fn take_user(url: &mut Url) -> Option<(String, String)> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let user = (url.username().to_owned(), url.password().unwrap_or_default().to_owned());
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let user = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
     // Both only fail on a URL without a host, which was refused before.
     let _ = url.set_username("");
     let _ = url.set_password(None);
@@ -377,6 +387,8 @@ mod tests {
         assert_eq!(refused(|load| load.stop = Stop::Count(0)), "stop");
         assert_eq!(refused(|load| load.reuse = Some((3, 2))), "reuse");
         assert_eq!(refused(|load| load.buckets.resolution = 0.0), "resolution");
+        assert_eq!(refused(|load| load.transport.cert = Some("c.pem".into())), "cert");
+        assert_eq!(refused(|load| load.transport.key = Some("c.key".into())), "cert");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which calls a plan schedules, whatever the model.
+//! Which requests a plan schedules, whatever the model.
 
 use crate::plan::{LoadModel, LoadPlan};
 use crate::schedule::{Lane, OpenSchedule, Split};

@@ -7,7 +7,7 @@ use url::Url;
 use crate::plan::LoadPlan;
 use crate::random::Random;
 
-/// Text in a URL or body that is replaced by a fresh UUID for each call.
+/// Text in a URL or body that is replaced by a fresh UUID for each request.
 pub(crate) const UUID_MARK: &str = "{uuid}";
 
 /// The same text as the URL parser writes it in a path.
@@ -39,7 +39,7 @@ impl Request {
         Self { pieces: split(&bytes), bodiless: method == "HEAD" }
     }
 
-    /// Gives the bytes of the next call; without a mark they are the same each time.
+    /// Gives the bytes of the next request; without a mark they are the same each time.
     pub(crate) fn bytes<'a>(&'a self, random: &mut Random, scratch: &'a mut Vec<u8>) -> &'a [u8] {
         if let [only] = self.pieces.as_slice() {
             return only;

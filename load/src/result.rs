@@ -12,44 +12,44 @@ use crate::latency::Latency;
 use crate::plan::LoadPlan;
 use crate::tally::{Histograms, Measured, PhaseTally, Tally};
 
-/// Share of the scheduled calls that must complete for a run to count as keeping up.
+/// Share of the scheduled requests that must complete for a run to count as keeping up.
 const KEPT_UP: f64 = 0.99;
 
-/// A response p99 this much above twice the service p99 means that calls queued.
+/// A response p99 this much above twice the service p99 means that requests queued.
 const QUEUED: Duration = Duration::from_millis(5);
 
 /// Which latency is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LatencyKind {
-    /// From the start of a call to its end: what fortio shows.
+    /// From the start of a request to its end: what fortio shows.
     Service,
-    /// From the time at which a call was due to its end: what a user feels.
+    /// From the time at which a request was due to its end: what a user feels.
     Response,
-    /// From the time at which a call was due to its start.
+    /// From the time at which a request was due to its start.
     StartLag,
 }
 
-/// How many calls a run scheduled, made and lost.
+/// How many requests a run scheduled, made and lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct CallCounts {
-    /// Calls that were due; for a run that was cut short, by then.
+pub struct RequestCounts {
+    /// Requests that were due; for a run that was cut short, by then.
     pub scheduled: u64,
-    /// Calls that started.
+    /// Requests that started.
     pub started: u64,
-    /// Calls that ended, well or not.
+    /// Requests that ended, well or not.
     pub completed: u64,
-    /// Calls that were due and never started.
+    /// Requests that were due and never started.
     pub missed: u64,
-    /// Calls that were answered with 200 to 299, or 418.
+    /// Requests that were answered with 200 to 299, or 418.
     pub ok: u64,
-    /// Calls that failed, or were answered with another status.
+    /// Requests that failed, or were answered with another status.
     pub errors: u64,
-    /// Calls that got an answer, of whatever status.
+    /// Requests that got an answer, of whatever status.
     pub answered: u64,
-    /// Calls that started more than a millisecond late.
+    /// Requests that started more than a millisecond late.
     pub late: u64,
-    /// Calls that went out twice, since a kept connection was found dead.
+    /// Requests that went out twice, since a kept connection was found dead.
     pub retried: u64,
     /// Interim answers (1xx) that came before final ones.
     pub interim: u64,
@@ -79,7 +79,7 @@ pub struct FailureCount {
     pub first: String,
 }
 
-/// The calls that were due in one phase of a run.
+/// The requests that were due in one phase of a run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Phase {
@@ -87,13 +87,13 @@ pub struct Phase {
     pub name: String,
     /// When it began, after the start of the run.
     pub start: Duration,
-    /// Calls that were answered well.
+    /// Requests that were answered well.
     pub ok: u64,
-    /// Calls that failed, or were answered with an error status.
+    /// Requests that failed, or were answered with an error status.
     pub errors: u64,
-    /// From the start of each call to its end.
+    /// From the start of each request to its end.
     pub service: Latency,
-    /// From the time at which each call was due to its end.
+    /// From the time at which each request was due to its end.
     pub response: Latency,
 }
 
@@ -117,17 +117,17 @@ pub struct WarmupFailure {
 pub struct LoadResult {
     /// The plan that was run.
     pub plan: Arc<LoadPlan>,
-    /// Start of the first call's schedule.
+    /// Start of the first request's schedule.
     pub started_at: SystemTime,
     /// Time from there to the end.
     pub elapsed: Duration,
-    /// Asked rate in calls a second; `None` at full speed.
-    pub asked_qps: Option<f64>,
-    /// Completed calls a second.
+    /// Target rate in requests a second; `None` at full speed.
+    pub target_qps: Option<f64>,
+    /// Completed requests a second.
     pub achieved_qps: f64,
-    /// Calls.
-    pub counts: CallCounts,
-    /// Calls by status; -1 stands for no answer.
+    /// Requests.
+    pub counts: RequestCounts,
+    /// Requests by status; -1 stands for no answer.
     pub codes: BTreeMap<i32, u64>,
     /// Failures by kind, the most frequent first.
     pub failures: Vec<FailureCount>,
@@ -151,7 +151,7 @@ pub struct LoadResult {
     /// The calls behind the plan's `settle`, whatever their phase; `None` where nothing settles.
     pub measured: Option<Phase>,
     /// The target or this machine did not keep up with the schedule: fewer than
-    /// 99 % of the calls completed, or the response p99 lies above twice the
+    /// 99 % of the requests completed, or the response p99 lies above twice the
     /// service p99 plus 5 ms.
     pub saturated: bool,
     /// The run was cancelled or aborted before its end.
@@ -202,7 +202,7 @@ impl LoadResult {
         let elapsed = Duration::from_nanos(totals.elapsed);
         let completed = tally.completed();
         let (service, response) = (tally.service(), tally.response());
-        let counts = CallCounts {
+        let counts = RequestCounts {
             scheduled: totals.scheduled,
             started: totals.started,
             completed,
@@ -214,7 +214,7 @@ impl LoadResult {
             retried: tally.retries,
             interim: tally.interim,
         };
-        let asked_qps = plan.rate.qps();
+        let target_qps = plan.rate.qps();
         let mut connects = plan.buckets.histogram();
         for connection in &connections {
             connects.add(&connection.connects);
@@ -226,7 +226,7 @@ impl LoadResult {
         Self {
             started_at: totals.wall,
             elapsed,
-            asked_qps,
+            target_qps,
             #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
             achieved_qps: if elapsed.is_zero() { 0.0 } else { completed as f64 / elapsed.as_secs_f64() },
             counts,
@@ -237,7 +237,7 @@ impl LoadResult {
             generator_busy: totals.busiest,
             measured: tally.measured.as_ref().map(Measured::phase),
             phases: if marks.is_empty() { Vec::new() } else { phases(&tally, marks) },
-            saturated: asked_qps.is_some() && is_saturated(&counts, &service, &response),
+            saturated: target_qps.is_some() && is_saturated(&counts, &service, &response),
             service,
             response,
             start_lag: tally.lag,
@@ -291,7 +291,7 @@ impl LoadResult {
         }
     }
 
-    /// Gives completed over scheduled calls, 0 to 1; 1 where none was scheduled.
+    /// Gives completed over scheduled requests, 0 to 1; 1 where none was scheduled.
     #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
     pub fn achieved_ratio(&self) -> f64 {
         match self.counts.scheduled {
@@ -300,7 +300,7 @@ impl LoadResult {
         }
     }
 
-    /// Names the main cause of failure in words, if any call failed.
+    /// Names the main cause of failure in words, if any request failed.
     pub fn main_failure(&self) -> Option<String> {
         if let Some(cold) = &self.warmup_failure {
             return Some(cold.cause.clone());
@@ -350,7 +350,7 @@ impl Phase {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
-fn is_saturated(counts: &CallCounts, service: &Latency, response: &Latency) -> bool {
+fn is_saturated(counts: &RequestCounts, service: &Latency, response: &Latency) -> bool {
     if counts.scheduled == 0 {
         return false;
     }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::client::Destination;
 use crate::control::Control;
 use crate::coordinator::Coordinator;
+use crate::destination::Destination;
 use crate::error::LoadError;
 use crate::observer::Observer;
 use crate::plan::{AddressFamily, LoadPlan, Rate, Warmup};
@@ -23,7 +23,7 @@ use crate::tally::Tally;
 use crate::worker::{self, Gate, Report, Setup};
 use crate::worker_stats::WorkerStats;
 
-/// Rate that one worker can hold, in calls a second; faster ones get more.
+/// Rate that one worker can hold, in requests a second; faster ones get more.
 const QPS_PER_WORKER: f64 = 20_000.0;
 
 /// Starts a run on threads of its own and returns as soon as they are up.
@@ -94,7 +94,7 @@ pub fn start_observed(load: LoadPlan, observer: &Observer) -> Result<Running, Lo
     Ok(Running::new(load, control, watcher, outcome))
 }
 
-/// A run that goes on. Dropping it cancels the run.
+/// A run in progress. Dropping it cancels the run.
 #[derive(Debug)]
 #[must_use = "dropping the handle cancels the run"]
 pub struct Running {
@@ -125,7 +125,7 @@ impl Running {
         self.control.first_answer().await
     }
 
-    /// Asks the run to stop: calls that are under way are awaited, at most for
+    /// Asks the run to stop: requests that are under way are awaited, at most for
     /// one timeout; none is started after that.
     pub fn cancel(&self) {
         self.control.stop();
@@ -136,8 +136,8 @@ impl Running {
         Canceller(self.control.clone())
     }
 
-    /// Starts a phase at an instant: calls due from then on are also counted
-    /// under its name. Marks come in the order of their instants; a call that
+    /// Starts a phase at an instant: requests due from then on are also counted
+    /// under its name. Marks come in the order of their instants; a request that
     /// ended before its mark was set stays in the phase before.
     pub fn mark(&self, name: impl Into<String>, at: Instant) {
         self.control.mark(name.into(), at);

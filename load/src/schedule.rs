@@ -1,16 +1,16 @@
-//! When each call is due: pure arithmetic, so that nothing ever drifts.
+//! When each request is due: pure arithmetic, so that nothing ever drifts.
 
 use std::time::Duration;
 
 use crate::clock::nanos;
 use crate::plan::{LoadModel, LoadPlan, Rate, Stop};
 
-/// How fortio divides the calls of a run among its connections.
+/// How fortio divides the requests of a run among its connections.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Split {
     /// Connections that take part, after lowering.
     pub threads: usize,
-    /// Calls of each; 0 where only time or a cancel ends the run.
+    /// Requests of each; 0 where only time or a cancel ends the run.
     pub each: u64,
     /// Calls more for connection 0 (`-1` for `-n 1` with a rate, as fortio has it).
     pub left: i64,
@@ -21,14 +21,14 @@ pub struct Split {
 /// Why the number of connections was lowered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lowered {
-    /// Fewer than two calls in all: two calls on one connection.
+    /// Fewer than two requests in all: two requests on one connection.
     ToMinimum,
-    /// Fewer than two calls for each connection; the number is the total.
+    /// Fewer than two requests for each connection; the number is the total.
     ToHalf(u64),
 }
 
 impl Split {
-    /// Applies fortio's rule: with a rate each connection makes at least two calls.
+    /// Applies fortio's rule: with a rate each connection makes at least two requests.
     pub fn of(load: &LoadPlan) -> Self {
         let asked = load.connections.get();
         let Rate::Qps(qps) = load.rate else {
@@ -100,7 +100,7 @@ pub(crate) struct Lane {
     pub(crate) end: Option<u64>,
     /// Waits vary by 10 % either way.
     pub(crate) jitter: bool,
-    /// Calls whose time has passed are skipped.
+    /// Requests whose time has passed are skipped.
     pub(crate) nocatchup: bool,
 }
 
@@ -177,7 +177,7 @@ impl Lane {
     }
 
     /// Whether time is up before call `i`. With a rate a connection makes at
-    /// least two calls, and its very last one.
+    /// least two requests, and its very last one.
     pub(crate) fn is_over(&self, i: u64, now: u64) -> bool {
         let Some(end) = self.end else { return false };
         now > end && (self.qps.is_none() || (i >= 2 && self.calls.is_none_or(|calls| i + 1 != calls)))
@@ -190,7 +190,7 @@ pub(crate) struct OpenSchedule {
     qps: f64,
     /// Calls in all; `None` without an end.
     pub(crate) total: Option<u64>,
-    /// End of the schedule; no call is due at or after it.
+    /// End of the schedule; no request is due at or after it.
     pub(crate) end: Option<u64>,
 }
 
@@ -216,7 +216,7 @@ impl OpenSchedule {
         self.total.is_none_or(|total| i < total).then_some(due)
     }
 
-    /// How many calls were due by a moment.
+    /// How many requests were due by a moment.
     pub(crate) fn due_by(&self, now: u64) -> u64 {
         let due = calls_within(self.qps, Duration::from_nanos(now)).saturating_add(1);
         self.total.map_or(due, |total| due.min(total))
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_run_is_split_as_fortio_splits_it() {
-        // qps, connections, stop, threads, calls of connection 0, of the others, in all
+        // qps, connections, stop, threads, requests of connection 0, of the others, in all
         let cases = [
             (300.0, 4, after(30), 4, 2250, 2250, 9000),
             (10.0, 100, after(5), 25, 2, 2, 50),

@@ -1,4 +1,4 @@
-//! What a run looks like while it goes on.
+//! The state of a run in progress.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::program::Program;
 use crate::result::{Phase, phases};
 use crate::tally::Tally;
 
-/// Two percentiles of many calls.
+/// Two percentiles of many requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Spread {
-    /// Half of the calls were at most this long.
+    /// Half of the requests were at most this long.
     pub p50: Duration,
-    /// 99 of 100 calls were at most this long.
+    /// 99 of 100 requests were at most this long.
     pub p99: Duration,
 }
 
@@ -44,54 +44,54 @@ pub(crate) struct Moment {
 pub struct Snapshot {
     /// Time since the start; zero while connections are warming up.
     pub elapsed: Duration,
-    /// Calls that were due so far.
+    /// Requests that were due so far.
     pub scheduled: u64,
-    /// Calls that have started.
+    /// Requests that have started.
     pub started: u64,
-    /// Calls that have ended, well or not.
+    /// Requests that have ended, well or not.
     pub completed: u64,
-    /// Calls that were due and have not started: they wait for a connection, or
+    /// Requests that were due and have not started: they wait for a connection, or
     /// will never start.
     pub missed: u64,
-    /// Calls that were answered well.
+    /// Requests that were answered well.
     pub ok: u64,
-    /// Calls that failed, or were answered with an error status.
+    /// Requests that failed, or were answered with an error status.
     pub errors: u64,
-    /// Asked rate in calls a second; `None` at full speed.
-    pub asked_qps: Option<f64>,
-    /// Calls completed a second, over the time since the last snapshot.
+    /// Target rate in requests a second; `None` at full speed.
+    pub target_qps: Option<f64>,
+    /// Requests completed a second, over the time since the last snapshot.
     pub achieved_qps: f64,
-    /// From the start of a call to its end, over the whole run.
+    /// From the start of a request to its end, over the whole run.
     pub service: Spread,
-    /// From the time at which a call was due to its end, over the whole run.
+    /// From the time at which a request was due to its end, over the whole run.
     pub response: Spread,
     /// The same over the time since the last snapshot.
     pub recent_response: Spread,
-    /// The calls so far by phase; the first one is the time before any mark.
+    /// The requests so far by phase; the first one is the time before any mark.
     pub phases: Arc<Vec<Phase>>,
     /// Kinds of failures with the first one's cause in words.
     pub failures: Vec<(FailureKind, String)>,
     /// The run has ended; this is its last snapshot.
     pub finished: bool,
-    /// What tells how many calls were due by a moment.
+    /// What tells how many requests were due by a moment.
     pub(crate) schedule: Option<(Arc<LoadPlan>, Program)>,
 }
 
-/// Figures of the calls of some phases.
+/// Figures of the requests of some phases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PhaseFigures {
     /// Calls that were due; `None` at full speed.
     pub scheduled: Option<u64>,
-    /// Calls that have ended, well or not.
+    /// Requests that have ended, well or not.
     pub completed: u64,
     /// Those of them that failed, or were answered with an error status.
     pub errors: u64,
-    /// The percentile that was asked for, over the response times of ended calls.
+    /// The percentile that was asked for, over the response times of ended requests.
     pub response: Option<Duration>,
-    /// Calls whose response time is above the limit: those that ended, and those that have been waiting for longer.
+    /// Requests whose response time is above the limit: those that ended, and those that have been waiting for longer.
     pub slower: u64,
-    /// Calls of which it is known whether they are slower.
+    /// Requests of which it is known whether they are slower.
     pub judged: u64,
 }
 
@@ -107,7 +107,7 @@ impl Snapshot {
             missed: scheduled.saturating_sub(started),
             ok: tally.ok,
             errors: tally.errors,
-            asked_qps: load.rate.qps(),
+            target_qps: load.rate.qps(),
             service: Spread::of(&tally.service()),
             response: Spread::of(&tally.response()),
             phases: Arc::new(phases(tally, marks)),
@@ -120,8 +120,8 @@ impl Snapshot {
     /// Adds up phases, by their positions in [`Snapshot::phases`], with a percentile (0 to 100) and a limit of the
     /// response time.
     ///
-    /// A call that hangs is not left out: it counts as slower as soon as it has been due for longer than the limit, or
-    /// when the run is over. Which calls hang is not known, so they are taken for the last ones that were due.
+    /// A request that hangs is not left out: it counts as slower as soon as it has been due for longer than the limit, or
+    /// when the run is over. Which requests hang is not known, so they are taken for the last ones that were due.
     pub fn over(&self, phases: &[usize], percentile: f64, limit: Duration) -> PhaseFigures {
         let mut sum = PhaseFigures::default();
         let mut response = Latency::new();
@@ -144,11 +144,11 @@ impl Snapshot {
         sum
     }
 
-    /// How many calls of a phase were due after a moment and by now.
+    /// How many requests of a phase were due after a moment and by now.
     fn due_in(&self, index: usize, after: Duration) -> Option<u64> {
         let (load, program) = self.schedule.as_ref()?;
         let start = |index: usize| self.phases.get(index).map(|phase| nanos(phase.start));
-        // A phase has the calls that were due from its start on, and before the next one.
+        // A phase has the requests that were due from its start on, and before the next one.
         let by = |end: Option<u64>| end.map_or(Some(0), |end| program.due_by(load, end));
         let end = start(index + 1).map_or(Some(nanos(self.elapsed)), |next| next.checked_sub(1));
         let begin = start(index)?.checked_sub(1).max(Some(nanos(after)).filter(|after| *after > 0));
@@ -166,7 +166,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
     const LIMIT: Duration = Duration::from_millis(250);
 
-    /// 100 calls a second, answered after 1 ms unless they are due in the second second, which hang.
+    /// 100 requests a second, answered after 1 ms unless they are due in the second second, which hang.
     fn stalled(elapsed: u64, finished: bool) -> Snapshot {
         let mut load = LoadPlan::to("http://h/").unwrap();
         load.rate = Rate::Qps(100.0);
@@ -177,7 +177,7 @@ mod tests {
             tally.record(Times { due, sent: due, done: due + 1_000_000 }, phase, &Outcome::answered(200, 0));
         }
         let mark = |name: &str, at| Mark { name: name.to_owned(), at };
-        // Between two calls, as an edge of a real fault lies.
+        // Between two requests, as an edge of a real fault lies.
         let marks = [mark("in force", 995_000_000), mark("gone", 1_995_000_000)];
         let marks = marks.into_iter().filter(|mark| mark.at <= elapsed).collect();
         let program = Program::of(&load);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn calls_that_hang_count_as_slower_once_they_are_overdue() {
-        // 1.5 s: of the 51 calls due since the stall, those of the last quarter second may still be in time.
+        // 1.5 s: of the 51 requests due since the stall, those of the last quarter second may still be in time.
         let live = stalled(3 * SECOND / 2, false).over(&[1], 99.0, LIMIT);
         assert_eq!((live.scheduled, live.completed, live.response), (Some(51), 0, None));
         assert_eq!((live.slower, live.judged), (26, 26));

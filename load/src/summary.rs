@@ -30,12 +30,12 @@ impl fmt::Display for LoadResult {
             return write!(f, "no load: {complaint}");
         }
         let counts = &self.counts;
-        let asked = self.asked_qps.map_or_else(|| "max".to_owned(), |qps| format!("{qps}"));
+        let target = self.target_qps.map_or_else(|| "max".to_owned(), |qps| format!("{qps}"));
         let elapsed = Duration::from_millis(u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX));
         let cut = if self.interrupted { ", interrupted" } else { "" };
         writeln!(
             f,
-            "{} calls in {elapsed:?}{cut}: asked {asked} qps, achieved {:.1}",
+            "{} requests in {elapsed:?}{cut}: target {target} qps, achieved {:.1}",
             counts.completed, self.achieved_qps
         )?;
         writeln!(
@@ -52,7 +52,7 @@ impl fmt::Display for LoadResult {
             writeln!(f, "{name}: p50 {}, p99 {}, max {}", at(50.0), at(99.0), Millis(self.latency(kind).max()))?;
         }
         if self.saturated {
-            writeln!(f, "saturated: calls waited for a connection, so the response time is what a user would feel")?;
+            writeln!(f, "saturated: requests waited for a connection, so the response time is what a user would feel")?;
         }
         for phase in &self.phases {
             let at = |percentile| Millis(phase.response.percentile(percentile));

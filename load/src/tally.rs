@@ -9,7 +9,7 @@ use crate::histogram::Histogram;
 use crate::latency::Latency;
 use crate::plan::LoadPlan;
 
-/// The three moments of a call, in nanoseconds since the start of the run.
+/// The three moments of a request, in nanoseconds since the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
     /// When it should have started.
@@ -26,7 +26,7 @@ impl Times {
     }
 }
 
-/// Calls of one kind of failure.
+/// Requests of one kind of failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FailureTally {
     pub(crate) count: u64,
@@ -34,7 +34,7 @@ pub(crate) struct FailureTally {
     pub(crate) first: String,
 }
 
-/// Latencies of the calls that were due in one phase of the run.
+/// Latencies of the requests that were due in one phase of the run.
 #[derive(Debug, Clone)]
 pub(crate) struct PhaseTally {
     pub(crate) ok: u64,
@@ -70,7 +70,7 @@ impl PhaseTally {
     }
 }
 
-/// The calls that were due from a moment on.
+/// The requests that were due from a moment on.
 #[derive(Debug, Clone)]
 pub(crate) struct Measured {
     pub(crate) from: u64,
@@ -127,7 +127,7 @@ impl Histograms {
 pub(crate) struct Tally {
     pub(crate) ok: u64,
     pub(crate) errors: u64,
-    /// Calls that started more than a millisecond late.
+    /// Requests that started more than a millisecond late.
     pub(crate) late: u64,
     pub(crate) retries: u64,
     pub(crate) interim: u64,
@@ -142,7 +142,7 @@ pub(crate) struct Tally {
     /// The calls that were due behind the settling, whatever their phase; `None` where nothing settles.
     pub(crate) measured: Option<Measured>,
     pub(crate) histograms: Histograms,
-    /// End of the last call.
+    /// End of the last request.
     pub(crate) last_done: u64,
 }
 
@@ -170,12 +170,12 @@ impl Tally {
         }
     }
 
-    /// Calls that ended.
+    /// Requests that ended.
     pub(crate) fn completed(&self) -> u64 {
         self.ok + self.errors
     }
 
-    /// Counts a call that ended, in the phase in which it was due.
+    /// Counts a request that ended, in the phase in which it was due.
     pub(crate) fn record(&mut self, times: Times, phase: usize, outcome: &Outcome) {
         let lag = times.sent.saturating_sub(times.due);
         self.lag.record(lag);
@@ -314,7 +314,7 @@ mod tests {
             (one.ok, one.errors, one.codes, one.failures),
             (whole.ok, whole.errors, whole.codes, whole.failures)
         );
-        assert_eq!((one.histograms.durations.sums().count(), one.lag.count(), one.last_done), (5, 5, 407));
+        assert_eq!((one.histograms.durations.sums().count, one.lag.count(), one.last_done), (5, 5, 407));
         two.clear();
         assert_eq!((two.completed(), two.lag.count()), (0, 0));
     }

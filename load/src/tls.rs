@@ -1,4 +1,4 @@
-//! TLS to the target: whom to trust, and as whom to come.
+//! TLS to the target: trusted CAs and the client certificate. The provider is ring, whatever the process default is.
 
 use std::fs;
 use std::io;
@@ -40,7 +40,7 @@ impl Tls {
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(bare).map_err(|error| LoadError::BadUrl {
             url: load.url.to_string(),
-            reason: format!("its host is no name that a certificate can have: {error}"),
+            reason: format!("its host cannot stand in a certificate: {error}"),
         })?;
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())

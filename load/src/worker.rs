@@ -12,12 +12,13 @@ use tokio::sync::watch;
 
 use crate::busy::busy_nanos;
 use crate::call::{ConnectionReport, Outcome};
-use crate::client::{Client, Destination};
+use crate::client::Client;
 use crate::clock::RunClock;
 use crate::context::WorkerContext;
 use crate::control::Control;
+use crate::destination::Destination;
 use crate::lanes;
-use crate::observer::{CallEvent, Observer};
+use crate::observer::{Observer, RequestEvent};
 use crate::open;
 use crate::pacer::{self, Pacer};
 use crate::plan::{LoadPlan, Warmup};
@@ -25,7 +26,7 @@ use crate::program::Program;
 use crate::result::WarmupFailure;
 use crate::worker_stats::WorkerStats;
 
-/// Rate of one worker above which wakes are merged, in calls a second: precise
+/// Rate of one worker above which wakes are merged, in requests a second: precise
 /// ones would cost twice the processor time there.
 const MERGE_ABOVE: f64 = 20_000.0;
 
@@ -41,7 +42,7 @@ pub(crate) enum Gate {
     WarmUp(usize),
     /// Start at the common origin.
     Go(RunClock),
-    /// End without a call.
+    /// End without a request.
     Abort,
 }
 
@@ -134,7 +135,7 @@ async fn work(
         control.stopped().await;
         pacer.stop();
     });
-    // The run starts a little ahead, so that no worker is late for its first call.
+    // The run starts a little ahead, so that no worker is late for its first request.
     let reports = match setup.program {
         Program::Lanes(split) => lanes::run(&context, split, clients).await,
         Program::Open(schedule) => open::run(&context, schedule, clients).await,
@@ -160,7 +161,7 @@ impl Setup {
     }
 }
 
-/// Makes one uncounted call on each connection; gives the failure that counts.
+/// Makes one uncounted request on each connection; gives the failure that counts.
 async fn warm_up(load: &LoadPlan, observer: &Observer, clients: &mut Vec<(usize, Client)>) -> Option<WarmupFailure> {
     let mut cold = None;
     let mut note = |connection: usize, outcome: Outcome| {
@@ -168,8 +169,8 @@ async fn warm_up(load: &LoadPlan, observer: &Observer, clients: &mut Vec<(usize,
         let Some(failure) = outcome.failure else {
             return false;
         };
-        observer.tell(|| CallEvent::Failed { connection, failure: failure.clone(), size });
-        // An echo server that is not there yet is no reason to give up, as fortio has it.
+        observer.tell(|| RequestEvent::Failed { connection, failure: failure.clone(), size });
+        // An echo server may come up later, as fortio has it.
         if load.allow_initial_errors || load.url.scheme() == "tcp" {
             return false;
         }

@@ -17,7 +17,7 @@ impl WorkerStats {
         Self { started: AtomicU64::new(0), tally: Mutex::new(tally) }
     }
 
-    /// Counts a call that goes out.
+    /// Counts a request that goes out.
     pub(crate) fn note_start(&self) {
         self.started.fetch_add(1, Ordering::Relaxed);
     }

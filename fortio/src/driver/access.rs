@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 use std::time::Duration;
 
-use chaos_load::{ExternalCall, ExternalRun, Failure, FailureKind};
+use chaos_load::{ExternalRequest, ExternalRun, Failure, FailureKind};
 use serde::Deserialize;
 
 /// Status that stands for a request without an answer.
@@ -73,11 +73,11 @@ impl<R: BufRead> Reader<R> {
 }
 
 impl Record {
-    fn call(self, start: u64) -> ExternalCall {
+    fn call(self, start: u64) -> ExternalRequest {
         let code = self.details.parse().unwrap_or(if self.ok { 200 } else { NO_ANSWER });
         let kind = u16::try_from(code).map_or(FailureKind::Io, FailureKind::Status);
         let detail = if code == NO_ANSWER { "no answer (fortio's access log says no more)" } else { "error status" };
-        ExternalCall {
+        ExternalRequest {
             connection: self.thread,
             number: self.iter,
             sent: Duration::from_nanos(self.timestamp.saturating_sub(start)),

@@ -1,11 +1,12 @@
-//! The fast client: HTTP/1.1 over its own framing, no task and no allocation a call.
+//! The fast client: HTTP/1.1 over its own framing, no task and no allocation a request.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::alarm::Alarm;
 use crate::call::{ConnectionReport, Outcome, is_ok};
-use crate::client::{Destination, connect, since};
+use crate::clock::since;
+use crate::destination::Destination;
 use crate::failure::{Failure, FailureKind};
 use crate::framing::{Framing, Step};
 use crate::random::Random;
@@ -28,7 +29,7 @@ pub(crate) struct FastClient {
 struct Line {
     wire: Option<Wire>,
     buffer: Vec<u8>,
-    /// Calls that the open connection may still carry.
+    /// Requests that the open connection may still carry.
     left: u64,
     /// Bytes of the answer at hand that have come.
     seen: u64,
@@ -50,8 +51,8 @@ impl FastClient {
         self.report
     }
 
-    /// Makes one call. A kept connection that turns out dead before any byte of
-    /// an answer is replaced once, inside the same call and its deadline.
+    /// Makes one request. A kept connection that turns out dead before any byte of
+    /// an answer is replaced once, inside the same request and its deadline.
     pub(crate) async fn call(&mut self, sent: Instant) -> Outcome {
         let Self { destination, alarm, line, scratch, random, report } = self;
         let deadline = sent + destination.timeout;
@@ -98,7 +99,7 @@ impl Line {
         report: &mut ConnectionReport,
     ) -> Result<Outcome, Failure> {
         if self.wire.is_none() {
-            self.wire = Some(connect(destination, report).await?);
+            self.wire = Some(destination.connect(report).await?);
             self.left = u64::MAX;
         }
         let Some(wire) = self.wire.as_mut() else {
@@ -115,7 +116,7 @@ impl Line {
         }
     }
 
-    /// Closes a kept connection on which something came between two calls: its
+    /// Closes a kept connection on which something came between two requests: its
     /// end, or bytes that would be taken for the next answer.
     fn drop_if_stale(&mut self) {
         if self.wire.as_ref().is_some_and(|wire| !wire.is_quiet()) {
@@ -161,7 +162,7 @@ impl Line {
         }
     }
 
-    /// Closes the connection where it may not carry another call.
+    /// Closes the connection where it may not carry another request.
     fn retire(&mut self, destination: &Destination, random: &mut Random, outcome: &Outcome) {
         if self.left == u64::MAX
             && let Some((least, most)) = destination.reuse

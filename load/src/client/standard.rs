@@ -16,24 +16,15 @@ use url::Url;
 
 use crate::alarm::Alarm;
 use crate::call::{ConnectionReport, Outcome, is_ok};
-use crate::client::{Destination, connect, since};
+use crate::clock::since;
+use crate::destination::Destination;
 use crate::failure::{Failure, FailureKind};
 use crate::random::Random;
 use crate::request::UUID_MARK;
+use crate::standard_plan::StandardPlan;
 
 /// Redirects that are followed, as Go's client has it.
 const MAX_REDIRECTS: usize = 10;
-
-/// What the standard client needs of a plan.
-#[derive(Debug)]
-pub(crate) struct StandardPlan {
-    pub(crate) url: Url,
-    pub(crate) method: Method,
-    pub(crate) headers: HeaderMap,
-    pub(crate) h2: bool,
-    pub(crate) follow: bool,
-    pub(crate) compression: bool,
-}
 
 /// An open connection on which requests can be sent.
 enum Sender {
@@ -63,7 +54,7 @@ impl<F: Future + 'static> Executor<F> for OnThisThread {
     }
 }
 
-/// The state of one call that a deadline must be able to end anywhere.
+/// The state of one request that a deadline must be able to end anywhere.
 struct Attempt<'a> {
     destination: &'a Destination,
     plan: &'a StandardPlan,
@@ -86,7 +77,7 @@ impl StandardClient {
         self.report
     }
 
-    /// Makes one call, redirects included.
+    /// Makes one request, redirects included.
     pub(crate) async fn call(&mut self, start: Instant) -> Outcome {
         let Self { destination, plan, alarm, sender, random, report } = self;
         let deadline = start + destination.timeout;
@@ -265,7 +256,7 @@ async fn open(
     plan: &StandardPlan,
     report: &mut ConnectionReport,
 ) -> Result<Sender, Failure> {
-    let wire = connect(destination, report).await?;
+    let wire = destination.connect(report).await?;
     // Over TLS both sides agree on a version; in clear HTTP/2 is simply spoken.
     #[cfg(feature = "tls")]
     let two = plan.h2 && (plan.url.scheme() == "http" || wire.agreed_on_h2());
@@ -282,7 +273,7 @@ async fn open(
     Ok(Sender::One(sender))
 }
 
-/// Where an answer leads; `None` when it is no redirect that can be followed.
+/// Where an answer leads; `None` when it is not a redirect that can be followed.
 fn redirect(url: &Url, status: u16, headers: &HeaderMap) -> Option<Url> {
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -294,7 +285,7 @@ fn is_gzip(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip"))
 }
 
-/// Inside a body an early end is no dead connection.
+/// Inside a body an early end does not mean a dead connection.
 fn cut_short(failure: Failure) -> Failure {
     if failure.kind == FailureKind::Closed { Failure { kind: FailureKind::Truncated, ..failure } } else { failure }
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use crate::alarm::Alarm;
 use crate::call::{ConnectionReport, Outcome};
-use crate::client::{Destination, connect, since};
+use crate::clock::since;
+use crate::destination::Destination;
 use crate::failure::{Failure, FailureKind};
 use crate::wire::{BUFFER, Wire};
 
@@ -32,7 +33,7 @@ impl TcpClient {
         self.report
     }
 
-    /// Makes one call; any failure costs the connection.
+    /// Makes one request; any failure costs the connection.
     pub(crate) async fn call(&mut self, sent: Instant) -> Outcome {
         let Self { destination, alarm, wire, buffer, calls, report } = self;
         let deadline = sent + destination.timeout;
@@ -45,7 +46,7 @@ impl TcpClient {
         let mut echoed = 0;
         let exchange = alarm.guard(async {
             if wire.is_none() {
-                *wire = Some(connect(destination, report).await?);
+                *wire = Some(destination.connect(report).await?);
             }
             let Some(wire) = wire.as_mut() else {
                 return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
