@@ -34,6 +34,7 @@ const TRIGGER_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Settings of a [`Runner`].
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct RunnerBuilder {
     policy: Policy,
     accept_policy: bool,

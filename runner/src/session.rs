@@ -175,12 +175,11 @@ impl Session {
     /// Begins an entry that has passed the preflight already; one with a cause ends at once.
     pub(crate) fn begin(&self, entry: Entry, cause: Option<Cause>) -> EntryHandle {
         let control = entry.control();
-        let done = self.shared.tasks.spawn(async move {
-            match cause {
-                Some(cause) => entry.not_begun(cause),
-                None => entry.run().await,
-            }
-        });
+        let tasks = &self.shared.tasks;
+        let done = match cause {
+            Some(cause) => tasks.spawn(async move { entry.not_begun(cause) }),
+            None => tasks.spawn(entry.run()),
+        };
         EntryHandle::new(control, done)
     }
 
