@@ -52,11 +52,16 @@ impl Source {
     fn snippet(&self, line: usize, column: usize, span: Span) -> Snippet {
         let start = self.starts[line - 1];
         let end = self.starts.get(line).map_or(self.text.len(), |next| next - 1).max(start);
-        let text = self.text[start..end].trim_end_matches('\r');
-        let from = self.floor(span.start).clamp(start, start + text.len());
-        let to = self.floor(span.end).clamp(from, start + text.len());
+        let end = start + self.text[start..end].trim_end_matches('\r').len();
+        let from = self.floor(span.start).clamp(start, end);
+        // A line can be megabytes long; what the window may show is within these bytes, four a character.
+        let near = 4 * (WINDOW + 1);
+        let first = self.floor(from.saturating_sub(near)).max(start);
+        let last = self.floor(from.saturating_add(near)).min(end);
+        let to = self.floor(span.end).clamp(from, last.max(from));
         let width = self.text[from..to].trim_end().chars().count().max(1);
-        window(text, column - 1, width)
+        let mark = if first == start { column - 1 } else { self.text[first..from].chars().count() };
+        window(&self.text[first..last], mark, width)
     }
 
     fn floor(&self, offset: usize) -> usize {
@@ -125,6 +130,14 @@ mod tests {
         let snippet = source.snippet(1, 501, Span { start: 500, end: 503 });
         let marked: String = snippet.text.chars().skip(snippet.mark).take(snippet.width).collect();
         assert_eq!((marked.as_str(), snippet.text.chars().count()), ("bad", WINDOW + 2));
+        // As far from both ends as can be, and of the widest characters.
+        let text = format!("{}bad{}", "🙂".repeat(100_000), "🙂".repeat(100_000));
+        let again = Source::new("t", &text).snippet(1, 100_001, Span { start: 400_000, end: 400_003 });
+        assert_eq!((again.mark, again.width, again.text.chars().count()), (snippet.mark, snippet.width, WINDOW + 2));
+        let whole = format!("{}bad", "🙂".repeat(WINDOW - 3));
+        let snippet =
+            Source::new("t", &whole).snippet(1, WINDOW - 2, Span { start: 4 * (WINDOW - 3), end: whole.len() });
+        assert_eq!(snippet, Snippet { text: whole, mark: WINDOW - 3, width: 3 });
     }
 
     #[test]
