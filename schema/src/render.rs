@@ -41,14 +41,14 @@ fn block(diagnostic: &Diagnostic, colour: Colour) -> String {
         Colour::Never => Renderer::plain(),
         Colour::Always => Renderer::styled(),
     };
-    let rendered = renderer.term_width(WIDTH).render(&[group(diagnostic)]);
+    let text = renderer.term_width(WIDTH).render(&[group(diagnostic)]);
     match (diagnostic.line, diagnostic.column, &diagnostic.snippet) {
         // The renderer counts columns in the line that it is given, and of a long line that is a window.
         (Some(line), Some(column), Some(snippet)) if column != snippet.mark + 1 => {
             let place = |column| format!("--> {}:{line}:{column}\n", diagnostic.file);
-            rendered.replacen(&place(snippet.mark + 1), &place(column), 1)
+            text.replacen(&place(snippet.mark + 1), &place(column), 1)
         }
-        _ => rendered,
+        _ => text,
     }
 }
 
