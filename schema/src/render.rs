@@ -81,10 +81,10 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::{Code, Span};
+    use crate::diagnostic::{Code, TextSpan};
     use crate::text::Source;
 
-    fn placed(text: &str, span: Span) -> Diagnostic {
+    fn placed(text: &str, span: TextSpan) -> Diagnostic {
         let mut diagnostic = Diagnostic::new(Code::UnknownFault, "/action/type", "unknown fault type `generate_lod`");
         diagnostic.help = Some("did you mean `generate_load`?".into());
         Source::new("tasks/a.yaml", text).put(&mut diagnostic, span);
@@ -93,7 +93,7 @@ mod tests {
 
     fn at(text: &str, what: &str) -> Diagnostic {
         let start = text.find(what).unwrap();
-        placed(text, Span { start, end: start + what.len() })
+        placed(text, TextSpan { start, end: start + what.len() })
     }
 
     #[test]
