@@ -152,7 +152,7 @@ impl fmt::Display for Code {
 
 /// Bytes of the text, from `start` up to and without `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
+pub struct TextSpan {
     /// First byte.
     pub start: usize,
     /// One past the last byte.
@@ -188,7 +188,7 @@ pub struct Diagnostic {
     /// Column from 1, in characters.
     pub column: Option<usize>,
     /// Bytes of the text.
-    pub span: Option<Span>,
+    pub span: Option<TextSpan>,
     /// JSON pointer to what is wrong.
     pub pointer: String,
     /// The line of the text.

@@ -51,10 +51,12 @@ impl Document {
                 .and_then(|document| document.into_task(positions))
                 .map(|task| Self::Task(Box::new(task))),
             DocumentKind::Entry => {
-                Deferred::at(value, positions.clone()).read().map(|entry| Self::Entry(Box::new(entry))).map_err(one)
+                let entry = Deferred::at(value, positions.clone()).read();
+                entry.map(|entry| Self::Entry(Box::new(entry))).map_err(|one| vec![*one])
             }
             DocumentKind::Experiment => {
-                Deferred::at(value, positions.clone()).read().map(|spec| Self::Experiment(Box::new(spec))).map_err(one)
+                let spec = Deferred::at(value, positions.clone()).read();
+                spec.map(|spec| Self::Experiment(Box::new(spec))).map_err(|one| vec![*one])
             }
         }
     }
@@ -75,10 +77,6 @@ impl Document {
             Self::Task(_) | Self::Entry(_) => None,
         }
     }
-}
-
-fn one(diagnostic: Box<Diagnostic>) -> Vec<Diagnostic> {
-    vec![*diagnostic]
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ impl JsonSchema for FaultName {
             .iter()
             .flat_map(|fault| std::iter::once(fault.name).chain(fault.aliases.iter().copied()))
             .collect();
-        // An `enum` of nothing is no schema; a program that links no fault can't name one.
+        // An empty `enum` is not a schema; a program that links no fault can't name one.
         if names.is_empty() { false.into() } else { schemars::json_schema!({ "type": "string", "enum": names }) }
     }
 }

@@ -52,7 +52,7 @@ mod tools;
 mod value;
 mod walk;
 
-pub use diagnostic::{Code, Diagnostic, Severity, Snippet, Span};
+pub use diagnostic::{Code, Diagnostic, Severity, Snippet, TextSpan};
 pub use document::{AnyCheck, Deferred, Document, DocumentKind, Entries, NamedCheck, Positions, TaskDocument};
 pub use experiment::{Budget, ExperimentSpec, FaultName, Goal, GoalError, LoadShape, Runs, RunsError, StrategyName};
 pub use generate::{Profile, schema};

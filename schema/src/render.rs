@@ -41,14 +41,14 @@ fn block(diagnostic: &Diagnostic, colour: Colour) -> String {
         Colour::Never => Renderer::plain(),
         Colour::Always => Renderer::styled(),
     };
-    let rendered = renderer.term_width(WIDTH).render(&[group(diagnostic)]);
+    let text = renderer.term_width(WIDTH).render(&[group(diagnostic)]);
     match (diagnostic.line, diagnostic.column, &diagnostic.snippet) {
         // The renderer counts columns in the line that it is given, and of a long line that is a window.
         (Some(line), Some(column), Some(snippet)) if column != snippet.mark + 1 => {
             let place = |column| format!("--> {}:{line}:{column}\n", diagnostic.file);
-            rendered.replacen(&place(snippet.mark + 1), &place(column), 1)
+            text.replacen(&place(snippet.mark + 1), &place(column), 1)
         }
-        _ => rendered,
+        _ => text,
     }
 }
 
@@ -81,10 +81,10 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::{Code, Span};
+    use crate::diagnostic::{Code, TextSpan};
     use crate::text::Source;
 
-    fn placed(text: &str, span: Span) -> Diagnostic {
+    fn placed(text: &str, span: TextSpan) -> Diagnostic {
         let mut diagnostic = Diagnostic::new(Code::UnknownFault, "/action/type", "unknown fault type `generate_lod`");
         diagnostic.help = Some("did you mean `generate_load`?".into());
         Source::new("tasks/a.yaml", text).put(&mut diagnostic, span);
@@ -93,7 +93,7 @@ mod tests {
 
     fn at(text: &str, what: &str) -> Diagnostic {
         let start = text.find(what).unwrap();
-        placed(text, Span { start, end: start + what.len() })
+        placed(text, TextSpan { start, end: start + what.len() })
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn value_exceptions() -> Vec<(&'static str, Value, Code, bool)> {
         json!({"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "pid": 1}, "verify": "x"});
     vec![
         ("depth", task("probes", json!({"p": nested(13)})), Code::TooDeep, true),
-        ("text that is no JSON", task("chaos_spec", json!("[{]")), Code::NotJson, true),
+        ("text that is not JSON", task("chaos_spec", json!("[{]")), Code::NotJson, true),
         ("what stands in JSON text", task("chaos_spec", json!("{\"trigger\": 1}")), Code::MissingKey, true),
         ("left-over placeholders", task("chaos_spec", pid), Code::LeftoverPlaceholder, true),
         ("left-over placeholders in free text", task("name", json!("{{X}}")), Code::LeftoverPlaceholder, true),
@@ -68,7 +68,7 @@ fn the_exceptions_of_values_are_these() {
     };
     let judged: Vec<Judged> = cases.iter().map(judged).collect();
     for (case, accepted) in std::iter::zip(&judged, judge(&modules, &judged)) {
-        assert!(accepted, "{}: the schema sees it too, so it is no exception", case.how);
+        assert!(accepted, "{}: the schema sees it too, so it is not an exception", case.how);
     }
 }
 
@@ -82,7 +82,7 @@ fn what_is_lost_in_parsing_is_an_exception_of_texts() {
         ("an alias bomb", format!("b0: &b0 [x]\n{}\nchaos_spec: {{}}\n", bomb.join("\n")), Code::TooLarge),
         ("a tab", format!("{good}detect:\n\ttype: http\n"), Code::Syntax),
         ("a second document", format!("{good}---\n{good}"), Code::ManyDocuments),
-        ("a key that is no text", format!("{good}[1]: 2\n"), Code::KeyNotText),
+        ("a key that is not text", format!("{good}[1]: 2\n"), Code::KeyNotText),
         ("a number without end", good.replace("pid: 1", "pid: .inf"), Code::NotFinite),
         (
             "a harness's depth",

@@ -179,7 +179,7 @@ fn lint_strict(schema: &Value, at: &str) {
 }
 
 fn offered() -> Value {
-    serde_json::to_value(tools(FAULTS.all().iter().copied())).unwrap()
+    serde_json::to_value(tools(FAULTS.all().iter().copied())).expect("tools are JSON")
 }
 
 #[test]

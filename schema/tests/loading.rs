@@ -554,7 +554,7 @@ fn no_text_makes_it_panic_and_every_place_is_in_the_text() {
         assert_eq!(loaded.document.is_none(), loaded.has_errors());
         let Ok(text) = std::str::from_utf8(&bytes) else { continue };
         for problem in &loaded.diagnostics {
-            let span = problem.span.unwrap_or(chaos_schema::Span { start: 0, end: 0 });
+            let span = problem.span.unwrap_or(chaos_schema::TextSpan { start: 0, end: 0 });
             assert!(text.get(span.start..span.end).is_some(), "{problem}\n{text}");
         }
         assert_eq!(render(&loaded.diagnostics).is_empty(), loaded.diagnostics.is_empty());

@@ -96,7 +96,7 @@ fn within_depth(value: &Value, at: &str, report: &mut Report) -> bool {
     depth <= MAX_DEPTH
 }
 
-/// The entries that a string holds as JSON. Its places are those of the string, and so its text is no source.
+/// The entries that a string holds as JSON. Its places are those of the string, so that its own lines are not shown.
 fn inner(text: &str, report: &mut Report) -> Option<Value> {
     const AT: &str = "/chaos_spec";
     let broken = |line: usize, column: usize| {

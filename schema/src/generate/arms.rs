@@ -31,7 +31,7 @@ fn closed<T: PlugIn + ?Sized>(pool: &mut Pool, node: &Node, registry: &'static R
         }
         arms.push(arm(pool, descriptor, &node.beside, None));
     }
-    // An `enum` of nothing is no schema; a program that links no plug-in of a kind can't name one.
+    // An empty `enum` is not a schema; a program that links no plug-in of a kind can't name one.
     let choice = if names.is_empty() { json!(false) } else { json!({ "enum": names, "enumDescriptions": texts }) };
     let node = json!({ "type": "object", "required": ["type"], "properties": { "type": choice } });
     with_arms(node, arms, examples(registry))

@@ -43,7 +43,7 @@ fn open_one(map: &mut Map<String, Value>) {
     }
 }
 
-/// A closed list keeps its constraint for everything that is no placeholder.
+/// A closed list keeps its constraint for everything but a placeholder.
 fn beside(map: &mut Map<String, Value>) {
     const CONSTRAINTS: [&str; 8] =
         ["type", "enum", "const", "maxLength", "minLength", "format", "pattern", "enumDescriptions"];

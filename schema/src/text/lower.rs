@@ -6,7 +6,7 @@ use serde_saphyr::{Location, Spanned};
 use super::number::resolve;
 use super::places::{Place, Places};
 use super::tree::Node;
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, TextSpan};
 use crate::pointer;
 
 /// A value, its places, and what can't be told from the value any more.
@@ -34,7 +34,7 @@ struct Lowering<'t> {
 }
 
 impl Lowering<'_> {
-    fn node(&mut self, node: Spanned<Node>, key: Option<Span>, at: String) -> Value {
+    fn node(&mut self, node: Spanned<Node>, key: Option<TextSpan>, at: String) -> Value {
         let value = self.value_span(&node, key);
         self.out.places.insert(at.clone(), Place { key, value });
         match node.value {
@@ -87,39 +87,39 @@ impl Lowering<'_> {
         }
     }
 
-    fn report(&mut self, code: Code, at: &str, span: Option<Span>, message: String, help: &str) {
+    fn report(&mut self, code: Code, at: &str, span: Option<TextSpan>, message: String, help: &str) {
         let mut diagnostic = Diagnostic::new(code, at, message).help(help);
         diagnostic.span = span;
         self.out.diagnostics.push(diagnostic);
     }
 
     /// A block mapping has no length of its own: its first key stands for it, and an absent value's key.
-    fn value_span(&self, node: &Spanned<Node>, key: Option<Span>) -> Span {
+    fn value_span(&self, node: &Spanned<Node>, key: Option<TextSpan>) -> TextSpan {
         let own = span_of(node.referenced);
         let first_key = match &node.value {
             Node::Map(entries) => entries.first().and_then(|(key, _)| span_of(key.referenced)),
             _ => None,
         };
-        let empty = |span: &Span| span.end <= span.start;
+        let empty = |span: &TextSpan| span.end <= span.start;
         let trimmed = own.map(|span| self.trimmed(span));
         match trimmed {
             Some(span) if !empty(&span) || matches!(node.value, Node::List(_)) => span,
-            _ => first_key.or(key).or(own).unwrap_or(Span { start: 0, end: 0 }),
+            _ => first_key.or(key).or(own).unwrap_or(TextSpan { start: 0, end: 0 }),
         }
     }
 
     /// A block scalar's span ends behind its line breaks.
-    fn trimmed(&self, span: Span) -> Span {
+    fn trimmed(&self, span: TextSpan) -> TextSpan {
         let text = self.text.get(span.start..span.end).unwrap_or_default();
-        Span { start: span.start, end: span.start + text.trim_end().len() }
+        TextSpan { start: span.start, end: span.start + text.trim_end().len() }
     }
 }
 
-fn span_of(location: Location) -> Option<Span> {
+fn span_of(location: Location) -> Option<TextSpan> {
     if location == Location::UNKNOWN {
         return None;
     }
     let start = usize::try_from(location.span().byte_offset()?).ok()?;
     let length = usize::try_from(location.span().byte_len()?).ok()?;
-    Some(Span { start, end: start.saturating_add(length) })
+    Some(TextSpan { start, end: start.saturating_add(length) })
 }

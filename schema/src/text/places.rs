@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::diagnostic::Span;
+use crate::diagnostic::TextSpan;
 use crate::pointer;
 
 /// Where a key and its value stand.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
-    pub(crate) key: Option<Span>,
-    pub(crate) value: Span,
+    pub(crate) key: Option<TextSpan>,
+    pub(crate) value: TextSpan,
 }
 
 /// JSON pointer to place.

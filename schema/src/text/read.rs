@@ -8,7 +8,7 @@ use super::lower::{Lowered, lower};
 use super::source::Source;
 use super::tree::Node;
 use crate::depth::MAX_LEVELS;
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, TextSpan};
 
 /// Bytes of a text; a task file is some kilobytes, and a prompt in it hardly more.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -40,7 +40,7 @@ pub(crate) fn read(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
     if source.text.len() > MAX_BYTES {
         let message = format!("the text has {} bytes; the limit is {MAX_BYTES}", source.text.len());
         let mut diagnostic = Diagnostic::new(Code::TooLarge, "", message);
-        source.put(&mut diagnostic, Span { start: 0, end: 0 });
+        source.put(&mut diagnostic, TextSpan { start: 0, end: 0 });
         return Err(Box::new(diagnostic));
     }
     serde_saphyr::from_str_with_options::<Spanned<Node>>(&source.text, options())
@@ -61,7 +61,7 @@ fn diagnose(source: &Source, error: &Error) -> Diagnostic {
         diagnostic = diagnostic.help("YAML is indented with spaces, never with tabs");
     }
     let width = source.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-    source.put(&mut diagnostic, Span { start, end: start + width });
+    source.put(&mut diagnostic, TextSpan { start, end: start + width });
     diagnostic
 }
 

@@ -1,6 +1,6 @@
 //! Text with its name and lines: from byte offsets to places that people can find.
 
-use crate::diagnostic::{Code, Diagnostic, Snippet, Span};
+use crate::diagnostic::{Code, Diagnostic, Snippet, TextSpan};
 
 /// Characters of a line that a snippet shows; a task file in one JSON line can be a million long.
 const WINDOW: usize = 160;
@@ -40,7 +40,7 @@ impl Source {
     }
 
     /// Puts a diagnostic at a span.
-    pub(crate) fn put(&self, diagnostic: &mut Diagnostic, span: Span) {
+    pub(crate) fn put(&self, diagnostic: &mut Diagnostic, span: TextSpan) {
         let (line, column) = self.line_column(span.start);
         self.name.clone_into(&mut diagnostic.file);
         diagnostic.line = Some(line);
@@ -49,14 +49,19 @@ impl Source {
         diagnostic.snippet = Some(self.snippet(line, column, span));
     }
 
-    fn snippet(&self, line: usize, column: usize, span: Span) -> Snippet {
+    fn snippet(&self, line: usize, column: usize, span: TextSpan) -> Snippet {
         let start = self.starts[line - 1];
         let end = self.starts.get(line).map_or(self.text.len(), |next| next - 1).max(start);
-        let text = self.text[start..end].trim_end_matches('\r');
-        let from = self.floor(span.start).clamp(start, start + text.len());
-        let to = self.floor(span.end).clamp(from, start + text.len());
+        let end = start + self.text[start..end].trim_end_matches('\r').len();
+        let from = self.floor(span.start).clamp(start, end);
+        // A line can be megabytes long; what the window may show is within these bytes, four a character.
+        let near = 4 * (WINDOW + 1);
+        let first = self.floor(from.saturating_sub(near)).max(start);
+        let last = self.floor(from.saturating_add(near)).min(end);
+        let to = self.floor(span.end).clamp(from, last.max(from));
         let width = self.text[from..to].trim_end().chars().count().max(1);
-        window(text, column - 1, width)
+        let mark = if first == start { column - 1 } else { self.text[first..from].chars().count() };
+        window(&self.text[first..last], mark, width)
     }
 
     fn floor(&self, offset: usize) -> usize {
@@ -92,7 +97,7 @@ pub(crate) fn decode<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, Box<Dia
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16; save it as UTF-8",
             _ => "save it as UTF-8",
         });
-        source.put(&mut diagnostic, Span { start: good.len(), end: good.len() });
+        source.put(&mut diagnostic, TextSpan { start: good.len(), end: good.len() });
         Box::new(diagnostic)
     })
 }
@@ -114,7 +119,7 @@ mod tests {
     #[test]
     fn a_snippet_is_one_line_without_control_characters() {
         let source = Source::new("t", "a\u{1b}[31m: xyz\r\nb");
-        let snippet = source.snippet(1, 9, Span { start: 8, end: 14 });
+        let snippet = source.snippet(1, 9, TextSpan { start: 8, end: 14 });
         assert_eq!(snippet, Snippet { text: "a\u{fffd}[31m: xyz".into(), mark: 8, width: 3 });
     }
 
@@ -122,9 +127,17 @@ mod tests {
     fn a_long_line_is_cut_around_the_mark() {
         let text = format!("{}bad{}", "x".repeat(500), "y".repeat(500));
         let source = Source::new("t", &text);
-        let snippet = source.snippet(1, 501, Span { start: 500, end: 503 });
+        let snippet = source.snippet(1, 501, TextSpan { start: 500, end: 503 });
         let marked: String = snippet.text.chars().skip(snippet.mark).take(snippet.width).collect();
         assert_eq!((marked.as_str(), snippet.text.chars().count()), ("bad", WINDOW + 2));
+        // As far from both ends as can be, and of the widest characters.
+        let text = format!("{}bad{}", "🙂".repeat(100_000), "🙂".repeat(100_000));
+        let again = Source::new("t", &text).snippet(1, 100_001, TextSpan { start: 400_000, end: 400_003 });
+        assert_eq!((again.mark, again.width, again.text.chars().count()), (snippet.mark, snippet.width, WINDOW + 2));
+        let whole = format!("{}bad", "🙂".repeat(WINDOW - 3));
+        let snippet =
+            Source::new("t", &whole).snippet(1, WINDOW - 2, TextSpan { start: 4 * (WINDOW - 3), end: whole.len() });
+        assert_eq!(snippet, Snippet { text: whole, mark: WINDOW - 3, width: 3 });
     }
 
     #[test]

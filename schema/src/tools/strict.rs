@@ -112,7 +112,7 @@ fn nullable(property: &mut Value) {
     }
 }
 
-/// A default is no keyword of strict schemas: the description says it.
+/// Strict schemas have no keyword for a default: the description says it.
 fn explain_default(map: &mut Map<String, Value>) {
     let Some(default) = map.remove("default") else { return };
     append(map, &format!("(null = {default})"));

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use super::console::{Paint, say};
 use super::failure::Failure;
 
-/// A policy file larger than this is none.
+/// The largest policy file, in bytes.
 const MAX_POLICY_BYTES: usize = 1 << 20;
 
 /// How a document is read.
@@ -38,7 +38,7 @@ pub(crate) enum DocumentKind {
 }
 
 impl DocumentFlags {
-    /// The options that they say.
+    /// The options that the flags set.
     pub(crate) fn options(&self) -> LoadOptions {
         let kind = match self.kind {
             None => KindHint::Auto,
@@ -133,7 +133,7 @@ pub(crate) fn policy(path: &Path) -> Result<Policy, Failure> {
     let policy: Policy = serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     for (key, ceiling) in [("max_qps", policy.max_qps), ("max_duration_seconds", policy.max_duration_seconds)] {
         if !ceiling.is_finite() || ceiling < 0.0 {
-            return Err(wrong(format!("`{key}` must be a number from 0 on")));
+            return Err(wrong(format!("`{key}` must be 0 or more")));
         }
     }
     Ok(policy)
@@ -173,7 +173,7 @@ mod tests {
         let rows = [
             ("max_qsp: 1\n", "max_qsp"),
             ("max_qps: .nan\n", "max_qps"),
-            ("max_qps: -1\n", "must be a number from 0 on"),
+            ("max_qps: -1\n", "must be 0 or more"),
             ("allow_hosts: [\"a b\"]\n", "invalid host pattern"),
         ];
         for (text, want) in rows {

@@ -56,7 +56,8 @@ fn table(plug_ins: &[PlugIn], paint: Paint) -> String {
             kind = Some(plug_in.kind);
         }
         let span = plug_in.span.map(|span| format!("{:<11}", span_word(span))).unwrap_or_default();
-        lines.push(format!("  {:<width$}  {span}{}", plug_in.name, plug_in.summary));
+        let deprecated = plug_in.deprecated.map(|why| format!(" (deprecated: {why})")).unwrap_or_default();
+        lines.push(format!("  {:<width$}  {span}{}{deprecated}", plug_in.name, plug_in.summary));
     }
     lines.push(String::new());
     lines.join("\n")

@@ -1,6 +1,6 @@
 //! One plug-in as the commands `list` and `explain` show it, whatever its kind.
 
-use chaos_core::{Descriptor, FAULTS, Kind, PROBES, Registry, Requirement, Span, TRIGGERS};
+use chaos_core::{Descriptor, FAULTS, Kind, PROBES, Registry, Requirement, Span, Status, Successor, TRIGGERS};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,6 +14,9 @@ pub(crate) struct PlugIn {
     pub(crate) name: &'static str,
     pub(crate) aliases: &'static [&'static str],
     pub(crate) summary: String,
+    /// Why it should not be written any more, and what to write instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deprecated: Option<Successor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) span: Option<Span>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -34,6 +37,10 @@ impl PlugIn {
             name: descriptor.name,
             aliases: descriptor.aliases,
             summary: descriptor.summary(),
+            deprecated: match descriptor.status {
+                Status::Deprecated(successor) => Some(successor),
+                _ => None,
+            },
             span: descriptor.span,
             needs: descriptor.needs,
             krate: descriptor.krate,

@@ -16,7 +16,7 @@ pub(super) struct Args {
     /// Which document.
     #[arg(long, value_enum, default_value = "task")]
     kind: DocumentKind,
-    /// For whom.
+    /// Who reads it.
     #[arg(long, value_enum, default_value_t)]
     profile: Which,
     /// With `--profile tools`: exactly the tools that a model is offered in this experiment.
