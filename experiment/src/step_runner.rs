@@ -243,7 +243,7 @@ impl StepRunner {
 
     fn start(&self, mut entry: ChaosSpec, label: &str) -> Result<RunningStep, Stop> {
         let start = self.begin(entry.action.type_name(), json(&entry.action), label)?;
-        entry.name = label.to_owned();
+        label.clone_into(&mut entry.name);
         let begun = self.cx().clock().now();
         let limit = self.time_left().min(self.fault_time_left()).saturating_add(SLACK);
         let entry = self.session.start_at(entry, &format!("steps/{}", start.id));

@@ -43,7 +43,11 @@ fn a_goal_is_answered_and_its_transcript_replays_to_the_same_report() {
 #[test]
 fn a_file_is_validated_and_run_only_as_what_it_is() {
     let place = place();
-    let file = write(&place, "e.json", &json!({"goal": "how much", "target": "http://127.0.0.1:9/"}));
+    let file = write(
+        &place,
+        "e.json",
+        &json!({"goal": "how much", "target": "http://127.0.0.1:9/", "allow": ["generate_load"]}),
+    );
     let valid = squall(&place, &["validate", &file]);
     assert!(String::from_utf8_lossy(&valid.stdout).ends_with("e.json: valid, an experiment\n"));
     let run = squall(&place, &["run", &file]);

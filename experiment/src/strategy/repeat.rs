@@ -20,12 +20,12 @@ pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Opti
     let (runs, qps) = (context.runs(RUNS), context.rate(RATE));
     let mut points = Points::new(context);
     let mut steps: Vec<StepRecord> = Vec::new();
-    let mut stop = None;
+    let mut cut_off = None;
     for run in 1..=runs {
         match points.measure(qps, RUN, &format!("repeat: run {run} of {runs}, {qps} qps")).await {
             Ok(step) => steps.push(step),
             Err(why) => {
-                stop = Some(why);
+                cut_off = Some(why);
                 break;
             }
         }
@@ -36,5 +36,5 @@ pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Opti
         Some(((*name).to_owned(), estimate(&values, &mut rng)?))
     });
     let spread = spread.collect();
-    ((!steps.is_empty()).then_some(Finding::Repeat { spread, points: points.all }), stop)
+    ((!steps.is_empty()).then_some(Finding::Repeat { spread, points: points.all }), cut_off)
 }
