@@ -9,9 +9,9 @@ pub use chaos_runner::{
     EntryControl, EntryHandle, EntryStage, EntryState, RecoverReport, ReleaseEffect, Report, RunControl, RunHandle,
     Runner, RunnerError, Session, SessionEnd, SessionPlan, Verifier, recover,
 };
-pub use chaos_schema::{
-    Diagnostic, Document, ExperimentSpec, FromValue, LoadOptions, Loaded, load, load_bytes, render,
-};
+pub use chaos_schema::{Diagnostic, Document, ExperimentSpec, FromValue};
+#[cfg(feature = "validate")]
+pub use chaos_schema::{LoadOptions, Loaded, load, load_bytes, render};
 
 #[cfg(test)]
 mod tests {

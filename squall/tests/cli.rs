@@ -37,7 +37,7 @@ fn wrong_usage_is_64_and_says_what_would_be_right() {
 }
 
 #[test]
-fn help_and_version_are_no_failures() {
+fn help_and_version_are_not_failures() {
     for arguments in [&["--help"][..], &["--version"], &["help", "inject"], &["run", "-h"]] {
         let output = squall(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
@@ -73,7 +73,7 @@ fn every_plug_in_is_listed_with_its_summary_in_both_forms() {
         let (name, summary) = (plug_in["type"].as_str().unwrap(), plug_in["summary"].as_str().unwrap());
         let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{name} ")));
         assert!(line.is_some_and(|line| line.ends_with(summary)), "{name}: {text}");
-        assert!(summary.ends_with('.'), "{name}: `{summary}` is no sentence");
+        assert!(summary.ends_with('.'), "{name}: `{summary}` is not a sentence");
     }
 }
 

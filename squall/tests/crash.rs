@@ -84,7 +84,7 @@ fn a_recycled_pid_is_left_alone() {
     let (code, report, victim, place) = forged(|text| with_digit_changed(text, "\"start_time\":"));
     assert_eq!(code, 0, "{report}");
     assert_eq!(report["undone"][0]["undone"]["outcome"], "nothing_to_do", "{report}");
-    assert!(victim.is_stopped(), "a stranger was signalled");
+    assert!(victim.is_stopped(), "another process was signalled");
     assert!(place.journals().is_empty());
 }
 
@@ -93,14 +93,14 @@ fn a_step_of_another_boot_is_left_alone() {
     let boot = chaos_core::boot_id();
     let (code, report, victim, _place) = forged(|text| text.replace(&boot, "00000000-0000-4000-8000-000000000000"));
     assert_eq!((code, report["moot"].as_array().unwrap().len()), (0, 1), "{report}");
-    assert!(victim.is_stopped(), "a stranger was signalled");
+    assert!(victim.is_stopped(), "another process was signalled");
     // Only the step's own boot id is forged, the header's is right.
     let (_, report, victim, _place) = forged(|text| {
         let (header, rest) = text.split_once('\n').unwrap();
         format!("{header}\n{}", rest.replace(&boot, "00000000-0000-4000-8000-000000000000"))
     });
     assert_eq!(report["undone"][0]["undone"]["outcome"], "nothing_to_do", "{report}");
-    assert!(victim.is_stopped(), "a stranger was signalled");
+    assert!(victim.is_stopped(), "another process was signalled");
 }
 
 #[test]

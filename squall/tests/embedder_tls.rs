@@ -89,7 +89,7 @@ fn squall_works(server: &Server) -> Vec<CipherSuite> {
     suites
 }
 
-/// The answer is no chat completion; it is an answer, though.
+/// The answer is not a chat completion; what counts is that one came.
 fn model_is_reached(url: &str) {
     let model = OpenAiModel::new(OpenAiConfig::new("m").with_base_url(url).unwrap()).unwrap();
     let clock = squall::chaos_core::RealClock::new();

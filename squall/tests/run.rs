@@ -105,7 +105,7 @@ fn without_a_state_directory_nothing_is_injected() {
     assert!(!sleeper.is_stopped());
 }
 
-/// A run in the background; its display is read to its end, so that it never stands still.
+/// A run in the background; its display is read to its end, so that it never blocks.
 struct Background {
     child: Child,
     err: JoinHandle<String>,

@@ -1,5 +1,6 @@
 //! `cargo xtask layers`: proves the arrows between the crates, and that nothing forbidden is linked.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -122,16 +123,22 @@ const TREES: &[(&[&str], &[&[&str]])] = &[
     (&["--workspace", "--all-features"], &[SECOND_TLS]),
 ];
 
+/// What an embedder of typed tasks links at the most, in packages.
+const EMBEDDED: (&[&str], usize) = (&["-p", "squall", "--no-default-features"], 75);
+
 /// Prints every violation; succeeds when there is none.
 pub(crate) fn run() -> Result<ExitCode, TaskError> {
     let packages = workspace::packages()?;
     let mut found = arrows(&packages);
     for (arguments, lists) in TREES {
-        let mut cargo = process::cargo();
-        cargo.args(["tree", "-e", "normal", "--prefix", "none", "--format", "{p}"]).args(*arguments);
-        let tree = process::output(cargo.current_dir(workspace::root()))?;
+        let tree = tree(arguments)?;
         let banned: Vec<&str> = lists.concat();
         found.extend(linked(&tree, &banned).map(|name| format!("`cargo tree {}` has `{name}`", arguments.join(" "))));
+    }
+    let (arguments, most) = EMBEDDED;
+    let linked = packages_in(&tree(arguments)?);
+    if linked > most {
+        found.push(format!("`cargo tree {}` has {linked} packages, at most {most}", arguments.join(" ")));
     }
     found.extend(string_arrows::find(&packages)?);
     for violation in &found {
@@ -142,6 +149,22 @@ pub(crate) fn run() -> Result<ExitCode, TaskError> {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// What `cargo tree` prints for a selection: a package a line, some of them several times.
+fn tree(selection: &[&str]) -> Result<String, TaskError> {
+    let mut cargo = process::cargo();
+    cargo.args(["tree", "-e", "normal", "--prefix", "none", "--format", "{p}"]).args(selection);
+    process::output(cargo.current_dir(workspace::root()))
+}
+
+/// The packages in the output of `cargo tree`, each counted once.
+fn packages_in(tree: &str) -> usize {
+    let packages = tree.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.next()?))
+    });
+    packages.collect::<BTreeSet<_>>().len()
 }
 
 /// Every dependency that points the wrong way, and every one of the contract that is not on its list.
@@ -238,6 +261,11 @@ mod tests {
     fn a_banned_name_is_found_whole_and_not_as_a_part() {
         let tree = "chaos-core v0.1.0 (/x)\nhyper-tail v1.0.0\nserde v1.0.0 (*)\nreqwest v0.13.0";
         assert_eq!(linked(tree, &["hyper", "reqwest"]).collect::<Vec<_>>(), ["reqwest"]);
+    }
+
+    #[test]
+    fn a_package_counts_once_and_two_versions_count_twice() {
+        assert_eq!(packages_in("a v1.0.0 (/x)\nb v1.0.0\n\nb v1.0.0 (*)\nb v2.0.0 (proc-macro)\n"), 3);
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn check_name(name: &str) -> Result<(), TaskError> {
     if first && plain && name.len() <= 48 && !KEYWORDS.contains(&name) {
         return Ok(());
     }
-    Err(TaskError::Refused(format!("`{name}` is no name of a plug-in; write snake_case such as `fill_disk`")))
+    Err(TaskError::Refused(format!("invalid plug-in name `{name}`: expected snake_case such as `fill_disk`")))
 }
 
 /// Rust's words that would pass for a name.
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_snake_case_and_no_words_of_rust() {
+    fn names_are_snake_case_and_not_keywords() {
         for wrong in ["", "Big", "9lives", "a-b", "a b", "../x", "type", "lib", "_a"] {
             assert!(check_name(wrong).unwrap_err().to_string().contains("snake_case"), "{wrong}");
         }

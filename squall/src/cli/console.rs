@@ -79,7 +79,7 @@ impl Paint {
     }
 }
 
-/// Puts data on standard output. A reader that has gone away is no failure.
+/// Puts data on standard output. A reader that has gone away is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -94,7 +94,7 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     print(&(text + "\n"))
 }
 
-/// Puts a line for people on standard error. Nobody can be told when that fails.
+/// Puts a line for people on standard error. There is no place to report that it failed.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -14,7 +14,7 @@ use super::live::Live;
 /// How often a display that shows elapsed time is refreshed.
 const TICK: Duration = Duration::from_millis(500);
 
-/// The thread that follows. A terminal that stands still holds back this thread only, never the run or its signals.
+/// The thread that follows. A terminal that is stopped blocks this thread only, never the run or its signals.
 #[must_use = "the last events are written when it is finished"]
 pub(crate) struct Follower(JoinHandle<()>);
 

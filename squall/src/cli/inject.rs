@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use chaos_core::{DurationText, FAULTS, Span};
+use chaos_core::{DurationText, FAULTS, Span, TriggerNode};
 use chaos_schema::{KindHint, LoadOptions, check_value};
+use chaos_triggers::Immediate;
 use clap::builder::PossibleValuesParser;
 use serde_json::{Map, Value, json};
 
@@ -51,7 +52,7 @@ enum Typed {
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("`{typed}` is no parameter{why}; write key=value, outer.inner=value or key:=JSON")]
+#[error("invalid parameter `{typed}`{why}: expected key=value, outer.inner=value or key:=JSON")]
 struct NotAParameter {
     typed: String,
     why: String,
@@ -94,12 +95,13 @@ fn entry(args: &Args) -> Result<(Value, LoadOptions), Failure> {
         };
         set(&mut action, &parameter.path, value)?;
     }
-    let mut entry =
-        json!({"name": format!("inject {}", args.fault), "trigger": {"type": "immediate"}, "action": action});
+    let trigger = serde_json::to_value(TriggerNode::from(Immediate {}));
+    let trigger = trigger.map_err(|error| Failure::Internal(error.to_string()))?;
+    let mut entry = json!({"name": format!("inject {}", args.fault), "trigger": trigger, "action": action});
     if let Some(hold) = args.hold {
         let finite = FAULTS.get(&args.fault).is_ok_and(|fault| fault.span == Some(Span::Finite));
         if finite {
-            let why = format!("fault `{}` runs to its own end, so `--for` can't hold it", args.fault);
+            let why = format!("fault `{}` runs to its own end, so `--for` cannot hold it", args.fault);
             return Err(Failure::Usage(why));
         }
         entry["duration_seconds"] = json!(hold.get().as_secs_f64());
@@ -153,7 +155,7 @@ mod tests {
     fn what_is_no_parameter_is_refused() {
         for wrong in ["pid", "=3", ".a=3", "a.=3", "a:={"] {
             let error = wrong.parse::<Parameter>().unwrap_err();
-            assert!(error.to_string().contains("is no parameter"), "{error}");
+            assert!(error.to_string().contains("invalid parameter"), "{error}");
         }
     }
 

@@ -94,7 +94,7 @@ impl Live {
 
     fn plain(&mut self, text: &str) {
         self.clear();
-        // Nobody can be told that nobody can be told.
+        // A terminal that cannot be written to leaves no place to report it.
         let _ = writeln!(self.out, "{}", printable(text));
     }
 

@@ -10,7 +10,7 @@ use super::shell::{command, report};
 /// Where each experiment here keeps its transcript, in its place.
 pub(crate) const TRANSCRIPT: &str = "transcript.jsonl";
 
-/// An experiment on a service, with promises that no busy machine breaks, and a start that is measured too.
+/// An experiment on a service, with an SLO that no busy machine breaks, and a start that is measured too.
 pub(crate) fn experiment(place: &TempDir, target: &str, more: &[&str]) -> Command {
     let fixed =
         ["experiment", "what happens at this rate", "--target", target, "--transcript", TRANSCRIPT, "--seed", "1"];
