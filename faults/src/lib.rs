@@ -6,6 +6,8 @@
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
 //! | `process` | `pause_process`: SIGSTOP and SIGCONT through a pidfd (feature `process`) |
 
+#[cfg(test)]
+mod contract;
 #[cfg(feature = "failpoint")]
 mod failpoint;
 #[cfg(feature = "load")]

@@ -235,30 +235,15 @@ register_undo_step!(DisarmFailpoint, "disarm_failpoint");
 mod tests {
     use std::sync::Arc;
 
-    use chaos_core::{
-        ContextParts, Events, FAULTS, Hosts, Journal, Policy, Presence, RealClock, SystemResolver, UNDO_STEPS, UndoLog,
-        parse,
-    };
+    use chaos_core::{Journal, Presence, RealClock, UndoLog, parse};
     use chaos_failpoints::{ControlServer, arm, fail_check};
-    use chaos_test::broken_by;
+    use chaos_test::{contract_subject, run_context};
     use serde_json::{Value, json};
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
 
     fn context(run: &str) -> RunContext {
-        let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-        let parts = ContextParts {
-            run_id: run.into(),
-            seed: 1,
-            events: Events::new(Arc::clone(&clock)),
-            clock,
-            policy: Arc::new(Policy::default()),
-            hosts: Hosts::new(Arc::new(SystemResolver)),
-            env: Arc::default(),
-            workspace: std::env::temp_dir(),
-        };
-        RunContext::new(parts, CancellationToken::new())
+        run_context().run_id(run).build()
     }
 
     fn undo_context() -> UndoContext {
@@ -287,11 +272,18 @@ mod tests {
         Ok((injection, log.newest_first()))
     }
 
-    #[test]
-    fn the_contract_is_kept() {
-        assert_eq!(broken_by(FAULTS.get("failpoint").unwrap()), []);
-        assert!(UNDO_STEPS.get("disarm_failpoint").is_ok());
+    /// A site of its own, so that no other test is in the way.
+    fn of_contract() -> bool {
+        fail_check!("faults.contract").is_some()
     }
+
+    contract_subject!(Failpoint, |subjects| {
+        assert!(!of_contract(), "armed already");
+        let server = server();
+        let fault = fault(&server, "faults.contract", json!({}));
+        subjects.keep(server);
+        Ok(fault)
+    });
 
     fn counted() -> Option<String> {
         fail_check!("faults.counted").map(|fired| fired.message())

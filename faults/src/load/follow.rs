@@ -55,7 +55,7 @@ fn progress(snapshot: &Snapshot) -> LoadProgress {
     let millis = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     LoadProgress {
         elapsed_seconds: snapshot.elapsed.as_secs_f64(),
-        target_qps: snapshot.asked_qps,
+        target_qps: snapshot.target_qps,
         achieved_qps: snapshot.achieved_qps,
         p50_ms: millis(snapshot.response.p50),
         p99_ms: millis(snapshot.response.p99),

@@ -4,13 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use chaos_core::{
-    ContextParts, Events, Hosts, Journal, LoadRequest, Policy, RealClock, RunContext, RunScope, SystemResolver, Undo,
-    UndoLog,
-};
+use chaos_core::{Journal, LoadRequest, Policy, RunContext, RunScope, Undo, UndoLog};
+use chaos_test::{Subjects, run_context};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 /// A workspace and an environment.
 pub(super) struct TestContext {
@@ -37,18 +34,8 @@ impl TestContext {
     }
 
     pub(super) fn scope(&self, policy: Policy) -> RunScope {
-        let clock = Arc::new(RealClock::new());
-        let parts = ContextParts {
-            run_id: "run".into(),
-            seed: 1,
-            events: Events::new(clock.clone()),
-            clock,
-            policy: Arc::new(policy),
-            hosts: Hosts::new(Arc::new(SystemResolver)),
-            env: Arc::new(self.env.clone()),
-            workspace: self.folder.path().to_owned(),
-        };
-        RunScope::new(parts, CancellationToken::new())
+        let env = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        run_context().run_id("run").env(env).policy(policy).workspace(self.folder()).scope()
     }
 }
 
@@ -67,4 +54,9 @@ pub(super) fn target(url: &str, qps: u32, duration: &str, connections: u32) -> L
         target["concurrency"] = json!(connections);
     }
     chaos_core::parse(&target).unwrap()
+}
+
+/// A load on the service of a contract suite, about a second long.
+pub(super) fn on_service(subjects: &Subjects) -> std::io::Result<LoadRequest> {
+    Ok(target(&format!("http://{}/", subjects.service()?), 20, "1s", 2))
 }
