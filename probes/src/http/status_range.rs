@@ -14,9 +14,9 @@ pub struct StatusRange {
     last: u16,
 }
 
-/// What is no status code and no range of them.
+/// Text that is neither a status code nor a range of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no status; write a number from 100 to 599 or a range such as `200-299`")]
+#[error("invalid status `{0}`: expected a number from 100 to 599, or a range such as `200-299`")]
 pub struct StatusRangeError(String);
 
 impl StatusRange {
