@@ -89,18 +89,11 @@ fn listen(interrupt: &Interrupt, mut stopped: tokio::sync::oneshot::Receiver<()>
             return;
         };
         loop {
-            let over = std::future::poll_fn(|cx| {
-                use std::future::Future;
-                use std::task::Poll;
-                if std::pin::Pin::new(&mut stopped).poll(cx).is_ready() {
-                    return Poll::Ready(true);
-                }
-                signals.poll_recv(cx).map(|signal| signal.is_none())
-            });
-            if over.await {
-                return;
+            tokio::select! {
+                _ = &mut stopped => return,
+                Some(()) = signals.recv() => interrupt.trigger(),
+                else => return,
             }
-            interrupt.trigger();
         }
     });
 }

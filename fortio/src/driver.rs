@@ -124,7 +124,7 @@ impl Folder {
         use std::os::unix::fs::DirBuilderExt;
         let name = format!("chaos-load-{}-{:016x}", std::process::id(), RandomState::new().hash_one(()));
         let path = std::env::temp_dir().join(name);
-        // Fails when it is there already, so that nobody can have prepared it.
+        // Fails when it is there already, so that no other process can have prepared it.
         let made = fs::DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|source| LoadError::System { what: "a temporary folder", source })?;
         Ok(Self(path))

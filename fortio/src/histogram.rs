@@ -38,15 +38,15 @@ impl HistogramData {
         let mut total = 0;
         let row = |bucket: Bucket| {
             total += bucket.count;
-            let percent = 100.0 * total as f64 / sums.count() as f64;
+            let percent = 100.0 * total as f64 / sums.count as f64;
             BucketRow { start: bucket.start, end: bucket.end, percent, count: bucket.count }
         };
         let rows: Vec<_> = histogram.filled().into_iter().map(row).collect();
         let mut data = Self {
-            count: sums.count(),
-            min: sums.min(),
-            max: sums.max(),
-            sum: sums.sum(),
+            count: sums.count,
+            min: sums.min,
+            max: sums.max,
+            sum: sums.sum,
             avg: sums.average(),
             std_dev: sums.deviation(),
             data: (!rows.is_empty()).then_some(rows),

@@ -149,7 +149,7 @@ fn timing(log: &mut Log<'_>, result: &LoadResult, document: &FortioDocument) -> 
 
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 waits")]
 fn sleeps(log: &mut Log<'_>, sleeps: &Histogram) -> io::Result<()> {
-    let late = 100.0 * sleeps.below() as f64 / sleeps.sums().count() as f64;
+    let late = 100.0 * sleeps.below() as f64 / sleeps.sums().count as f64;
     if late > BEHIND {
         histogram(log.out, "Aggregated Sleep Time", &HistogramData::of(sleeps, &[50.0]))?;
         return writeln!(log.out, "WARNING {late:.2}% of sleep were falling behind");
@@ -241,8 +241,8 @@ pub(crate) fn done(out: &mut dyn Write, result: &LoadResult, command: &FortioCom
 }
 
 fn counter(out: &mut dyn Write, title: &str, of: &Sums) -> io::Result<()> {
-    let values = [of.average(), of.deviation(), of.min(), of.max(), of.sum()];
-    sums(out, title, of.count(), values)
+    let values = [of.average(), of.deviation(), of.min, of.max, of.sum];
+    sums(out, title, of.count, values)
 }
 
 fn sums(out: &mut dyn Write, title: &str, count: u64, [avg, deviation, min, max, sum]: [f64; 5]) -> io::Result<()> {

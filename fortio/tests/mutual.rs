@@ -70,7 +70,7 @@ fn the_host_of_the_url_is_named_when_shaking_hands_whatever_address_is_pinned() 
     let Some(nginx) = Nginx::start() else { return };
     let named = ours(&words("-cacert CA -cert CERT -key KEY -resolve 127.0.0.1", &nginx.mutual()));
     assert_eq!(named["RetCodes"], json!({"200": 4}));
-    // An address is no name, so nginx does not hear `localhost` and turns us away.
+    // An address is not a name, so nginx does not get `localhost` and refuses us.
     let bare = nginx.mutual().replace("localhost", "127.0.0.1");
     let unnamed = ours(&words("-cacert CA -cert CERT -key KEY", &bare));
     assert_eq!(unnamed["RetCodes"], json!({"-1": 4}));

@@ -100,7 +100,7 @@ impl ConnectionReport {
 
     /// Notes that a deadline ended the attempt, if there was one under way.
     pub(crate) fn abandoned(&mut self, seconds: f64) {
-        if self.connects.sums().count() < self.sockets {
+        if self.connects.sums().count < self.sockets {
             self.connects.record(seconds);
         }
     }

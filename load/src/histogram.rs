@@ -12,11 +12,16 @@ const TOLERANCE: f64 = 1e-12;
 
 /// Number, bounds and sums of the values of a histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Sums {
-    count: u64,
-    min: f64,
-    max: f64,
-    sum: f64,
+    /// How many values there are.
+    pub count: u64,
+    /// The smallest; 0 without values.
+    pub min: f64,
+    /// The largest; 0 without values.
+    pub max: f64,
+    /// Their sum.
+    pub sum: f64,
     squares: f64,
 }
 
@@ -26,26 +31,6 @@ impl Sums {
     pub fn with_deviation(count: u64, [min, max, sum, deviation]: [f64; 4]) -> Self {
         let squares = if count == 0 { 0.0 } else { deviation * deviation * count as f64 + sum * sum / count as f64 };
         Self { count, min, max, sum, squares }
-    }
-
-    /// How many values there are.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// The smallest value; 0 without values.
-    pub fn min(&self) -> f64 {
-        self.min
-    }
-
-    /// The largest value; 0 without values.
-    pub fn max(&self) -> f64 {
-        self.max
-    }
-
-    /// The sum of the values.
-    pub fn sum(&self) -> f64 {
-        self.sum
     }
 
     fn record(&mut self, value: f64) {
@@ -211,8 +196,8 @@ mod tests {
                 histogram.record(*value);
             }
             let sums = histogram.sums();
-            let figures = [sums.min(), sums.max(), sums.sum(), sums.deviation()];
-            let sums = Sums::with_deviation(sums.count(), figures);
+            let figures = [sums.min, sums.max, sums.sum, sums.deviation()];
+            let sums = Sums::with_deviation(sums.count, figures);
             let rebuilt = Histogram::of_buckets(1.0, 1.0, sums, histogram.filled());
             assert_eq!(rebuilt.buckets, histogram.buckets, "{values:?}");
             let apart = (rebuilt.sums().deviation() - histogram.sums().deviation()).abs();

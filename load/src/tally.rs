@@ -314,7 +314,7 @@ mod tests {
             (one.ok, one.errors, one.codes, one.failures),
             (whole.ok, whole.errors, whole.codes, whole.failures)
         );
-        assert_eq!((one.histograms.durations.sums().count(), one.lag.count(), one.last_done), (5, 5, 407));
+        assert_eq!((one.histograms.durations.sums().count, one.lag.count(), one.last_done), (5, 5, 407));
         two.clear();
         assert_eq!((two.completed(), two.lag.count()), (0, 0));
     }

@@ -202,15 +202,10 @@ async fn accept(
             }
         }
     };
-    let mut accepting = std::pin::pin!(accepting);
-    let mut over = std::pin::pin!(stopped.wait_for(|stop| *stop));
-    std::future::poll_fn(|cx| {
-        if over.as_mut().poll(cx).is_ready() {
-            return std::task::Poll::Ready(());
-        }
-        accepting.as_mut().poll(cx)
-    })
-    .await;
+    tokio::select! {
+        _ = stopped.wait_for(|stop| *stop) => {}
+        () = accepting => {}
+    }
 }
 
 async fn answer(stream: &TcpStream, behaviour: &Behaviour, counts: &Counts) -> io::Result<()> {

@@ -106,7 +106,7 @@ fn reply(text: &str) -> Reply {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers of bytes")]
 fn sizes(result: &LoadResult) -> (u64, u64) {
     let histograms = &result.histograms;
-    (histograms.sizes.sums().min() as u64, histograms.head_sizes.sums().max() as u64)
+    (histograms.sizes.sums().min as u64, histograms.head_sizes.sums().max as u64)
 }
 
 #[test]

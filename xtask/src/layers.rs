@@ -102,7 +102,7 @@ const YAML: &[&str] = &["serde-saphyr", "saphyr", "serde_yaml", "serde_yaml_ng",
 const HEAVY: &[&str] = &["chaos-load", "chaos-fortio", "chaos-agent"];
 
 /// What belongs to the command line only.
-const COMMAND_LINE: &[&str] = &["clap", "clap_complete", "tempfile"];
+const COMMAND_LINE: &[&str] = &["anstream", "clap", "clap_complete", "tempfile"];
 
 /// rustls providers beside ring: with two, an embedder's own `rustls::ClientConfig::builder()` would panic.
 const SECOND_TLS: &[&str] = &["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl"];

@@ -11,7 +11,7 @@ use crate::tools::{self, Tool};
 /// Rate and evenness at the server, and the lag that the engine itself tells.
 pub(crate) fn rate() {
     println!(
-        "| Generator | asked | achieved | of asked | gap p1 / p50 / p99 us | CV | lag p50 / p99 us |\n|---|---|---|---|---|---|---|"
+        "| Generator | target | achieved | of target | gap p1 / p50 / p99 us | CV | lag p50 / p99 us |\n|---|---|---|---|---|---|---|"
     );
     for (qps, connections, seconds) in [(300, 4, 30), (5000, 16, 10), (20_000, 16, 10)] {
         let peers = [Some(tools::ours()), tools::fortio()];

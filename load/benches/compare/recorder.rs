@@ -85,7 +85,7 @@ fn note(arrivals: &Mutex<Vec<Instant>>, pending: &Mutex<Option<Stall>>) {
     };
     let due = pending.lock().unwrap().take_if(|stall| now - first >= stall.after);
     if let Some(stall) = due {
-        // The whole server stands still: that is what is measured. Parking may end early, so go on until it is over.
+        // The whole server is blocked: that is what is measured. Parking may end early, so go on until it is over.
         let end = now + stall.length;
         while Instant::now() < end {
             thread::park_timeout(end - Instant::now());
