@@ -163,7 +163,7 @@ mod tests {
         ];
         for from in rows {
             let error = parse::<StatusRange>(&from).unwrap_err();
-            assert!(error.message.contains("from 100 to 599 or a range such as `200-299`"), "{from}: {error}");
+            assert!(error.message.contains("from 100 to 599, or a range such as `200-299`"), "{from}: {error}");
         }
     }
 }
