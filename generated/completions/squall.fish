@@ -108,9 +108,9 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-privilege
 complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand inject" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l target -d 'The service: an `http://` URL' -r
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow -d 'Allows this fault, beside `generate_load`' -r
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l slo -d 'A promise: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says' -r
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l strategy -d 'How the question is answered. Default: a model\'s choice, or by the goal\'s words' -r -f -a "capacity\t'The greatest rate at which the promises hold'
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow -d 'Allows this fault, beside load' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l slo -d 'An SLO: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l strategy -d 'How the question is answered. Default: a model\'s choice, or by the goal\'s words' -r -f -a "capacity\t'The greatest rate at which the SLOs hold'
 ramp\t'Evenly spaced rates'
 compare\t'With and without a fault'
 repeat\t'The same load several times'"
@@ -125,7 +125,7 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l format -d '
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l replay -d 'Makes the report of a transcript again: no model, no load' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l transcript -d 'Where the transcript goes; default `.squall/experiments/` in the workspace' -r -F
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment goes on' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment runs' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l workspace -d 'Folder for transcripts; default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fills the placeholder `{{NAME}}` of a file' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
