@@ -1,19 +1,14 @@
 //! The loop inside a run: its clock, deadline, cancellation and event stream are the run's.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::Duration;
 
 use chaos_agent::{
     BoxFuture, CallStatus, EndReason, Limits, LoopContext, LoopOutcome, OfflinePlanner, Redactor, TimeLimit, Tool,
     ToolReply, TranscriptWriter, run_tool_loop,
 };
-use chaos_core::{
-    Clock, ContextParts, EventKind, EventStream, Events, Hosts, RunContext, Secret, SystemResolver, VirtualClock,
-};
+use chaos_core::{EventKind, EventStream, RunContext, Secret};
+use chaos_test::run_context;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 /// Takes ten minutes of the run's time.
 struct Slow(RunContext);
@@ -37,20 +32,8 @@ impl Tool for Slow {
 }
 
 fn run() -> (RunContext, EventStream) {
-    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(SystemTime::UNIX_EPOCH));
-    let events = Events::new(Arc::clone(&clock));
-    let stream = events.subscribe();
-    let parts = ContextParts {
-        run_id: "run".into(),
-        seed: 0,
-        clock,
-        events,
-        policy: Arc::default(),
-        hosts: Hosts::new(Arc::new(SystemResolver)),
-        env: Arc::default(),
-        workspace: std::env::temp_dir(),
-    };
-    (RunContext::new(parts, CancellationToken::new()), stream)
+    let scope = run_context().run_id("run").seed(0).virtual_time().scope();
+    (scope.cx().clone(), scope.subscribe())
 }
 
 async fn go(cx: &RunContext, limits: &Limits) -> LoopOutcome {

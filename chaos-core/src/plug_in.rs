@@ -5,6 +5,7 @@ mod descriptor;
 mod error;
 mod evidence;
 mod fault;
+mod observation;
 mod parse;
 mod plan;
 mod probe;
@@ -22,9 +23,10 @@ pub use descriptor::{AUTHOR_ONLY, Descriptor, DeserializeFn, Kind, RemovedName, 
 pub use error::PluginError;
 pub use evidence::{Evidence, Presence, Sighting};
 pub use fault::{DynFault, ErasedFault, Fault, InForce, Injection, Outcome, Span};
+pub use observation::{Answer, Observation};
 pub use parse::{MAX_DEPTH, ParseError, parse, value_depth};
 pub use plan::{Plan, Reach, Reversible};
-pub use probe::{Answer, DynProbe, ErasedProbe, Observation, Probe};
+pub use probe::{DynProbe, ErasedProbe, Probe};
 pub use registry::{
     FAULTS, LookupError, PROBES, PlugIn, Registry, RegistryError, TRIGGERS, UNDO_STEPS, removed_name, suggestion,
 };

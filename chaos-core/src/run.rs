@@ -3,6 +3,7 @@
 mod clock;
 mod context;
 mod edges;
+mod entry_record;
 mod event;
 mod event_text;
 mod inject_context;

@@ -14,6 +14,7 @@ use chaos_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::time::pause;
 use crate::{Misbehave, RemoveFile};
 
 /// In which way the fault misbehaves.
@@ -118,9 +119,9 @@ impl RequestLoop {
             FiniteMisbehave::KeepsRequesting => {
                 let seconds = self.seconds.get();
                 thread::spawn(move || {
-                    thread::sleep(seconds);
+                    pause(seconds);
                     (0..200).try_for_each(|_| {
-                        thread::sleep(Duration::from_millis(10));
+                        pause(Duration::from_millis(10));
                         request(address).map(drop)
                     })
                 });
@@ -128,7 +129,7 @@ impl RequestLoop {
             FiniteMisbehave::KeepsConnection => {
                 let kept = TcpStream::connect(address).map_err(failed)?;
                 thread::spawn(move || {
-                    thread::sleep(Duration::from_secs(10));
+                    pause(Duration::from_secs(10));
                     drop(kept);
                 });
             }

@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::service::Service;
+use crate::time::pause;
 
 /// The environment variable that programs of a contract run inherit, if a fault starts them on the run's environment.
 pub(crate) const MARK: &str = "SQUALL_CONTRACT";
@@ -143,11 +143,11 @@ impl Subjects {
             if Instant::now() > deadline {
                 return Err(left);
             }
-            sleep(Duration::from_millis(10));
+            pause(Duration::from_millis(10));
         }
         let answered = self.requests();
         if self.service.get().is_some() {
-            sleep(QUIET);
+            pause(QUIET);
         }
         let late = self.requests() - answered;
         if late > 0 {

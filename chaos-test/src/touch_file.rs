@@ -36,7 +36,7 @@ pub enum Misbehave {
     UndoPanics,
     /// The undo step claims success and leaves the file.
     UndoLies,
-    /// The look panics.
+    /// The witness panics.
     WitnessPanics,
     /// The effect is made in a blocking thread that goes on after `inject` was dropped, under its permit.
     LateEffect,
@@ -101,7 +101,7 @@ impl Fault for TouchFile {
 
     async fn witness(&self, cx: &RunContext) -> Sighting {
         if self.misbehave == Misbehave::WitnessPanics && self.path.exists() {
-            std::panic::panic_any("the look panicked");
+            std::panic::panic_any("the check panicked");
         }
         if self.misbehave == Misbehave::Vanish && cx.clock().now() > Duration::from_secs(5) {
             // Somebody else undid it.

@@ -6,8 +6,6 @@
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
 //! | `process` | `pause_process`: SIGSTOP and SIGCONT through a pidfd (feature `process`) |
 
-#[cfg(test)]
-mod contract;
 #[cfg(feature = "failpoint")]
 mod failpoint;
 #[cfg(feature = "load")]
@@ -23,3 +21,30 @@ pub use load::GenerateLoad;
 pub use load::{Load, LoadEngine, StopFortio};
 #[cfg(feature = "process")]
 pub use process::{PauseProcess, ResumeProcess};
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::{FAULTS, UNDO_STEPS};
+
+    #[test]
+    fn every_registered_fault_keeps_the_contract() {
+        let broken = chaos_test::broken_contracts();
+        assert!(broken.is_empty(), "{broken:#?}");
+        assert!(FAULTS.names().iter().any(|name| !name.starts_with("test_")), "nothing was tested");
+    }
+
+    #[test]
+    fn undo_steps_keep_the_names_that_journals_hold() {
+        let names = [
+            #[cfg(feature = "failpoint")]
+            "disarm_failpoint",
+            #[cfg(feature = "process")]
+            "resume_process",
+            #[cfg(feature = "load")]
+            "stop_fortio",
+        ];
+        for name in names {
+            assert!(UNDO_STEPS.get(name).is_ok(), "{name}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chaos_core::{EntryId, Evidence};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ pub struct EntryControl {
 }
 
 /// What a release did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReleaseEffect {
     /// The hold ends now; undo, verification and verdict follow as usual.
@@ -71,9 +72,9 @@ impl EntryControl {
     /// Ends the hold now; undo, verification and verdict follow as usual. A finite fault ends early, and what it did so
     /// far is judged. Before the fault is in force this is [`EntryControl::cancel`].
     pub fn release(&self) -> ReleaseEffect {
-        // No step is taken while the state is borrowed, so stage and effect belong together.
-        let state = self.state.borrow();
-        match state.stage {
+        // No step is taken while the state is borrowed, so that stage and effect belong together.
+        let at = self.state.borrow();
+        match at.stage {
             EntryStage::Active => {
                 self.released.cancel();
                 ReleaseEffect::Released

@@ -93,19 +93,22 @@ impl Entry {
 
     /// Runs it to its end.
     pub(crate) async fn run(self) -> ChaosResult {
-        let mut record = Record::default();
-        let ended = match self.wait_for_trigger().await {
+        match self.wait_for_trigger().await {
             // Boxed, so that an entry that waits costs no more than its wait.
-            Ok(()) => Box::pin(self.after_trigger(&mut record)).await,
-            Err(cause) => Err(cause),
-        };
-        if let Err(cause) = ended {
+            Ok(()) => Box::pin(self.fired()).await,
+            Err(cause) => self.not_begun(cause),
+        }
+    }
+
+    async fn fired(self) -> ChaosResult {
+        let mut record = Record::default();
+        if let Err(cause) = self.after_trigger(&mut record).await {
             record.failed(cause);
         }
         self.end(record)
     }
 
-    /// Ends it before it began.
+    /// Ends it before it was injected.
     pub(crate) fn not_begun(self, cause: Cause) -> ChaosResult {
         let mut record = Record::default();
         record.failed(cause);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chaos_core::{Evidence, Plan};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where an entry stands, in the order in which it gets there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EntryStage {

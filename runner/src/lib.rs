@@ -9,6 +9,7 @@
 //! | `entry` | one entry: trigger, plan, checks, inject, hold, undo, verify |
 //! | `life`, `entry_state` | the one state of an entry; events come from its transitions |
 //! | `control`, `handle` | [`RunHandle`], [`EntryHandle`]: wait for a run or an entry, release it, cancel it |
+//! | `control_server`, `control_client`, `control_wire` | the control socket of a live run |
 //! | `resources` | what only one fault at a time may hold |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
 //! | `verify` | named checks, and the embedder's own verifier |
@@ -21,6 +22,9 @@
 
 mod cause;
 mod control;
+mod control_client;
+mod control_server;
+mod control_wire;
 mod dry_run;
 mod entry;
 mod entry_state;
@@ -44,13 +48,17 @@ mod verify;
 mod watch;
 
 pub use control::{EntryControl, ReleaseEffect, RunControl};
+pub use control_client::{ControlError, control, live_runs};
+pub use control_wire::{ControlReply, ControlRequest, EntryReply};
 pub use dry_run::{DryEntry, DryRun};
 pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;
 pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
-pub use report::{Report, junit, text};
+#[cfg(feature = "junit")]
+pub use report::junit;
+pub use report::{Report, text};
 pub use runner::{Runner, RunnerBuilder};
 pub use session::{Session, SessionEnd, SessionPlan};
 pub use time_source::TimeSource;

@@ -92,7 +92,8 @@ impl Life {
         let scope = &self.scope;
         match step {
             Step::Wait(trigger) => {
-                scope.emit(EventKind::Waiting { name: scope.id().name.clone(), trigger: trigger.to_owned() })
+                let name = scope.id().name.clone();
+                scope.emit(EventKind::Waiting { name, trigger: trigger.to_owned() });
             }
             Step::Fire(detail) => scope.emit(EventKind::Fired { detail }),
             Step::Plan(plan) => scope.emit(EventKind::Planned { plan }),

@@ -23,9 +23,9 @@ pub(crate) struct Held {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HoldError {
     #[error("`{0}` is already held by another fault of this run")]
-    ThisRun(Resource),
+    ThisRun(String),
     #[error("`{0}` overlaps `{1}`, which is already held by another fault of this run")]
-    Overlap(Resource, Resource),
+    Overlap(String, String),
     #[error(transparent)]
     State(#[from] LockError),
 }
@@ -52,9 +52,12 @@ impl Resources {
             let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
             for resource in &plan.touches {
                 if let Some(other) = here.iter().find(|other| other.overlaps(resource)) {
-                    return Err(match other.id == resource.id {
-                        true => HoldError::ThisRun(resource.clone()),
-                        false => HoldError::Overlap(resource.clone(), other.clone()),
+                    let wanted = resource.to_string();
+                    let same = other.id == resource.id;
+                    return Err(if same {
+                        HoldError::ThisRun(wanted)
+                    } else {
+                        HoldError::Overlap(wanted, other.to_string())
                     });
                 }
             }

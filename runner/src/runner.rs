@@ -14,10 +14,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::{EntryControl, RunControl};
+use crate::control_server::{ControlServer, remove_dead};
 use crate::dry_run::{DryRun, dry_run};
 use crate::entry::Entry;
 use crate::errors::RunnerError;
 use crate::handle::{RunHandle, Started};
+use crate::hold_time::hold_to_the_ceiling;
 use crate::recover::{RecoverReport, recover_async};
 use crate::report::Report;
 use crate::resources::Resources;
@@ -32,6 +34,7 @@ const TRIGGER_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Settings of a [`Runner`].
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct RunnerBuilder {
     policy: Policy,
     accept_policy: bool,
@@ -40,6 +43,8 @@ pub struct RunnerBuilder {
     workspace: PathBuf,
     seed: Option<u64>,
     sham: bool,
+    hold_until_released: bool,
+    control_socket: bool,
     verifier: Option<Arc<dyn Verifier>>,
     resolver: Arc<dyn Resolve>,
     trigger_timeout: Duration,
@@ -70,6 +75,8 @@ struct Ready {
     session: Session,
     seed: u64,
     recovered: RecoverReport,
+    socket: Option<ControlServer>,
+    no_socket: Option<String>,
 }
 
 impl RunnerBuilder {
@@ -119,6 +126,20 @@ impl RunnerBuilder {
     #[must_use]
     pub fn sham(mut self, sham: bool) -> Self {
         self.sham = sham;
+        self
+    }
+
+    /// Holds a sustained fault without a duration of its own until it is released, for as long as the policy allows.
+    #[must_use]
+    pub fn hold_until_released(mut self, hold: bool) -> Self {
+        self.hold_until_released = hold;
+        self
+    }
+
+    /// Whether runs have a control socket in the state directory. Default: yes, under real time.
+    #[must_use]
+    pub fn control_socket(mut self, socket: bool) -> Self {
+        self.control_socket = socket;
         self
     }
 
@@ -177,6 +198,8 @@ impl Runner {
             workspace: PathBuf::from("."),
             seed: None,
             sham: false,
+            hold_until_released: false,
+            control_socket: true,
             verifier: None,
             resolver: Arc::new(SystemResolver),
             trigger_timeout: TRIGGER_TIMEOUT,
@@ -191,7 +214,7 @@ impl Runner {
     /// [`RunnerError`] when the journal or the thread can't be made; nothing was injected then.
     pub fn start(&self, mut task: Task) -> Result<RunHandle, RunnerError> {
         let setup = Setup { policy: task.policy.clone(), seed: task.seed, checks: std::mem::take(&mut task.checks) };
-        self.launch(setup, |Ready { session, seed, recovered }| {
+        self.launch(setup, |Ready { session, seed, recovered, .. }| {
             let run = TaskRun::new(session, task, seed, recovered);
             let entries = run.entries().iter().map(Entry::control).collect();
             (entries, Box::pin(run.run()))
@@ -214,7 +237,7 @@ impl Runner {
     {
         let SessionPlan { name, policy, confined_to, seed, hidden_env } = plan;
         let setup = Setup { policy, seed, ..Setup::default() };
-        self.confined(confined_to, &hidden_env).launch(setup, move |Ready { session, seed, recovered }| {
+        self.confined(confined_to, &hidden_env).launch(setup, move |Ready { session, seed, recovered, .. }| {
             (Vec::new(), Box::pin(session.work(name, seed, recovered, work)))
         })
     }
@@ -249,14 +272,23 @@ impl Runner {
         };
         let output = runtime.block_on(async {
             match self.prepare(setup).await {
-                Ok(ready) => {
+                Ok(mut ready) => {
                     let session = ready.session.clone();
+                    let socket = ready.socket.take();
                     let (run_id, events) = (session.cx().run_id().to_owned(), session.events());
+                    let no_socket = ready.no_socket.take();
                     let (entries, work) = begin(ready);
                     // Whoever started the run may have given up on it; it goes on to its end all the same.
                     let _ = started.send(Ok(Started { run_id, events, entries, control: session.control() }));
+                    if let Some(why) = no_socket {
+                        session.cx().note(why);
+                    }
                     drop(session);
-                    Some(work.await)
+                    let output = work.await;
+                    if let Some(socket) = socket {
+                        socket.close().await;
+                    }
+                    Some(output)
                 }
                 Err(error) => {
                     let _ = started.send(Err(error));
@@ -277,6 +309,7 @@ impl Runner {
         let state = self.state_dir()?;
         state.prepare()?;
         let recovered = recover_async(&state, &clock).await?;
+        remove_dead(&state);
         let run_id = run_id(&clock);
         let journal = Journal::create(&state, &run_id, &self.set.executable)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
@@ -286,14 +319,20 @@ impl Runner {
             checks: setup.checks,
             verifier: self.set.verifier.clone(),
             journal: Arc::new(journal),
-            resources: Resources::new(state),
+            resources: Resources::new(state.clone()),
             trigger_timeout: self.set.trigger_timeout,
             sham: self.set.sham,
+            hold_until_released: self.set.hold_until_released,
             stop_new: watch::channel(None).0,
             tasks: TaskTracker::new(),
             control,
         }));
-        Ok(Ready { session, seed, recovered })
+        let socket = (self.set.control_socket && self.set.time.real).then(|| ControlServer::open(&state, &session));
+        let (socket, no_socket) = match socket.transpose() {
+            Ok(socket) => (socket, None),
+            Err(error) => (None, Some(format!("this run has no control socket: {error}"))),
+        };
+        Ok(Ready { session, seed, recovered, socket, no_socket })
     }
 
     fn scope(
@@ -342,7 +381,7 @@ impl Runner {
     ///
     /// # Errors
     /// [`RunnerError::Start`] when no runtime can be made.
-    pub fn dry_run(&self, task: Task) -> Result<DryRun, RunnerError> {
+    pub fn dry_run(&self, mut task: Task) -> Result<DryRun, RunnerError> {
         let runner = self.clone();
         let work = std::thread::spawn(move || {
             let runtime = (runner.set.time.runtime)().map_err(RunnerError::Start)?;
@@ -351,6 +390,9 @@ impl Runner {
                 let seed = runner.set.seed.or(task.seed).unwrap_or_default();
                 let run_id = "dry-run".to_owned();
                 let scope = runner.scope(&task.policy, clock, run_id, seed, CancellationToken::new());
+                if runner.set.hold_until_released {
+                    task.entries.iter_mut().for_each(|entry| hold_to_the_ceiling(entry, scope.cx().policy()));
+                }
                 dry_run(&task, scope.cx()).await
             }))
         });

@@ -2,8 +2,8 @@
 //! task of its own: whoever started one may go away, and it is undone all the same.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chaos_core::{
@@ -17,6 +17,7 @@ use crate::entry::Entry;
 use crate::errors::RunnerError;
 use crate::guarded::{Panicked, guarded};
 use crate::handle::EntryHandle;
+use crate::hold_time::hold_to_the_ceiling;
 use crate::preflight;
 use crate::recover::RecoverReport;
 use crate::shared::Shared;
@@ -53,6 +54,8 @@ pub struct SessionEnd<T> {
 pub struct Session {
     shared: Arc<Shared>,
     started: Arc<AtomicU64>,
+    /// Entries that were started through the control socket; `None` once the run is ending.
+    outside: Arc<Mutex<Option<Vec<EntryHandle>>>>,
 }
 
 impl fmt::Debug for Session {
@@ -63,7 +66,7 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, started: Arc::default() }
+        Self { shared, started: Arc::default(), outside: Arc::new(Mutex::new(Some(Vec::new()))) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -138,20 +141,45 @@ impl Session {
         ask(probe, &self.cx().child(segment, None)).await
     }
 
+    /// Starts an entry for somebody outside, and gives its position; `None` when the run is ending.
+    pub(crate) fn start_from_outside(&self, entry: ChaosSpec) -> Option<String> {
+        let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
+        let outside = outside.as_mut()?;
+        let handle = self.start(entry);
+        let position = handle.position().to_owned();
+        outside.push(handle);
+        Some(position)
+    }
+
+    /// The entries that were started from outside and that nobody waits for; `None`, and no more of them, when there
+    /// are none.
+    pub(crate) fn take_outside(&self) -> Option<Vec<EntryHandle>> {
+        let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
+        match outside.take() {
+            Some(entries) if !entries.is_empty() => {
+                *outside = Some(Vec::new());
+                Some(entries)
+            }
+            _ => None,
+        }
+    }
+
     /// Makes an entry known that has not begun.
-    pub(crate) fn enter(&self, entry: ChaosSpec, segment: &str) -> Entry {
+    pub(crate) fn enter(&self, mut entry: ChaosSpec, segment: &str) -> Entry {
+        if self.shared.hold_until_released {
+            hold_to_the_ceiling(&mut entry, self.cx().policy());
+        }
         Entry::new(&self.shared, entry, segment)
     }
 
     /// Begins an entry that has passed the preflight already; one with a cause ends at once.
     pub(crate) fn begin(&self, entry: Entry, cause: Option<Cause>) -> EntryHandle {
         let control = entry.control();
-        let done = self.shared.tasks.spawn(async move {
-            match cause {
-                Some(cause) => entry.not_begun(cause),
-                None => entry.run().await,
-            }
-        });
+        let tasks = &self.shared.tasks;
+        let done = match cause {
+            Some(cause) => tasks.spawn(async move { entry.not_begun(cause) }),
+            None => tasks.spawn(entry.run()),
+        };
         EntryHandle::new(control, done)
     }
 
@@ -182,7 +210,10 @@ impl Session {
     ) -> SessionEnd<T> {
         self.tell_start(vec![name], seed, &recovered);
         let output = guarded(async { work(self.clone()).await }).await;
-        // Entries that nobody waits for any more were cancelled; their undo is waited for.
+        // Entries that nobody waits for any more are cancelled; their undo is waited for.
+        while let Some(outside) = self.take_outside() {
+            drop(outside);
+        }
         let in_force = self.settled().await;
         let verdict = if in_force.is_some() { Verdict::RevertFailed } else { Verdict::Unchecked };
         self.tell_end(in_force.is_none(), verdict);

@@ -22,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) resources: Resources,
     pub(crate) trigger_timeout: Duration,
     pub(crate) sham: bool,
+    pub(crate) hold_until_released: bool,
     pub(crate) stop_new: watch::Sender<Option<String>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) control: RunControl,

@@ -106,6 +106,12 @@ impl TaskRun {
             let name = entry.name().to_owned();
             results.push(entry.done().await.unwrap_or_else(|_| lost(name)));
         }
+        while let Some(outside) = self.session.take_outside() {
+            for entry in outside {
+                let name = entry.name().to_owned();
+                results.push(entry.done().await.unwrap_or_else(|_| lost(name)));
+            }
+        }
         results
     }
 

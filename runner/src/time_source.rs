@@ -16,6 +16,8 @@ type MakeClock = Arc<dyn Fn() -> Arc<dyn Clock> + Send + Sync>;
 pub struct TimeSource {
     pub(crate) runtime: MakeRuntime,
     pub(crate) clock: MakeClock,
+    /// Whether it is the machine's own time; a control socket makes no sense under any other.
+    pub(crate) real: bool,
 }
 
 impl TimeSource {
@@ -24,7 +26,7 @@ impl TimeSource {
         runtime: impl Fn() -> std::io::Result<Runtime> + Send + Sync + 'static,
         clock: impl Fn() -> Arc<dyn Clock> + Send + Sync + 'static,
     ) -> Self {
-        Self { runtime: Arc::new(runtime), clock: Arc::new(clock) }
+        Self { runtime: Arc::new(runtime), clock: Arc::new(clock), real: false }
     }
 }
 
@@ -35,7 +37,7 @@ impl Default for TimeSource {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             builder.worker_threads(2).thread_name("squall-engine").enable_all().build()
         };
-        Self::new(runtime, || Arc::new(RealClock::new()))
+        Self { real: true, ..Self::new(runtime, || Arc::new(RealClock::new())) }
     }
 }
 

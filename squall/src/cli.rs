@@ -29,10 +29,12 @@ mod plan;
 mod plug_in;
 mod policy_flags;
 mod recover;
+mod release;
 mod run;
 mod run_flags;
 mod schema;
 mod signals;
+mod stdin_hold;
 mod type_names;
 mod validate;
 
@@ -68,6 +70,7 @@ enum Command {
     #[cfg(feature = "load")]
     Fortio(fortio::Args),
     Recover(recover::Args),
+    Release(release::Args),
     Completions(completions::Args),
 }
 
@@ -86,6 +89,7 @@ impl Command {
             #[cfg(feature = "load")]
             Self::Fortio(args) => Ok(fortio::run(args)),
             Self::Recover(args) => recover::run(args),
+            Self::Release(args) => release::run(args),
             Self::Completions(args) => completions::run(args, &mut Cli::command()),
         }
     }
@@ -99,6 +103,7 @@ impl Command {
             Self::Inject(args) => args.flags.format == ReportFormat::Json,
             Self::Experiment(args) => args.format == DataFormat::Json,
             Self::Recover(args) => args.format == DataFormat::Json,
+            Self::Release(args) => args.format == DataFormat::Json,
             _ => false,
         }
     }

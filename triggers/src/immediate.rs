@@ -39,7 +39,7 @@ mod tests {
     fn both_triggers_are_registered_and_have_an_example_that_loads() {
         // Not the exact list: a scaffolded trigger must need no edit elsewhere. `generated/reference/names.txt` pins it.
         assert!(["immediate", "time"].iter().all(|name| TRIGGERS.get(name).is_ok()), "{:?}", TRIGGERS.names());
-        for descriptor in TRIGGERS.all() {
+        for descriptor in TRIGGERS.all().iter().filter(|d| !d.name.starts_with("test_")) {
             let example = descriptor.example().unwrap();
             assert!(example.starts_with(&format!("type: {}\n", descriptor.name)), "{example}");
         }

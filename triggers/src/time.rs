@@ -49,28 +49,15 @@ register_trigger!(Time, "time");
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::time::SystemTime;
-
-    use chaos_core::{Clock, ContextParts, Events, Hosts, SystemResolver, TRIGGERS, TriggerNode, VirtualClock, parse};
+    use chaos_core::{TRIGGERS, TriggerNode, parse};
+    use chaos_test::run_context;
     use serde_json::json;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
 
     fn context(cancel: CancellationToken) -> RunContext {
-        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(SystemTime::UNIX_EPOCH));
-        let parts = ContextParts {
-            run_id: "test".into(),
-            seed: 1,
-            events: Events::new(Arc::clone(&clock)),
-            clock,
-            policy: Arc::default(),
-            hosts: Hosts::new(Arc::new(SystemResolver)),
-            env: Arc::default(),
-            workspace: std::env::temp_dir(),
-        };
-        RunContext::new(parts, cancel)
+        run_context().virtual_time().cancel(cancel).build()
     }
 
     #[tokio::test(start_paused = true)]

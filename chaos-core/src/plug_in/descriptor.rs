@@ -126,7 +126,7 @@ impl<T: ?Sized> Descriptor<T> {
         docs.split("\n\n").next().unwrap_or_default().replace('\n', " ").trim().to_owned()
     }
 
-    /// The YAML of the doc comment's first `yaml` fence: one node with its `type`.
+    /// The YAML of the doc comment's first YAML block: one plug-in with its `type`.
     pub fn example(&self) -> Option<String> {
         let docs = self.docs();
         let start = docs.find("```yaml\n")? + "```yaml\n".len();

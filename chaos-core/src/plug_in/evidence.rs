@@ -1,4 +1,4 @@
-//! What a look at the world found.
+//! What a check of the world found.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,7 +39,7 @@ pub enum Presence {
     Unknown,
 }
 
-/// The answer of [`crate::Fault::witness`]: a read-only look at the world, never at the injector's own record.
+/// The answer of [`crate::Fault::witness`]: a read-only check of the world, never of the injector's own record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sighting {
     /// Whether the fault is there.

@@ -23,7 +23,7 @@ pub enum Span {
 
 /// A fault as its author writes it.
 ///
-/// A look (`plan`, `witness`) never touches; only `inject` acts, and every effect that could outlive this process is
+/// `plan` and `witness` only read; only `inject` acts, and every effect that could outlive this process is
 /// armed first: `let effect = undo.arm(step).await?;`, with the permit held while the effect is being made.
 pub trait Fault: Debug + Send + Sync + 'static {
     /// Whether the engine holds and undoes it, or it runs to its own end.

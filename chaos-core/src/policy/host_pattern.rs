@@ -186,7 +186,7 @@ mod tests {
         for (pattern, host, want) in rows {
             let pattern: HostPattern = pattern.parse().unwrap();
             let ip = if host.contains("local") { "198.51.100.1" } else { host };
-            let allowed = allows(&[pattern.clone()], &HostPort::new(host, 80), &[ip.parse().unwrap()]);
+            let allowed = allows(std::slice::from_ref(&pattern), &HostPort::new(host, 80), &[ip.parse().unwrap()]);
             assert_eq!(allowed, want, "{pattern} for {host}");
         }
     }

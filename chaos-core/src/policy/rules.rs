@@ -41,7 +41,7 @@ pub struct Policy {
     pub within: PolicyRequest,
     /// Folders that no allowed path above them covers, such as the state directory.
     pub never_implied: Vec<PathBuf>,
-    /// The only hosts of an experiment; loopback is no exception here.
+    /// The only hosts of an experiment, also where others are on loopback.
     pub only_hosts: Option<Vec<HostPattern>>,
 }
 
@@ -126,7 +126,7 @@ impl Policy {
         wide.narrowed(request)
     }
 
-    /// This policy confined to some hosts, of those that it allows; loopback is no exception.
+    /// This policy confined to some hosts, of those that it allows; other loopback addresses are refused too.
     #[must_use]
     pub fn confined_to(mut self, hosts: Vec<HostPattern>) -> Self {
         self.only_hosts = Some(hosts);

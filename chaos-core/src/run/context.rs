@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 
-use super::scope::EntryRecord;
+use super::entry_record::EntryRecord;
 use crate::value::fnv::fnv1a;
 use crate::{
     AllowedDir, Clock, EntryId, EventKind, Events, HostPort, Hosts, OpenDirError, PathBase, Policy, Progress, Refusal,

@@ -1,9 +1,10 @@
 //! The engine's side of a run: what it may do, and plug-ins may not.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::entry_record::EntryRecord;
 use crate::{ContextParts, Edge, EntryId, EventKind, EventStream, FaultEdges, RunContext, Stage, TimelinePoint};
 
 /// The engine's side of a run. Plug-ins get [`RunScope::cx`] or a part of it, from which there is no way back to this.
@@ -41,7 +42,7 @@ impl RunScope {
         let mut cx = self.0.child(segment, None);
         let id = Arc::new(EntryId { path: cx.path().to_owned(), name: name.to_owned() });
         cx.services().get::<FaultEdges>().enroll(&id);
-        let record = Arc::new(EntryRecord { id, timeline: Mutex::default() });
+        let record = Arc::new(EntryRecord::new(id));
         cx.set_entry(Arc::clone(&record));
         EntryScope { cx, record }
     }
@@ -52,26 +53,6 @@ impl RunScope {
 pub struct EntryScope {
     cx: RunContext,
     record: Arc<EntryRecord>,
-}
-
-/// What the contexts of one entry share.
-#[derive(Debug)]
-pub(crate) struct EntryRecord {
-    pub(crate) id: Arc<EntryId>,
-    timeline: Mutex<Vec<TimelinePoint>>,
-}
-
-impl EntryRecord {
-    /// Puts an event on the stream and on this entry's timeline, in the same order on both.
-    pub(crate) fn emit(&self, kind: EventKind, put: impl FnOnce(EventKind) -> u64) {
-        let Some(point) = kind.point() else {
-            put(kind);
-            return;
-        };
-        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
-        let at_ms = put(kind);
-        timeline.push(TimelinePoint { at_ms, ..point });
-    }
 }
 
 impl EntryScope {
@@ -108,6 +89,6 @@ impl EntryScope {
 
     /// The timeline so far; the next call gives what came after.
     pub fn take_timeline(&self) -> Vec<TimelinePoint> {
-        std::mem::take(&mut *self.record.timeline.lock().unwrap_or_else(PoisonError::into_inner))
+        self.record.take_timeline()
     }
 }

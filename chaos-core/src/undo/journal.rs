@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::owner::StepOwner;
 use super::state_dir::StateDir;
-use super::step::StepOwner;
 
 /// Version of the file format; a reader refuses a later one.
 pub const JOURNAL_FORMAT: u32 = 1;

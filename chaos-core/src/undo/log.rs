@@ -5,22 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use crate::{DynUndoStep, EventKind, Journal, JournalError, JournalRecord, RunContext};
-
-/// Why a step could not be armed; its effect must not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArmError {
-    /// The engine is already undoing.
-    #[error("too late to act: the engine is undoing already")]
-    Sealed,
-    /// The step does not serialize, so nobody could recover it.
-    #[error("undo step does not serialize: {0}")]
-    Step(String),
-    /// The step did not reach the disk.
-    #[error("undo step can't be journalled: {}", .0.with_cause())]
-    Journal(#[source] JournalError),
-}
+use super::arm_error::ArmError;
+use super::journal::{Journal, JournalError, JournalRecord};
+use super::step::DynUndoStep;
+use crate::{EventKind, RunContext};
 
 /// A step that was armed and may be replayed.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize};
 
 use super::context::UndoContext;
+use super::owner::StepOwner;
 use crate::{BoxFuture, PluginError};
 
 /// What a step found when it looked.
@@ -24,13 +25,6 @@ impl Undone {
             Self::Reverted(detail) | Self::NothingToDo(detail) => detail,
         }
     }
-}
-
-/// Who carries out a step as long as it is alive: the supervisor of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct StepOwner {
-    /// The node's name.
-    pub node: String,
 }
 
 /// An undo step as its author writes it.

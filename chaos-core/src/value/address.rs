@@ -14,9 +14,9 @@ use crate::HostPort;
 #[serde(try_from = "String", into = "String")]
 pub struct Address(HostPort);
 
-/// Text that is no address.
+/// Text that is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no address; write a host and a port, such as `127.0.0.1:5432` or `[::1]:80`")]
+#[error("invalid address `{0}`: expected a host and a port, such as `127.0.0.1:5432` or `[::1]:80`")]
 pub struct AddressError(String);
 
 /// An `http://` or `https://` URL without user, password and fragment.
@@ -31,7 +31,7 @@ pub struct HttpUrl {
     tls: bool,
 }
 
-/// Text that is no URL to connect to; the text itself is left out, since it may hold a password.
+/// Text that is not a URL to connect to; the text itself is left out, since it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a URL to connect to; write `http://host:port/path`, without user, password, fragment or spaces")]
 pub struct HttpUrlError;

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct DurationText(Duration);
 
-/// Text that is no length of time.
+/// Text that is not a length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no duration; write a number and a unit, such as `250ms`, `30s` or `1m30s`")]
+#[error("invalid duration `{0}`: expected a number with a unit, such as `250ms`, `30s` or `1m30s`")]
 pub struct DurationTextError(String);
 
 /// The pattern that every accepted text has; the number's digits are bounded so that no sum overflows.
@@ -127,7 +127,7 @@ impl JsonSchema for DurationText {
 #[serde(try_from = "f64", into = "f64")]
 pub struct Seconds(f64);
 
-/// A number that is no length of time here.
+/// A number that is not a length of time here.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("{0} seconds is out of bounds; write a number from 0.001 to 86400")]
 pub struct SecondsError(f64);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chaos_core::{DynUndoStep, Injection, Journal, RealClock, Reverted, Span, UndoContext, UndoLog, Verdict};
 use serde_json::json;
 
-use super::{Case, Violation, block_on};
+use super::case::{Case, Violation, block_on};
 
 /// Tries one rule on one fault.
 pub(super) type Rule = fn(&Case) -> Result<(), Violation>;

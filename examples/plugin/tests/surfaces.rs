@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use chaos_core::FAULTS;
 use serde_json::Value;
 
-use chaos_plugin_example as _;
+use chaos_plugin_example::HoldPort;
 
 fn run(arguments: &[&str], state: &std::path::Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-plugin-example"));
@@ -49,6 +49,11 @@ fn its_fault_runs_and_is_undone_like_any_other() {
     let entry = &report["entries"][0];
     assert_eq!((&entry["success"], &entry["verdict"]), (&true.into(), &"unchecked".into()), "{report}");
 }
+
+chaos_test::contract_subject!(HoldPort, |_subjects| {
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+    Ok(HoldPort { port: std::num::NonZeroU16::new(port).expect("a bound port is not 0") })
+});
 
 #[test]
 fn its_fault_keeps_the_contract() {

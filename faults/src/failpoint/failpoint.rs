@@ -237,10 +237,19 @@ mod tests {
 
     use chaos_core::{Journal, Presence, RealClock, UndoLog, parse};
     use chaos_failpoints::{ControlServer, arm, fail_check};
-    use chaos_test::{contract_subject, run_context};
+    use chaos_test::run_context;
     use serde_json::{Value, json};
 
     use super::*;
+
+    chaos_test::contract_subject!(Failpoint, |subjects| {
+        // A site is known once it was hit.
+        fail_check!("faults.contract");
+        let server = server();
+        let fault = fault(&server, "faults.contract", json!({}));
+        subjects.keep(server);
+        Ok(fault)
+    });
 
     fn context(run: &str) -> RunContext {
         run_context().run_id(run).build()
@@ -271,19 +280,6 @@ mod tests {
         let injection = fault.inject(&cx.clone().into(), &log.handle()).await?;
         Ok((injection, log.newest_first()))
     }
-
-    /// A site of its own, so that no other test is in the way.
-    fn of_contract() -> bool {
-        fail_check!("faults.contract").is_some()
-    }
-
-    contract_subject!(Failpoint, |subjects| {
-        assert!(!of_contract(), "armed already");
-        let server = server();
-        let fault = fault(&server, "faults.contract", json!({}));
-        subjects.keep(server);
-        Ok(fault)
-    });
 
     fn counted() -> Option<String> {
         fail_check!("faults.counted").map(|fired| fired.message())

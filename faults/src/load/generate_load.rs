@@ -101,17 +101,18 @@ impl Fault for GenerateLoad {
 register_fault!(GenerateLoad, "generate_load");
 
 #[cfg(test)]
+chaos_test::contract_subject!(GenerateLoad, |subjects| {
+    let target = super::test_context::subject(subjects)?;
+    Ok(GenerateLoad { target, engine: LoadEngine::Embedded, allow_command: false })
+});
+
+#[cfg(test)]
 mod tests {
     use chaos_core::{CeilingKind, FAULTS};
-    use chaos_test::contract_subject;
     use serde_json::{Value, json};
 
-    use super::super::test_context::{TestContext, on_service};
+    use super::super::test_context::TestContext;
     use super::*;
-
-    contract_subject!(GenerateLoad, |subjects| {
-        Ok(GenerateLoad { target: on_service(subjects)?, engine: LoadEngine::Embedded, allow_command: false })
-    });
 
     async fn planned(node: Value, env: &[(&str, &str)]) -> Result<Plan, PluginError> {
         let place = TestContext::new(env);

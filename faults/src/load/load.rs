@@ -93,11 +93,6 @@ impl Fault for Load {
 register_fault!(Load, "load", load_from: Load::from);
 
 #[cfg(test)]
-mod tests {
-    use chaos_test::contract_subject;
-
-    use super::super::test_context::on_service;
-    use super::*;
-
-    contract_subject!(Load, |subjects| Ok(Load { target: on_service(subjects)?, engine: LoadEngine::Embedded }));
-}
+chaos_test::contract_subject!(Load, |subjects| {
+    Ok(Load { target: super::test_context::subject(subjects)?, engine: LoadEngine::Embedded })
+});

@@ -35,7 +35,7 @@ impl TestContext {
 
     pub(super) fn scope(&self, policy: Policy) -> RunScope {
         let env = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        run_context().run_id("run").env(env).policy(policy).workspace(self.folder()).scope()
+        run_context().run_id("run").policy(policy).env(env).workspace(self.folder.path()).scope()
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) fn target(url: &str, qps: u32, duration: &str, connections: u32) -> L
     chaos_core::parse(&target).unwrap()
 }
 
-/// A load on the service of a contract suite, about a second long.
-pub(super) fn on_service(subjects: &Subjects) -> std::io::Result<LoadRequest> {
-    Ok(target(&format!("http://{}/", subjects.service()?), 20, "1s", 2))
+/// A short load on the service of a contract run.
+pub(super) fn subject(subjects: &Subjects) -> std::io::Result<LoadRequest> {
+    Ok(target(&format!("http://{}/", subjects.service()?), 20, "1s", 4))
 }

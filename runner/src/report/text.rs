@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use chaos_core::{ChaosResult, Reverted, Verification};
 use serde::Serialize;
 
-use super::Report;
+use super::run_report::Report;
 
 /// The report as plain text, with a line break at its end.
 pub fn text(report: &Report) -> String {

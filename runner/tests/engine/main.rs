@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 mod active;
+mod control_socket;
 mod plug_ins;
 mod preflight;
 mod recover;

@@ -1,6 +1,8 @@
 //! The report's forms, word for word.
 
-use chaos_runner::{Report, junit, text};
+#[cfg(feature = "junit")]
+use chaos_runner::junit;
+use chaos_runner::{Report, text};
 use chaos_test::Bench;
 use serde_json::json;
 
@@ -29,6 +31,7 @@ fn the_text_is_as_committed() {
     assert_eq!(fixed(&text(&report), &bench, &report), want);
 }
 
+#[cfg(feature = "junit")]
 #[test]
 fn the_junit_is_as_committed() {
     let (bench, report) = report();
@@ -45,4 +48,15 @@ fn the_json_has_the_classic_fields_in_each_entry() {
         assert!(entry.contains_key(key), "{key}");
     }
     assert_eq!((&entry["injected_fault"], &entry["verdict"]), (&json!("test_touch_file"), &json!("deviated")));
+}
+
+#[cfg(feature = "junit")]
+#[test]
+fn nothing_in_a_text_can_break_the_junit_document() {
+    let (_bench, mut report) = report();
+    report.entries[0].name = "<a href=\"x\">&\u{1}\u{ffff}\n".into();
+    report.entries[0].error = Some("one\ntwo\u{0}".into());
+    let xml = junit(&report);
+    assert!(!xml.contains(['\u{0}', '\u{1}', '\u{ffff}']) && !xml.contains("<a "), "{xml}");
+    assert!(xml.contains("one two"), "{xml}");
 }

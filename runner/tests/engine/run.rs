@@ -63,7 +63,7 @@ fn whatever_the_fault_does_the_file_is_gone_and_the_verdict_is_no_pass() {
         ("panic_after", Verdict::Inconclusive, "panicked after the effect"),
         ("hang_after", Verdict::Inconclusive, "did not stop within 5 s"),
         ("vanish", Verdict::Inconclusive, "gone before its time"),
-        ("witness_panics", Verdict::Inconclusive, "did not demonstrably land: panicked: the look panicked"),
+        ("witness_panics", Verdict::Inconclusive, "did not demonstrably land: panicked: the check panicked"),
     ];
     for (misbehave, verdict, why) in rows {
         let bench = bench();

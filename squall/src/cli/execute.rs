@@ -14,15 +14,19 @@ use super::format::ReportFormat;
 use super::plan;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals};
+use super::stdin_hold;
 
 /// Runs `task` (or prints its plan) and returns the exit code that its verdict has.
 pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> Result<u8, Failure> {
     let runner = flags.runner(state)?;
+    if flags.until_stdin_closes && !flags.dry_run {
+        stdin_hold::check_open()?;
+    }
     if flags.dry_run {
         return plan::print_plan(&runner.dry_run(task)?, flags.format);
     }
     let events = flags.events.as_deref().map(create).transpose()?;
-    let report = run_to_the_end(&runner, task, events)?;
+    let report = run_to_the_end(&runner, task, events, flags.until_stdin_closes)?;
     let code = report.exit_code();
     match print_report(&report, flags.format) {
         // What went wrong in the run matters more than that nobody could be told.
@@ -38,7 +42,12 @@ pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
 
-fn run_to_the_end(runner: &Runner, task: Task, events: Option<File>) -> Result<Report, Failure> {
+fn run_to_the_end(
+    runner: &Runner,
+    task: Task,
+    events: Option<File>,
+    until_stdin_closes: bool,
+) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
     runtime.block_on(async {
@@ -47,6 +56,9 @@ fn run_to_the_end(runner: &Runner, task: Task, events: Option<File>) -> Result<R
         let mut handle = runner.start(task)?;
         let follower = handle.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
         let control = handle.control();
+        if until_stdin_closes {
+            stdin_hold::release_at_end(handle.control())?;
+        }
         let report = wait(handle.wait(), &control, signals).await;
         if let Some(follower) = follower {
             follower.finish()?;

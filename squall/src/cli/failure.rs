@@ -48,6 +48,9 @@ pub(crate) enum Failure {
     /// An experiment has no report.
     #[error(transparent)]
     Experiment(#[from] chaos_experiment::ExperimentError),
+    /// A live run could not be reached.
+    #[error(transparent)]
+    Control(chaos_runner::ControlError),
     /// The journals of dead runs cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -85,7 +88,7 @@ impl Failure {
             Self::Invalid { .. } => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) => INCONCLUSIVE,
             Self::Experiment(error) => experiment_code(error),
-            Self::Runner(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
+            Self::Runner(_) | Self::Control(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }
     }
 

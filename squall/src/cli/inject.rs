@@ -21,7 +21,8 @@ pub(super) struct Args {
     /// A parameter: `key=value`, a nested one `outer.inner=value`, a list or mapping `key:=JSON`.
     #[arg(value_name = "KEY=VALUE")]
     parameters: Vec<Parameter>,
-    /// How long to hold it; default 10s. A fault that runs to its own end refuses it.
+    /// How long to hold it; default 10s, with `--until-stdin-closes` as long as the policy allows. A fault that runs to its
+    /// own end refuses it.
     #[arg(long = "for", value_name = "TIME")]
     hold: Option<DurationText>,
     #[command(flatten)]

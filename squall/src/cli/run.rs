@@ -19,6 +19,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    if args.flags.until_stdin_closes && args.file.as_os_str() == "-" {
+        let why = "`--until-stdin-closes` and a task file from standard input (`-`) exclude each other; name the file";
+        return Err(Failure::Usage(why.to_owned()));
+    }
     let task = task(load_file(&args.file, &args.document.options())?)?;
     execute(task, &args.flags, None)
 }

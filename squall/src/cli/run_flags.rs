@@ -31,6 +31,9 @@ pub(crate) struct RunFlags {
     /// Skips every effect and keeps every check; a sham run never passes.
     #[arg(long)]
     pub(crate) sham: bool,
+    /// Holds until standard input closes: a fault without a time of its own lasts as long as the policy allows.
+    #[arg(long)]
+    pub(crate) until_stdin_closes: bool,
     /// How long a trigger may take beyond its own minimum; default 1h.
     #[arg(long, value_name = "TIME")]
     pub(crate) trigger_timeout: Option<DurationText>,
@@ -49,6 +52,7 @@ impl RunFlags {
     /// The runner that they say; `state` takes the place of the user's state directory.
     pub(crate) fn runner(&self, state: Option<StateDir>) -> Result<Runner, Failure> {
         let mut builder = Runner::builder().policy(self.policy.policy()?).sham(self.sham);
+        builder = builder.hold_until_released(self.until_stdin_closes);
         if self.policy.accept_policy {
             builder = builder.accept_policy();
         }

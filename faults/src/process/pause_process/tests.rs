@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chaos_core::{FAULTS, Journal, Policy, Presence, RealClock, UndoLog, parse};
 use chaos_host::thread_states;
-use chaos_test::{Bench, contract_subject, run_context};
+use chaos_test::{Bench, run_context};
 use serde_json::json;
 
 use super::*;
@@ -53,13 +53,19 @@ impl Drop for Sleeper {
     }
 }
 
+chaos_test::contract_subject!(PauseProcess, |subjects| Ok(PauseProcess { pid: subjects.process()? }));
+
+fn context() -> RunContext {
+    run_context().build()
+}
+
 async fn undo(step: &ResumeProcess) -> Result<Undone, PluginError> {
     let cx = UndoContext::new(Arc::new(RealClock::new()), Duration::from_secs(30));
     UndoStep::undo(step, &cx).await
 }
 
 async fn inject(fault: &PauseProcess) -> (Result<Injection, PluginError>, Arc<UndoLog>) {
-    let cx = run_context().build();
+    let cx = context();
     let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
     (Fault::inject(fault, &cx.into(), &log.handle()).await, log)
 }
@@ -67,7 +73,7 @@ async fn inject(fault: &PauseProcess) -> (Result<Injection, PluginError>, Arc<Un
 #[tokio::test]
 async fn it_pauses_a_real_process_and_the_step_resumes_it() {
     let child = Sleeper::start();
-    let (fault, cx) = (child.fault(), run_context().build());
+    let (fault, cx) = (child.fault(), context());
     assert_eq!(Fault::witness(&fault, &cx).await.presence, Presence::Absent);
     let (injected, log) = inject(&fault).await;
     injected.unwrap();
@@ -156,7 +162,7 @@ async fn what_must_not_be_stopped_is_refused_by_plan_and_by_inject() {
     ];
     for (pid, why) in rows {
         let fault = PauseProcess { pid: NonZeroU32::new(pid).unwrap() };
-        let planned = Fault::plan(&fault, &run_context().build()).await.unwrap_err();
+        let planned = Fault::plan(&fault, &context()).await.unwrap_err();
         let (injected, log) = inject(&fault).await;
         let injected = injected.unwrap_err();
         assert!(planned.to_string().contains(why), "{pid}: {planned}");
@@ -179,7 +185,7 @@ fn other_thread() -> u32 {
 async fn the_plan_names_process_and_start_time_and_touches_nothing() {
     let child = Sleeper::start();
     let start = ProcessStat::of(child.0.id()).unwrap().unwrap().start_time;
-    let plan = Fault::plan(&child.fault(), &run_context().build()).await.unwrap();
+    let plan = Fault::plan(&child.fault(), &context()).await.unwrap();
     assert_eq!(plan.touches[0].to_string(), format!("process:{}@{start}", child.pid()));
     assert_eq!((plan.summary, plan.permissions), (format!("stop process {} (`sleep`)", child.pid()), Vec::new()));
     assert_ne!(child.state(), 'T');
@@ -193,7 +199,7 @@ async fn another_users_process_needs_a_permission() {
     }
     let child = Command::new("sleep").arg("600").uid(65_534).spawn().unwrap();
     let child = Sleeper(child);
-    let plan = Fault::plan(&child.fault(), &run_context().build()).await.unwrap();
+    let plan = Fault::plan(&child.fault(), &context()).await.unwrap();
     let why = &plan.permissions[0].why;
     assert!(why.ends_with("belongs to uid 65534, not to 0"), "{why}");
     let refusal = plan.check(&Policy::default()).unwrap_err();
@@ -248,7 +254,7 @@ async fn a_process_that_a_tracer_holds_is_a_failed_undo_and_an_unknown_witness()
     assert_eq!(error.to_string(), want);
     let planned = child.fault().target().unwrap_err();
     assert!(planned.to_string().contains("is stopped already (state t)"), "{planned}");
-    assert_eq!(Fault::witness(&child.fault(), &run_context().build()).await.presence, Presence::Unknown);
+    assert_eq!(Fault::witness(&child.fault(), &context()).await.presence, Presence::Unknown);
     drop(tracer);
 }
 
@@ -259,7 +265,7 @@ async fn a_fault_that_stops_nothing_does_not_pass() {
     let (injected, _log) = inject(&child.fault()).await;
     injected.unwrap();
     child.signal(Signal::CONT);
-    assert_eq!(Fault::witness(&child.fault(), &run_context().build()).await.presence, Presence::Absent);
+    assert_eq!(Fault::witness(&child.fault(), &context()).await.presence, Presence::Absent);
     let bench = Bench::new().unwrap();
     let entry = json!({"trigger": {"type": "test_now"}, "action": {"type": "pause_process", "pid": child.0.id()}});
     let task = chaos_core::Task::of(parse(&entry).unwrap());
@@ -267,8 +273,6 @@ async fn a_fault_that_stops_nothing_does_not_pass() {
     let result = &report.entries[0];
     assert!(!result.success && result.verdict == chaos_core::Verdict::Inconclusive, "{result:?}");
 }
-
-contract_subject!(PauseProcess, |subjects| Ok(PauseProcess { pid: subjects.process()? }));
 
 #[test]
 fn a_pid_is_a_whole_number_from_one() {

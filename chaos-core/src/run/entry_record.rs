@@ -1,0 +1,34 @@
+//! What the contexts of one entry share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{EntryId, EventKind, TimelinePoint};
+
+/// What the contexts of one entry share.
+#[derive(Debug)]
+pub(crate) struct EntryRecord {
+    pub(crate) id: Arc<EntryId>,
+    timeline: Mutex<Vec<TimelinePoint>>,
+}
+
+impl EntryRecord {
+    pub(super) fn new(id: Arc<EntryId>) -> Self {
+        Self { id, timeline: Mutex::default() }
+    }
+
+    /// The timeline so far; the next call gives what came after.
+    pub(super) fn take_timeline(&self) -> Vec<TimelinePoint> {
+        std::mem::take(&mut *self.timeline.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts an event on the stream and on this entry's timeline, in the same order on both.
+    pub(crate) fn emit(&self, kind: EventKind, put: impl FnOnce(EventKind) -> u64) {
+        let Some(point) = kind.point() else {
+            put(kind);
+            return;
+        };
+        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
+        let at_ms = put(kind);
+        timeline.push(TimelinePoint { at_ms, ..point });
+    }
+}
