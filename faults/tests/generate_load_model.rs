@@ -143,7 +143,7 @@ fn another_host_is_refused_however_it_is_written() {
     assert_eq!((other.requests(), other.connections()), (0, 0), "no request reaches another listener");
     let every = format!("Error: the only target is `{own}`; every other URL is refused");
     let elsewhere = told.transcript.calls().iter().filter(|call| call.reply == every).count();
-    // One is no URL to fortio's own parser, which says so first.
+    // One is not a URL to fortio's own parser, which says so first.
     assert!(elsewhere >= calls.len() - 1, "{:#?}", told.transcript.calls());
 }
 

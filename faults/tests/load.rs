@@ -98,7 +98,7 @@ fn a_load_is_made_without_any_model_and_its_report_is_typed() {
     assert_eq!(service.requests(), 400, "counted by the service");
     assert_eq!((result.success, result.verdict, &result.error), (true, Verdict::Unchecked, &None));
     assert_eq!(result.reverted, Reverted::NothingToRevert);
-    assert!(result.output.starts_with("400 calls in 2"), "{}", result.output);
+    assert!(result.output.starts_with("400 requests in 2"), "{}", result.output);
     assert!(!bench.path(".squall").exists(), "no conversation, and no transcript of one");
     let load = result.load.clone().unwrap();
     assert_eq!(load.statuses, [StatusCount { status: 200, count: 400 }]);
@@ -192,6 +192,25 @@ fn cancelling_stops_the_load_and_keeps_what_was_measured() {
     let load = result.load.unwrap();
     assert_eq!(load.with_status(200), service.requests(), "no request after the end");
     assert_eq!(load.stopped_early, Some(EarlyStop::Cancelled));
+}
+
+#[test]
+fn a_released_load_ends_early_and_its_partial_report_is_judged() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let target = json!({"service_url": service.url(), "qps": 100, "duration": "5m"});
+    let mut handle = runner(&bench).build().unwrap().start(task(&target)).unwrap();
+    let mut stream = handle.take_events().unwrap();
+    while let Some(event) = stream.blocking_recv() {
+        if matches!(event.kind, EventKind::Progress { .. }) {
+            handle.release();
+        }
+    }
+    let result = handle.wait_blocking().unwrap().entries.remove(0);
+    assert_eq!((result.success, result.verdict, result.error), (true, Verdict::Unchecked, None));
+    let load = result.load.unwrap();
+    assert_eq!(load.with_status(200), service.requests(), "no request after the end");
+    assert!(load.counts.ok > 50 && load.elapsed_seconds < 60.0, "{load:?}");
+    assert_eq!(load.stopped_early, Some(EarlyStop::Released));
 }
 
 #[test]

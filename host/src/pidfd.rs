@@ -62,7 +62,7 @@ impl PidFd {
 
     /// Whether its pid is still its own, so that what was read from `/proc` before was of this process.
     pub fn is_there(&self) -> bool {
-        // -1 once it was collected (see pidfd_open(2)); a number that can't be read is no proof that it is there.
+        // -1 once it was collected (see pidfd_open(2)); a number that can't be read proves nothing.
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd())).unwrap_or_default();
         let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
         pid.is_some_and(|pid| pid.trim().parse() == Ok(self.pid.get()))

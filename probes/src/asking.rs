@@ -16,7 +16,7 @@ pub(crate) fn five_seconds() -> Seconds {
     Seconds::from(5)
 }
 
-/// Awaits real input or output for at most `limit`; virtual time stands still meanwhile.
+/// Awaits real input or output for at most `limit`; virtual time is paused meanwhile.
 pub(crate) async fn ask<F: Future + Send>(cx: &RunContext, limit: Seconds, question: F) -> Result<F::Output, Cut> {
     let _real = cx.clock().external();
     let answer = cx.clock().timeout(limit.get(), question);

@@ -1,22 +1,21 @@
-//! Several probes under one roof: what the combinators have in common.
+//! What the probes that ask several others have in common.
 
 use std::fmt::Write;
-use std::pin::Pin;
-use std::task::Poll;
 
-use chaos_core::{Answer, BoxFuture, Observation, PluginError, ProbeNode, Reach, RunContext};
+use chaos_core::{Answer, Observation, PluginError, ProbeNode, Reach, RunContext};
+use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-/// One probe or more. An empty list is refused: it would say yes without having looked.
+/// One probe or more. An empty list is refused: it would say yes without having asked.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct Checks(Vec<ProbeNode>);
 
 /// A list without a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no check; write at least one probe, such as `- {{type: tcp, address: \"127.0.0.1:80\"}}`")]
+#[error("no check: expected at least one probe, such as `- {{type: tcp, address: \"127.0.0.1:80\"}}`")]
 pub struct NoChecks;
 
 impl TryFrom<Vec<ProbeNode>> for Checks {
@@ -52,8 +51,7 @@ impl Checks {
     /// Asks all of them at the same time; answers in the order of the list.
     pub(crate) async fn ask_all(&self, cx: &RunContext) -> Vec<Observation> {
         let nodes: Vec<RunContext> = (0..self.0.len()).map(|i| cx.child(&format!("checks/{i}"), None)).collect();
-        let asked = self.0.iter().zip(&nodes).map(|(probe, cx)| probe.observe(cx)).collect();
-        join_all(asked).await
+        join_all(self.0.iter().zip(&nodes).map(|(probe, cx)| probe.observe(cx))).await
     }
 
     /// Asks one after the other, until one does not say yes.
@@ -61,9 +59,9 @@ impl Checks {
         let mut seen = Vec::new();
         for (i, probe) in self.0.iter().enumerate() {
             let observation = probe.observe(&cx.child(&format!("checks/{i}"), None)).await;
-            let go_on = observation.answer == Answer::Yes;
+            let more = observation.answer == Answer::Yes;
             seen.push(observation);
-            if !go_on {
+            if !more {
                 break;
             }
         }
@@ -114,38 +112,11 @@ fn word(answer: Answer) -> &'static str {
     }
 }
 
-/// Drives all futures on this task, and gives their outputs in order.
-async fn join_all<T: Send>(futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
-    let mut slots: Vec<Slot<'_, T>> = futures.into_iter().map(Slot::Open).collect();
-    std::future::poll_fn(|cx| {
-        let mut open = false;
-        for slot in &mut slots {
-            if let Slot::Open(future) = slot {
-                match Pin::as_mut(future).poll(cx) {
-                    Poll::Ready(output) => *slot = Slot::Done(output),
-                    Poll::Pending => open = true,
-                }
-            }
-        }
-        if open { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    let done = |slot| match slot {
-        Slot::Done(output) => Some(output),
-        Slot::Open(_) => None,
-    };
-    slots.into_iter().filter_map(done).collect()
-}
-
-enum Slot<'a, T> {
-    Open(BoxFuture<'a, T>),
-    Done(T),
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
-    use std::sync::Arc;
+    use std::sync::LazyLock;
+    use std::time::Duration;
 
     use chaos_core::{PROBES, Probe, parse, register_probe};
     use tokio::sync::Barrier;
@@ -173,6 +144,21 @@ mod tests {
     }
 
     register_probe!(Say, "test_say");
+
+    /// Says yes when two of its kind are asked at the same time.
+    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Meet {}
+
+    impl Probe for Meet {
+        async fn observe(&self, _cx: &RunContext) -> Observation {
+            static BOTH: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+            BOTH.wait().await;
+            Observation::yes("both are here")
+        }
+    }
+
+    register_probe!(Meet, "test_meet");
 
     fn combine(kind: &str, answers: &[&str]) -> ProbeNode {
         let checks: Vec<Value> = answers.iter().map(|a| json!({"type": "test_say", "answer": a, "name": a})).collect();
@@ -222,15 +208,10 @@ mod tests {
     #[tokio::test]
     async fn checks_really_run_at_the_same_time() {
         // Each waits for the other: one after the other they would never end.
-        let barrier = Arc::new(Barrier::new(2));
-        let meet = |n: u8| -> BoxFuture<'static, u8> {
-            let barrier = Arc::clone(&barrier);
-            Box::pin(async move {
-                barrier.wait().await;
-                n
-            })
-        };
-        assert_eq!(join_all(vec![meet(1), meet(2)]).await, [1, 2]);
+        let two = parse::<ProbeNode>(&json!({"type": "all", "checks": [{"type": "test_meet"}, {"type": "test_meet"}]}));
+        let (two, cx) = (two.unwrap(), plain());
+        let seen = tokio::time::timeout(Duration::from_secs(10), two.observe(&cx)).await;
+        assert_eq!(seen.unwrap().answer, Answer::Yes);
     }
 
     #[tokio::test]
@@ -250,7 +231,7 @@ mod tests {
         for kind in ["all", "parallel", "any", "none", "sequence"] {
             let error = parse::<ProbeNode>(&json!({"type": kind, "checks": []})).unwrap_err();
             assert_eq!(error.pointer, "/checks");
-            assert!(error.message.starts_with("no check; write at least one probe"), "{error}");
+            assert!(error.message.starts_with("no check: expected at least one probe"), "{error}");
             let inside = json!({"type": kind, "checks": [{"type": "tcp", "address": 3}]});
             assert_eq!(parse::<ProbeNode>(&inside).unwrap_err().pointer, "/checks/0/address");
         }

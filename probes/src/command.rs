@@ -27,7 +27,7 @@ const PIPE_GRACE: Duration = Duration::from_millis(100);
 ///
 /// # Limits
 /// The policy must allow the program by the name that stands in `argv` (`--allow-command NAME`). It gets the run's
-/// environment and no standard input. It should only look: nothing undoes what it does.
+/// environment and no standard input. It should change nothing: nothing undoes what it does.
 ///
 /// # Example
 /// ```yaml
@@ -57,7 +57,7 @@ pub struct Argv {
 
 /// A list without a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no program; write a list such as `[pg_isready, --host, 127.0.0.1]`")]
+#[error("no program: expected a list such as `[pg_isready, --host, 127.0.0.1]`")]
 pub struct EmptyArgv;
 
 impl TryFrom<Vec<String>> for Argv {

@@ -6,8 +6,8 @@ mod tls;
 
 use std::error::Error;
 
-use chaos_core::{HttpUrl, Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
-use reqwest::header::LOCATION;
+use chaos_core::{HttpUrl, HttpUrlError, Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
+use reqwest::header::{LOCATION, ToStrError};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ const MAX_REDIRECTS: usize = 5;
 /// How much of a body is read for `expect_body`.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// Asks a URL, and looks at the status and, if wanted, at the body.
+/// Asks a URL, and checks the status and, if wanted, the body.
 ///
 /// # Answers
 /// Yes when the status is in `expect_status` and the body has `expect_body` somewhere. No when either is otherwise, the
@@ -56,7 +56,7 @@ pub struct Http {
     /// A regular expression that the body must have somewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect_body: Option<BodyPattern>,
-    /// Seconds after which the answer is no, all redirects included; default 5.
+    /// Seconds after which the probe says no, all redirects included; default 5.
     #[serde(default = "five_seconds")]
     pub timeout_seconds: Seconds,
 }
@@ -177,17 +177,30 @@ impl Http {
     }
 }
 
-/// Where a redirect leads; `None` when the answer is no redirect.
-fn next_hop(response: &Response) -> Result<Option<HttpUrl>, String> {
+/// Why a redirect is not followed.
+#[derive(Debug, thiserror::Error)]
+enum RedirectError {
+    /// Bytes that are not text.
+    #[error("to something that is not a URL")]
+    NotText(#[from] ToStrError),
+    /// Text that is not a URL.
+    #[error("to something that is not a URL: {0}")]
+    NotUrl(String),
+    /// A URL that a probe does not ask.
+    #[error("elsewhere: {0}")]
+    Elsewhere(#[from] HttpUrlError),
+}
+
+/// Where a redirect leads; `None` when the answer is not a redirect.
+fn next_hop(response: &Response) -> Result<Option<HttpUrl>, RedirectError> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
     let Some(location) = response.headers().get(LOCATION) else { return Ok(None) };
-    let location = location.to_str().map_err(|_| "to something that is no URL".to_owned())?;
-    let mut next = response.url().join(location).map_err(|error| format!("to something that is no URL: {error}"))?;
+    let joined = response.url().join(location.to_str()?);
+    let mut next = joined.map_err(|error| RedirectError::NotUrl(error.to_string()))?;
     next.set_fragment(None);
-    let next = next.as_str().parse::<HttpUrl>().map_err(|error| format!("elsewhere: {error}"))?;
-    Ok(Some(next))
+    Ok(Some(next.as_str().parse()?))
 }
 
 /// The body up to the bound, and whether that is all of it.
@@ -247,7 +260,7 @@ mod tests {
                 let Some(request) = lines.next() else { continue };
                 lines.find(String::is_empty);
                 notes.lock().unwrap().push(request.clone());
-                // A client that went away early is no fault of the test's.
+                // A client that went away early is not a fault of the test's.
                 let _ = (&stream).write_all(&answer(&request));
             }
         });
@@ -361,7 +374,7 @@ mod tests {
     #[test]
     fn what_can_not_work_is_said_before_the_run() {
         let bad = probe(json!({"url": "http://127.0.0.1/", "expect_body": "("}));
-        assert!(bad.reach().unwrap_err().to_string().starts_with("`expect_body` is no pattern: "));
+        assert!(bad.reach().unwrap_err().to_string().starts_with("invalid `expect_body`: "));
         probe(json!({"url": "https://127.0.0.1/"})).reach().unwrap();
     }
 
@@ -371,7 +384,7 @@ mod tests {
             (json!({"type": "http"}), "", "missing field `url`"),
             (json!({"type": "http", "url": "localhost"}), "/url", "write `http://host:port/path`"),
             (json!({"type": "http", "url": "http://h/", "method": "POST"}), "/method", "unknown variant `POST`"),
-            (json!({"type": "http", "url": "http://h/", "expect_status": 42}), "/expect_status", "`42` is no status"),
+            (json!({"type": "http", "url": "http://h/", "expect_status": 42}), "/expect_status", "invalid status `42`"),
             (json!({"type": "http", "url": "http://h/", "colour": 1}), "", "unknown field `colour`"),
         ];
         for (value, pointer, message) in rows {

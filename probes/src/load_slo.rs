@@ -16,25 +16,25 @@ use serde_json::{Map, Value, json};
 pub use phases::LoadPhase;
 pub use ratio::{Ratio, RatioError};
 
-/// Fewest calls on which a share is judged: with less, one call more or less decides.
+/// Fewest calls on which a share is judged: with less, one request more or less decides.
 const LEAST: u64 = 10;
 
 /// Holds the response times, errors and rate of a load of the same run against what they should be.
 ///
 /// # What it reads
-/// A `generate_load` entry of this run, while it goes on (refreshed each second) and after its end. Every call belongs to
-/// the phase in which it was *due*: `before` the other fault, `during` it, `after` it, with the edges where the engine
-/// saw the fault come and go; the moments between two looks belong to none of the three. Response times count from the
-/// time at which a call was due, and a call that hangs counts as slower than a limit once it has been due for longer.
+/// A load of this run, while it goes on (refreshed each second) and after its end. Every request belongs to the phase in
+/// which it was *due*: `before` the other fault, `during` it, `after` it, with the edges where the engine's checks found
+/// the fault come and go; the moments between two checks belong to none of the three. Response times count from the time
+/// at which a request was due, and one that hangs counts as slower than a limit once it has been due for longer.
 ///
 /// # Answers
-/// Yes when every limit holds. No when one does not. Unknown when no limit is given, there is no such load, or the fault was not in that
-/// phase, or there are too few calls: for a percentile at least as many that one lies above it (10 for p90, 100 for p99,
-/// 1,000 for p99.9), for a ratio 10. The observation's value has the figures.
+/// Yes when every limit holds. No when one does not. Unknown when no limit is given, there is no such load, or the fault
+/// was not in that phase, or there are too few requests: for a percentile at least as many that one lies above it (10 for
+/// p90, 100 for p99, 1,000 for p99.9), for a ratio 10. The observation's value has the figures.
 ///
 /// # Limits
 /// A load ends by itself, so give it the time that the other fault and its aftermath need. As a `during` probe of the
-/// other fault take `phase: all`: at its first look the phase `during` has no calls yet, which is unknown. `verify` and
+/// other fault take `phase: all`: at its first check the phase `during` has no requests yet, which is unknown. `verify` and
 /// `mode: converge` are the places for single phases.
 ///
 /// # Example
@@ -49,7 +49,7 @@ const LEAST: u64 = 10;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadSlo {
-    /// Which calls are looked at.
+    /// Which requests are judged.
     #[serde(default)]
     pub phase: LoadPhase,
     /// Name of the entry whose fault makes the phases; without it any other fault of the run does.
@@ -58,29 +58,29 @@ pub struct LoadSlo {
     /// Name of the entry that makes the load; needed where a run has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<String>,
-    /// Half of the calls must take less.
+    /// Half of the requests must take less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_p50_below: Option<DurationText>,
-    /// 90 of 100 calls must take less.
+    /// 90 of 100 requests must take less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_p90_below: Option<DurationText>,
-    /// 99 of 100 calls must take less.
+    /// 99 of 100 requests must take less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_p99_below: Option<DurationText>,
-    /// 999 of 1,000 calls must take less.
+    /// 999 of 1,000 requests must take less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_p999_below: Option<DurationText>,
-    /// The share of failed calls, of those that ended, must be below this.
+    /// The share of failed requests, of those that ended, must be below this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio_below: Option<Ratio>,
-    /// The share of calls that ended, of those that were due, must be above this.
+    /// The share of requests that ended, of those that were due, must be above this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved_ratio_above: Option<Ratio>,
 }
 
 impl Probe for LoadSlo {
     async fn observe(&self, cx: &RunContext) -> Observation {
-        self.look(cx).unwrap_or_else(Observation::unknown)
+        self.judge(cx).unwrap_or_else(|why| Observation::unknown(why.to_string()))
     }
 
     fn reach(&self) -> Result<Reach, PluginError> {
@@ -96,10 +96,10 @@ register_probe!(LoadSlo, "load_slo");
 
 impl LoadSlo {
     /// What was seen, or why nothing can be told.
-    fn look(&self, cx: &RunContext) -> Result<Observation, String> {
-        self.reach().map_err(|error| error.to_string())?;
+    fn judge(&self, cx: &RunContext) -> Result<Observation, Unjudged> {
+        self.reach()?;
         let load = self.posted(cx)?;
-        let cuts = load.figures.cuts().ok_or("the run had more edges than its load keeps apart")?;
+        let cuts = load.figures.cuts().ok_or(Unjudged::TooManyEdges)?;
         let segments = self.phase.segments(&cuts, self.of.as_deref());
         if segments.is_empty() {
             return Err(self.no_such_phase(cx));
@@ -135,30 +135,50 @@ impl LoadSlo {
         all.into_iter().filter_map(|(name, percentile, below)| Some((name, percentile, below?.get())))
     }
 
-    fn posted(&self, cx: &RunContext) -> Result<PostedLoad, String> {
+    fn posted(&self, cx: &RunContext) -> Result<PostedLoad, Unjudged> {
         let mut loads = cx.services().get::<RunLoads>().all();
         if let Some(name) = &self.load {
             loads.retain(|load| load.entry.name == *name);
         }
         match (loads.pop(), loads.is_empty(), &self.load) {
             (Some(load), true, _) => Ok(load),
-            (Some(_), false, _) => Err("the run has several such loads; name one entry with `load`".to_owned()),
-            (None, _, Some(name)) => Err(format!("no load of an entry `{name}` has begun")),
-            (None, _, None) => Err("no load has begun in this run".to_owned()),
+            (Some(_), false, _) => Err(Unjudged::SeveralLoads),
+            (None, _, Some(name)) => Err(Unjudged::NoLoadOf(name.clone())),
+            (None, _, None) => Err(Unjudged::NoLoad),
         }
     }
 
-    fn no_such_phase(&self, cx: &RunContext) -> String {
-        let Some(name) = &self.of else {
-            return format!("no other fault has come to the phase `{}`", self.phase.word());
-        };
+    fn no_such_phase(&self, cx: &RunContext) -> Unjudged {
+        let phase = self.phase.word();
+        let Some(name) = self.of.clone() else { return Unjudged::NoPhase { phase } };
         let entries = cx.services().get::<FaultEdges>().entries();
-        if entries.iter().any(|entry| entry.name == *name) {
-            return format!("the fault of `{name}` has not come to the phase `{}`", self.phase.word());
+        if entries.iter().any(|entry| entry.name == name) {
+            return Unjudged::NoPhaseOf { name, phase };
         }
         let known: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-        format!("no entry is named `{name}`; known: {}", known.join(", "))
+        Unjudged::UnknownEntry { name, known: known.join(", ") }
     }
+}
+
+/// Why a load can't be judged.
+#[derive(Debug, thiserror::Error)]
+enum Unjudged {
+    #[error(transparent)]
+    NoLimit(#[from] PluginError),
+    #[error("no load has begun in this run")]
+    NoLoad,
+    #[error("no load of an entry `{0}` has begun")]
+    NoLoadOf(String),
+    #[error("the run has several such loads; name one entry with `load`")]
+    SeveralLoads,
+    #[error("the run had more edges than its load keeps apart")]
+    TooManyEdges,
+    #[error("no other fault has come to the phase `{phase}`")]
+    NoPhase { phase: &'static str },
+    #[error("the fault of `{name}` has not come to the phase `{phase}`")]
+    NoPhaseOf { name: String, phase: &'static str },
+    #[error("unknown entry `{name}`; known: {known}")]
+    UnknownEntry { name: String, known: String },
 }
 
 /// The answers of single limits as one.
@@ -174,13 +194,13 @@ impl Sum {
         let allowed = 1.0 - percentile / 100.0;
         // Rounded, since 1 - 0.999 is not exactly a thousandth.
         let least = (1.0 / allowed).round();
-        #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 requests")]
         let (answer, enough) = (slower as f64 <= allowed * judged as f64 + 1e-9, judged as f64 >= least);
         let limit = DurationText::from(below);
         let measured = slice.response.map(|time| format!(" ({:.1} ms)", time.as_secs_f64() * 1e3)).unwrap_or_default();
         self.value.insert(format!("response_{name}_ms"), json!(slice.response.map(|time| time.as_secs_f64() * 1e3)));
         self.value.insert(format!("slower_than_{limit}"), json!(slower));
-        let words = format!("{slower} of {judged} calls above {limit}, {name} of those that ended{measured}");
+        let words = format!("{slower} of {judged} requests above {limit}, {name} of those that ended{measured}");
         if enough {
             self.add(if answer { Answer::Yes } else { Answer::No }, words);
         } else {
@@ -190,7 +210,7 @@ impl Sum {
 
     fn ratio(&mut self, name: &str, ratio: f64, of: u64, holds: impl FnOnce(f64) -> bool) {
         self.value.insert(name.to_owned(), json!(ratio));
-        let words = format!("{name} {ratio:.4} of {of} calls");
+        let words = format!("{name} {ratio:.4} of {of} requests");
         match of {
             LEAST.. if holds(ratio) => self.add(Answer::Yes, words),
             LEAST.. => self.add(Answer::No, words),
@@ -204,7 +224,7 @@ impl Sum {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^52 requests")]
 fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { part as f64 / of as f64 }
 }

@@ -28,7 +28,7 @@ use crate::asking::{Cut, ask, five_seconds, lacks_here};
 pub struct Tcp {
     /// Host and port.
     pub address: Address,
-    /// Seconds after which the answer is no; default 5.
+    /// Seconds after which the probe says no; default 5.
     #[serde(default = "five_seconds")]
     pub timeout_seconds: Seconds,
 }

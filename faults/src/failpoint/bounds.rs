@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BoundsError {
-    /// No share.
-    #[error("{0} is no share; write a number from 0 to 1")]
+    /// Not a share.
+    #[error("invalid share `{0}`: expected a number from 0 to 1")]
     Share(f64),
-    /// No name of a site.
-    #[error("`{0}` is no name of a fail point; write letters, digits and `._/:-`, 200 at the most")]
+    /// Not the name of a site.
+    #[error("invalid fail point name `{0}`: expected letters, digits and `._/:-`, 200 at the most")]
     Site(String),
-    /// No lease.
-    #[error("{0} seconds is no lease; write a whole number from 1 to 3600")]
+    /// Not a lease.
+    #[error("invalid lease `{0}`: expected a whole number of seconds from 1 to 3600")]
     Lease(u16),
 }
 

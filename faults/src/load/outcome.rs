@@ -8,7 +8,7 @@ use super::engine::StartError;
 /// More that the evidence holds.
 pub(super) type Data = Map<String, Value>;
 
-/// Why a load is no success, if it is none.
+/// Why a load did not succeed, if it did not.
 pub(super) fn shortfall(report: &LoadReport) -> Option<String> {
     if report.counts.answered == 0 {
         let why = report.main_failure().unwrap_or(match report.stopped_early {

@@ -116,17 +116,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_one_with_the_word_is_killed_once_and_strangers_are_left_alone() {
+    async fn the_one_with_the_word_is_killed_once_and_others_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let mark = folder.path().join("a-long-enough-mark");
         let step = StopFortio::of(&mark).unwrap();
-        // The word of one must stand alone on the command line: as a part of another word it is a stranger's.
-        let mut stranger = Named::start(&format!("{}x", mark.display()));
+        // The word of one must stand alone on the command line: as a part of another word it is another process's.
+        let mut other = Named::start(&format!("{}x", mark.display()));
         assert_eq!(undo(&step).await, Undone::NothingToDo("the fortio has ended".to_owned()));
         let mut ours = Named::start(&mark.display().to_string());
         assert_eq!(undo(&step).await, Undone::Reverted("the fortio was killed".to_owned()));
         assert_eq!(undo(&step).await, Undone::NothingToDo("the fortio has ended".to_owned()));
-        assert!(ours.has_ended() && !stranger.has_ended());
+        assert!(ours.has_ended() && !other.has_ended());
     }
 
     #[tokio::test]

@@ -20,6 +20,6 @@ impl BodyPattern {
     /// # Errors
     /// One clause that names the pattern and what is wrong with it.
     pub(super) fn compile(&self) -> Result<Regex, PluginError> {
-        Regex::new(&self.0).map_err(|error| PluginError::refused(format!("`expect_body` is no pattern: {error}")))
+        Regex::new(&self.0).map_err(|error| PluginError::refused(format!("invalid `expect_body`: {error}")))
     }
 }

@@ -14,9 +14,9 @@ pub struct StatusRange {
     last: u16,
 }
 
-/// What is no status code and no range of them.
+/// Text that is neither a status code nor a range of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no status; write a number from 100 to 599 or a range such as `200-299`")]
+#[error("invalid status `{0}`: expected a number from 100 to 599, or a range such as `200-299`")]
 pub struct StatusRangeError(String);
 
 impl StatusRange {
@@ -85,7 +85,7 @@ impl Visitor<'_> for NumberOrText {
     type Value = StatusRange;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number from 100 to 599 or a range such as `200-299`")
+        f.write_str("a number from 100 to 599, or a range such as `200-299`")
     }
 
     fn visit_u64<E: de::Error>(self, status: u64) -> Result<StatusRange, E> {
@@ -119,7 +119,7 @@ impl JsonSchema for StatusRange {
             "minimum": 100,
             "maximum": 599,
             "pattern": "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$",
-            "patternErrorMessage": "write a number from 100 to 599 or a range such as 200-299",
+            "patternErrorMessage": "write a number from 100 to 599, or a range such as 200-299",
             "examples": [200, "200-299"]
         })
     }
@@ -163,7 +163,7 @@ mod tests {
         ];
         for from in rows {
             let error = parse::<StatusRange>(&from).unwrap_err();
-            assert!(error.message.contains("from 100 to 599 or a range such as `200-299`"), "{from}: {error}");
+            assert!(error.message.contains("from 100 to 599, or a range such as `200-299`"), "{from}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which calls of a load lie before, during and after other faults.
+//! Which requests of a load lie before, during and after other faults.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use chaos_core::{Edge, EntryId, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which calls of a load are looked at, by the time at which they were due.
+/// Which requests of a load are judged, by the time at which they were due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_follow_the_looks_at_the_faults() {
+    fn segments_follow_the_checks_of_the_faults() {
         let rows: [(&str, Option<&str>, LoadPhase, &[usize]); 15] = [
             ("", None, Before, &[0]),
             ("", None, During, &[]),

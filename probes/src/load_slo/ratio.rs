@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "f64", into = "f64")]
 pub struct Ratio(f64);
 
-/// A number that is no share.
+/// A number that is out of bounds.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("{0} is no ratio; write a number from 0 to 1")]
+#[error("invalid ratio `{0}`: expected a number from 0 to 1")]
 pub struct RatioError(f64);
 
 impl Ratio {

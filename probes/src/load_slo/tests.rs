@@ -76,7 +76,10 @@ async fn each_phase_is_judged_by_its_own_calls() {
         assert_eq!(seen.answer, answer, "{limits}: {}", seen.detail);
     }
     let seen = ask(&cx, json!({"phase": "during", "response_p99_below": "250ms"})).await;
-    assert_eq!(seen.detail, "during of `steady load`: 150 of 150 calls above 250ms, p99 of those that ended (7.0 ms)");
+    assert_eq!(
+        seen.detail,
+        "during of `steady load`: 150 of 150 requests above 250ms, p99 of those that ended (7.0 ms)"
+    );
     assert_eq!(seen.value["scheduled"], json!(200));
 }
 
@@ -101,7 +104,7 @@ async fn what_is_not_there_is_unknown_and_says_what_is() {
     let limit = |key: &str, value: &str| json!({"phase": "during", key: value, "response_p50_below": "1s"});
     let cx = run([CALM; 3]);
     let rows = [
-        (limit("of", "pasue"), "no entry is named `pasue`; known: steady load, pause"),
+        (limit("of", "pasue"), "unknown entry `pasue`; known: steady load, pause"),
         (limit("of", "steady load"), "the fault of `steady load` has not come to the phase `during`"),
         (limit("load", "other"), "no load of an entry `other` has begun"),
         (json!({}), "`load_slo` has no limit; write one, such as `response_p99_below: 250ms`"),

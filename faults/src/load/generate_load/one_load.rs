@@ -104,7 +104,7 @@ impl<'a> OneLoad<'a> {
 }
 
 impl LoadState {
-    /// Why the load is no success, if it is none.
+    /// Why the load did not succeed, if it did not.
     pub(super) fn shortfall(&self) -> Option<String> {
         match self {
             Self::NotMade => Some("no fortio load command was executed".to_owned()),
