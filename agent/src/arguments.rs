@@ -103,9 +103,19 @@ fn check_required(object: &Map<String, Value>, schema: &Value) -> Result<(), Bad
         .and_then(Value::as_array)
         .map(|names| names.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
-    let missing: Vec<String> =
-        required.iter().filter(|name| !object.contains_key(**name)).map(|name| format!("`{name}`")).collect();
+    // A strict schema requires every member, and lets the optional ones be null.
+    let optional = |name: &str| admits_null(&schema["properties"][name]);
+    let missing = required.iter().filter(|name| !object.contains_key(**name) && !optional(name));
+    let missing: Vec<String> = missing.map(|name| format!("`{name}`")).collect();
     if missing.is_empty() { Ok(()) } else { Err(BadArguments::Missing(missing.join(" and "))) }
+}
+
+fn admits_null(schema: &Value) -> bool {
+    let names_null = match &schema["type"] {
+        Value::Array(types) => types.iter().any(|name| name == "null"),
+        name => name == "null",
+    };
+    names_null || schema["anyOf"].as_array().is_some_and(|branches| branches.iter().any(admits_null))
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -180,6 +190,16 @@ mod tests {
             let error = decode(&raw, &schema).expect_err(message);
             assert_eq!(error.to_string(), message, "{raw}");
         }
+    }
+
+    #[test]
+    fn a_required_member_that_may_be_null_may_be_left_out() {
+        let schema = json!({"type": "object", "required": ["url", "qps", "tls"], "properties": {
+            "url": {"type": "string"}, "qps": {"type": ["integer", "null"]},
+            "tls": {"anyOf": [{"$ref": "#/$defs/Tls"}, {"type": "null"}]}}});
+        assert!(decode(&json!({"url": "http://x", "qps": null}), &schema).is_ok());
+        let error = decode(&json!({"qps": 1, "tls": null}), &schema).expect_err("no URL");
+        assert_eq!(error.to_string(), "missing argument `url`");
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub enum AgentError {
     TranscriptFile {
         /// What was tried: `create`, `write` or `read`.
         action: &'static str,
-        /// The file, or `-` for a writer that is no file.
+        /// The file, or `-` for a writer without a file.
         path: PathBuf,
         /// The cause given by the system.
         #[source]

@@ -10,13 +10,12 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `tool_loop` | the loop, and how one call is run |
-//! | `tool`, `toolbox`, `arguments` | what a tool is, the checked set of a loop, what a model wrote as arguments |
+//! | `tool`, `tool_set`, `arguments` | what a tool is, the checked set of a loop, what a model wrote as arguments |
 //! | `model`, `message` | what a model is, the shapes of chat messages |
 //! | `offline`, `replay`, `openai` | the models: a fixed plan, a recorded run, an OpenAI-compatible server (feature `openai`) |
-//! | `limits`, `pace`, `cut` | budgets, time, bounded texts |
+//! | `limits`, `loop_clock`, `truncate` | budgets, time, bounded texts |
 //! | `transcript`, `redact` | the record of a loop, with secrets masked |
 //! | `outcome`, `error` | what comes out |
-
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -32,7 +31,7 @@
 //! #[derive(serde::Deserialize)]
 //! #[serde(deny_unknown_fields)]
 //! struct GreetArgs {
-//!     whom: String,
+//!     name: String,
 //! }
 //!
 //! impl Tool for Greet {
@@ -40,15 +39,15 @@
 //!         "greet"
 //!     }
 //!     fn description(&self) -> &str {
-//!         "Greets somebody."
+//!         "Greets a person."
 //!     }
 //!     fn parameters(&self) -> Value {
-//!         json!({"type": "object", "properties": {"whom": {"type": "string"}}, "required": ["whom"]})
+//!         json!({"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]})
 //!     }
 //!     fn call(&self, args: Value) -> BoxFuture<'_, ToolReply> {
 //!         Box::pin(async move {
 //!             match parse_arguments::<GreetArgs>(&args) {
-//!                 Ok(args) => ToolReply::done(format!("hello {}", args.whom)),
+//!                 Ok(args) => ToolReply::done(format!("hello {}", args.name)),
 //!                 Err(reply) => reply,
 //!             }
 //!         })
@@ -56,7 +55,7 @@
 //! }
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-//! let planner = OfflinePlanner::new("greet", json!({"whom": "world"}));
+//! let planner = OfflinePlanner::new("greet", json!({"name": "world"}));
 //! let limits = Limits::for_planned(Duration::from_secs(1));
 //! let clock = Arc::new(chaos_core::RealClock::new());
 //! let mut cx = LoopContext::new(clock, Default::default(), TranscriptWriter::discard(Redactor::default()));
@@ -68,22 +67,22 @@
 //! ```
 
 mod arguments;
-mod cut;
 mod error;
 mod limits;
+mod loop_clock;
 mod message;
 mod model;
 mod offline;
 #[cfg(feature = "openai")]
 mod openai;
 mod outcome;
-mod pace;
 mod redact;
 mod replay;
 mod tool;
 mod tool_loop;
-mod toolbox;
+mod tool_set;
 mod transcript;
+mod truncate;
 
 pub use arguments::parse_arguments;
 pub use chaos_core::BoxFuture;

@@ -1,4 +1,4 @@
-//! The model that is no model: makes the planned call and says so.
+//! The offline planner: makes the planned call without a model, and says so.
 
 use chaos_core::BoxFuture;
 use serde_json::{Value, json};

@@ -124,6 +124,10 @@ impl Tool for RecordedTool {
         self.spec.parameters.clone()
     }
 
+    fn strict(&self) -> Option<bool> {
+        self.spec.strict
+    }
+
     fn call(&self, _args: Value) -> BoxFuture<'_, ToolReply> {
         let next = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let reply = match next {

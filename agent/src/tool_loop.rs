@@ -1,55 +1,18 @@
 //! The one tool loop: a model proposes, code disposes, within limits.
 
 mod call;
+mod context;
 mod run;
 
-use std::{sync::Arc, time::Duration};
+pub use context::LoopContext;
 
-use chaos_core::{Clock, RunContext};
-use tokio_util::sync::CancellationToken;
-
-use crate::{limits::Limits, model::Model, outcome::LoopOutcome, tool::Tool, transcript::TranscriptWriter};
-
-/// What a loop needs from its surroundings.
-#[derive(Debug)]
-pub struct LoopContext {
-    clock: Arc<dyn Clock>,
-    cancel: CancellationToken,
-    time_left: Option<Duration>,
-    transcript: TranscriptWriter,
-    run: Option<RunContext>,
-}
-
-impl LoopContext {
-    /// Takes clock, cancellation and deadline from a node of a run, and tells the run's event stream about each call.
-    pub fn of(run: &RunContext, transcript: TranscriptWriter) -> Self {
-        Self {
-            clock: run.shared_clock(),
-            cancel: run.cancel_token().clone(),
-            time_left: run.time_left(),
-            transcript,
-            run: Some(run.clone()),
-        }
-    }
-
-    /// Puts a context together outside any run.
-    pub fn new(clock: Arc<dyn Clock>, cancel: CancellationToken, transcript: TranscriptWriter) -> Self {
-        Self { clock, cancel, time_left: None, transcript, run: None }
-    }
-
-    /// Puts a sentence for people on the event stream, where there is one.
-    fn note(&self, text: &str) {
-        if let Some(run) = &self.run {
-            run.note(self.transcript.mask(text));
-        }
-    }
-}
+use crate::{limits::Limits, model::Model, outcome::LoopOutcome, tool::Tool};
 
 /// Lets a model work towards a goal with the given tools, until it is done or a limit ends it.
 ///
 /// Nothing that a model writes can fail the loop: bad arguments, unknown tools, tool errors and panics go back to it as
 /// `Error: …`. Calls of one turn run one after the other. When a reply reaches the turn cap or the token budget, the
-/// calls in it are recorded but not run, since nobody would read what came of them.
+/// calls in it are recorded but not run, since the model would not read their answers.
 ///
 /// What tools answer is masked and cut before the model, the transcript or the outcome sees it.
 pub async fn run_tool_loop(
@@ -71,13 +34,14 @@ mod tests {
         time::Duration,
     };
 
-    use chaos_core::{BoxFuture, RealClock, Secret};
+    use chaos_core::{BoxFuture, Clock, RealClock, Secret};
     use serde_json::{Value, json};
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::{
         AgentError, CallStatus, EndReason, ModelRequest, ModelTurn, OfflinePlanner, Redactor, Replayer, TimeLimit,
-        TokenUsage, ToolReply, Transcript, replay,
+        TokenUsage, ToolReply, Transcript, TranscriptWriter, replay,
     };
 
     /// Says the scripted messages one after the other and keeps what it was asked.

@@ -83,12 +83,12 @@ async fn cancelling_the_node_ends_the_loop() {
     let (cx, _events) = run();
     let cancel = cx.cancel_token().clone();
     let clock = cx.shared_clock();
-    let brake = async {
+    let cancel = async {
         clock.sleep(Duration::from_mins(5)).await;
         cancel.cancel();
     };
     let limits = Limits::for_planned(Duration::from_mins(10));
-    let (outcome, ()) = tokio::join!(go(&cx, &limits), brake);
+    let (outcome, ()) = tokio::join!(go(&cx, &limits), cancel);
     assert!(matches!(outcome.end, EndReason::Cancelled), "{:?}", outcome.end);
     assert_eq!(outcome.calls[0].status, CallStatus::Cancelled);
 }

@@ -1,117 +1,183 @@
-//! What a contract suite lets faults act on: a process, an HTTP service, control endpoints and a folder of its own.
+//! What a contract suite lets a fault act on, and what it finds there afterwards.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::any::Any;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::control_subject;
+use crate::service::Service;
 
-/// Fresh subjects; all are gone when this is dropped.
+/// The environment variable that programs of a contract run inherit, if a fault starts them on the run's environment.
+pub(crate) const MARK: &str = "SQUALL_CONTRACT";
+
+/// How long a connection that was closed may take to be seen as closed, and a program to be gone.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// How long the service is watched for requests that should not come any more.
+const QUIET: Duration = Duration::from_millis(120);
+
+/// Fresh subjects, each started when it is asked for; all are gone when this is dropped.
 #[derive(Debug)]
 pub struct Subjects {
-    process: Child,
-    address: SocketAddr,
-    control: SocketAddr,
-    requests: Arc<AtomicU64>,
     folder: TempDir,
+    process: OnceCell<Process>,
+    service: OnceCell<Service>,
+    kept: RefCell<Vec<Box<dyn Any>>>,
+}
+
+/// Something of a fault's that is still there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Leftover {
+    /// Files in the folder.
+    #[error("files are left: {0:?}")]
+    Files(BTreeSet<PathBuf>),
+    /// Connections to the service.
+    #[error("{0} connections to the service are still open")]
+    Connections(u64),
+    /// Requests to the service.
+    #[error("{0} requests reached the service after the end")]
+    Requests(u64),
+    /// Programs that were started on the run's environment.
+    #[error("programs still run: {0:?}")]
+    Programs(Vec<u32>),
+    /// The subjects can't be looked at.
+    #[error("the subjects can't be checked: {0}")]
+    Io(#[from] io::Error),
+}
+
+#[derive(Debug)]
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already; either way nothing is left to wait for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Subjects {
-    /// Starts a process that sleeps, and a service that answers 200 to every request.
+    /// Subjects of which only the folder is there yet.
     ///
     /// # Errors
-    /// When a process, a socket or a folder can't be had.
-    pub fn start() -> io::Result<Self> {
-        let process = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn()?;
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let address = listener.local_addr()?;
-        let requests = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&requests);
-        // The thread ends with the test's process; an idle listener costs nothing until then.
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let count = Arc::clone(&count);
-                std::thread::spawn(move || answer(stream, &count));
-            }
-        });
-        let control = control_subject::start()?;
-        Ok(Self { process, address, control, requests, folder: tempfile::tempdir()? })
+    /// When the system has no room for temporary folders.
+    pub fn new() -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        Ok(Self { folder, process: OnceCell::new(), service: OnceCell::new(), kept: RefCell::default() })
     }
 
-    /// An example with its `pid`, addresses and paths replaced by these subjects, and its times cut short.
-    pub fn fit(&self, example: &Value) -> Value {
-        match example {
-            Value::Object(map) => {
-                let mut fitted: Map<_, _> =
-                    map.iter().map(|(key, value)| (key.clone(), self.fit_key(key, value))).collect();
-                // A `url` beside a `site` is that of control endpoints, whose looks are no requests to a service.
-                if map.contains_key("site") && map.contains_key("url") {
-                    fitted.insert("url".to_owned(), json!(format!("http://{}", self.control)));
-                }
-                Value::Object(fitted)
-            }
-            Value::Array(items) => Value::Array(items.iter().map(|item| self.fit(item)).collect()),
-            other => other.clone(),
+    /// The pid of a process that sleeps.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn process(&self) -> io::Result<NonZeroU32> {
+        if self.process.get().is_none() {
+            let child = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn()?;
+            let _ = self.process.set(Process(child));
         }
+        let pid = self.process.get().and_then(|process| NonZeroU32::new(process.0.id()));
+        pid.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
-    fn fit_key(&self, key: &str, value: &Value) -> Value {
-        match key {
-            "pid" => json!(self.process.id()),
-            "url" | "service_url" => json!(format!("http://{}/", self.address)),
-            "address" => json!(self.address.to_string()),
-            "path" | "file" | "folder" => json!(self.folder.path().join("subject")),
-            "duration" => json!("1s"),
-            "qps" => json!(20),
-            _ => self.fit(value),
+    /// The address of an HTTP service that answers 200 to every request.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn service(&self) -> io::Result<SocketAddr> {
+        if self.service.get().is_none() {
+            let _ = self.service.set(Service::start()?);
         }
+        self.service.get().map(|service| service.address).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
-    /// How many requests the service has answered.
-    pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::SeqCst)
-    }
-
-    /// The process.
-    pub fn pid(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// The folder.
+    /// A folder that the policy of the suite allows to be written in, and in which nothing may be left.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
-}
 
-impl Drop for Subjects {
-    fn drop(&mut self) {
-        // It may be gone already; either way nothing is left to wait for.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    /// Keeps something of the subject function's own as long as the subjects, such as a server.
+    pub fn keep(&self, value: impl Any) {
+        self.kept.borrow_mut().push(Box::new(value));
     }
-}
 
-/// Answers each request on a kept-alive connection; requests have no body.
-fn answer(mut stream: TcpStream, count: &AtomicU64) {
-    let mut seen = Vec::new();
-    let mut chunk = [0; 4096];
-    while let Ok(n) = stream.read(&mut chunk) {
-        if n == 0 {
-            return;
-        }
-        seen.extend_from_slice(&chunk[..n]);
-        while let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") {
-            seen.drain(..end + 4);
-            count.fetch_add(1, Ordering::SeqCst);
-            if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
-                return;
+    /// How many requests the service has answered.
+    pub(crate) fn requests(&self) -> u64 {
+        self.service.get().map_or(0, Service::requests)
+    }
+
+    /// The value of [`MARK`] by which programs of this subject's run are found.
+    pub(crate) fn mark(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    /// Everything in the folder.
+    pub(crate) fn files(&self) -> io::Result<BTreeSet<PathBuf>> {
+        let mut files = BTreeSet::new();
+        let mut open = vec![self.folder.path().to_owned()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    open.push(entry.path());
+                }
+                files.insert(entry.path());
             }
         }
+        Ok(files)
     }
+
+    /// Checks that nothing is left of a fault that is over, beside the files that were there `before`.
+    pub(crate) fn check_left(&self, before: &BTreeSet<PathBuf>) -> Result<(), Leftover> {
+        let deadline = Instant::now() + SETTLE;
+        while let Err(left) = self.check_held() {
+            if Instant::now() > deadline {
+                return Err(left);
+            }
+            sleep(Duration::from_millis(10));
+        }
+        let answered = self.requests();
+        if self.service.get().is_some() {
+            sleep(QUIET);
+        }
+        let late = self.requests() - answered;
+        if late > 0 {
+            return Err(Leftover::Requests(late));
+        }
+        let new: BTreeSet<PathBuf> = self.files()?.difference(before).cloned().collect();
+        if new.is_empty() { Ok(()) } else { Err(Leftover::Files(new)) }
+    }
+
+    /// What is given back with a little delay: connections and programs.
+    fn check_held(&self) -> Result<(), Leftover> {
+        let connections = self.service.get().map_or(0, Service::open);
+        if connections > 0 {
+            return Err(Leftover::Connections(connections));
+        }
+        let programs = programs_with(&format!("{MARK}={}", self.mark()))?;
+        if programs.is_empty() { Ok(()) } else { Err(Leftover::Programs(programs)) }
+    }
+}
+
+/// The processes whose environment holds `variable`; one that ended or is another user's counts for nothing.
+fn programs_with(variable: &str) -> io::Result<Vec<u32>> {
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
+        if environment.split(|byte| *byte == 0).any(|own| own == variable.as_bytes()) {
+            pids.push(pid);
+        }
+    }
+    Ok(pids)
 }

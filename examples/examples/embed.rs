@@ -4,7 +4,9 @@ use std::error::Error;
 use std::process::Command;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use squall::chaos_faults::PauseProcess;
+use squall::chaos_triggers::Immediate;
 use squall::prelude::*;
 
 /// Answers the `verify` names of this harness, in its own way.
@@ -31,19 +33,18 @@ impl Verifier for Harness {
 async fn main() -> Result<(), Box<dyn Error>> {
     let state = tempfile::tempdir()?;
     let mut worker = Command::new("sleep").arg("60").spawn()?;
-    let task = Task::from_value(&json!({"chaos_spec": {
-        "trigger": {"type": "immediate"},
-        "action": {"type": "pause_process", "pid": worker.id()},
-        "duration_seconds": 1,
-        "verify": "worker_is_back",
-    }}))?;
+    let pause = PauseProcess { pid: worker.id().try_into()? };
+    let mut entry = ChaosSpec::new(Immediate {}, pause);
+    entry.duration_seconds = Some(Seconds::try_from(5.0)?); // at the most: `release()` below ends the hold
+    entry.verify = Some("worker_is_back".into());
     let policy = Policy { max_duration_seconds: 5.0, ..Policy::default() };
     let runner = Runner::builder().policy(policy).verifier(Arc::new(Harness { worker: worker.id() }));
-    let run = runner.state_dir(StateDir::at(state.path())).build()?.start(task)?;
+    let run = runner.state_dir(StateDir::at(state.path())).build()?.start(Task::of(entry))?;
 
     let evidence = run.entry(0).ok_or("no such entry")?.active().await.ok_or("it was never in force")?;
     println!("in force: {}", evidence.summary);
     // Here the harness does its own work, while the worker is paused.
+    run.release();
 
     let report = run.wait().await?;
     worker.kill()?;

@@ -1,6 +1,8 @@
-//! A test that holds a fault while it exercises the code under test: the run's handle is the guard.
+//! Tests that hold a fault while they exercise the code under test. The run's handle is the guard: dropping it cancels,
+//! `release()` ends the hold and judges the run as usual.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -39,16 +41,29 @@ impl Drop for Echo {
     }
 }
 
-/// Pauses a process for as long as the handle lives.
-fn pause(pid: u32, state: &std::path::Path) -> RunHandle {
-    let task = json!({"chaos_spec": {
-        "trigger": {"type": "immediate"},
-        "action": {"type": "pause_process", "pid": pid},
-        "duration_seconds": 60,
-    }});
+/// Pauses a process until the run is released or dropped; the hold is far longer than any test.
+fn pause(pid: u32, state: &Path) -> RunHandle {
+    let stopped = ["grep", "-q", "State:.T", &format!("/proc/{pid}/status")];
+    let task = json!({
+        "chaos_spec": {
+            "trigger": {"type": "immediate"},
+            "action": {"type": "pause_process", "pid": pid},
+            "duration_seconds": 60,
+            "verify": "runs again",
+        },
+        "probes": {"runs again": {"type": "none", "checks": [{"type": "command", "argv": stopped}]}},
+    });
     let task = Task::from_value(&task).expect("a valid task");
-    let runner = Runner::builder().state_dir(StateDir::at(state)).build().expect("the plug-in names are unique");
-    runner.start(task).expect("a state directory of our own")
+    let policy = Policy { allow_commands: vec!["grep".into()], ..Policy::default() };
+    let runner = Runner::builder().policy(policy).state_dir(StateDir::at(state)).build();
+    runner.expect("the plug-in names are unique").start(task).expect("a state directory of our own")
+}
+
+/// Waits until the fault is in force.
+fn landed(run: &RunHandle) {
+    let mut entry = run.entry(0).expect("the task has one entry");
+    let waiting = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    waiting.block_on(entry.active()).expect("the fault takes effect");
 }
 
 #[test]
@@ -58,12 +73,28 @@ fn a_client_times_out_on_a_paused_service_and_is_served_again_afterwards() {
     assert_eq!(echo.ask("before", Duration::from_secs(30)).unwrap(), "before");
 
     let fault = pause(echo.service.id(), state.path());
-    let mut active = fault.entry(0).unwrap();
-    let waiting = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    waiting.block_on(active.active()).expect("the fault lands");
+    landed(&fault);
     assert_eq!(echo.ask("during", Duration::from_millis(200)), Err(RecvTimeoutError::Timeout));
 
     // Undone when this returns, even if a line above had panicked.
     drop(fault);
     assert_eq!(echo.from.recv_timeout(Duration::from_secs(30)).unwrap(), "during");
+}
+
+#[test]
+fn a_fault_lasts_as_long_as_the_work_and_is_judged_as_usual() {
+    let state = tempfile::tempdir().unwrap();
+    let mut echo = Echo::start();
+    let fault = pause(echo.service.id(), state.path());
+    landed(&fault);
+
+    // The work: a client that tries three times and then gives up.
+    let tries: Vec<_> = (0..3).map(|n| echo.ask(&format!("try {n}"), Duration::from_millis(50))).collect();
+    assert!(tries.iter().all(Result::is_err), "{tries:?}");
+
+    fault.release();
+    let report = fault.wait_blocking().unwrap();
+    assert_eq!(report.verdict, Verdict::Held, "{report:#?}");
+    assert!(report.entries[0].elapsed_time < 60.0, "{report:#?}");
+    assert_eq!(echo.from.recv_timeout(Duration::from_secs(30)).unwrap(), "try 0", "the service runs again");
 }

@@ -101,7 +101,7 @@ pub(crate) fn used_up(kind: BudgetKind, limit: &Budget, spent: &Spent) -> bool {
     }
 }
 
-/// Whether a cost fits into what is left; the first budget that it would pass, where it does not.
+/// Whether a cost fits into what is left; the first budget that it would exceed, where it does not.
 pub(crate) fn check(cost: Cost, limit: &Budget, spent: &Spent) -> Result<(), BudgetKind> {
     let seconds = cost.time.as_secs_f64();
     let rows = [
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_arithmetic_passes_a_budget() {
+    fn no_arithmetic_exceeds_a_budget() {
         let (limit, spent) = (Budget::default(), Spent { requests: u64::MAX, ..Spent::default() });
         let cost = |qps: f64, seconds: u64| Cost::of(Some(qps), Duration::from_secs(seconds));
         assert_eq!(check(cost(1.0, 1), &limit, &spent), Err(BudgetKind::Requests));

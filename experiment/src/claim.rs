@@ -1,16 +1,14 @@
 //! Claims, and their check against what the engine recorded.
 
 use chaos_core::suggestion;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::conclusion::Claim;
+use crate::figure::{close, scale};
 use crate::finding::Finding;
-use crate::measure::{self, unit};
-use crate::record::Step;
+use crate::measure::unit;
 use crate::statistics::mean;
-
-/// How far a claimed value may be from the measured one: rounding, not error.
-const TOLERANCE: f64 = 0.02;
+use crate::transcript::StepRecord;
 
 /// A claim of the greatest rate that held, over steps of a strategy.
 const CAPACITY: &str = "capacity_qps";
@@ -18,58 +16,17 @@ const CAPACITY: &str = "capacity_qps";
 /// A claim of a measure's difference between two arms, or two steps.
 const DIFFERENCE: &str = "difference_";
 
-/// One claim.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Claim {
-    /// A measure as `results` names it, `capacity_qps`, or `difference_` and a measure.
-    pub measure: String,
-    /// Its value.
-    pub value: f64,
-    /// Its unit: `ms`, `s`, `qps`, `ratio`, `%` or `1`.
-    pub unit: String,
-    /// Numbers of the steps that bear it; over several, a plain measure is their mean.
-    pub steps: Vec<u32>,
-}
-
-/// What was concluded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Conclusion {
-    /// The answer, in a few sentences.
-    pub answer: String,
-    /// What the answer rests on.
-    pub claims: Vec<Claim>,
-    /// How sure: `low`, `medium` or `high`.
-    #[serde(default)]
-    pub confidence: Confidence,
-    /// What was not tested, and so is not known.
-    #[serde(default)]
-    pub not_tested: Vec<String>,
-}
-
-/// How sure somebody is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum Confidence {
-    /// Not very.
-    #[default]
-    Low,
-    /// Rather.
-    Medium,
-    /// Very.
-    High,
-}
+/// Characters of a claimed measure's name that a message shows.
+const SHOWN: usize = 60;
 
 /// A claim beside what was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Checked {
+pub struct CheckedClaim {
     /// The claim.
     pub claim: Claim,
-    /// Whether the evidence bears it.
+    /// Whether the evidence supports it.
     pub supported: bool,
-    /// What the engine measured, in the measure's own unit; `None` where the claim cites nothing that has it.
+    /// What the engine measured, in the measure's own unit; `None` where no cited step has the measure.
     pub measured: Option<f64>,
     /// The measure's own unit.
     pub unit: String,
@@ -77,56 +34,57 @@ pub struct Checked {
     pub why: String,
 }
 
+/// Why a claim is not supported.
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum Unsupported {
+    #[error("it cites no step")]
+    NoStep,
+    #[error("there is no step {0}")]
+    UnknownStep(u32),
+    #[error("at none of the cited steps did a strategy find that the SLOs held")]
+    NothingHeld,
+    #[error("it cites no whole pair")]
+    NoPair,
+    #[error("a difference needs the pairs of a comparison, or two steps")]
+    NoDifference,
+    #[error("step {step} has no measure `{name}`{}", .near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    UnknownMeasure { step: u32, name: String, near: Option<String> },
+    #[error("the unit of `{measure}` is `{own}`, not `{claimed}`")]
+    Unit { measure: String, own: &'static str, claimed: String },
+    #[error("the evidence gives another figure")]
+    AnotherFigure,
+}
+
 /// Checks a claim against the recorded steps and findings.
-pub(crate) fn check(claim: &Claim, steps: &[Step], findings: &[Finding]) -> Checked {
-    let recomputed = recompute(claim, steps, findings);
+pub(crate) fn check(claim: &Claim, steps: &[StepRecord], findings: &[Finding]) -> CheckedClaim {
     let own = unit(&claim.measure);
-    let (measured, verdict) = match recomputed {
-        Err(why) => (None, Err(why)),
-        Ok(measured) => (Some(measured), compare(claim, own, measured)),
-    };
-    let why = verdict.err().unwrap_or_default();
-    Checked { claim: claim.clone(), supported: why.is_empty(), measured, unit: own.to_owned(), why }
+    let recomputed = recompute(claim, steps, findings);
+    let measured = recomputed.as_ref().ok().copied();
+    let why = recomputed.and_then(|measured| compare(claim, own, measured)).err();
+    let why = why.map(|why| why.to_string()).unwrap_or_default();
+    CheckedClaim { claim: claim.clone(), supported: why.is_empty(), measured, unit: own.to_owned(), why }
 }
 
-fn compare(claim: &Claim, own: &str, measured: f64) -> Result<(), String> {
-    let scale = scale(&claim.unit, own)
-        .ok_or_else(|| format!("the unit of `{}` is `{own}`, not `{}`", claim.measure, claim.unit))?;
-    let claimed = claim.value * scale;
-    if close(claimed, measured) { Ok(()) } else { Err("the evidence gives another figure".to_owned()) }
-}
-
-/// Whether two figures are the same but for rounding.
-pub(crate) fn close(claimed: f64, measured: f64) -> bool {
-    (claimed - measured).abs() <= TOLERANCE * measured.abs() + 1e-9
-}
-
-/// The factor from a claimed unit to a measure's own.
-pub(crate) fn scale(claimed: &str, own: &str) -> Option<f64> {
-    match (claimed, own) {
-        (claimed, own) if claimed == own => Some(1.0),
-        ("s", "ms") => Some(1e3),
-        ("us", "ms") | ("ms", "s") => Some(1e-3),
-        ("%", "ratio") => Some(0.01),
-        ("1", "ratio") | ("rps", "qps") | ("", "1") => Some(1.0),
-        _ => None,
-    }
+fn compare(claim: &Claim, own: &'static str, measured: f64) -> Result<(), Unsupported> {
+    let scale = scale(&claim.unit, own).ok_or_else(|| Unsupported::Unit {
+        measure: claim.measure.clone(),
+        own,
+        claimed: claim.unit.clone(),
+    })?;
+    if close(claim.value * scale, measured) { Ok(()) } else { Err(Unsupported::AnotherFigure) }
 }
 
 /// The figure that the cited steps give.
-fn recompute(claim: &Claim, steps: &[Step], findings: &[Finding]) -> Result<f64, String> {
+fn recompute(claim: &Claim, steps: &[StepRecord], findings: &[Finding]) -> Result<f64, Unsupported> {
     if claim.steps.is_empty() {
-        return Err("it cites no step".to_owned());
+        return Err(Unsupported::NoStep);
     }
-    let cited: Vec<&Step> = claim
-        .steps
-        .iter()
-        .map(|id| steps.iter().find(|step| step.asked.id == *id).ok_or_else(|| format!("there is no step {id}")))
-        .collect::<Result<_, _>>()?;
+    let find = |id: &u32| steps.iter().find(|step| step.id() == *id).ok_or(Unsupported::UnknownStep(*id));
+    let cited: Vec<&StepRecord> = claim.steps.iter().map(find).collect::<Result<_, _>>()?;
     if claim.measure == CAPACITY {
         let held = findings.iter().flat_map(Finding::points).filter(|p| p.held && claim.steps.contains(&p.step));
-        let best = held.map(|point| point.asked_qps).max_by(f64::total_cmp);
-        return best.ok_or_else(|| "at none of the cited steps did a strategy find that the promises held".to_owned());
+        let best = held.map(|point| point.target_qps).max_by(f64::total_cmp);
+        return best.ok_or(Unsupported::NothingHeld);
     }
     if let Some(name) = claim.measure.strip_prefix(DIFFERENCE) {
         return difference(name, &cited, findings);
@@ -136,63 +94,32 @@ fn recompute(claim: &Claim, steps: &[Step], findings: &[Finding]) -> Result<f64,
 }
 
 /// With minus without over the pairs of a comparison; of two steps that are no pair, the second minus the first.
-fn difference(name: &str, cited: &[&Step], findings: &[Finding]) -> Result<f64, String> {
+fn difference(name: &str, cited: &[&StepRecord], findings: &[Finding]) -> Result<f64, Unsupported> {
     let pairs = findings.iter().find_map(|finding| match finding {
         Finding::Compare { pairs, .. } => {
-            let in_it = |step: &&Step| pairs.iter().any(|(a, b)| [*a, *b].contains(&step.asked.id));
+            let in_it = |step: &&StepRecord| pairs.iter().any(|(a, b)| [*a, *b].contains(&step.id()));
             cited.iter().all(in_it).then_some(pairs)
         }
         _ => None,
     });
-    let find = |id: u32| cited.iter().find(|step| step.asked.id == id);
+    let find = |id: u32| cited.iter().find(|step| step.id() == id);
     match (pairs, cited) {
         (Some(pairs), _) => {
             let whole = pairs.iter().filter_map(|(without, with)| Some((find(*without)?, find(*with)?)));
             let values = whole.map(|(without, with)| Ok(value(with, name)? - value(without, name)?));
-            let values = values.collect::<Result<Vec<f64>, String>>()?;
-            if values.is_empty() { Err("it cites no whole pair".to_owned()) } else { Ok(mean(&values)) }
+            let values = values.collect::<Result<Vec<f64>, _>>()?;
+            if values.is_empty() { Err(Unsupported::NoPair) } else { Ok(mean(&values)) }
         }
         (None, [first, second]) => Ok(value(second, name)? - value(first, name)?),
-        _ => Err("a difference needs the pairs of a comparison, or two steps".to_owned()),
+        _ => Err(Unsupported::NoDifference),
     }
 }
 
-fn value(step: &Step, name: &str) -> Result<f64, String> {
+fn value(step: &StepRecord, name: &str) -> Result<f64, Unsupported> {
     let measures = step.recomputed();
-    measures.get(name).copied().ok_or_else(|| {
-        let near = suggestion(name, measures.keys().map(String::as_str));
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        format!("step {} has no measure `{}`{near}", step.asked.id, name.chars().take(60).collect::<String>())
+    measures.get(name).copied().ok_or_else(|| Unsupported::UnknownMeasure {
+        step: step.id(),
+        name: name.chars().take(SHOWN).collect(),
+        near: suggestion(name, measures.keys().map(String::as_str)).map(str::to_owned),
     })
-}
-
-/// The right figure beside a claim, for people and models: three significant digits are enough for both.
-pub(crate) fn figure(value: f64, unit: &str) -> String {
-    let text = number(value);
-    match unit {
-        "ratio" => format!("{} %", number(value * 100.0)),
-        "1" | "" => text,
-        unit => format!("{text} {unit}"),
-    }
-}
-
-/// A number with about three digits that count.
-pub(crate) fn number(value: f64) -> String {
-    let text = match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 1.0 || size == 0.0 => format!("{value:.2}"),
-        size if size >= 0.1 => format!("{value:.3}"),
-        _ => format!("{value:.4}"),
-    };
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
-/// The names that a claim may use, for the tool's description.
-pub(crate) fn known_measures(steps: &[Step]) -> Vec<String> {
-    let mut names: Vec<String> = steps.iter().flat_map(|step| step.recomputed().into_keys()).collect();
-    names.sort();
-    names.dedup();
-    debug_assert!(names.iter().all(|name| !measure::unit(name).is_empty()));
-    names
 }

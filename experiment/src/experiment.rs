@@ -6,22 +6,26 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_agent::Model;
-use chaos_core::{EventStream, PluginError};
+use chaos_core::EventStream;
 use chaos_runner::{RunControl, RunHandle, Runner, RunnerError, Session, SessionEnd, SessionPlan};
 use chaos_schema::ExperimentSpec;
 
+use crate::budget::BudgetKind;
 use crate::conversation;
-use crate::lab::{Lab, Stop};
+use crate::load::load_fault;
 use crate::planner;
-use crate::record::{End, EndReason, Header, Line, RecordError, Transcript, Writer};
-use crate::report::Report;
+use crate::report::ExperimentReport;
 use crate::setup::Setup;
-use crate::strategy::{self, Ask};
+use crate::step_runner::StepRunner;
+use crate::strategy::{self, StrategyRequest};
+use crate::transcript::{
+    EndLine, ExperimentEnd, ExperimentTranscript, Line, TranscriptError, TranscriptHeader, Writer,
+};
 
 /// Folder of transcripts inside the workspace.
 const FOLDER: &str = ".squall/experiments";
 
-/// What the end of the last step may take beyond the wall.
+/// What the end of the last step may take beyond `wall_seconds`.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Variables that name a model: a load inside an experiment is planned already, so it must not ask one.
@@ -36,10 +40,7 @@ pub enum ExperimentError {
     Runner(#[from] RunnerError),
     /// The transcript can't be written or read.
     #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The document can't be carried out.
-    #[error(transparent)]
-    Setup(#[from] PluginError),
+    Transcript(#[from] TranscriptError),
     /// A panic of this crate.
     #[error("the experiment panicked: {0}")]
     Panicked(String),
@@ -64,7 +65,7 @@ impl Experiment {
         Self { spec, model: None, transcript: None }
     }
 
-    /// Lets a model plan, inside the fence.
+    /// Lets a model plan, inside the guardrails.
     #[must_use]
     pub fn model(mut self, model: Arc<dyn Model>) -> Self {
         self.model = Some(model);
@@ -83,18 +84,18 @@ impl Experiment {
     /// # Errors
     /// [`ExperimentError`] when nothing could begin; nothing was injected then.
     pub fn start(self, runner: &Runner) -> Result<ExperimentRun, ExperimentError> {
-        let setup = Setup::of(&self.spec)?;
-        let mut policy = self.spec.policy.clone();
+        let (seed, mut policy) = (self.spec.seed, self.spec.policy.clone());
+        let setup = Setup::of(self.spec);
         // What the experiment may use is what the engine lets it use.
-        policy.allow_faults = Some(match policy.allow_faults {
-            Some(named) => setup.allow.iter().filter(|name| named.contains(name)).cloned().collect(),
-            None => setup.allow.clone(),
-        });
+        let used = setup.allow.iter().map(String::as_str).chain(load_fault().map(|fault| fault.name));
+        let named = policy.allow_faults.take();
+        let allowed = used.filter(|name| named.as_ref().is_none_or(|named| named.iter().any(|one| one == name)));
+        policy.allow_faults = Some(allowed.map(str::to_owned).collect());
         let plan = SessionPlan {
             name: "experiment".to_owned(),
             policy,
             confined_to: setup.confined_to(),
-            seed: self.spec.seed,
+            seed,
             hidden_env: MODEL_VARIABLES.to_vec(),
         };
         let (model, path) = (self.model, self.transcript);
@@ -104,9 +105,9 @@ impl Experiment {
 }
 
 /// What the engine's thread hands back.
-type Done = Result<(Transcript, PathBuf), RecordError>;
+type Done = Result<(ExperimentTranscript, PathBuf), TranscriptError>;
 
-/// An experiment that goes on. Dropping it cancels it; what is in force is undone all the same.
+/// A running experiment. Dropping it cancels it; what is in force is undone all the same.
 #[must_use = "dropping it cancels the experiment"]
 #[derive(Debug)]
 pub struct ExperimentRun {
@@ -133,19 +134,19 @@ impl ExperimentRun {
     ///
     /// # Errors
     /// [`ExperimentError`] when there is none.
-    pub async fn wait(self) -> Result<Report, ExperimentError> {
+    pub async fn wait(self) -> Result<ExperimentReport, ExperimentError> {
         report(self.run.wait().await?)
     }
 
     /// The same, blocking; not from async code.
-    pub fn wait_blocking(self) -> Result<Report, ExperimentError> {
+    pub fn wait_blocking(self) -> Result<ExperimentReport, ExperimentError> {
         report(self.run.wait_blocking()?)
     }
 }
 
-fn report(end: SessionEnd<Done>) -> Result<Report, ExperimentError> {
+fn report(end: SessionEnd<Done>) -> Result<ExperimentReport, ExperimentError> {
     let (transcript, path) = end.output.map_err(|panicked| ExperimentError::Panicked(panicked.to_string()))??;
-    Ok(Report::of(&transcript).at(path))
+    Ok(ExperimentReport::of(&transcript).at(path))
 }
 
 /// The whole experiment, on the engine's thread.
@@ -163,27 +164,27 @@ async fn work(session: Session, setup: Setup, model: Option<Arc<dyn Model>>, pat
         (None, None, None) => "no model: no word of the goal chose, so the strategy is `capacity`".to_owned(),
     };
     writer.write(&Line::Header(Box::new(header(&session, &setup, planner))))?;
-    let lab = Lab::new(setup, session.clone(), writer);
+    let runner = StepRunner::new(setup, session.clone(), writer);
     let reason = match model {
-        Some(model) => conversation::run(&lab, model.as_ref(), &conversation_path(&path)).await,
-        None => alone(&lab, &choice).await,
+        Some(model) => conversation::run(&runner, model.as_ref(), &conversation_path(&path)).await,
+        None => alone(&runner, &choice).await,
     };
-    // An entry that was left to itself may still be on its way back.
+    // The undo of an entry that is no longer waited for may still be running.
     let reason = match session.settled().await {
-        Some(why) => EndReason::InForce { why },
+        Some(why) => ExperimentEnd::InForce { why },
         None => reason,
     };
-    let end = Line::End(End { at_ms: lab.at_ms(), reason, spent: lab.spent() });
+    let end = Line::End(EndLine { at_ms: runner.at_ms(), reason, spent: runner.spent() });
     // Without its last line the transcript reads as cut off, which it then is.
-    let _ = lab.write(&end);
-    Ok((lab.transcript()?, lab.path()))
+    let _ = runner.write(&end);
+    Ok((runner.transcript()?, runner.path()))
 }
 
-fn header(session: &Session, setup: &Setup, planner: String) -> Header {
+fn header(session: &Session, setup: &Setup, planner: String) -> TranscriptHeader {
     let cx = session.cx();
     let unix = cx.clock().wall().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Header {
-        version: Header::VERSION,
+    TranscriptHeader {
+        version: TranscriptHeader::VERSION,
         writer: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: cx.run_id().to_owned(),
         goal: setup.goal.clone(),
@@ -204,27 +205,17 @@ fn conversation_path(path: &Path) -> PathBuf {
 }
 
 /// Without a model: one strategy, to its end.
-async fn alone(lab: &Lab, choice: &planner::Choice) -> EndReason {
-    let strategy = lab.setup.strategy.unwrap_or(choice.strategy);
-    let ask = Ask { qps: choice.qps.and_then(std::num::NonZeroU32::new), ..Ask::default() };
+async fn alone(runner: &StepRunner, choice: &planner::Choice) -> ExperimentEnd {
+    let strategy = runner.setup.strategy.unwrap_or(choice.strategy);
+    let request = StrategyRequest { qps: choice.qps.and_then(std::num::NonZeroU32::new), ..StrategyRequest::default() };
     // A rate in the document counts for more than one in the goal.
-    let ask = if lab.setup.load.qps.is_some() { Ask::default() } else { ask };
-    // Each step and each rest keeps to the wall by itself, and what was found is kept; this is for what hangs.
-    let wall = lab.time_left() + GRACE;
-    let run = lab.cx().clock().timeout(wall, strategy::run(lab, strategy, ask)).await;
+    let request = if runner.setup.load.qps.is_some() { StrategyRequest::default() } else { request };
+    // Each step and each rest keeps to `wall_seconds` by itself, and what was found is kept; this is for what hangs.
+    let wall = runner.time_left() + GRACE;
+    let run = runner.cx().clock().timeout(wall, strategy::run(runner, strategy, request)).await;
     match run {
-        Some(Ok(_)) => EndReason::Answered,
-        Some(Err(stop)) => end_of(stop),
-        None => EndReason::BudgetRanOut { budget: crate::budget::BudgetKind::WallSeconds },
-    }
-}
-
-/// The end that a stop means.
-pub(crate) fn end_of(stop: Stop) -> EndReason {
-    match stop {
-        Stop::Budget(budget) => EndReason::BudgetRanOut { budget },
-        Stop::Cancelled => EndReason::Cancelled,
-        Stop::Refused(why) | Stop::Record(why) => EndReason::Failed { why },
-        Stop::InForce(why) => EndReason::InForce { why },
+        Some(Ok(_)) => ExperimentEnd::Answered,
+        Some(Err(stop)) => stop.into(),
+        None => ExperimentEnd::BudgetRanOut { budget: BudgetKind::WallSeconds },
     }
 }

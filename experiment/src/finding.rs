@@ -1,18 +1,18 @@
-//! What a strategy found: figures of the engine's own, with the steps that bear them.
+//! What a strategy found: the engine's own figures, with the steps that support them.
 
 use chaos_schema::StrategyName;
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::Estimate;
 
-/// One point of a curve: a rate, and whether the promises held there.
+/// One point of a curve: a rate, and whether the SLOs held there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// The step that measured it.
     pub step: u32,
-    /// The asked rate.
-    pub asked_qps: f64,
-    /// Whether every promise held, and the target kept up.
+    /// The target rate.
+    pub target_qps: f64,
+    /// Whether every SLO held, and the target kept up.
     pub held: bool,
     /// Why it did not hold; empty where it did.
     pub why: String,
@@ -23,14 +23,14 @@ pub struct Point {
 /// Where a capacity ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Limit {
+pub enum CapacityLimit {
     /// At the target's own limit.
     Target,
     /// At the generator's: the target may do more.
     Generator,
     /// At the greatest rate that was allowed: the target may do more.
     Ceiling,
-    /// The promises did not hold even at the least rate.
+    /// The SLOs did not hold even at the lowest rate.
     BelowFloor,
     /// The search was cut off.
     CutOff,
@@ -40,20 +40,20 @@ pub enum Limit {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "strategy", rename_all = "snake_case")]
 pub enum Finding {
-    /// The greatest rate at which the promises hold.
+    /// The greatest rate at which the SLOs hold.
     Capacity {
-        /// That rate; `None` where they held nowhere.
+        /// That rate; `None` where they held at no rate.
         capacity_qps: Option<f64>,
-        /// The least rate at which they did not hold.
+        /// The lowest rate at which they did not hold.
         broken_qps: Option<f64>,
         /// Where it ends.
-        limit: Limit,
+        limit: CapacityLimit,
         /// Whether a second run at that rate held too.
         confirmed: bool,
         /// The points, in the order in which they were measured.
         points: Vec<Point>,
     },
-    /// A row of rates.
+    /// Evenly spaced rates.
     Ramp {
         /// The greatest rate up to which all points held.
         knee_qps: Option<f64>,
@@ -76,7 +76,7 @@ pub enum Finding {
         with: f64,
         /// Steps without the fault, and the steps of the same pair with it.
         pairs: Vec<(u32, u32)>,
-        /// Whether the promises held with the fault in force, in every block.
+        /// Whether the SLOs held with the fault in force, in every block.
         held_with: bool,
     },
     /// The same load several times.
@@ -112,11 +112,11 @@ impl Finding {
         matches!(self, Self::Compare { difference: Some(difference), .. } if difference.excludes_zero())
     }
 
-    /// What it says of the promises: `Some(false)` where they did not hold, `None` where it can't tell.
-    pub fn promises_held(&self) -> Option<bool> {
+    /// Whether the SLOs held; `None` where it can't tell.
+    pub fn slo_held(&self) -> Option<bool> {
         match self {
-            Self::Capacity { limit: Limit::BelowFloor, .. } => Some(false),
-            Self::Capacity { limit: Limit::Generator | Limit::CutOff, .. } => None,
+            Self::Capacity { limit: CapacityLimit::BelowFloor, .. } => Some(false),
+            Self::Capacity { limit: CapacityLimit::Generator | CapacityLimit::CutOff, .. } => None,
             Self::Capacity { confirmed, .. } => confirmed.then_some(true),
             Self::Ramp { points, .. } | Self::Repeat { points, .. } => match points.iter().find(|point| !point.held) {
                 Some(broken) if broken.generator => None,

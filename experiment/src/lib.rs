@@ -1,4 +1,4 @@
-//! Experiments: a goal in, evidence out, the model inside the fence.
+//! Experiments: a goal in, evidence out, the model inside guardrails.
 //!
 //! An experiment runs a bounded series of faults and observations through the engine and hands back a report in which
 //! every number was measured by the engine, and every claim was checked against those numbers.
@@ -6,39 +6,45 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `experiment`, `setup` | [`Experiment`]: started, followed, cancelled; its document with every default filled in |
-//! | `lab`, `fence`, `budget` | every step in one place: through the engine, within the fence, counted |
-//! | `strategy` | `capacity`, `ramp`, `compare`, `repeat`: usable without a model |
+//! | `step_runner`, `guardrails`, `budget`, `stop` | every step in one place: through the engine, within the guardrails, counted |
+//! | `strategy`, `load` | `capacity`, `ramp`, `compare`, `repeat`: usable without a model; the loads that they make |
 //! | `planner` | the keyword rules that choose a strategy where no model does |
-//! | `conversation`, `tools` | the model's side: one tool an allowed fault, `observe`, `results`, strategies, `conclude` |
-//! | `measure`, `statistics`, `finding` | figures from records, and what strategies make of them |
-//! | `claim`, `prose` | what somebody says, beside what was measured |
-//! | `record` | the transcript, line by line, from which the report is made, live and later |
-//! | `report` | [`Report`], as text, JSON and one HTML page |
+//! | `conversation`, `tools` | the model's side: one tool for each allowed fault, `observe`, `results`, strategies, `conclude` |
+//! | `measure`, `statistics`, `finding`, `figure` | figures from records, what strategies make of them, and how they are written |
+//! | `conclusion`, `claim`, `unmeasured` | what a model says, beside what was measured |
+//! | `transcript` | the transcript, line by line, from which the report is made, live and later |
+//! | `report` | [`ExperimentReport`], as text, JSON and one HTML page |
 
 mod budget;
 mod claim;
+mod conclusion;
 mod conversation;
 mod experiment;
-mod fence;
+mod figure;
 mod finding;
-mod lab;
+mod guardrails;
+mod load;
 mod measure;
-mod offered_tools;
 mod planner;
-mod prose;
-mod record;
 mod report;
 mod setup;
 mod statistics;
+mod step_runner;
+mod stop;
 mod strategy;
 mod tools;
+mod transcript;
+mod unmeasured;
 
 pub use budget::{BudgetKind, Spent};
-pub use claim::{Checked, Claim, Conclusion, Confidence};
+pub use claim::CheckedClaim;
+pub use conclusion::{Claim, Conclusion, Confidence};
 pub use experiment::{Experiment, ExperimentError, ExperimentRun};
-pub use finding::{Finding, Limit, Point};
+pub use finding::{CapacityLimit, Finding, Point};
 pub use measure::Measures;
-pub use offered_tools::offered_tools;
-pub use record::{Asked, End, EndReason, Header, RecordError, Refused, Step, Transcript};
-pub use report::{Outcome, Report, StepRow, html, text};
+pub use report::{ExperimentOutcome, ExperimentReport, StepRow, html, text};
 pub use statistics::Estimate;
+pub use tools::offered_tools;
+pub use transcript::{
+    EndLine, ExperimentEnd, ExperimentTranscript, RefusedCall, StepRecord, StepStart, TranscriptError, TranscriptHeader,
+};

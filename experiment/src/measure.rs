@@ -18,7 +18,7 @@ pub(crate) fn response(percentile: &str) -> String {
     format!("response_p{}_ms", percentile.replace('.', ""))
 }
 
-/// The measures of a fault's result. Those of a load are of its measured calls, where its start was cut.
+/// The measures of a fault's result. Those of a load with a warm-up are of the requests after it.
 pub(crate) fn of_result(result: &ChaosResult) -> Measures {
     let mut measures = Measures::new();
     measures.insert("elapsed_seconds".into(), result.elapsed_time);
@@ -39,27 +39,25 @@ pub(crate) fn of_observation(seen: &Observation) -> Measures {
 }
 
 fn of_load(load: &LoadReport, measures: &mut Measures) {
-    let (calls, errors, service, response) = match &load.measured {
+    let (requests, errors, service, response) = match &load.measured {
         Some(part) => (part.ok + part.errors, part.errors, &part.service, &part.response),
         None => (load.counts.completed, load.counts.errors, &load.service, &load.response),
     };
-    let asked = f64::from(load.request.qps.get());
+    let target = f64::from(load.request.qps.get());
     let mut put = |name: &str, value: f64| {
         measures.insert(name.to_owned(), value);
     };
-    put("asked_qps", asked);
+    put("target_qps", target);
     put("achieved_qps", load.achieved_qps);
-    put("achieved_ratio", load.achieved_qps / asked);
-    put("calls", number(calls));
+    put("achieved_ratio", load.achieved_qps / target);
+    put("requests", number(requests));
     put("errors", number(errors));
-    put("error_ratio", number(errors) / number(calls));
+    put("error_ratio", number(errors) / number(requests));
     put("started", number(load.counts.started));
     put("missed", number(load.counts.missed));
     put("connections", f64::from(load.connections));
     put("generator_busy_ratio", load.generator_busy_ratio);
-    if let Some(planned) = load.request.duration {
-        put("overrun_ms", (load.elapsed_seconds - planned.get().as_secs_f64()) * 1e3);
-    }
+    put("backlog_ms", load.backlog_ms);
     latency("response", response, &mut put);
     latency("service", service, &mut put);
     latency("start_lag", &load.start_lag, &mut put);
@@ -109,25 +107,24 @@ mod tests {
     }
 
     #[test]
-    fn figures_come_from_the_measured_calls_where_a_start_was_cut() {
+    fn figures_leave_the_warm_up_out() {
         let mut measures = Measures::new();
         of_load(&load(), &mut measures);
         assert!((measures["response_p99_ms"] - 10.0).abs() < 1e-9);
-        assert_eq!((measures["calls"], measures["error_ratio"]), (100.0, 0.02));
+        assert_eq!((measures["requests"], measures["error_ratio"]), (100.0, 0.02));
         assert_eq!((measures["achieved_ratio"], measures["response_p999_ms"]), (0.99, 19.0));
-        assert!((measures["overrun_ms"] - 20.0).abs() < 1e-9);
+        assert!((measures["backlog_ms"] - 20.0).abs() < 1e-9);
 
         let mut whole = load();
-        (whole.measured, whole.request.duration) = (None, None);
+        whole.measured = None;
         let mut measures = Measures::new();
         of_load(&whole, &mut measures);
         assert_eq!((measures["response_p99_ms"], measures["errors"]), (500.0, 7.0));
-        assert!(!measures.contains_key("overrun_ms"));
     }
 
     #[test]
     fn the_unit_is_the_end_of_the_name() {
-        let rows = [("response_p99_ms", "ms"), ("achieved_qps", "qps"), ("error_ratio", "ratio"), ("calls", "1")];
+        let rows = [("response_p99_ms", "ms"), ("achieved_qps", "qps"), ("error_ratio", "ratio"), ("requests", "1")];
         assert!(rows.iter().all(|(name, want)| unit(name) == *want));
         assert_eq!(response("99.9"), "response_p999_ms");
     }

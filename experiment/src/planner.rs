@@ -12,7 +12,7 @@ pub(crate) struct Choice {
     pub(crate) qps: Option<u32>,
 }
 
-/// The rules, in the order in which they are tried; the first word that stands in the goal chooses.
+/// The rules, in the order in which they are tried; the first word that is in the goal chooses.
 const RULES: [(StrategyName, &[&str]); 4] = [
     (StrategyName::Compare, &["with and without", "compare", "difference", "effect", "impact", "paused", "while"]),
     (StrategyName::Ramp, &["ramp", "curve", "profile", "gives way", "give way", "grow"]),
@@ -20,7 +20,7 @@ const RULES: [(StrategyName, &[&str]); 4] = [
     (StrategyName::Repeat, &["repeat", "spread", "vary", "stable", "noise", "still", "hold", "sustain", "keep"]),
 ];
 
-/// Words behind a number that make it a rate.
+/// Words after a number that make it a rate.
 const RATES: [&str; 6] = ["qps", "rps", "req/s", "requests", "reqs", "/s"];
 
 /// Chooses by the goal's words; `capacity` where no word matches.
@@ -49,8 +49,8 @@ fn rate(goal: &str) -> Option<u32> {
     })
 }
 
-/// Promises in a goal's own words: a percentile (`p99`) and, within four words, a time (`200 ms`).
-pub(crate) fn promises(goal: &str) -> Vec<Slo> {
+/// SLOs in a goal's own words: a percentile (`p99`) and, within four words, a time (`200 ms`).
+pub(crate) fn slos(goal: &str) -> Vec<Slo> {
     let goal = goal.to_lowercase();
     let words = words(&goal);
     let slo = |(at, word): (usize, &&str)| {
@@ -87,8 +87,8 @@ mod tests {
     }
 
     #[test]
-    fn promises_are_read_from_the_goal() {
-        let read = |goal: &str| promises(goal).iter().map(ToString::to_string).collect::<Vec<_>>();
+    fn slos_are_read_from_the_goal() {
+        let read = |goal: &str| slos(goal).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(read("how much before p99 passes 200 ms?"), ["p99<200ms"]);
         assert_eq!(read("keep p99.9 under 50ms and p50 below 2 s"), ["p99.9<50ms", "p50<2s"]);
         assert!(read("how much can it take; p99 is what I look at").is_empty());

@@ -1,33 +1,33 @@
-//! An experiment with every default filled in, as the engine's thread wants it.
+//! An experiment with every default filled in.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chaos_core::{DurationText, HostPattern, HttpUrl, PluginError, Policy};
-use chaos_schema::{Budget, ExperimentSpec, LoadShape, Slo, SloPercentile, StrategyName};
-use serde_json::{Value, json};
+use chaos_core::{FaultNode, HostPattern, HttpUrl, Policy};
+use chaos_schema::{Budget, ExperimentSpec, FaultName, LoadShape, Runs, Slo, SloPercentile, StrategyName};
 
 use crate::planner;
 
-/// Connections that a load opens at the most where nothing is said.
+/// Connections of a load, at the most, by default.
 const CONNECTIONS: u32 = 64;
 
-/// The promises of a service of which nothing is said.
+/// The SLOs of a service for which none are given.
 const DEFAULT_SLO: [Slo; 2] =
     [Slo::Response { percentile: SloPercentile::P99, most_ms: 200.0 }, Slo::Errors { most_ratio: 0.01 }];
 
 /// The resolved experiment.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) goal: String,
     pub(crate) target: HttpUrl,
     pub(crate) allow: Vec<String>,
     pub(crate) slo: Vec<Slo>,
-    /// Whether the author named the promises.
+    /// Whether the author named the SLOs.
     pub(crate) slo_given: bool,
     pub(crate) strategy: Option<StrategyName>,
     pub(crate) load: LoadShape,
-    pub(crate) fault: Option<Value>,
+    pub(crate) fault: Option<FaultNode>,
     pub(crate) runs: Option<u8>,
     pub(crate) budget: Budget,
     /// Hosts that the document names beside the target.
@@ -36,29 +36,22 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Fills the defaults in.
-    pub(crate) fn of(spec: &ExperimentSpec) -> Result<Self, PluginError> {
-        let fault = spec.fault.as_ref().map(serde_json::to_value).transpose();
-        let fault = fault.map_err(|error| PluginError::failed(format!("the fault can't be written: {error}")))?;
-        // A promise in the goal's own words counts where the document names none.
-        let promised = if spec.slo.is_empty() { planner::promises(spec.goal.as_str()) } else { spec.slo.clone() };
-        let mut allow: Vec<String> = spec.allow.iter().map(|name| name.as_str().to_owned()).collect();
-        // Who writes a fault down wants it used.
-        allow.extend(fault.iter().filter_map(|fault| fault["type"].as_str()).map(str::to_owned));
-        allow.sort();
-        allow.dedup();
-        Ok(Self {
-            goal: spec.goal.as_str().to_owned(),
-            target: spec.target.clone(),
-            allow,
-            slo_given: !promised.is_empty(),
-            slo: if promised.is_empty() { DEFAULT_SLO.to_vec() } else { promised },
+    pub(crate) fn of(spec: ExperimentSpec) -> Self {
+        // An SLO in the goal's own words counts where the document names none.
+        let given = if spec.slo.is_empty() { planner::slos(spec.goal.as_str()) } else { spec.slo };
+        Self {
+            allow: allowed_faults(&spec.allow, spec.fault.as_ref()),
+            goal: spec.goal.into(),
+            target: spec.target,
+            slo_given: !given.is_empty(),
+            slo: if given.is_empty() { DEFAULT_SLO.to_vec() } else { given },
             strategy: spec.strategy,
             load: spec.load,
-            fault,
-            runs: spec.runs.map(chaos_schema::Runs::get),
+            fault: spec.fault,
+            runs: spec.runs.map(Runs::get),
             budget: spec.budget,
-            hosts: spec.policy.allow_hosts.clone().unwrap_or_default(),
-        })
+            hosts: spec.policy.allow_hosts.unwrap_or_default(),
+        }
     }
 
     /// The only hosts that anything may reach: the target, and those that the document names.
@@ -74,7 +67,7 @@ impl Setup {
         self.load.concurrency.map_or_else(|| CONNECTIONS.min(policy.max_concurrency).max(1), NonZeroU32::get)
     }
 
-    /// The greatest rate that may be asked for.
+    /// The greatest rate that is allowed.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from f64 saturates")]
     pub(crate) fn ceiling(&self, policy: &Policy) -> u32 {
         let allowed = (policy.max_qps as u32).max(1);
@@ -86,28 +79,24 @@ impl Setup {
         self.load.warmup_seconds.map_or(Duration::from_secs(1), chaos_core::Seconds::get)
     }
 
-    /// The percentile that needs the most calls.
+    /// The percentile that needs the most requests.
     pub(crate) fn percentile(&self) -> SloPercentile {
-        let asked = self.slo.iter().filter_map(|slo| match slo {
-            Slo::Response { percentile, .. } => Some(*percentile),
-            Slo::Errors { .. } => None,
-        });
-        asked.max().unwrap_or(SloPercentile::P99)
+        highest_percentile(&self.slo).unwrap_or(SloPercentile::P99)
     }
 }
 
-/// A node of the load fault.
-pub(crate) fn load_node(setup: &Setup, policy: &Policy, qps: u32, measured: Duration) -> Value {
-    let warmup = setup.warmup();
-    let text = |time: Duration| String::from(DurationText::from(time));
-    json!({
-        "type": "generate_load",
-        "target": {
-            "service_url": setup.target.as_str(),
-            "qps": qps.max(1),
-            "duration": text(warmup + measured),
-            "warmup": text(warmup),
-            "concurrency": setup.connections(policy),
-        }
-    })
+/// The highest percentile that SLOs name.
+pub(crate) fn highest_percentile(slo: &[Slo]) -> Option<SloPercentile> {
+    let named = slo.iter().filter_map(|slo| match slo {
+        Slo::Response { percentile, .. } => Some(*percentile),
+        Slo::Errors { .. } => None,
+    });
+    named.max()
+}
+
+/// The faults that an experiment may use, sorted by `type`; naming a fault as the document's own allows it.
+pub(crate) fn allowed_faults(allow: &[FaultName], fault: Option<&FaultNode>) -> Vec<String> {
+    let names = allow.iter().map(FaultName::as_str).chain(fault.map(FaultNode::type_name));
+    let names: BTreeSet<String> = names.map(str::to_owned).collect();
+    names.into_iter().collect()
 }

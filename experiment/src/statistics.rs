@@ -1,4 +1,4 @@
-//! Figures that an engineer would sign: enough samples for a percentile, intervals instead of bare means.
+//! Statistics: enough samples for a percentile, intervals instead of bare means.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Resamples of a bootstrap: the ends of a 95 % interval then move by less than a tenth of its width.
 const RESAMPLES: usize = 4000;
 
-/// Calls that must lie beyond a percentile before it says more than chance does.
+/// Requests that must lie beyond a percentile before it says more than chance does.
 const BEYOND: f64 = 10.0;
 
 /// A mean with an interval that holds it in 95 of 100 cases.
@@ -31,9 +31,9 @@ impl Estimate {
     }
 }
 
-/// Calls that a percentile (0 to 100) needs: ten beyond it.
+/// Requests that a percentile (0 to 100) needs: ten beyond it.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 10 to 100,000")]
-pub(crate) fn calls_needed(percentile: f64) -> u64 {
+pub(crate) fn requests_needed(percentile: f64) -> u64 {
     (BEYOND * 100.0 / (100.0 - percentile.clamp(0.0, 99.99)) - 1e-6).ceil() as u64
 }
 
@@ -149,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_needs_ten_calls_beyond_it() {
-        assert_eq!([50.0, 90.0, 99.0, 99.9].map(calls_needed), [20, 100, 1000, 10_000]);
+    fn a_percentile_needs_ten_requests_beyond_it() {
+        assert_eq!([50.0, 90.0, 99.0, 99.9].map(requests_needed), [20, 100, 1000, 10_000]);
     }
 
     #[test]

@@ -4,12 +4,12 @@
 #[path = "support/simulated.rs"]
 mod simulated;
 
-use chaos_experiment::{Finding, Limit, Outcome, Report};
+use chaos_experiment::{CapacityLimit, ExperimentOutcome, ExperimentReport, Finding};
 use chaos_test::Bench;
 use serde_json::json;
 use simulated::{FAST, GENERATOR, SLOW, STALL, TARGETS, run, spec, touch};
 
-fn only(report: &Report) -> &Finding {
+fn only(report: &ExperimentReport) -> &Finding {
     assert_eq!(report.findings.len(), 1, "{:?}", report.why);
     &report.findings[0]
 }
@@ -26,7 +26,11 @@ fn capacity_is_within_five_percent_of_the_truth_in_at_most_twelve_steps() {
                 panic!("{report:?}")
             };
             assert!((found / truth - 1.0).abs() <= 0.05, "{found} for {truth}, seed {seed}");
-            assert_eq!((*limit, *confirmed, report.outcome), (Limit::Target, true, Outcome::Answered), "{found}");
+            assert_eq!(
+                (*limit, *confirmed, report.outcome),
+                (CapacityLimit::Target, true, ExperimentOutcome::Answered),
+                "{found}"
+            );
             assert!(points.len() <= 12 && report.spent.wall_seconds < 120.0, "{:?}", report.spent);
         }
     }
@@ -51,7 +55,7 @@ fn a_target_faster_than_the_generator_has_no_capacity() {
     let bench = Bench::new().unwrap();
     let report = run(&bench, 1, spec(FAST, "how much can it take", &json!({})), None);
     let Finding::Capacity { limit, capacity_qps: Some(found), .. } = only(&report) else { panic!("{report:?}") };
-    assert_eq!((*limit, report.outcome), (Limit::Generator, Outcome::Inconclusive));
+    assert_eq!((*limit, report.outcome), (CapacityLimit::Generator, ExperimentOutcome::Inconclusive));
     assert!(
         (found / GENERATOR - 1.0).abs() < 0.05 && report.answer[0].starts_with("generator saturated at "),
         "{}",
@@ -64,16 +68,16 @@ fn the_greatest_rate_that_is_allowed_is_an_answer_and_says_so() {
     let bench = Bench::new().unwrap();
     let report = run(&bench, 1, spec(8003, "how much", &json!({"load": {"max_qps": 200}})), None);
     let Finding::Capacity { limit, capacity_qps, .. } = only(&report) else { panic!("{report:?}") };
-    assert_eq!((*limit, *capacity_qps, report.exit_code()), (Limit::Ceiling, Some(200.0), 0));
+    assert_eq!((*limit, *capacity_qps, report.exit_code()), (CapacityLimit::Ceiling, Some(200.0), 0));
     assert!(report.answer[0].contains("the target may do more"), "{}", report.answer[0]);
 }
 
 #[test]
-fn promises_that_hold_nowhere_deviate() {
+fn slos_that_hold_at_no_rate_deviate() {
     let bench = Bench::new().unwrap();
     let report = run(&bench, 1, spec(8002, "how much", &json!({"slo": ["p50<1ms"]})), None);
     let Finding::Capacity { limit, capacity_qps, .. } = only(&report) else { panic!("{report:?}") };
-    assert_eq!((*limit, *capacity_qps, report.exit_code()), (Limit::BelowFloor, None, 1));
+    assert_eq!((*limit, *capacity_qps, report.exit_code()), (CapacityLimit::BelowFloor, None, 1));
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn a_ramp_finds_the_knee_between_its_points() {
 }
 
 #[test]
-fn repeat_says_whether_promises_hold_every_time() {
+fn repeat_says_whether_the_slos_hold_every_time() {
     for (qps, code) in [(300, 0), (500, 1)] {
         let bench = Bench::new().unwrap();
         let goal = format!("does it hold {qps} qps");
@@ -132,11 +136,11 @@ fn compare_without_a_fault_says_what_is_missing() {
 }
 
 #[test]
-fn one_seed_gives_one_course() {
-    let course = || {
+fn one_seed_gives_the_same_steps() {
+    let steps = || {
         let bench = Bench::new().unwrap();
         let report = run(&bench, 5, spec(8001, "how much", &json!({})), None);
         (report.findings, report.steps.into_iter().map(|step| step.measures).collect::<Vec<_>>())
     };
-    assert_eq!(course(), course());
+    assert_eq!(steps(), steps());
 }

@@ -234,7 +234,7 @@ fn every_flag_off_the_list_is_refused_by_name_and_told_to_the_model() {
 }
 
 #[test]
-fn of_two_spikes_the_second_is_refused() {
+fn of_two_loads_the_second_is_refused() {
     let service = service();
     let url = service.url();
     let load = json!({"service_url": url}).to_string();
@@ -247,7 +247,7 @@ fn of_two_spikes_the_second_is_refused() {
     let told = Told::by(&server, &spike(&url), true);
     assert_eq!(told.statuses(), [CallStatus::Done, CallStatus::Failed, CallStatus::Failed]);
     for call in &told.transcript.calls()[1..] {
-        assert!(call.reply.starts_with("Error: the one spike was made already"), "{}", call.reply);
+        assert!(call.reply.starts_with("Error: the one load was made already"), "{}", call.reply);
     }
     assert_eq!((service.requests(), told.result.success), (50, true));
     told.replays();
@@ -297,7 +297,7 @@ fn an_open_duration_is_the_models_choice_within_the_policy() {
         Conversation::default().asks(None, &[("load", &args("601s")), ("load", &args("300ms"))]).says("a short one");
     let Some(server) = Aimock::start(&conversation) else { return };
     let told = Told::by(&server, &target, false);
-    assert_eq!(told.transcript.calls()[0].reply, "Error: the spike must end after at most 10m");
+    assert_eq!(told.transcript.calls()[0].reply, "Error: the load must end after at most 10m");
     assert_eq!((service.requests(), told.result.success), (30, true));
 }
 

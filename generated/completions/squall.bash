@@ -95,12 +95,16 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --help --version demo run inject experiment validate schema list explain fortio recover completions help"
+            opts="-h -V --color --help --version demo run inject experiment validate schema list explain fortio recover completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -109,12 +113,16 @@ _squall() {
             return 0
             ;;
         squall__subcmd__completions)
-            opts="-h --help bash elvish fish powershell zsh"
+            opts="-h --color --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -123,7 +131,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__demo)
-            opts="-h --sham --serve --format --help"
+            opts="-h --sham --serve --format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -137,6 +145,10 @@ _squall() {
                     COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -145,7 +157,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__experiment)
-            opts="-h --target --allow --slo --strategy --fault --load --runs --budget --seed --model --offline --report --format --replay --transcript --events --workspace --var --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --help"
+            opts="-h --target --allow --slo --strategy --fault --load --runs --budget --seed --model --offline --report --format --replay --transcript --events --workspace --var --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -259,6 +271,10 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -267,7 +283,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --help all any command failpoint generate_load http immediate load_slo none pause_process sequence tcp time"
+            opts="-h --format --color --help all any command failpoint generate_load http immediate load_slo none pause_process sequence tcp time"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -275,6 +291,10 @@ _squall() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -285,12 +305,16 @@ _squall() {
             return 0
             ;;
         squall__subcmd__fortio)
-            opts=""
+            opts="--color"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -481,7 +505,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-h --for --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --help failpoint generate_load pause_process"
+            opts="-h --for --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help failpoint generate_load pause_process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -551,6 +575,10 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -559,7 +587,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__list)
-            opts="-h --format --help faults triggers probes"
+            opts="-h --format --color --help faults triggers probes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -567,6 +595,10 @@ _squall() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -577,7 +609,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__recover)
-            opts="-h --format --help"
+            opts="-h --format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -585,6 +617,10 @@ _squall() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -595,7 +631,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__run)
-            opts="-h --var --kind --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --help"
+            opts="-h --var --kind --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -669,6 +705,10 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -677,7 +717,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__schema)
-            opts="-h --kind --profile --var --help"
+            opts="-h --kind --profile --var --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -695,6 +735,10 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -703,7 +747,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__validate)
-            opts="-h --var --kind --format --help"
+            opts="-h --var --kind --format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -719,6 +763,10 @@ _squall() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)

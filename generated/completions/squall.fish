@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_squall_global_optspecs
-    string join \n h/help V/version
+    string join \n color= h/help V/version
 end
 
 function __fish_squall_needs_command
@@ -24,9 +24,12 @@ function __fish_squall_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c squall -n "__fish_squall_needs_command" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_needs_command" -s h -l help -d 'Print help'
 complete -c squall -n "__fish_squall_needs_command" -s V -l version -d 'Print version'
-complete -c squall -n "__fish_squall_needs_command" -f -a "demo" -d 'Shows the whole way: validates a task file, waits for its trigger, makes a load spike on a server of its own, verifies it, undoes, reports. Takes about ten seconds; touches nothing but loopback'
+complete -c squall -n "__fish_squall_needs_command" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
 complete -c squall -n "__fish_squall_needs_command" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
 complete -c squall -n "__fish_squall_needs_command" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
 complete -c squall -n "__fish_squall_needs_command" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
@@ -36,13 +39,16 @@ complete -c squall -n "__fish_squall_needs_command" -f -a "list" -d 'Lists the f
 complete -c squall -n "__fish_squall_needs_command" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
 complete -c squall -n "__fish_squall_needs_command" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
 complete -c squall -n "__fish_squall_needs_command" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
-complete -c squall -n "__fish_squall_needs_command" -f -a "completions" -d 'Prints a completion script; the types of this program\'s plug-ins are in it'
+complete -c squall -n "__fish_squall_needs_command" -f -a "completions" -d 'Prints a completion script for a shell'
 complete -c squall -n "__fish_squall_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c squall -n "__fish_squall_using_subcommand demo" -l serve -d 'Only serves a target on this port of loopback (0 takes a free one), until it is interrupted: 4 workers that take 10 ms for each request, so 400 requests a second. Something to try `squall experiment` on' -r
+complete -c squall -n "__fish_squall_using_subcommand demo" -l serve -d 'Only serves a target on this port of loopback (0 takes a free one) until interrupted: 4 workers that need 10 ms for each request, so 400 requests per second. A target to try `squall experiment` on' -r
 complete -c squall -n "__fish_squall_using_subcommand demo" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
 junit\t'`JUnit` XML, one case an entry'"
-complete -c squall -n "__fish_squall_using_subcommand demo" -l sham -d 'Skips every effect and keeps every look: it must not pass'
+complete -c squall -n "__fish_squall_using_subcommand demo" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c squall -n "__fish_squall_using_subcommand demo" -l sham -d 'Skips every effect and keeps every check; a sham run must never pass'
 complete -c squall -n "__fish_squall_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand run" -l var -d 'Fills the placeholder `{{NAME}}`' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
@@ -51,10 +57,10 @@ experiment\t'An experiment'"
 complete -c squall -n "__fish_squall_using_subcommand run" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
 junit\t'`JUnit` XML, one case an entry'"
-complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every step as a line of JSON while the run goes on' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
-complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own least time; default 1h' -r
-complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins leave on purpose (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
@@ -65,8 +71,11 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l max-duration -d 'C
 complete -c squall -n "__fish_squall_using_subcommand run" -l max-concurrency -d 'Ceiling of connections' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand run" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
-complete -c squall -n "__fish_squall_using_subcommand run" -l sham -d 'Skips every effect and keeps every look; such a run never passes'
+complete -c squall -n "__fish_squall_using_subcommand run" -l sham -d 'Skips every effect and keeps every check; a sham run never passes'
 complete -c squall -n "__fish_squall_using_subcommand run" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand run" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
@@ -75,10 +84,10 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l for -d 'How lon
 complete -c squall -n "__fish_squall_using_subcommand inject" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
 junit\t'`JUnit` XML, one case an entry'"
-complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every step as a line of JSON while the run goes on' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
-complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own least time; default 1h' -r
-complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins leave on purpose (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
@@ -89,8 +98,11 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l max-duration -d
 complete -c squall -n "__fish_squall_using_subcommand inject" -l max-concurrency -d 'Ceiling of connections' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand inject" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
-complete -c squall -n "__fish_squall_using_subcommand inject" -l sham -d 'Skips every effect and keeps every look; such a run never passes'
+complete -c squall -n "__fish_squall_using_subcommand inject" -l sham -d 'Skips every effect and keeps every check; a sham run never passes'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
@@ -126,6 +138,9 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-duratio
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-concurrency -d 'Ceiling of connections' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l offline -d 'Asks no model, whatever the environment says'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
@@ -136,6 +151,9 @@ entry\t'One entry'
 experiment\t'An experiment'"
 complete -c squall -n "__fish_squall_using_subcommand validate" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand validate" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
@@ -144,18 +162,36 @@ complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'For
 plain\t'Validators: standard keywords only'
 tools\t'Models: one function tool for each fault, without parameters that only an author may set'"
 complete -c squall -n "__fish_squall_using_subcommand schema" -l var -d 'Fills the placeholder `{{NAME}}` of the experiment' -r
+complete -c squall -n "__fish_squall_using_subcommand schema" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand list" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand list" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand explain" -l format -d 'How to print it; the text is Markdown' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand explain" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand fortio" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand recover" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand recover" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand completions" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c squall -n "__fish_squall_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "demo" -d 'Shows the whole way: validates a task file, waits for its trigger, makes a load spike on a server of its own, verifies it, undoes, reports. Takes about ten seconds; touches nothing but loopback'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
@@ -165,5 +201,5 @@ complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "completions" -d 'Prints a completion script; the types of this program\'s plug-ins are in it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "completions" -d 'Prints a completion script for a shell'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,11 +1,11 @@
-//! The probe that runs a program and looks at how it exits.
+//! The probe that runs a program and checks how it exits.
 
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use chaos_core::{Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
-use rustix::process::{Pid, Signal, kill_process_group};
+use chaos_host::ProcessGroup;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -141,7 +141,7 @@ impl Command {
 /// A program under way; dropped before its exit, its whole process group is killed.
 struct Running {
     child: Child,
-    group: Option<Pid>,
+    group: Option<ProcessGroup>,
 }
 
 struct Ended {
@@ -162,7 +162,7 @@ impl Running {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let group = child.id().map(ProcessGroup::led_by);
         Ok(Self { child, group })
     }
 
@@ -176,7 +176,7 @@ impl Running {
                 _ = &mut reading => (self.child.wait().await?, true),
             };
             // Its leader is gone, so its number may soon be another group's.
-            self.group = None;
+            self.group.iter_mut().for_each(ProcessGroup::leave);
             if !read {
                 // What it left in the pipes is worth having; that they stay open is not worth waiting for.
                 let _ = cx.clock().timeout(PIPE_GRACE, reading).await;
@@ -184,15 +184,6 @@ impl Running {
             status
         };
         Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // It may be gone already, which is what is wanted.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
     }
 }
 

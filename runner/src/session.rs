@@ -104,9 +104,17 @@ impl Session {
     /// # Errors
     /// [`RunnerError::Died`] when the engine is gone.
     pub async fn run(&self, entry: ChaosSpec, segment: &str, limit: Duration) -> Result<ChaosResult, RunnerError> {
-        let handle = self.start_at(entry, segment);
-        let control = handle.control();
-        let mut done = std::pin::pin!(handle.done());
+        self.done_within(self.start_at(entry, segment), limit).await
+    }
+
+    /// Waits for the result of a started entry; after `limit` it is ended early, and undone. A caller that drops this
+    /// future ends the entry early too; the session waits for its undo.
+    ///
+    /// # Errors
+    /// [`RunnerError::Died`] when the engine is gone.
+    pub async fn done_within(&self, entry: EntryHandle, limit: Duration) -> Result<ChaosResult, RunnerError> {
+        let control = entry.control();
+        let mut done = std::pin::pin!(entry.done());
         tokio::select! {
             biased;
             done = &mut done => done,

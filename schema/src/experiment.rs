@@ -9,9 +9,6 @@ use chaos_core::{FAULTS, FaultNode, HttpUrl, LookupError, PolicyRequest, Seconds
 
 use crate::Slo;
 
-/// The fault that every experiment may use unless it says otherwise.
-const LOAD: &str = "generate_load";
-
 /// The longest goal, in characters: a question, not a document.
 const MOST_GOAL: usize = 2000;
 
@@ -23,7 +20,7 @@ pub struct ExperimentSpec {
     pub goal: Goal,
     /// The service that is asked about; load goes nowhere else.
     pub target: HttpUrl,
-    /// The faults that may be used; default `generate_load` alone.
+    /// The faults that a planner may choose; default only the one that makes load. Strategies make their loads in any case.
     #[serde(default = "FaultName::load_alone")]
     pub allow: Vec<FaultName>,
     /// The service level objectives; default `p99<200ms` and `errors<1%`.
@@ -116,9 +113,10 @@ impl FaultName {
         &self.0
     }
 
-    /// What every experiment may use.
-    fn load_alone() -> Vec<Self> {
-        vec![Self(LOAD.to_owned())]
+    /// The fault that makes load: what every experiment may use unless it says otherwise.
+    pub fn load_alone() -> Vec<Self> {
+        let load = FAULTS.all().iter().filter(|fault| fault.load_from.is_some());
+        load.map(|fault| Self(fault.name.to_owned())).collect()
     }
 }
 

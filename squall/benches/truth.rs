@@ -1,6 +1,6 @@
 //! Holds the strategies of experiments against targets of which the truth is known.
 //!
-//! `cargo bench -p squall --bench truth -- PART [JOBS]`, with so many experiments at a time (default 4):
+//! `cargo bench -p squall --bench truth -- PART [JOBS]`, with this many experiments at a time (default 4):
 //!
 //! | Part | Target | Truth |
 //! |---|---|---|
@@ -11,7 +11,7 @@
 //!
 //! Figures go to `docs/experiments.md`.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on may as well stop there")]
+#![expect(clippy::unwrap_used, reason = "a bench that can't be set up should stop at once")]
 
 use std::num::NonZeroUsize;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -21,7 +21,7 @@ use std::thread;
 use std::time::Duration;
 
 use chaos_core::{Policy, parse};
-use chaos_experiment::{Experiment, Finding, Limit, Report, text};
+use chaos_experiment::{CapacityLimit, Experiment, ExperimentReport, Finding, text};
 use chaos_load::target::{Behaviour, Target, serve};
 use chaos_runner::Runner;
 use chaos_schema::ExperimentSpec;
@@ -87,9 +87,9 @@ fn capacity(jobs: usize) -> ExitCode {
 }
 
 /// The capacity that was found, 0 where none was, and the number of points.
-fn found(report: &Report) -> (f64, usize) {
+fn found(report: &ExperimentReport) -> (f64, usize) {
     let capacity = report.findings.iter().find_map(|finding| match finding {
-        Finding::Capacity { capacity_qps, limit: Limit::Target, points, .. } => {
+        Finding::Capacity { capacity_qps, limit: CapacityLimit::Target, points, .. } => {
             Some((capacity_qps.unwrap_or(0.0), points.len()))
         }
         _ => None,
@@ -107,8 +107,10 @@ fn generator() -> ExitCode {
     let load = json!({"concurrency": 4});
     let report = run(&json!({"goal": "how much can it take", "target": target.url(), "load": load}), 1000.0);
     println!("{}", text(&report));
-    let told =
-        report.findings.iter().any(|finding| matches!(finding, Finding::Capacity { limit: Limit::Generator, .. }));
+    let told = report
+        .findings
+        .iter()
+        .any(|finding| matches!(finding, Finding::Capacity { limit: CapacityLimit::Generator, .. }));
     ExitCode::from(u8::from(!told))
 }
 
@@ -135,7 +137,7 @@ fn same(jobs: usize) -> ExitCode {
     ExitCode::from(u8::from(claimed > 4 || compared < seeds.len()))
 }
 
-/// One of two workers of nginx stands still.
+/// One of two workers of nginx is paused.
 fn pause() -> ExitCode {
     let Some(nginx) = Nginx::start() else {
         println!("skipped: needs nginx");
@@ -156,7 +158,7 @@ fn target(behaviour: Behaviour) -> Target {
 }
 
 /// Runs an experiment with its transcript and its journal in a folder that is thrown away.
-fn run(spec: &Value, max_qps: f64) -> Report {
+fn run(spec: &Value, max_qps: f64) -> ExperimentReport {
     let spec: ExperimentSpec = parse(spec).unwrap();
     let bench = Bench::new().unwrap();
     let policy = Policy { max_qps, ..Policy::default() };

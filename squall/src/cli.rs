@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde_json::json;
 
 mod completions;
 mod console;
@@ -38,10 +39,13 @@ mod validate;
 use failure::{Failure, INTERNAL, USAGE};
 use format::{DataFormat, ReportFormat};
 
-/// Typed, proven, undone chaos for one machine.
+/// Injects faults, proves that they landed, reverts them, and reports how the system held.
 #[derive(Debug, Parser)]
 #[command(name = "squall", bin_name = "squall", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 struct Cli {
+    /// Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`.
+    #[arg(long, global = true, value_name = "WHEN", default_value_t)]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -116,9 +120,14 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
     if arguments.get(1).is_some_and(|command| command == "fortio") {
         return fortio::main(&arguments[2..]);
     }
+    // For what clap itself prints; the flag is known only when it is done.
+    console::choose_colour(ColorChoice::Auto);
     let matches = Cli::command().try_get_matches_from(arguments);
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => told(cli.command.run(), cli.command.feeds_a_program()),
+        Ok(cli) => {
+            console::choose_colour(cli.color);
+            told(cli.command.run(), cli.command.feeds_a_program())
+        }
         Err(error) => {
             // A reader that has gone away is no failure.
             let _ = error.print();
@@ -129,9 +138,28 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
 
 fn told(result: Result<u8, Failure>, to_programs: bool) -> u8 {
     result.unwrap_or_else(|failure| {
-        failure.tell(to_programs);
+        tell(&failure, to_programs);
         failure.exit_code()
     })
+}
+
+/// Reports a failure: to people on standard error, and to programs as one object on standard output.
+fn tell(failure: &Failure, to_programs: bool) {
+    let diagnostics = match failure {
+        Failure::Invalid { rendered, diagnostics } => {
+            console::say(rendered.trim_end());
+            diagnostics.as_slice()
+        }
+        _ => {
+            console::complain(&failure.chain());
+            &[]
+        }
+    };
+    if to_programs {
+        let told = json!({"error": failure.chain(), "exit_code": failure.exit_code(), "diagnostics": diagnostics});
+        // It is on standard error already.
+        let _ = console::print_json(&told);
+    }
 }
 
 #[cfg(test)]

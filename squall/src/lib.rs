@@ -1,14 +1,14 @@
-//! Squall: typed, proven, undone chaos for one machine.
+//! Squall injects faults, proves that they landed, reverts them whatever happens, and reports how the system held.
 //!
-//! A fault is injected, a look at the world proves that it landed, it is undone whatever happens, and a verdict says
-//! how the system held. This crate is the facade: [`prelude`] is what a harness that embeds Squall needs, `cli` is
-//! the command line, and every plug-in crate is linked here.
+//! This crate is the facade: [`prelude`] is what a harness that embeds Squall needs, `cli` is the command line, and
+//! every plug-in crate is linked here.
 //!
 //! | Module | Holds |
 //! |---|---|
 //! | [`prelude`] | the names for embedding: load a task, run it in the background, await *active*, read the report |
 //! | `cli` | `squall::cli::main()` (feature `cli`), for the binary `squall` and for binaries that add plug-ins of their own |
 //! | `chaos_core`, `chaos_runner`, `chaos_experiment`, `chaos_schema`, `chaos_load`, `chaos_fortio` | the crates below, for what the prelude leaves out |
+//! | `chaos_faults`, `chaos_triggers`, `chaos_probes` | the plug-ins as types, to build an entry in Rust |
 //! | `linked` | names each plug-in crate, so that the linker keeps what it registers |
 //!
 //! A plug-in crate outside this workspace gets every surface (lists, schemas, tools, runs) from a binary of three
@@ -35,9 +35,12 @@ pub mod prelude;
 
 pub use chaos_core;
 pub use chaos_experiment;
+pub use chaos_faults;
 #[cfg(feature = "load")]
 pub use chaos_fortio;
 #[cfg(feature = "load")]
 pub use chaos_load;
+pub use chaos_probes;
 pub use chaos_runner;
 pub use chaos_schema;
+pub use chaos_triggers;

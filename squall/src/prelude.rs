@@ -2,7 +2,7 @@
 
 pub use chaos_core::{
     Answer, BoxFuture, ChaosResult, ChaosSpec, Event, EventKind, EventStream, Evidence, HostPattern, Observation,
-    Policy, RunContext, StateDir, Task, Verdict, Verification,
+    Policy, RunContext, Seconds, StateDir, Task, Verdict, Verification,
 };
 pub use chaos_experiment::{Experiment, ExperimentError, ExperimentRun};
 pub use chaos_runner::{
@@ -49,6 +49,7 @@ mod tests {
         "RunHandle",
         "Runner",
         "RunnerError",
+        "Seconds",
         "Session",
         "SessionEnd",
         "SessionPlan",

@@ -25,8 +25,8 @@ fn wrong_usage_is_64_and_says_what_would_be_right() {
         (&["vaildate", "x"], "similar subcommand exists: 'validate'"),
         (&["run"], "<FILE>"),
         (&["explain", "pause_proces"], "pause_process"),
-        (&["run", "f", "--max-qps", "NaN"], "write a number above 0"),
-        (&["run", "/no/such/file.yaml"], "`/no/such/file.yaml` can't be read"),
+        (&["run", "f", "--max-qps", "NaN"], "expected a number above 0"),
+        (&["run", "/no/such/file.yaml"], "`/no/such/file.yaml` cannot be read"),
     ];
     for (arguments, want) in rows {
         let output = squall(arguments);
@@ -42,6 +42,25 @@ fn help_and_version_are_no_failures() {
         let output = squall(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(out(&output).contains("squall"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn colours_are_shown_where_they_are_asked_for() {
+    let rows: [(&[&str], Option<(&str, &str)>, bool); 5] = [
+        (&["list"], None, false),
+        (&["list", "--color", "always"], None, true),
+        (&["--color", "always", "list"], Some(("NO_COLOR", "1")), true),
+        (&["list"], Some(("FORCE_COLOR", "1")), true),
+        (&["list", "--color=never"], Some(("FORCE_COLOR", "1")), false),
+    ];
+    for (arguments, variable, want) in rows {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+        for name in ["NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(name);
+        }
+        let output = command.args(arguments).envs(variable).output().unwrap();
+        assert_eq!(out(&output).contains("\x1b["), want, "{arguments:?} {variable:?}");
     }
 }
 
@@ -89,7 +108,7 @@ fn output_that_can_not_be_written_is_a_failure() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_squall")).arg("list").stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(70));
-    assert!(err(&output).contains("standard output can't be written"), "{}", err(&output));
+    assert!(err(&output).contains("standard output cannot be written"), "{}", err(&output));
 }
 
 #[test]

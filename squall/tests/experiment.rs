@@ -51,8 +51,8 @@ fn a_file_is_validated_and_run_only_as_what_it_is() {
     assert!(String::from_utf8_lossy(&run.stderr).contains("run it with `squall experiment FILE`"));
     let both = squall(&place, &["experiment", &file, "--slo", "p99<1ms"]);
     assert_eq!(both.status.code(), Some(64), "{}", String::from_utf8_lossy(&both.stderr));
-    let nobody = squall(&place, &["experiment", &file]);
-    assert_eq!(nobody.status.code(), Some(2), "nobody listens there");
+    let refused = squall(&place, &["experiment", &file]);
+    assert_eq!(refused.status.code(), Some(2), "nothing listens there");
 }
 
 #[test]
@@ -63,9 +63,9 @@ fn what_is_wrong_is_told_before_anything_is_asked_of_the_target() {
     let rows: [(&[&str], i32, &str); 6] = [
         (&["how much"], 64, "`--target URL` names the service"),
         (&["how much", "--target", &url, "--slo", "p98<1ms"], 65, "p99"),
-        (&["how much", "--target", &url, "--allow", "rm"], 65, "known: failpoint, generate_load"),
+        (&["how much", "--target", &url, "--allow", "rm"], 65, "known: failpoint, generate_load, load"),
         (&["how much", "--target", &url, "--budget", "steps=0"], 65, "steps"),
-        (&["how much", "--target", &url, "--budget", "steps=NaN"], 64, "sets nothing"),
+        (&["how much", "--target", &url, "--budget", "steps=NaN"], 64, "expected `KEY=NUMBER`"),
         (&["how much", "--target", "http://192.0.2.7/", "--offline"], 2, "--allow-host 192.0.2.7"),
     ];
     for (arguments, code, why) in rows {

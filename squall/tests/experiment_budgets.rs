@@ -86,7 +86,7 @@ fn without_a_model_each_budget_that_runs_out_ends_the_experiment_and_is_named() 
 #[test]
 fn single_requests_between_two_runs_keep_to_the_budget_and_what_was_found_by_then_is_told() {
     let (place, budget) = (place(), "requests=30");
-    // Slower than a target at ease may be, of which nothing is known: it is looked at again and again between two runs.
+    // Slower than an unknown target may be without load: it is checked again and again between two runs.
     let service = serve(([127, 0, 0, 1], 0).into(), Behaviour::new().delay(Duration::from_millis(400))).unwrap();
     let fixed = ["--offline", "--strategy", "repeat", "--slo", "p50<1ms", "--budget", budget, "--format", "json"];
     let output = experiment(&place, &service.url(), &[&fixed[..], RUN.as_flattened()].concat()).output().unwrap();
@@ -98,7 +98,7 @@ fn single_requests_between_two_runs_keep_to_the_budget_and_what_was_found_by_the
 /// A model that never concludes: six turns with three loads each of 20 requests in 200 ms.
 fn endless(url: &str) -> Conversation {
     let load = json!({"target": {"service_url": url, "qps": 100, "duration": "200ms"}}).to_string();
-    (0..TURNS).fold(Conversation::default(), |so_far, _| so_far.asks(None, &[("generate_load", load.as_str()); 3]))
+    (0..TURNS).fold(Conversation::default(), |so_far, _| so_far.asks(None, &[("load", load.as_str()); 3]))
 }
 
 /// With the steps that each budget allows; `None` where the clock says.
@@ -132,7 +132,7 @@ fn a_load_that_the_wall_cuts_off_is_on_the_record() {
     // The last answers come after the wall.
     let (place, service) = (place(), serve(([127, 0, 0, 1], 0).into(), Behaviour::new().delay(SLOW)).unwrap());
     let load = json!({"target": {"service_url": service.url(), "qps": 20, "duration": "500ms"}}).to_string();
-    let conversation = Conversation::default().asks(None, &[("generate_load", &load)]).says("one word too many");
+    let conversation = Conversation::default().asks(None, &[("load", &load)]).says("one word too many");
     let Some(server) = Aimock::start(&conversation) else { return };
     let asked = experiment(&place, &service.url(), &["--budget", "wall_seconds=3", "--format", "json"]);
     let output = planned_by(&server.base_url(), asked).output().unwrap();
@@ -162,13 +162,13 @@ const REFUSED: [(&str, i32, &str); 16] = [
     ("wall_seconds=-3", 65, "error[out-of-bounds]: `wall_seconds` must be at least 0.001"),
     ("fault_seconds=1e9", 65, "error[out-of-bounds]: `fault_seconds` must be at most 86400.0"),
     ("stepz=3", 65, "error[unknown-key]: unknown key `stepz`"),
-    ("requests=NaN", 64, "`requests=NaN` sets nothing; write KEY=NUMBER"),
-    ("=NaN", 64, "`=NaN` sets nothing; write KEY=NUMBER"),
-    ("wall_seconds=inf", 64, "`wall_seconds=inf` sets nothing; write KEY=NUMBER"),
-    ("wall_seconds=1e999", 64, "`wall_seconds=1e999` sets nothing; write KEY=NUMBER"),
-    ("tokens=many", 64, "`tokens=many` sets nothing; write KEY=NUMBER"),
-    ("steps=", 64, "`steps=` sets nothing; write KEY=NUMBER"),
-    ("steps", 64, "`steps` sets nothing; write KEY=NUMBER"),
+    ("requests=NaN", 64, "invalid setting `requests=NaN`: expected `KEY=NUMBER`"),
+    ("=NaN", 64, "invalid setting `=NaN`: expected `KEY=NUMBER`"),
+    ("wall_seconds=inf", 64, "invalid setting `wall_seconds=inf`: expected `KEY=NUMBER`"),
+    ("wall_seconds=1e999", 64, "invalid setting `wall_seconds=1e999`: expected `KEY=NUMBER`"),
+    ("tokens=many", 64, "invalid setting `tokens=many`: expected `KEY=NUMBER`"),
+    ("steps=", 64, "invalid setting `steps=`: expected `KEY=NUMBER`"),
+    ("steps", 64, "invalid setting `steps`: expected `KEY=NUMBER`"),
 ];
 
 #[test]

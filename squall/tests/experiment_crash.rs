@@ -132,10 +132,10 @@ fn read(transcript: &str) -> (usize, BTreeSet<u64>) {
         let kind = line["kind"].as_str().unwrap();
         assert_ne!(kind, "end", "it was killed too late to be cut off");
         match kind {
-            "asked" => assert!(open.insert(line["id"].as_u64().unwrap())),
+            "started" => assert!(open.insert(line["id"].as_u64().unwrap())),
             "step" => {
                 ended += 1;
-                assert!(open.remove(&line["asked"]["id"].as_u64().unwrap()));
+                assert!(open.remove(&line["start"]["id"].as_u64().unwrap()));
             }
             _ => {}
         }

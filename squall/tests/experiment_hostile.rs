@@ -1,4 +1,4 @@
-//! A model that wants out of the fence: every conversation of the table, in a network namespace with no way out.
+//! A model that tries to get around the guardrails: every conversation of the table, in a network namespace with no way out.
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 #[path = "support/closed_network.rs"]
@@ -20,11 +20,11 @@ use std::time::Duration;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{BoxFuture, Policy, parse};
-use chaos_experiment::{Experiment, Report, html, text};
+use chaos_experiment::{Experiment, ExperimentReport, html, text};
 use chaos_runner::Runner;
 use chaos_schema::ExperimentSpec;
 use chaos_test::Bench;
-use closed_network::{FickleNames, Strangers};
+use closed_network::{FickleNames, OtherServices};
 use serde_json::{Value, json};
 use service::Service;
 use sleeper::Sleeper;
@@ -74,8 +74,8 @@ impl Model for Scripted {
 }
 
 #[test]
-fn no_conversation_leaves_the_fence() {
-    if !closed_network::inside("no_conversation_leaves_the_fence") {
+fn no_conversation_gets_around_the_guardrails() {
+    if !closed_network::inside("no_conversation_gets_around_the_guardrails") {
         return;
     }
     let names = FickleNames::serve(LATER);
@@ -94,7 +94,7 @@ fn hold(lane: usize) -> usize {
     let service = Service::start();
     let port = service.port();
     let others: Vec<IpAddr> = OTHERS.map(IpAddr::V4).into_iter().chain(["::1".parse().unwrap()]).collect();
-    let strangers = Strangers::listen(&others, port);
+    let other_services = OtherServices::listen(&others, port);
     let bystander = Sleeper::start();
     let folder = tempfile::tempdir().unwrap();
     let marker = folder.path().join("a-command-was-run");
@@ -108,21 +108,21 @@ fn hold(lane: usize) -> usize {
         let before = service.requests();
         let report = report(conversation, port, folder.path());
         within_limits(&name, &report, service.requests() - before);
-        assert_eq!(strangers.reached(), Vec::<IpAddr>::new(), "{name}");
+        assert_eq!(other_services.reached(), Vec::<IpAddr>::new(), "{name}");
         assert!(!marker.exists(), "{name}: a command was run");
-        assert!(!bystander.is_stopped(), "{name}: a process stands still");
+        assert!(!bystander.is_stopped(), "{name}: a process is paused");
         held += 1;
     }
-    // Whoever listens in vain proves nothing.
+    // A listener that can't be reached would prove nothing.
     TcpStream::connect((OTHERS[0], port)).unwrap();
-    while strangers.reached() != [IpAddr::V4(OTHERS[0])] {
+    while other_services.reached() != [IpAddr::V4(OTHERS[0])] {
         thread::yield_now();
     }
     held
 }
 
 /// Holds one conversation to its end.
-fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
+fn report(conversation: Conversation, port: u16, folder: &Path) -> ExperimentReport {
     let Conversation { name, target, turns, endless } = conversation;
     let host = match target {
         Target::Renamed => format!("{}.test", name.replace(' ', "-")),
@@ -137,7 +137,7 @@ fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
     });
     let spec: ExperimentSpec = parse(&spec).unwrap();
     let bench = Bench::new().unwrap();
-    // The default lets all of loopback in, the strangers too: what keeps them out is the experiment's own fence.
+    // The default lets all of loopback in, the other services too: what keeps them out is the experiment's own guardrails.
     let mut policy = Policy::default();
     if target == Target::Renamed {
         policy.allow_hosts.push(host.parse().unwrap());
@@ -147,7 +147,7 @@ fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
     let (send, receive) = mpsc::channel();
     let run = Experiment::new(spec).model(Arc::new(model)).start(&runner).unwrap();
     thread::spawn(move || {
-        // Whoever waited too long has gone.
+        // The receiver may have given up.
         let _ = send.send(Box::new(run.wait_blocking()));
     });
     let report = receive.recv_timeout(HANGS).unwrap_or_else(|_| panic!("{name} never ended"));
@@ -155,13 +155,13 @@ fn report(conversation: Conversation, port: u16, folder: &Path) -> Report {
 }
 
 /// Nothing was passed, and the report can be shown in every form.
-fn within_limits(name: &str, report: &Report, served: usize) {
+fn within_limits(name: &str, report: &ExperimentReport, served: usize) {
     let (spent, budget) = (&report.spent, &report.budget);
     assert!(spent.steps <= budget.steps.get(), "{name}: {spent:?}");
     assert!(spent.turns <= budget.turns.get(), "{name}: {spent:?}");
     assert!(spent.requests <= u64::from(budget.requests.get()), "{name}: {spent:?}");
     assert!(served as u64 <= u64::from(budget.requests.get()), "{name}: the service saw {served} requests");
-    // What was in force when a budget ran out is taken back, which takes a moment.
+    // What was in force when a budget ran out is undone, which takes a moment.
     let most = budget.fault_seconds.get().as_secs_f64() + 1.0;
     assert!(spent.fault_seconds <= most, "{name}: {spent:?}");
     assert!(report.complete, "{name}: the transcript has no end");

@@ -1,4 +1,4 @@
-//! `squall experiment` with a model behind an OpenAI-compatible server that somebody else wrote.
+//! `squall experiment` with a model behind an OpenAI-compatible server of a third party.
 
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -18,7 +18,6 @@ mod experiment;
 #[path = "../../agent/tests/support/raw_server.rs"]
 mod raw_server;
 #[path = "support/shell.rs"]
-#[expect(dead_code, reason = "an experiment needs no task file")]
 mod shell;
 
 use aimock::{Aimock, Conversation};
@@ -27,15 +26,15 @@ use raw_server::{RawServer, completion};
 use shell::{journals, place, report, squall};
 
 /// What every refusal of a conclusion begins with.
-const SENT_BACK: &str = "Error: the records do not bear these claims";
+const SENT_BACK: &str = "Error: the records do not support these claims";
 const PAGE: &str = "report.html";
 
-/// Slow enough that what a busy machine adds breaks no promise.
+/// Slow enough that what a busy machine adds breaks no SLO.
 fn service() -> Target {
     serve(([127, 0, 0, 1], 0).into(), Behaviour::new().delay(Duration::from_millis(200))).unwrap()
 }
 
-/// Arguments of a load of half a second: its calls are a product, not a measurement.
+/// Arguments of a load of half a second: its requests are a product, not a measurement.
 fn load(url: &str, qps: u32) -> String {
     json!({"target": {"service_url": url, "qps": qps, "duration": "500ms", "concurrency": 32}}).to_string()
 }
@@ -48,10 +47,10 @@ fn conclusion(claims: &[Value]) -> String {
     json!({"answer": "It answered.", "claims": claims, "confidence": "high", "not_tested": ["other paths"]}).to_string()
 }
 
-/// One that is right, one that is wrong by 10 % (25 calls were made), one that nothing bears.
+/// One that is right, one that is wrong by 10 % (25 requests were made), one that nothing supports.
 fn three_claims() -> String {
     conclusion(&[
-        claim("calls", 50.0, "1", &[1]),
+        claim("requests", 50.0, "1", &[1]),
         claim("started", 27.5, "1", &[2]),
         claim("response_p99_ms", 12.0, "ms", &[]),
     ])
@@ -62,11 +61,11 @@ fn seven_steps(url: &str) -> Conversation {
     let observe = json!({"probe": {"type": "http", "url": url}}).to_string();
     let repeat = json!({"qps": 50, "seconds": 0.3, "runs": 3}).to_string();
     Conversation::default()
-        .asks(Some("First a load by itself."), &[("generate_load", &load(url, 100))])
-        .asks(None, &[("generate_load", &load(url, 50)), ("observe", &observe), ("results", "")])
+        .asks(Some("First a load by itself."), &[("load", &load(url, 100))])
+        .asks(None, &[("load", &load(url, 50)), ("observe", &observe), ("results", "")])
         .fails(429, "slow down", None)
         .asks(None, &[("repeat", &repeat)])
-        .asks(Some("Once more."), &[("generate_load", &load(url, 40)), ("results", "")])
+        .asks(Some("Once more."), &[("load", &load(url, 40)), ("results", "")])
         .asks(None, &[("conclude", &three_claims())])
         .asks(None, &[("conclude", &three_claims())])
         .says("one word too many")
@@ -118,10 +117,10 @@ fn tool_answers(body: &Value) -> Vec<&str> {
 fn of_three_claims_one_is_supported_in_json_and_page_and_a_replay_says_the_same() {
     let Some(held) = Held::by(seven_steps, "json") else { return };
     let (report, _) = report(&held.output);
-    // The outcome is no matter here: whether the promises held in `repeat` is the machine's to say.
+    // The outcome does not matter here: whether the SLOs held in `repeat` is the machine's to say.
     assert_eq!((&report["complete"], &report["ran_out"]), (&json!(true), &Value::Null), "{report:#}");
     let steps: Vec<&str> = report["steps"].as_array().unwrap().iter().map(|s| s["kind"].as_str().unwrap()).collect();
-    let load = "generate_load";
+    let load = "load";
     assert_eq!(steps, [load, load, "http", load, load, load, load]);
     assert_eq!(report["said"], "It answered.");
 
@@ -132,10 +131,10 @@ fn of_three_claims_one_is_supported_in_json_and_page_and_a_replay_says_the_same(
     assert_eq!(shown(1), (&json!(false), &json!(25.0), &json!("the evidence gives another figure")));
     assert_eq!(shown(2), (&json!(false), &Value::Null, &json!("it cites no step")));
     let rows = [
-        "<tr><td>calls = 50 1</td><td>1</td><td>50</td><td><b class=\"good\">supported</b></td></tr>",
+        "<tr><td>requests = 50 1</td><td>1</td><td>50</td><td><b class=\"good\">supported</b></td></tr>",
         "<tr><td>started = 27.5 1</td><td>2</td><td>25</td><td><b class=\"bad\">unsupported</b> · the evidence gives \
          another figure</td></tr>",
-        "<tr><td>response_p99_ms = 12 ms</td><td></td><td>nobody</td><td><b class=\"bad\">unsupported</b> · it cites \
+        "<tr><td>response_p99_ms = 12 ms</td><td></td><td>not measured</td><td><b class=\"bad\">unsupported</b> · it cites \
          no step</td></tr>",
     ];
     for row in rows {
@@ -149,7 +148,7 @@ fn of_three_claims_one_is_supported_in_json_and_page_and_a_replay_says_the_same(
 fn of_three_claims_one_is_supported_in_text_and_a_replay_says_the_same() {
     let Some(held) = Held::by(seven_steps, "text") else { return };
     let text = String::from_utf8_lossy(&held.output.stdout);
-    let want = "\nclaims:\n  supported    calls = 50 1 (steps 1); measured: 50\n  \
+    let want = "\nclaims:\n  supported    requests = 50 1 (steps 1); measured: 50\n  \
                 unsupported  started = 27.5 1 (steps 2); measured: 25; the evidence gives another figure\n  \
                 unsupported  response_p99_ms = 12 ms (steps ); not measured; it cites no step\n";
     assert!(text.contains(want), "{text}");
@@ -159,7 +158,11 @@ fn of_three_claims_one_is_supported_in_text_and_a_replay_says_the_same() {
 #[test]
 fn a_wrong_claim_is_sent_back_once_and_not_twice() {
     let Some(held) = Held::by(seven_steps, "json") else { return };
-    assert_eq!(held.statuses, [200, 200, 429, 200, 200, 200, 200], "nobody was asked after the second conclusion");
+    assert_eq!(
+        held.statuses,
+        [200, 200, 429, 200, 200, 200, 200],
+        "the model is not asked after the second conclusion"
+    );
     let answers = held.answers();
     let tables = answers.iter().filter(|answer| answer.starts_with("step label")).count();
     assert_eq!(tables, 2, "empty arguments are none: {answers:#?}");
@@ -178,10 +181,10 @@ fn a_wrong_claim_is_sent_back_once_and_not_twice() {
 #[test]
 fn a_model_that_corrects_itself_has_no_unsupported_claim() {
     let conversation = |url: &str| {
-        let right = conclusion(&[claim("started", 50.0, "1", &[1]), claim("asked_qps", 100.0, "qps", &[1])]);
-        let wrong = conclusion(&[claim("started", 55.0, "1", &[1]), claim("asked_qps", 100.0, "qps", &[1])]);
+        let right = conclusion(&[claim("started", 50.0, "1", &[1]), claim("target_qps", 100.0, "qps", &[1])]);
+        let wrong = conclusion(&[claim("started", 55.0, "1", &[1]), claim("target_qps", 100.0, "qps", &[1])]);
         Conversation::default()
-            .asks(None, &[("generate_load", &load(url, 100))])
+            .asks(None, &[("load", &load(url, 100))])
             .asks(None, &[("conclude", &wrong)])
             .asks(None, &[("conclude", &right)])
             .says("one word too many")
@@ -196,7 +199,7 @@ fn a_model_that_corrects_itself_has_no_unsupported_claim() {
 
 #[test]
 fn a_conclusion_is_an_answer_where_one_claim_is_supported_and_none_where_none_is() {
-    let (right, wrong) = (claim("asked_qps", 100.0, "qps", &[1]), claim("started", 55.0, "1", &[1]));
+    let (right, wrong) = (claim("target_qps", 100.0, "qps", &[1]), claim("started", 55.0, "1", &[1]));
     let rows = [
         (vec![right, wrong.clone()], 0, "answered", Value::Null),
         (vec![wrong], 2, "inconclusive", json!("no claim of the conclusion is supported")),
@@ -205,7 +208,7 @@ fn a_conclusion_is_an_answer_where_one_claim_is_supported_and_none_where_none_is
         let conversation = |url: &str| {
             let claims = conclusion(&claims);
             let load = load(url, 100);
-            let so_far = Conversation::default().asks(None, &[("generate_load", &load)]);
+            let so_far = Conversation::default().asks(None, &[("load", &load)]);
             so_far.asks(None, &[("conclude", &claims)]).asks(None, &[("conclude", &claims)])
         };
         let Some(held) = Held::by(conversation, "json") else { return };
@@ -280,11 +283,7 @@ fn every_dialect_of_tool_calls_makes_the_same_experiment() {
         let (url, name) = (service.url(), dialect.name);
         let claims = conclusion(&[claim("started", 50.0, "1", &[1]), claim("started", 20.0, "1", &[2])]);
         let server = RawServer::start(vec![
-            dialect.turn(&[
-                ("generate_load", &load(&url, 100)),
-                ("results", dialect.none),
-                ("generate_load", &load(&url, 40)),
-            ]),
+            dialect.turn(&[("load", &load(&url, 100)), ("results", dialect.none), ("load", &load(&url, 40))]),
             dialect.turn(&[("results", dialect.none)]),
             dialect.turn(&[("conclude", &claims)]),
         ]);
@@ -306,7 +305,7 @@ fn every_dialect_of_tool_calls_makes_the_same_experiment() {
         let answers = tool_answers(last);
         assert!(answers[0].starts_with("step 1:") && answers[2].starts_with("step 2:"), "{name}: {answers:#?}");
         for (table, rows) in [(answers[1], 1), (answers[3], 2)] {
-            let shown = table.lines().filter(|line| line.contains("\"generate_load\"")).count();
+            let shown = table.lines().filter(|line| line.contains("\"load\"")).count();
             assert_eq!(shown, rows, "{name}: calls of one turn run one after the other: {table}");
         }
         asked.truncate(3);
@@ -327,4 +326,42 @@ fn a_transcript_that_is_none_is_told_as_such() {
     let (told, code) = experiment::replayed(&place);
     assert_eq!(code, 2);
     assert!(told["error"].as_str().unwrap().starts_with("line 1 of the transcript"), "{told}");
+}
+
+/// A file with a pinned fault, which is never used, beside the load.
+fn with_a_pause(place: &TempDir, url: &str) -> String {
+    let fault = json!({"type": "pause_process", "pid": std::process::id()});
+    let load = json!({"warmup_seconds": 0.001});
+    let document = json!({"goal": "what happens", "target": url, "fault": fault, "load": load, "slo": ["p99<100s"]});
+    shell::write(place, "experiment.json", &document)
+}
+
+#[test]
+fn the_tools_of_a_request_are_what_schema_prints_byte_for_byte() {
+    let (place, service) = (place(), service());
+    let file = with_a_pause(&place, &service.url());
+    let server = RawServer::start(vec![completion(&json!({"content": "That is all."}))]);
+    let asked = planned_by(&server.base_url(), shell::command(&place, &["experiment", &file]));
+    let output = { asked }.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "a model that only stops has not concluded: {output:?}");
+
+    let printed = |more: &[&str]| -> Vec<Value> {
+        let output = squall(&place, &[&["schema", "--profile", "tools"], more].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+    let text = |tools: &[Value]| serde_json::to_string(tools).unwrap();
+    let offered = printed(&[&file]);
+    assert!(server.requests()[0].contains(&format!("\"tools\":{}", text(&offered))), "{}", server.requests()[0]);
+
+    let all = printed(&[]);
+    let name = |tool: &Value| tool["function"]["name"].as_str().unwrap().to_owned();
+    let faults: Vec<Value> =
+        offered.iter().filter(|tool| all.iter().any(|one| name(one) == name(tool))).cloned().collect();
+    let names: Vec<String> = faults.iter().map(name).collect();
+    assert_eq!(names, ["load", "pause_process"]);
+    let same: Vec<Value> = all.into_iter().filter(|tool| names.contains(&name(tool))).collect();
+    assert_eq!(text(&faults), text(&same));
+    for tool in &offered {
+        assert!(tool["function"]["strict"].is_boolean(), "{tool}");
+    }
 }

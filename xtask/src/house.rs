@@ -1,14 +1,21 @@
 //! `cargo xtask house`: rules of this workspace that no compiler and no lint checks.
 //!
-//! No files of a crate import each other in a circle, no error is a `String`, and no two public types have one name.
+//! No files of a crate import each other in a circle, no error is a `String`, no two public types have one name, and the
+//! pinned toolchain is the minimum supported one, so that every check is a check of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::process::ExitCode;
+
+use serde_json::Value;
 
 use crate::circles;
 use crate::error::TaskError;
 use crate::rust::{self, Kind, Source, Token};
 use crate::workspace::{self, text};
+
+/// The pinned toolchain.
+const TOOLCHAIN: &str = "rust-toolchain.toml";
 
 /// Crates that show how something is used; they share names with nothing.
 const EXAMPLES: &[&str] = &["chaos-examples", "chaos-mini-cluster", "chaos-plugin-example"];
@@ -32,11 +39,23 @@ pub(crate) fn run() -> Result<ExitCode, TaskError> {
         }
     }
     found.extend(types.twice());
+    let path = workspace::root().join(TOOLCHAIN);
+    let toolchain = fs::read_to_string(&path).map_err(TaskError::file(&path))?;
+    found.extend(packages.iter().filter_map(|package| other_version(package, &toolchain)));
     for violation in &found {
         println!("house: {violation}");
     }
     println!("house: {} crates, {} violations", packages.len(), found.len());
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A package whose minimum supported version is not the pinned toolchain.
+fn other_version(package: &Value, toolchain: &str) -> Option<String> {
+    let minimum = text(package, "rust_version");
+    let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = \"")?.strip_suffix('"'))?;
+    let same = !minimum.is_empty() && (channel == minimum || channel.starts_with(&format!("{minimum}.")));
+    (!same)
+        .then(|| format!("`{}` says `rust-version = \"{minimum}\"`, {TOOLCHAIN} says {channel}", text(package, "name")))
 }
 
 /// Where a `Result` has a `String` as its error.
@@ -114,6 +133,16 @@ mod tests {
         assert_eq!(found("fn f() -> Result<String, Error> {}"), 0);
         assert_eq!(found("fn f() -> Result<String> {}"), 0);
         assert_eq!(found("fn f() -> Result<HashMap<String, String>, Error<String>> {}"), 0);
+    }
+
+    #[test]
+    fn the_toolchain_is_the_minimum_version() {
+        let package = |version: &str| serde_json::json!({"name": "p", "rust_version": version});
+        let toolchain = "[toolchain]\nchannel = \"1.95.0\"\n";
+        assert_eq!(other_version(&package("1.95"), toolchain), None);
+        for other in ["1.94", "1.9", ""] {
+            assert!(other_version(&package(other), toolchain).is_some(), "{other}");
+        }
     }
 
     #[test]

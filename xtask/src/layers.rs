@@ -26,14 +26,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-nodes", &["chaos-core", "chaos-host"]),
     // Layer 2: plug-ins, and the engine that sees them through the contract only.
     ("chaos-triggers", &["chaos-core", "chaos-evidence"]),
-    ("chaos-probes", &["chaos-core", "chaos-evidence"]),
+    ("chaos-probes", &["chaos-core", "chaos-host", "chaos-evidence"]),
     (
         "chaos-faults",
         &["chaos-core", "chaos-host", "chaos-load", "chaos-links", "chaos-failpoints", "chaos-fortio", "chaos-agent"],
     ),
     ("chaos-runner", &["chaos-core", "chaos-schema"]),
     // Layer 3: they plan, and the engine acts.
-    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema"]),
+    ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     // Layer 4: the facade.
     (
         "squall",
@@ -102,7 +102,7 @@ const YAML: &[&str] = &["serde-saphyr", "saphyr", "serde_yaml", "serde_yaml_ng",
 const HEAVY: &[&str] = &["chaos-load", "chaos-fortio", "chaos-agent"];
 
 /// What belongs to the command line only.
-const COMMAND_LINE: &[&str] = &["clap", "clap_complete", "tempfile"];
+const COMMAND_LINE: &[&str] = &["anstream", "clap", "clap_complete", "tempfile"];
 
 /// rustls providers beside ring: with two, an embedder's own `rustls::ClientConfig::builder()` would panic.
 const SECOND_TLS: &[&str] = &["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl"];

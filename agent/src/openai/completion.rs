@@ -71,6 +71,7 @@ mod tests {
             name: "load".into(),
             description: "Sends load.".into(),
             parameters: json!({"type": "object"}),
+            strict: None,
         }];
         let clock = RealClock::new();
         let messages = [json!({"role": "user", "content": "go"})];

@@ -118,13 +118,13 @@ impl OpenAiConfig {
     /// Sets the server's address, the path up to before `/chat/completions` included.
     ///
     /// # Errors
-    /// [`AgentError::Setting`] when it is no http or https address, or holds a user name or password.
+    /// [`AgentError::Setting`] when it is not an http or https URL, or holds a user name or password.
     pub fn with_base_url(mut self, base_url: &str) -> Result<Self, AgentError> {
         let wrong = |problem: &str| AgentError::Setting {
             setting: "OPENAI_BASE_URL",
             problem: format!("{problem}; expected something like http://127.0.0.1:8000/v1"),
         };
-        let url = Url::parse(base_url).map_err(|error| wrong(&format!("is no address: {error}")))?;
+        let url = Url::parse(base_url).map_err(|error| wrong(&format!("is not a URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("is neither http nor https"));
         }
@@ -247,7 +247,7 @@ mod tests {
             (&[], "OPENAI_API_KEY is not set; set it, or name your own server with OPENAI_BASE_URL"),
             (
                 &[("OPENAI_BASE_URL", "127.0.0.1:80")],
-                "OPENAI_BASE_URL is no address: relative URL without a base; expected something like http://127.0.0.1:8000/v1",
+                "OPENAI_BASE_URL is not a URL: relative URL without a base; expected something like http://127.0.0.1:8000/v1",
             ),
             (
                 &[("OPENAI_BASE_URL", "ftp://127.0.0.1/")],

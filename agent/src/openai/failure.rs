@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
 
-use crate::cut::cut;
+use crate::truncate::truncate;
 
 /// The server's own words are shown up to here.
 const MAX_MESSAGE_BYTES: usize = 300;
@@ -26,7 +26,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Reads an answer that is no success. The body is expected to be an OpenAI error object, and need not be.
+    /// Reads an answer with an error status. The body is expected to be an OpenAI error object, and need not be.
     pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let parsed: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         let error = &parsed["error"];
@@ -37,7 +37,7 @@ impl Failure {
         };
         Self::Status {
             status: status.as_u16(),
-            message: cut(&message, MAX_MESSAGE_BYTES),
+            message: truncate(&message, MAX_MESSAGE_BYTES),
             retry_after: retry_after(headers),
             quota_used_up: ["type", "code"].iter().any(|key| error[key] == "insufficient_quota"),
         }
@@ -96,7 +96,7 @@ fn chain(error: &dyn std::error::Error) -> String {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    cut(&text, MAX_MESSAGE_BYTES)
+    truncate(&text, MAX_MESSAGE_BYTES)
 }
 
 #[cfg(test)]

@@ -1,24 +1,19 @@
 //! One call: found, decoded, run under its limits, its answer masked and cut.
 
-use std::{
-    any::Any,
-    future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    task::Poll,
-};
+use std::{any::Any, panic::AssertUnwindSafe};
 
+use futures_util::FutureExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     arguments,
     limits::Limits,
+    loop_clock::{Deadline, LoopClock, Waited},
     message::RawCall,
     outcome::CallStatus,
-    pace::{Deadline, Pace, Waited},
     tool::{Tool, ToolReply},
-    toolbox::Toolbox,
+    tool_set::ToolSet,
 };
 
 /// What a call came to: its status and the text for the model.
@@ -42,15 +37,15 @@ impl Answer {
 
 /// Runs one call until it ends, its own time or the turn's is over, or the loop is cancelled.
 pub(super) async fn answer(
-    toolbox: &Toolbox<'_>,
+    tool_set: &ToolSet<'_>,
     call: &RawCall,
     limits: &Limits,
-    pace: &Pace,
+    clock: &LoopClock,
     turn: Deadline,
     cancel: &CancellationToken,
 ) -> Answer {
-    let Some((tool, spec)) = toolbox.get(&call.tool) else {
-        let known = match toolbox.names() {
+    let Some((tool, spec)) = tool_set.get(&call.tool) else {
+        let known = match tool_set.names() {
             names if names.is_empty() => "there are none".to_owned(),
             names => format!("the tools are {names}"),
         };
@@ -61,9 +56,9 @@ pub(super) async fn answer(
         Ok(args) => args,
         Err(problem) => return Answer::error(CallStatus::BadArguments, problem.to_string()),
     };
-    let deadline = pace.within(limits.call_time).min(turn);
+    let deadline = clock.within(limits.call_time).min(turn);
     let work = Box::pin(catch_panic(started(tool, args)));
-    match pace.wait_with_grace(work, deadline, cancel, limits.cancel_grace).await {
+    match clock.wait_with_grace(work, deadline, cancel, limits.cancel_grace).await {
         Waited::Done(Ok(reply)) => {
             let status = match &reply {
                 ToolReply::Done(_) => CallStatus::Done,
@@ -95,13 +90,8 @@ pub(super) struct Panicked {
 ///
 /// What a panicking plug-in leaves behind is its own: nothing of the loop is shared with it.
 pub(super) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        Err(payload) => Poll::Ready(Err(Panicked { message: message_of(payload.as_ref()) })),
-    })
-    .await
+    let ended = AssertUnwindSafe(future).catch_unwind().await;
+    ended.map_err(|payload| Panicked { message: message_of(payload.as_ref()) })
 }
 
 fn message_of(payload: &(dyn Any + Send)) -> String {

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    LoopContext,
     call::{self, Answer, Panicked},
+    context::LoopContext,
 };
 use crate::{
-    cut::cut,
     error::AgentError,
     limits::Limits,
+    loop_clock::{Deadline, LoopClock, Waited},
     message::{self, Assistant, RawCall},
     model::{Model, ModelRequest, ModelTurn, TokenUsage},
     outcome::{CallRecord, CallStatus, EndReason, LoopOutcome, TimeLimit},
-    pace::{Deadline, Pace, Waited},
     tool::Tool,
-    toolbox::Toolbox,
+    tool_set::ToolSet,
     transcript::{End, Header, Line, Reply, Request, VERSION},
+    truncate::truncate,
 };
 
 /// The last text is kept whole up to here: a report, not a data dump.
@@ -33,8 +33,8 @@ pub(super) async fn run(
     limits: &Limits,
     cx: &mut LoopContext,
 ) -> LoopOutcome {
-    let toolbox = match Toolbox::new(tools) {
-        Ok(toolbox) => toolbox,
+    let tool_set = match ToolSet::new(tools) {
+        Ok(tool_set) => tool_set,
         Err(error) => return outcome(EndReason::Setup(error)),
     };
     cx.transcript.add_secrets(model.secrets());
@@ -44,17 +44,17 @@ pub(super) async fn run(
         model: model.name().to_owned(),
         system: system.to_owned(),
         goal: goal.to_owned(),
-        tools: toolbox.specs().to_vec(),
+        tools: tool_set.specs().to_vec(),
         limits: limits.clone(),
     };
-    let pace = Pace::start(Arc::clone(&cx.clock));
+    let clock = LoopClock::start(Arc::clone(&cx.clock));
     let total_time = cx.time_left.map_or(limits.total_time, |left| left.min(limits.total_time));
     let mut run = Run {
         model,
-        toolbox,
+        tool_set,
         limits,
-        total: pace.within(total_time),
-        pace,
+        total: clock.within(total_time),
+        clock,
         messages: message::opening(system, goal),
         recorded: 0,
         outcome: outcome(EndReason::Finished),
@@ -73,10 +73,10 @@ fn outcome(end: EndReason) -> LoopOutcome {
 
 struct Run<'a> {
     model: &'a dyn Model,
-    toolbox: Toolbox<'a>,
+    tool_set: ToolSet<'a>,
     limits: &'a Limits,
     cx: &'a mut LoopContext,
-    pace: Pace,
+    clock: LoopClock,
     total: Deadline,
     messages: Vec<Value>,
     /// How many of the messages are in the transcript already.
@@ -96,7 +96,7 @@ impl Run<'_> {
 
     /// Takes one turn; an `Err` ends the loop, with its reason.
     async fn turn(&mut self, turn: u32) -> Result<(), EndReason> {
-        let deadline = self.pace.within(self.limits.turn_time).min(self.total);
+        let deadline = self.clock.within(self.limits.turn_time).min(self.total);
         let answer = self.ask(turn, deadline).await?;
         let asked = self.take_reply(turn, answer)?;
         if asked.is_empty() {
@@ -114,7 +114,7 @@ impl Run<'_> {
             let answer = if number > self.limits.max_calls_per_turn {
                 Answer::too_many(self.limits.max_calls_per_turn)
             } else {
-                call::answer(&self.toolbox, &call, self.limits, &self.pace, deadline, &self.cx.cancel).await
+                call::answer(&self.tool_set, &call, self.limits, &self.clock, deadline, &self.cx.cancel).await
             };
             self.take_answer(turn, call, &answer)?;
             if let Err(end) = self.may_go_on(deadline) {
@@ -128,12 +128,12 @@ impl Run<'_> {
     async fn ask(&mut self, turn: u32, deadline: Deadline) -> Result<ModelTurn, EndReason> {
         self.may_go_on(deadline)?;
         let request =
-            Request { turn, at_ms: self.pace.elapsed_ms(), messages: self.messages[self.recorded..].to_vec() };
+            Request { turn, at_ms: self.clock.elapsed_ms(), messages: self.messages[self.recorded..].to_vec() };
         self.record(&Line::Request(request))?;
         self.recorded = self.messages.len();
-        let request = ModelRequest::new(&self.messages, self.toolbox.specs(), self.pace.clock());
+        let request = ModelRequest::new(&self.messages, self.tool_set.specs(), self.clock.clock());
         let reply = call::catch_panic(async { self.model.reply(request).await });
-        match self.pace.wait(reply, deadline, &self.cx.cancel).await {
+        match self.clock.wait(reply, deadline, &self.cx.cancel).await {
             Waited::Done(Ok(answer)) => answer.map_err(EndReason::ModelError),
             Waited::Done(Err(Panicked { message })) => {
                 Err(EndReason::ModelError(AgentError::ModelPanicked { message }))
@@ -150,7 +150,7 @@ impl Run<'_> {
         self.outcome.turns = turn;
         self.record(&Line::Reply(Reply {
             turn,
-            at_ms: self.pace.elapsed_ms(),
+            at_ms: self.clock.elapsed_ms(),
             message: answer.message.clone(),
             finish_reason: answer.finish_reason,
             usage,
@@ -159,7 +159,7 @@ impl Run<'_> {
         let Assistant { message, text, calls } =
             message::read_assistant(answer.message, turn).map_err(EndReason::ModelError)?;
         if !text.trim().is_empty() {
-            self.outcome.text = cut(&self.cx.transcript.mask(&text), MAX_TEXT_BYTES);
+            self.outcome.text = truncate(&self.cx.transcript.mask(&text), MAX_TEXT_BYTES);
         }
         self.messages.push(message);
         Ok(calls)
@@ -167,12 +167,12 @@ impl Run<'_> {
 
     /// Masks and cuts an answer, records it and puts it into the conversation.
     fn take_answer(&mut self, turn: u32, call: RawCall, answer: &Answer) -> Result<(), EndReason> {
-        let text = cut(&self.cx.transcript.mask(&answer.text), self.limits.max_tool_output_bytes);
+        let text = truncate(&self.cx.transcript.mask(&answer.text), self.limits.max_tool_output_bytes);
         self.messages.push(message::tool_result(&call.id, &text));
         self.keep(turn, call, answer.status, text)
     }
 
-    /// Records calls that nobody will answer.
+    /// Records calls that will not be answered.
     fn leave(&mut self, turn: u32, calls: Vec<RawCall>) -> Result<(), EndReason> {
         calls.into_iter().try_for_each(|call| self.keep(turn, call, CallStatus::NotRun, String::new()))
     }
@@ -187,7 +187,7 @@ impl Run<'_> {
     fn may_go_on(&self, deadline: Deadline) -> Result<(), EndReason> {
         if self.cx.cancel.is_cancelled() {
             Err(EndReason::Cancelled)
-        } else if self.pace.passed(deadline) {
+        } else if self.clock.passed(deadline) {
             Err(self.late())
         } else {
             Ok(())
@@ -195,7 +195,7 @@ impl Run<'_> {
     }
 
     fn late(&self) -> EndReason {
-        EndReason::Time(if self.pace.passed(self.total) { TimeLimit::Total } else { TimeLimit::Turn })
+        EndReason::Time(if self.clock.passed(self.total) { TimeLimit::Total } else { TimeLimit::Turn })
     }
 
     fn record(&mut self, line: &Line) -> Result<(), EndReason> {
@@ -204,7 +204,7 @@ impl Run<'_> {
 
     fn finish(mut self, end: EndReason) -> LoopOutcome {
         let line = End {
-            at_ms: self.pace.elapsed_ms(),
+            at_ms: self.clock.elapsed_ms(),
             reason: end.code().to_owned(),
             error: end.error().map(ToString::to_string),
             turns: self.outcome.turns,

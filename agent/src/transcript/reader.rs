@@ -4,11 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::{
-    error::AgentError,
-    outcome::CallRecord,
-    transcript::{End, Header, Line, Reply, VERSION},
-};
+use super::line::{End, Header, Line, Reply, VERSION};
+use crate::{error::AgentError, outcome::CallRecord};
 
 /// A recorded loop.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,8 @@ use std::{
 use chaos_core::Secret;
 use serde_json::Value;
 
-use crate::{error::AgentError, redact::Redactor, transcript::Line};
+use super::line::Line;
+use crate::{error::AgentError, redact::Redactor};
 
 /// The parts of a line that are ours alone and that a reader needs; everything else is masked.
 const ENVELOPE: [&str; 4] = ["kind", "version", "status", "reason"];
@@ -40,7 +41,7 @@ impl TranscriptWriter {
         }
     }
 
-    /// Writes to something that is no file, for instance a buffer in a test.
+    /// Writes to something other than a file, for instance a buffer in a test.
     pub fn to_writer(out: impl Write + Send + 'static, redactor: Redactor) -> Self {
         Self { out: Some(Box::new(out)), path: PathBuf::from("-"), redactor }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Debug};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
@@ -81,10 +82,11 @@ impl Extra for Within {
 }
 
 /// A plug-in as a document configures it: with an optional name, and the keys beside its own. Dereferences to the plug-in.
+/// Clones share the plug-in, which never changes.
 pub struct Configured<T: ?Sized, X = Bare> {
     name: Option<String>,
     extra: X,
-    plug_in: Box<T>,
+    plug_in: Arc<T>,
 }
 
 /// A fault in a document.
@@ -113,7 +115,7 @@ from_typed!(DynFault, DynTrigger, DynProbe);
 impl<T: ?Sized, X: Default> Configured<T, X> {
     /// A plug-in without a name.
     pub fn new(plug_in: Box<T>) -> Self {
-        Self { name: None, extra: X::default(), plug_in }
+        Self { name: None, extra: X::default(), plug_in: plug_in.into() }
     }
 }
 
@@ -140,6 +142,12 @@ impl<T: ?Sized, X> Configured<T, X> {
     pub fn with_extra(mut self, extra: X) -> Self {
         self.extra = extra;
         self
+    }
+}
+
+impl<T: ?Sized, X: Clone> Clone for Configured<T, X> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), extra: self.extra.clone(), plug_in: Arc::clone(&self.plug_in) }
     }
 }
 
@@ -194,7 +202,7 @@ where
 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::Error;
-        let mut value = serde_json::to_value(&self.plug_in).map_err(S::Error::custom)?;
+        let mut value = serde_json::to_value(&*self.plug_in).map_err(S::Error::custom)?;
         if let Value::Object(map) = &mut value {
             if let Some(name) = &self.name {
                 map.insert("name".into(), json!(name));
@@ -221,7 +229,7 @@ where
             Some(_) => return Err(de::Error::custom("`name` must be a string")),
         };
         let extra = parse(&Value::Object(beside)).map_err(de::Error::custom)?;
-        Ok(Self { name, extra, plug_in })
+        Ok(Self { name, extra, plug_in: plug_in.into() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is known of one plug-in, and of names that no plug-in has any more.
 
+use std::any::TypeId;
 use std::fmt;
 
 use schemars::{Schema, SchemaGenerator};
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::fault::Span;
 use super::requirement::Requirement;
-use crate::LoadRequest;
+use crate::{HttpUrl, LoadRequest};
 
 /// The schema attribute of a parameter that only a document's author may set, never a model: files, programs, TLS,
 /// another engine. Written as `#[schemars(extend("x-author-only" = true))]` on the field.
@@ -87,10 +88,14 @@ pub struct Descriptor<T: ?Sized + 'static> {
     pub needs: &'static [Requirement],
     /// The JSON Schema of its parameters, without `type` and `name`; absent for undo steps.
     pub schema: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// The Rust type that registered it.
+    pub type_id: fn() -> TypeId,
     /// Reads its parameters (a mapping without `type` and `name`).
     pub deserialize: DeserializeFn<T>,
     /// Builds it from a load's request; set for the fault that makes loads for other programs, such as experiments.
     pub load_from: Option<fn(LoadRequest) -> Box<T>>,
+    /// Builds it from a URL; set for the probe that says yes to any answer from there.
+    pub any_answer: Option<fn(HttpUrl) -> Box<T>>,
     /// The crate that registered it.
     pub krate: &'static str,
     /// Source file of the registration.

@@ -14,7 +14,7 @@ macro_rules! register_fault {
         $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynFault,
             Some(<$ty as $crate::Fault>::SPAN), <$ty as $crate::Fault>::NEEDS,
             Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)),
-            $crate::__load_from!($($load)?));
+            $crate::__load_from!($($load)?), None);
     };
 }
 
@@ -23,16 +23,20 @@ macro_rules! register_fault {
 macro_rules! register_trigger {
     ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
         $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynTrigger, None, &[],
-            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None);
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None, None);
     };
 }
 
-/// Registers a probe under its `type`: `register_probe!(Http, "http");`. Options as for [`register_fault!`].
+/// Registers a probe under its `type`: `register_probe!(Http, "http");`. Options as for [`register_fault!`], but
+/// `any_answer: Http::any_answer` where it can be built from an [`HttpUrl`](crate::HttpUrl) in place of `load_from`.
 #[macro_export]
 macro_rules! register_probe {
-    ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
+    (
+        $ty:ident, $name:literal
+        $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(, any_answer: $any:expr)? $(,)?
+    ) => {
         $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynProbe, None, &[],
-            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None);
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None, $crate::__any_answer!($($any)?));
     };
 }
 
@@ -42,7 +46,7 @@ macro_rules! register_probe {
 #[macro_export]
 macro_rules! register_undo_step {
     ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(,)?) => {
-        $crate::__register!($ty, $name, [$($($alias),*)?], [], DynUndoStep, None, &[], None, None);
+        $crate::__register!($ty, $name, [$($($alias),*)?], [], DynUndoStep, None, &[], None, None, None);
     };
 }
 
@@ -88,13 +92,25 @@ macro_rules! __load_from {
     };
 }
 
+/// How a URL becomes a probe, where it can.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __any_answer {
+    () => {
+        None
+    };
+    ($any:expr) => {
+        Some(|url| Box::new($any(url)) as Box<dyn $crate::DynProbe>)
+    };
+}
+
 /// The common body of the `register_…!` macros.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __register {
     (
         $ty:ident, $name:literal, [$($alias:literal),*], [$($status:expr)?], $trait:ident,
-        $span:expr, $needs:expr, $schema:expr, $load:expr
+        $span:expr, $needs:expr, $schema:expr, $load:expr, $any:expr
     ) => {
         const _: () = {
             use $crate::__private::typetag;
@@ -110,11 +126,13 @@ macro_rules! __register {
                     span: $span,
                     needs: $needs,
                     schema: $schema,
+                    type_id: || ::std::any::TypeId::of::<$ty>(),
                     deserialize: |deserializer| {
                         $crate::__private::erased_serde::deserialize::<$ty>(deserializer)
                             .map(|it| Box::new(it) as Box<dyn $crate::$trait>)
                     },
                     load_from: $load,
+                    any_answer: $any,
                     krate: env!("CARGO_PKG_NAME"),
                     file: file!(),
                     line: line!(),

@@ -13,6 +13,7 @@ pub struct RunServices(Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
 
 impl RunServices {
     /// The service of this type.
+    #[expect(clippy::missing_panics_doc, reason = "a value is found under its own type only")]
     pub fn get<T: Any + Default + Send + Sync>(&self) -> Arc<T> {
         // The map stays usable whatever panicked while holding it.
         let mut services = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,21 +2,23 @@
 
 use std::fmt::Write;
 
-use super::plot::{self, escape};
-use super::{Report, StepRow};
-use crate::claim::{figure, number};
+use super::build::{ExperimentReport, StepRow};
+use super::escape::escape;
+use super::plot;
+use crate::conclusion::Confidence;
+use crate::figure::{figure, number, slo_text};
 
 const STYLE: &str = include_str!("style.css");
 
 /// The report as one page that needs nothing else.
-pub fn html(report: &Report) -> String {
+pub fn html(report: &ExperimentReport) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
     let _ = page(report, &mut out);
     out
 }
 
-fn page(report: &Report, out: &mut String) -> std::fmt::Result {
+fn page(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
     let goal = escape(&report.goal);
     let word = report.outcome.word();
     write!(
@@ -34,26 +36,26 @@ fn page(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out, "<p class=\"answer\">{}</p>", escape(answer))?;
     }
     if let Some(said) = &report.said {
-        let sure = report.confidence.map(|sure| format!("{sure:?}").to_lowercase()).unwrap_or_default();
-        let title = "The model's words; every number that nobody measured is marked";
+        let sure = report.confidence.map(Confidence::word).unwrap_or_default();
+        let title = "The model's words; every number that was not measured is marked";
         write!(out, "<section><h2>The model says</h2><blockquote>{}</blockquote>", escape(said))?;
         writeln!(out, "<p class=\"small\">{title}. Its confidence: {sure}.</p></section>")?;
     }
     claims(report, out)?;
     list(out, "Not tested", &report.not_tested)?;
-    list(out, "Before you trust a figure", &report.caveats)?;
+    list(out, "Caveats", &report.caveats)?;
     *out += &plot::rates(report);
     *out += &plot::timeline(report);
     *out += &plot::spread(report);
     steps(report, out)?;
     let refused: Vec<String> =
-        report.refused.iter().map(|refused| format!("{}: {}", refused.asked, refused.why)).collect();
-    list(out, "What the fence kept out", &refused)?;
+        report.refused.iter().map(|refused| format!("{}: {}", refused.call, refused.why)).collect();
+    list(out, "Refused calls", &refused)?;
     facts(report, out)?;
     writeln!(out, "</main></body></html>")
 }
 
-fn claims(report: &Report, out: &mut String) -> std::fmt::Result {
+fn claims(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
     if report.claims.is_empty() {
         return Ok(());
     }
@@ -63,7 +65,7 @@ fn claims(report: &Report, out: &mut String) -> std::fmt::Result {
         let claim = &checked.claim;
         let steps: Vec<String> = claim.steps.iter().map(ToString::to_string).collect();
         let (word, class) = if checked.supported { ("supported", "good") } else { ("unsupported", "bad") };
-        let measured = checked.measured.map_or_else(|| "nobody".to_owned(), |value| figure(value, &checked.unit));
+        let measured = checked.measured.map_or_else(|| "not measured".to_owned(), |value| figure(value, &checked.unit));
         let said = format!("{} = {} {}", claim.measure, number(claim.value), claim.unit);
         let why = if checked.why.is_empty() { String::new() } else { format!(" · {}", escape(&checked.why)) };
         let (said, measured, steps) = (escape(&said), escape(&measured), steps.join(", "));
@@ -84,18 +86,18 @@ fn list(out: &mut String, title: &str, lines: &[String]) -> std::fmt::Result {
     writeln!(out, "</ul></section>")
 }
 
-fn steps(report: &Report, out: &mut String) -> std::fmt::Result {
-    *out += "<section><h2>Steps</h2><div class=\"scroll\"><table><thead><tr><th>step</th><th>what</th><th>asked</th>\
-             <th>achieved</th><th>p50</th><th>p99</th><th>errors</th><th>calls</th><th>state</th></tr></thead><tbody>";
+fn steps(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
+    *out += "<section><h2>Steps</h2><div class=\"scroll\"><table><thead><tr><th>step</th><th>what</th><th>target</th>\
+             <th>achieved</th><th>p50</th><th>p99</th><th>errors</th><th>requests</th><th>state</th></tr></thead><tbody>";
     for step in &report.steps {
         write!(out, "<tr><td>{}</td><td>{}</td>", step.id, escape(&step.label))?;
         let columns = [
-            ("asked_qps", "1"),
+            ("target_qps", "1"),
             ("achieved_qps", "1"),
             ("response_p50_ms", "ms"),
             ("response_p99_ms", "ms"),
             ("error_ratio", "ratio"),
-            ("calls", "1"),
+            ("requests", "1"),
         ];
         for (name, unit) in columns {
             let value = step.measures.get(name).map_or_else(|| "–".to_owned(), |value| figure(*value, unit));
@@ -116,14 +118,13 @@ fn state(step: &StepRow) -> String {
     format!("<b class=\"{class}\">{}</b>{}", escape(word), error.unwrap_or_default())
 }
 
-fn facts(report: &Report, out: &mut String) -> std::fmt::Result {
+fn facts(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
     let (spent, budget) = (&report.spent, &report.budget);
-    let slo: Vec<String> = report.slo.iter().map(ToString::to_string).collect();
     let of = |spent: f64, most: f64| format!("{} of {}", number(spent), number(most));
     let seconds = |time: chaos_core::Seconds| time.get().as_secs_f64();
     let rows = [
         ("target", report.target.clone()),
-        ("promises", slo.join(", ")),
+        ("SLOs", slo_text(&report.slo, ", ")),
         ("planner", report.planner.clone()),
         ("steps", of(spent.steps.into(), budget.steps.get().into())),
         ("requests", format!("{} of {}", spent.requests, budget.requests)),

@@ -2,21 +2,22 @@
 
 use std::fmt::Write;
 
-use super::Report;
-use crate::claim::{figure, number};
+use super::build::ExperimentReport;
+use super::escape::printable;
+use crate::claim::CheckedClaim;
+use crate::figure::{figure, number, slo_text};
 
 /// The report for people, as plain text.
-pub fn text(report: &Report) -> String {
+pub fn text(report: &ExperimentReport) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail.
     let _ = write(report, &mut out);
     out
 }
 
-fn write(report: &Report, out: &mut String) -> std::fmt::Result {
+fn write(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "goal:     {}", printable(&report.goal))?;
-    let slo: Vec<String> = report.slo.iter().map(ToString::to_string).collect();
-    writeln!(out, "target:   {}   promises: {}", report.target, slo.join(", "))?;
+    writeln!(out, "target:   {}   SLOs: {}", report.target, slo_text(&report.slo, ", "))?;
     writeln!(out, "planner:  {}   seed: {}\n", printable(&report.planner), report.seed)?;
     if !report.steps.is_empty() {
         writeln!(out, "{:>4}  {:>8}  {:>9}  {:>9}  {:>8}  {:<13}what", "step", "qps", "p50", "p99", "errors", "")?;
@@ -38,12 +39,12 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
             writeln!(out, "{:>45}{}", "", printable(error))?;
         }
     }
-    section(out, "found", report.answer.iter().cloned())?;
-    section(out, "the model says", report.said.iter().cloned())?;
+    section(out, "findings", report.answer.iter().cloned())?;
+    section(out, "the model's answer", report.said.iter().cloned())?;
     section(out, "claims", report.claims.iter().map(claim))?;
     section(out, "not tested", report.not_tested.iter().cloned())?;
     section(out, "caveats", report.caveats.iter().cloned())?;
-    section(out, "refused", report.refused.iter().map(|refused| format!("{}: {}", refused.asked, refused.why)))?;
+    section(out, "refused", report.refused.iter().map(|refused| format!("{}: {}", refused.call, refused.why)))?;
     let (spent, budget) = (&report.spent, &report.budget);
     writeln!(
         out,
@@ -75,7 +76,7 @@ fn section(out: &mut String, title: &str, lines: impl Iterator<Item = String>) -
 }
 
 /// One claim, beside what was measured.
-pub(super) fn claim(checked: &crate::Checked) -> String {
+fn claim(checked: &CheckedClaim) -> String {
     let claim = &checked.claim;
     let word = if checked.supported { "supported  " } else { "unsupported" };
     let steps: Vec<String> = claim.steps.iter().map(ToString::to_string).collect();
@@ -86,9 +87,4 @@ pub(super) fn claim(checked: &crate::Checked) -> String {
     let why = if checked.why.is_empty() { String::new() } else { format!("; {}", checked.why) };
     let (value, steps) = (number(claim.value), steps.join(", "));
     format!("{word}  {} = {value} {} (steps {steps}); {right}{why}", claim.measure, claim.unit)
-}
-
-/// Control characters of a target never reach a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' { ' ' } else { c }).filter(|c| !c.is_control()).collect()
 }

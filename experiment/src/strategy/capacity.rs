@@ -1,14 +1,13 @@
-//! `capacity`: the greatest rate at which the promises hold. Climb by fours, bisect, confirm.
+//! `capacity`: the greatest rate at which the SLOs hold. Climb by fours, bisect, confirm.
 //!
 //! An overloaded target shows its limit: it answers about as much as it can. The bisection starts there, and so needs
 //! few points.
 
-use std::time::Duration;
-
-use super::Course;
-use super::point::{Base, behind, judge};
-use crate::finding::{Finding, Limit, Point};
-use crate::lab::Stop;
+use super::context::StrategyContext;
+use super::point::behind;
+use super::points::Points;
+use crate::finding::{CapacityLimit, Finding, Point};
+use crate::stop::Stop;
 
 /// Points in all, the confirming one included.
 const MOST: usize = 12;
@@ -30,12 +29,11 @@ const CONFIRM: (u64, u64) = (6, 15);
 
 /// The state of the search.
 struct Search<'c, 'a> {
-    course: &'c Course<'a>,
-    points: Vec<Point>,
-    base: Option<Base>,
+    context: &'c StrategyContext<'a>,
+    points: Points<'c, 'a>,
     /// The greatest rate that held.
     good: Option<u32>,
-    /// The least rate that did not.
+    /// The lowest rate that did not.
     bad: Option<u32>,
     /// The most that the target was seen to answer in a second while overloaded.
     answered: f64,
@@ -47,22 +45,22 @@ struct Seen {
     held: bool,
     /// Answers a second.
     answered: f64,
-    /// Whether no queue was left at the end.
+    /// Whether no backlog was left at the end.
     kept_up: bool,
 }
 
 impl Seen {
-    /// Whether it broke without showing the target's limit: its queue was gone again at the end, or the target was seen
-    /// to answer more than that (`most`).
+    /// Whether it broke without showing the target's limit: its backlog was gone again at the end, or the target was
+    /// seen to answer more than that (`most`).
     fn may_be_a_stall(&self, qps: u32, most: f64) -> bool {
         !self.held && (self.kept_up || f64::from(qps) < SEEN * most)
     }
 }
 
 /// Runs the search. What was found is there even when it was cut off.
-pub(super) async fn run(course: &Course<'_>) -> (Option<Finding>, Option<Stop>) {
+pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Option<Stop>) {
     let mut search =
-        Search { course, points: Vec::new(), base: None, good: None, bad: None, answered: 0.0, confirmed: false };
+        Search { context, points: Points::new(context), good: None, bad: None, answered: 0.0, confirmed: false };
     let stop = search.go().await.err();
     (search.finding(stop.is_some()), stop)
 }
@@ -78,7 +76,7 @@ impl Search<'_, '_> {
     }
 
     fn left(&self) -> usize {
-        MOST - self.points.len().min(MOST)
+        MOST - self.points.all.len().min(MOST)
     }
 
     /// Measures one rate and takes it in; a point that broke without showing a limit is measured twice.
@@ -99,24 +97,17 @@ impl Search<'_, '_> {
         Ok(held)
     }
 
-    async fn once(&mut self, qps: u32, label: &str, (least, most): (u64, u64)) -> Result<Seen, Stop> {
-        if !self.points.is_empty() {
-            self.course.rest(self.base).await?;
-        }
-        let seconds: Duration = self.course.seconds(qps, least, most);
-        let step = self.course.load(qps, seconds, &format!("capacity: {label} {qps} qps")).await?;
-        let point = judge(&self.course.lab.setup, &step, self.base);
-        let held = point.held;
-        self.base = Base::or(self.base, &point, &step);
-        let kept_up = behind(&step, self.base).is_none();
-        self.points.push(point);
+    async fn once(&mut self, qps: u32, label: &str, seconds: (u64, u64)) -> Result<Seen, Stop> {
+        let step = self.points.measure(qps, seconds, &format!("capacity: {label} {qps} qps")).await?;
+        let held = self.points.all.last().is_some_and(|point| point.held);
+        let kept_up = behind(&step, self.points.base).is_none();
         Ok(Seen { held, kept_up, answered: step.measures.get("achieved_qps").copied().unwrap_or(0.0) })
     }
 
-    /// Up by fours until the promises break, or the ceiling holds.
+    /// Up by fours until the SLOs no longer hold, or the ceiling holds.
     async fn climb(&mut self) -> Result<(), Stop> {
-        let ceiling = self.course.ceiling();
-        let mut qps = self.course.rate((ceiling / 64).clamp(5, 200));
+        let ceiling = self.context.ceiling();
+        let mut qps = self.context.rate((ceiling / 64).clamp(5, 200));
         loop {
             let held = self.point(qps, "climb", POINT).await?;
             if !held || qps >= ceiling || self.left() <= KEPT {
@@ -181,34 +172,37 @@ impl Search<'_, '_> {
     }
 
     fn finding(self, cut_off: bool) -> Option<Finding> {
-        if self.points.is_empty() {
+        if self.points.all.is_empty() {
             return None;
         }
-        let at_bad =
-            self.points.iter().rfind(|point| !point.held && self.bad.is_some_and(|bad| same(point.asked_qps, bad)));
+        let at_bad = self
+            .points
+            .all
+            .iter()
+            .rfind(|point| !point.held && self.bad.is_some_and(|bad| same(point.target_qps, bad)));
         let by_generator = at_bad.is_some_and(|point| point.generator);
-        let below = |point: &&Point| point.held && self.bad.is_none_or(|bad| point.asked_qps < f64::from(bad) - 0.5);
-        let held = self.points.iter().filter(below).map(|point| point.asked_qps).max_by(f64::total_cmp);
+        let below = |point: &&Point| point.held && self.bad.is_none_or(|bad| point.target_qps < f64::from(bad) - 0.5);
+        let held = self.points.all.iter().filter(below).map(|point| point.target_qps).max_by(f64::total_cmp);
         let measured = if self.confirmed { self.good.map(f64::from) } else { held };
         let limit = match (measured, self.bad) {
-            _ if cut_off => Limit::CutOff,
-            (None, _) => Limit::BelowFloor,
-            (Some(_), None) => Limit::Ceiling,
-            (Some(_), Some(_)) if by_generator => Limit::Generator,
-            (Some(_), Some(_)) => Limit::Target,
+            _ if cut_off => CapacityLimit::CutOff,
+            (None, _) => CapacityLimit::BelowFloor,
+            (Some(_), None) => CapacityLimit::Ceiling,
+            (Some(_), Some(_)) if by_generator => CapacityLimit::Generator,
+            (Some(_), Some(_)) => CapacityLimit::Target,
         };
         Some(Finding::Capacity {
             capacity_qps: measured,
             broken_qps: self.bad.map(f64::from),
             limit,
             confirmed: self.confirmed,
-            points: self.points,
+            points: self.points.all,
         })
     }
 }
 
-fn same(asked: f64, qps: u32) -> bool {
-    (asked - f64::from(qps)).abs() < 0.5
+fn same(rate: f64, qps: u32) -> bool {
+    (rate - f64::from(qps)).abs() < 0.5
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from f64 saturates")]

@@ -1,51 +1,40 @@
-//! `repeat`: the same load several times, to see how far its figures spread and whether the promises hold each time.
+//! `repeat`: the same load several times, to see how far its figures spread and whether the SLOs hold each time.
 
-use super::Course;
-use super::point::{Base, judge};
+use super::context::StrategyContext;
+use super::points::Points;
 use crate::finding::Finding;
-use crate::lab::Stop;
-use crate::record::Step;
 use crate::statistics::estimate;
+use crate::stop::Stop;
+use crate::transcript::StepRecord;
 
-/// Runs where nobody says how many.
+/// Runs by default.
 const RUNS: u8 = 5;
-/// Requests per second where nobody says how many: the default of the load itself.
+/// Requests per second by default: that of the load itself.
 const RATE: u32 = 100;
 /// Seconds of a run, at the least and at the most.
 const RUN: (u64, u64) = (4, 15);
 /// What is told of all runs together.
 const TOLD: [&str; 5] = ["response_p50_ms", "response_p90_ms", "response_p99_ms", "error_ratio", "achieved_qps"];
 
-pub(super) async fn run(course: &Course<'_>) -> (Option<Finding>, Option<Stop>) {
-    let (runs, qps) = (course.runs(RUNS), course.rate(RATE));
-    let (mut steps, mut points, mut cut_off): (Vec<Step>, Vec<_>, _) = (Vec::new(), Vec::new(), None);
-    let mut base = None;
+pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Option<Stop>) {
+    let (runs, qps) = (context.runs(RUNS), context.rate(RATE));
+    let mut points = Points::new(context);
+    let mut steps: Vec<StepRecord> = Vec::new();
+    let mut stop = None;
     for run in 1..=runs {
-        if run > 1
-            && let Err(why) = course.rest(base).await
-        {
-            cut_off = Some(why);
-            break;
-        }
-        let label = format!("repeat: run {run} of {runs}, {qps} qps");
-        match course.load(qps, course.seconds(qps, RUN.0, RUN.1), &label).await {
-            Ok(step) => {
-                let point = judge(&course.lab.setup, &step, base);
-                base = Base::or(base, &point, &step);
-                points.push(point);
-                steps.push(step);
-            }
+        match points.measure(qps, RUN, &format!("repeat: run {run} of {runs}, {qps} qps")).await {
+            Ok(step) => steps.push(step),
             Err(why) => {
-                cut_off = Some(why);
+                stop = Some(why);
                 break;
             }
         }
     }
-    let mut rng = course.lab.cx().child("statistics", None).rng();
+    let mut rng = context.runner.cx().child("statistics", None).rng();
     let spread = TOLD.iter().filter_map(|name| {
         let values: Vec<f64> = steps.iter().filter_map(|step| step.measures.get(*name).copied()).collect();
         Some(((*name).to_owned(), estimate(&values, &mut rng)?))
     });
     let spread = spread.collect();
-    ((!points.is_empty()).then_some(Finding::Repeat { spread, points }), cut_off)
+    ((!steps.is_empty()).then_some(Finding::Repeat { spread, points: points.all }), stop)
 }

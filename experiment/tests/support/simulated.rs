@@ -1,20 +1,21 @@
 //! A load fault that simulates its target: `k` workers with a fixed service time behind one queue, under virtual time.
 //!
-//! It stands in for `generate_load` and gives the same document. The port of the URL chooses the target.
+//! It stands in for the load fault and gives the same report. The port of the URL chooses the target.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{
-    BoxFuture, CeilingKind, DurationText, Evidence, Fault, HttpUrl, InjectContext, Injection, LatencyReport,
-    LoadCounts, LoadGenerator, LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan,
-    PluginError, Reach, RunContext, Sighting, Span, Undo, parse, register_fault,
+    BoxFuture, CeilingKind, Evidence, Fault, InjectContext, Injection, LatencyReport, LoadCounts, LoadDuration,
+    LoadGenerator, LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan, PluginError, Reach,
+    RunContext, Sighting, Span, Undo, parse, register_fault,
 };
-use chaos_experiment::{Experiment, Report};
+use chaos_experiment::{Experiment, ExperimentReport};
 use chaos_schema::ExperimentSpec;
 use chaos_test::Bench;
 use chaos_triggers as _;
@@ -26,34 +27,28 @@ use serde_json::{Value, json};
 
 /// Port, workers, seconds of service: the limit is the second over the third.
 pub(crate) const TARGETS: [(u16, usize, f64); 3] = [(8001, 4, 0.010), (8002, 2, 0.050), (8003, 10, 0.0125)];
-/// The port of a target that is faster than the generator, which manages `GENERATOR` calls a second.
+/// The port of a target that is faster than the generator, which manages `GENERATOR` requests a second.
 pub(crate) const FAST: u16 = 8009;
 pub(crate) const GENERATOR: f64 = 350.0;
 /// A file in the workspace that makes every answer slower by this much, in seconds.
 pub(crate) const SLOW: &str = "slow";
 const SLOWER: f64 = 0.008;
-/// A file in the workspace that makes the target stand still for a moment in one load; which one, from 0, is its text.
+/// A file in the workspace that makes the target pause for a moment in one load; which one, from 0, is its text.
 pub(crate) const STALL: &str = "stall";
 const STALLED: f64 = 0.4;
-
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Target {
-    service_url: HttpUrl,
-    qps: NonZeroU32,
-    duration: DurationText,
-    #[serde(default)]
-    warmup: Option<DurationText>,
-    #[serde(default)]
-    concurrency: Option<NonZeroU32>,
-}
 
 /// Simulates a load.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Simulated {
     /// What is loaded.
-    target: Target,
+    target: LoadRequest,
+}
+
+impl From<LoadRequest> for Simulated {
+    fn from(target: LoadRequest) -> Self {
+        Self { target }
+    }
 }
 
 impl Fault for Simulated {
@@ -63,7 +58,7 @@ impl Fault for Simulated {
         let plan = Plan::new("simulate")
             .reaching(Reach::host(self.target.service_url.host().clone()))
             .at_most(CeilingKind::Qps, self.target.qps.get())
-            .lasting(self.target.duration.get());
+            .lasting(duration(&self.target));
         Ok(match self.target.concurrency {
             Some(connections) => plan.at_most(CeilingKind::Concurrency, connections.get()),
             None => plan,
@@ -73,10 +68,10 @@ impl Fault for Simulated {
     async fn inject(&self, cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
         let slower = if cx.workspace().join(SLOW).exists() { SLOWER } else { 0.0 };
         let stall = if meets_the_stall(cx.workspace()) { STALLED } else { 0.0 };
-        let load = simulate(&self.target, slower, stall, &mut cx.rng());
+        let load = Simulation::of(&self.target, slower, stall, &mut cx.rng()).report(&self.target);
         cx.active(Evidence::new("the first request was answered"));
         let took = load.elapsed_seconds;
-        if !cx.sleep(std::time::Duration::from_secs_f64(took)).await {
+        if !cx.sleep(Duration::from_secs_f64(took)).await {
             return Err(PluginError::Cancelled);
         }
         Ok(Injection::Finished(Outcome::landed(Evidence::new("answered")).with_load(load)))
@@ -87,7 +82,11 @@ impl Fault for Simulated {
     }
 }
 
-register_fault!(Simulated, "generate_load");
+register_fault!(Simulated, "load", load_from: Simulated::from);
+
+fn duration(target: &LoadRequest) -> Duration {
+    target.duration.map_or(Duration::from_secs(30), LoadDuration::get)
+}
 
 /// Counts the file down by one load.
 fn meets_the_stall(workspace: &Path) -> bool {
@@ -121,46 +120,56 @@ impl Ord for At {
     }
 }
 
+/// What a simulated load gave.
+struct Simulation {
+    calls: Vec<Call>,
+    scheduled: f64,
+    planned: f64,
+    connections: u32,
+}
+
 #[expect(clippy::cast_precision_loss, reason = "small numbers of a simulation")]
-fn simulate(target: &Target, slower: f64, stall: f64, rng: &mut ChaCha8Rng) -> LoadReport {
-    let port = target.service_url.host().port;
-    let known = TARGETS.into_iter().find(|(known, ..)| *known == port);
-    let (workers, service) = known.map_or((64, 0.0005), |(_, workers, service)| (workers, service));
-    let connections = target.concurrency.map_or(4, NonZeroU32::get);
-    let (qps, planned) = (f64::from(target.qps.get()), target.duration.get().as_secs_f64());
-    let heap = |n: u32| (0..n).map(|_| Reverse(At(0.0))).collect::<BinaryHeap<_>>();
-    let (mut idle, mut free) = (heap(connections), heap(u32::try_from(workers).unwrap()));
-    let mut sending: f64 = 0.0;
-    let mut calls = Vec::new();
-    let (mut index, mut stall) = (0.0, stall);
-    while index / qps < planned {
-        let due = index / qps;
-        if stall > 0.0 && due > planned / 2.0 {
-            let pause = std::mem::take(&mut stall);
-            free = free.into_iter().map(|Reverse(At(at))| Reverse(At(at.max(due) + pause))).collect();
+impl Simulation {
+    fn of(target: &LoadRequest, slower: f64, mut stall: f64, rng: &mut ChaCha8Rng) -> Self {
+        let port = target.service_url.host().port;
+        let known = TARGETS.into_iter().find(|(known, ..)| *known == port);
+        let (workers, service) = known.map_or((64, 0.0005), |(_, workers, service)| (workers, service));
+        let connections = target.concurrency.map_or(4, NonZeroU32::get);
+        let (qps, planned) = (f64::from(target.qps.get()), duration(target).as_secs_f64());
+        let heap = |n: u32| (0..n).map(|_| Reverse(At(0.0))).collect::<BinaryHeap<_>>();
+        let (mut idle, mut free) = (heap(connections), heap(u32::try_from(workers).unwrap()));
+        let mut sending: f64 = 0.0;
+        let mut calls = Vec::new();
+        let mut index = 0.0;
+        while index / qps < planned {
+            let due = index / qps;
+            if stall > 0.0 && due > planned / 2.0 {
+                let pause = std::mem::take(&mut stall);
+                free = free.into_iter().map(|Reverse(At(at))| Reverse(At(at.max(due) + pause))).collect();
+            }
+            index += 1.0;
+            let Some(Reverse(At(ready))) = idle.pop() else { break };
+            // A generator of its own speed hands out one request after the other.
+            let pace = if port == FAST { 1.0 / GENERATOR } else { 0.0 };
+            sending = (sending + pace).max(due);
+            let sent = due.max(ready).max(if pace > 0.0 { sending } else { 0.0 });
+            if sent > planned + 3.0 {
+                break;
+            }
+            let Some(Reverse(At(worker))) = free.pop() else { break };
+            let noise = 0.001 * rng.next_u64() as f64 / u64::MAX as f64;
+            let served = worker.max(sent) + service;
+            free.push(Reverse(At(served)));
+            let done = served + slower + noise;
+            idle.push(Reverse(At(done)));
+            calls.push(Call { due, sent, done });
         }
-        index += 1.0;
-        let Some(Reverse(At(ready))) = idle.pop() else { break };
-        // A generator of its own speed hands out one call after the other.
-        let pace = if port == FAST { 1.0 / GENERATOR } else { 0.0 };
-        sending = (sending + pace).max(due);
-        let sent = due.max(ready).max(if pace > 0.0 { sending } else { 0.0 });
-        if sent > planned + 3.0 {
-            break;
-        }
-        let Some(Reverse(At(worker))) = free.pop() else { break };
-        let noise = 0.001 * rng.next_u64() as f64 / u64::MAX as f64;
-        let served = worker.max(sent) + service;
-        free.push(Reverse(At(served)));
-        let done = served + slower + noise;
-        idle.push(Reverse(At(done)));
-        calls.push(Call { due, sent, done });
+        Self { calls, scheduled: index, planned, connections }
     }
-    let end = calls.iter().map(|call| call.done).fold(planned, f64::max);
-    let settle = target.warmup.map_or(0.0, |warmup| warmup.get().as_secs_f64());
-    let measured: Vec<&Call> = calls.iter().filter(|call| call.due >= settle).collect();
-    let times = |calls: &[&Call], of: fn(&Call) -> f64| {
-        let mut values: Vec<f64> = calls.iter().map(|call| of(call)).collect();
+
+    /// The times of the calls that were due from `settle` on.
+    fn times(&self, settle: f64, of: fn(&Call) -> f64) -> LatencyReport {
+        let mut values: Vec<f64> = self.calls.iter().filter(|call| call.due >= settle).map(of).collect();
         values.sort_by(f64::total_cmp);
         let at = |p: f64| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
@@ -172,58 +181,58 @@ fn simulate(target: &Target, slower: f64, stall: f64, rng: &mut ChaCha8Rng) -> L
         let mean = values.iter().sum::<f64>() / (values.len() as f64).max(1.0);
         let count = values.len() as u64;
         LatencyReport { count, min_ms: at(0.0) * 1e3, mean_ms: mean * 1e3, max_ms: at(100.0) * 1e3, percentiles }
-    };
-    let all: Vec<&Call> = calls.iter().collect();
-    let response = times(&measured, |call| call.done - call.due);
-    let service = times(&measured, |call| call.done - call.sent);
-    let completed = calls.len() as u64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of calls")]
-    let scheduled = index as u64;
-    let counts = LoadCounts {
-        scheduled,
-        started: completed,
-        completed,
-        missed: scheduled - completed,
-        ok: completed,
-        answered: completed,
-        ..LoadCounts::default()
-    };
-    let measured = LoadSegment {
-        name: "measured".to_owned(),
-        start_seconds: settle,
-        ok: measured.len() as u64,
-        errors: 0,
-        service,
-        response,
-    };
-    LoadReport {
-        request: LoadRequest {
-            qps: target.qps,
-            duration: target.duration.get().try_into().ok(),
-            ..LoadRequest::to(target.service_url.clone())
-        },
-        generator: LoadGenerator::Embedded,
-        schedule: LoadSchedule::Open,
-        connections,
-        started_at_ms: 0,
-        elapsed_seconds: end,
-        achieved_qps: completed as f64 / end,
-        counts,
-        statuses: Vec::new(),
-        failures: Vec::new(),
-        bytes_sent: 0,
-        bytes_received: 0,
-        service: times(&all, |call| call.done - call.sent),
-        service_buckets: Vec::new(),
-        response: times(&all, |call| call.done - call.due),
-        start_lag: times(&all, |call| call.sent - call.due),
-        backlog_ms: (end - planned) * 1e3,
-        saturated: false,
-        generator_busy_ratio: if port == FAST { (qps / GENERATOR).min(1.0) } else { 0.05 },
-        measured: Some(measured),
-        segments: Vec::new(),
-        stopped_early: None,
-        failure: None,
+    }
+
+    fn report(&self, target: &LoadRequest) -> LoadReport {
+        let end = self.calls.iter().map(|call| call.done).fold(self.planned, f64::max);
+        let completed = self.calls.len() as u64;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of calls")]
+        let scheduled = self.scheduled as u64;
+        let settle = target.warmup.map_or(0.0, |warmup| warmup.get().as_secs_f64());
+        let service = self.times(settle, |call| call.done - call.sent);
+        let response = self.times(settle, |call| call.done - call.due);
+        let fast = target.service_url.host().port == FAST;
+        let busy = if fast { (f64::from(target.qps.get()) / GENERATOR).min(1.0) } else { 0.05 };
+        LoadReport {
+            request: target.clone(),
+            generator: LoadGenerator::Embedded,
+            schedule: LoadSchedule::Open,
+            connections: self.connections,
+            started_at_ms: 0,
+            elapsed_seconds: end,
+            achieved_qps: completed as f64 / end,
+            counts: LoadCounts {
+                scheduled,
+                started: completed,
+                completed,
+                missed: scheduled - completed,
+                ok: completed,
+                answered: completed,
+                ..LoadCounts::default()
+            },
+            statuses: Vec::new(),
+            failures: Vec::new(),
+            bytes_sent: 0,
+            bytes_received: 0,
+            service: self.times(0.0, |call| call.done - call.sent),
+            service_buckets: Vec::new(),
+            response: self.times(0.0, |call| call.done - call.due),
+            start_lag: self.times(0.0, |call| call.sent - call.due),
+            backlog_ms: (end - self.planned) * 1e3,
+            saturated: false,
+            generator_busy_ratio: busy,
+            measured: Some(LoadSegment {
+                name: "measured".to_owned(),
+                start_seconds: settle,
+                ok: response.count,
+                errors: 0,
+                service,
+                response,
+            }),
+            segments: Vec::new(),
+            stopped_early: None,
+            failure: None,
+        }
     }
 }
 
@@ -250,7 +259,7 @@ pub(crate) fn spec(port: u16, goal: &str, more: &Value) -> ExperimentSpec {
 }
 
 /// Runs an experiment under virtual time, in a place of its own.
-pub(crate) fn run(bench: &Bench, seed: u64, spec: ExperimentSpec, model: Option<Script>) -> Report {
+pub(crate) fn run(bench: &Bench, seed: u64, spec: ExperimentSpec, model: Option<Script>) -> ExperimentReport {
     let runner = bench.runner().seed(seed).build().unwrap();
     let mut experiment = Experiment::new(spec);
     if let Some(model) = model {

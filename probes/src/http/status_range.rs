@@ -25,6 +25,11 @@ impl StatusRange {
         Self { first: 200, last: 299 }
     }
 
+    /// Every status.
+    pub fn any() -> Self {
+        Self { first: 100, last: 599 }
+    }
+
     /// Whether it holds this status.
     pub fn contains(self, status: u16) -> bool {
         (self.first..=self.last).contains(&status)

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use super::console::print;
 use super::failure::Failure;
 
-/// Prints a completion script; the types of this program's plug-ins are in it.
+/// Prints a completion script for a shell.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The shell.

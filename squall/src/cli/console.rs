@@ -1,31 +1,54 @@
 //! Where a command's words go: data to standard output, words for people to standard error.
 
 use std::env;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
 
 use super::failure::Failure;
 
-/// Colours of a terminal.
+/// What a colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
     /// Something is wrong.
     Red,
     /// Something is as it should be.
     Green,
-    /// Something can't be told.
+    /// The answer is unknown.
     Yellow,
     /// A heading.
     Bold,
 }
 
 impl Colour {
-    fn code(self) -> &'static str {
+    fn style(self) -> Style {
         match self {
-            Self::Red => "31",
-            Self::Green => "32",
-            Self::Yellow => "33",
-            Self::Bold => "1",
+            Self::Red => AnsiColor::Red.on_default(),
+            Self::Green => AnsiColor::Green.on_default(),
+            Self::Yellow => AnsiColor::Yellow.on_default(),
+            Self::Bold => Style::new().bold(),
         }
+    }
+}
+
+/// Sets whether colours are shown, for every stream: the flag's word, or else what the environment says.
+///
+/// anstream knows `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE` and `TERM`; `FORCE_COLOR` is added here.
+pub(crate) fn choose_colour(flag: clap::ColorChoice) {
+    choice(flag, |name| env::var(name).ok()).write_global();
+}
+
+fn choice(flag: clap::ColorChoice, env: impl Fn(&str) -> Option<String>) -> ColorChoice {
+    let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
+    match flag {
+        clap::ColorChoice::Always => ColorChoice::Always,
+        clap::ColorChoice::Never => ColorChoice::Never,
+        clap::ColorChoice::Auto if set("NO_COLOR") => ColorChoice::Never,
+        clap::ColorChoice::Auto if set("FORCE_COLOR") && env("FORCE_COLOR").as_deref() != Some("0") => {
+            ColorChoice::Always
+        }
+        clap::ColorChoice::Auto => ColorChoice::Auto,
     }
 }
 
@@ -34,21 +57,14 @@ impl Colour {
 pub(crate) struct Paint(bool);
 
 impl Paint {
-    /// Colours only on a terminal that knows them, and never against `NO_COLOR`.
-    fn when(terminal: bool, env: impl Fn(&str) -> Option<String>) -> Self {
-        let refused = env("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env("TERM").is_some_and(|term| term == "dumb");
-        Self(terminal && !refused && !dumb)
-    }
-
     /// Colours for standard output.
     pub(crate) fn stdout() -> Self {
-        Self::when(io::stdout().is_terminal(), |name| env::var(name).ok())
+        Self(AutoStream::choice(&io::stdout()) != ColorChoice::Never)
     }
 
     /// Colours for standard error.
     pub(crate) fn stderr() -> Self {
-        Self::when(io::stderr().is_terminal(), |name| env::var(name).ok())
+        Self(AutoStream::choice(&io::stderr()) != ColorChoice::Never)
     }
 
     /// Whether it shows any.
@@ -58,7 +74,8 @@ impl Paint {
 
     /// The text in that colour, where colours are shown.
     pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
-        if self.0 { format!("\x1b[{}m{text}\x1b[0m", colour.code()) } else { text.to_owned() }
+        let style = colour.style();
+        if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
@@ -92,15 +109,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_need_a_terminal_and_no_refusal() {
-        let with = |terminal, name: &'static str, value: &'static str| {
-            Paint::when(terminal, move |asked| (asked == name).then(|| value.to_owned())).is_on()
+    fn the_flag_comes_first_then_no_color_then_force_color() {
+        use clap::ColorChoice as Flag;
+        let with = |flag, set: &'static [(&str, &str)]| {
+            choice(flag, move |asked| set.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned()))
         };
-        assert!(with(true, "TERM", "xterm"));
-        assert!(with(true, "NO_COLOR", ""), "an empty NO_COLOR refuses nothing");
-        assert!(!with(true, "NO_COLOR", "1"));
-        assert!(!with(true, "TERM", "dumb"));
-        assert!(!with(false, "TERM", "xterm"));
+        assert_eq!(with(Flag::Always, &[("NO_COLOR", "1")]), ColorChoice::Always);
+        assert_eq!(with(Flag::Never, &[("FORCE_COLOR", "1")]), ColorChoice::Never);
+        assert_eq!(with(Flag::Auto, &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")]), ColorChoice::Never);
+        assert_eq!(with(Flag::Auto, &[("NO_COLOR", ""), ("FORCE_COLOR", "1")]), ColorChoice::Always);
+        assert_eq!(with(Flag::Auto, &[("FORCE_COLOR", "0")]), ColorChoice::Auto);
+        assert_eq!(with(Flag::Auto, &[]), ColorChoice::Auto);
     }
 
     #[test]

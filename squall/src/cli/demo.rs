@@ -1,4 +1,4 @@
-//! `squall demo`: the whole way from a task file to a verdict, against a target of its own.
+//! `squall demo`: from a task file to a verdict, against a target of its own.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use super::signals::Signals;
 /// The task file that is run.
 const TASK: &str = include_str!("demo.yaml");
 
-/// Shows the whole way: validates a task file, waits for its trigger, makes a load spike on a server of its own,
-/// verifies it, undoes, reports. Takes about ten seconds; touches nothing but loopback.
+/// Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own,
+/// verifies it and reports. Takes about ten seconds; uses only loopback.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Skips every effect and keeps every look: it must not pass.
+    /// Skips every effect and keeps every check; a sham run must never pass.
     #[arg(long)]
     sham: bool,
-    /// Only serves a target on this port of loopback (0 takes a free one), until it is interrupted: 4 workers that take
-    /// 10 ms for each request, so 400 requests a second. Something to try `squall experiment` on.
+    /// Only serves a target on this port of loopback (0 takes a free one) until interrupted: 4 workers that need 10 ms
+    /// for each request, so 400 requests per second. A target to try `squall experiment` on.
     #[arg(long, value_name = "PORT", conflicts_with = "sham")]
     serve: Option<u16>,
     /// How to print the report.
@@ -41,7 +41,7 @@ const SERVICE: Duration = Duration::from_millis(10);
 /// Serves a target with a known limit until a signal comes.
 fn serve_only(port: u16) -> Result<u8, Failure> {
     let target = serve(([127, 0, 0, 1], port).into(), Behaviour::new().delay(SERVICE).workers(WORKERS));
-    let target = target.map_err(|error| Failure::Usage(format!("port {port} of loopback can't be used: {error}")))?;
+    let target = target.map_err(|error| Failure::Usage(format!("port {port} of loopback cannot be used: {error}")))?;
     print(&format!("{}\n", target.url()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;

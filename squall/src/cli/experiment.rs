@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chaos_experiment::{Experiment, Report, Transcript, html, text};
+use chaos_experiment::{Experiment, ExperimentReport, ExperimentTranscript, html, text};
 use chaos_runner::Runner;
-use chaos_schema::{ExperimentSpec, StrategyName};
+use chaos_schema::{ExperimentSpec, FaultName, StrategyName};
 use chaos_schema::{KindHint, LoadOptions, check_value, load_bytes};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -22,8 +22,8 @@ use super::signals::Signals;
 
 /// Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked.
 ///
-/// Default: only `generate_load`, only loopback, no model (`--model`, or `CHAOS_MODEL` in the environment, names one).
-/// Exit codes: 0 answered, 1 a promise does not hold, 2 inconclusive or a budget ran out, 3 something may be in force.
+/// Default: only load, only loopback, no model (`--model`, or `CHAOS_MODEL` in the environment, names one).
+/// Exit codes: 0 answered, 1 an SLO does not hold, 2 inconclusive or a budget ran out, 3 something may be in force.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The question in plain words, or a file (`.yaml`, `.yml`, `.json`) that holds the experiment.
@@ -32,11 +32,11 @@ pub(super) struct Args {
     /// The service: an `http://` URL.
     #[arg(long, value_name = "URL")]
     target: Option<String>,
-    /// Allows this fault, beside `generate_load`.
+    /// Allows this fault, beside load.
     #[arg(long, value_name = "FAULT")]
     allow: Vec<String>,
-    /// A promise: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says.
-    #[arg(long, value_name = "PROMISE")]
+    /// An SLO: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says.
+    #[arg(long, value_name = "SLO")]
     slo: Vec<String>,
     /// How the question is answered. Default: a model's choice, or by the goal's words.
     #[arg(long, value_enum)]
@@ -74,7 +74,7 @@ pub(super) struct Args {
     /// Where the transcript goes; default `.squall/experiments/` in the workspace.
     #[arg(long, value_name = "PATH")]
     transcript: Option<PathBuf>,
-    /// Writes every step of the engine as a line of JSON while the experiment goes on.
+    /// Writes every step of the engine as a line of JSON while the experiment runs.
     #[arg(long, value_name = "PATH")]
     events: Option<PathBuf>,
     /// Folder for transcripts; default: the current one.
@@ -91,7 +91,7 @@ pub(super) struct Args {
 /// The strategies, as flags name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Strategy {
-    /// The greatest rate at which the promises hold.
+    /// The greatest rate at which the SLOs hold.
     Capacity,
     /// Evenly spaced rates.
     Ramp,
@@ -117,7 +117,7 @@ impl From<Strategy> for StrategyName {
 struct Pair(String, Value);
 
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("`{0}` sets nothing; write KEY=NUMBER")]
+#[error("invalid setting `{0}`: expected `KEY=NUMBER`")]
 struct NotAPair(String);
 
 impl std::str::FromStr for Pair {
@@ -135,8 +135,8 @@ impl std::str::FromStr for Pair {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(path) = &args.replay {
-        let transcript = Transcript::read(path).map_err(|error| Failure::Experiment(error.into()))?;
-        return told(&Report::of(&transcript), args);
+        let transcript = ExperimentTranscript::read(path).map_err(|error| Failure::Experiment(error.into()))?;
+        return told(&ExperimentReport::of(&transcript), args);
     }
     let spec = spec(args)?;
     let runner = runner(args)?;
@@ -156,7 +156,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
     let report = runtime.block_on(async {
-        // Before it starts: a signal must never find the process without a way to undo.
+        // Before it starts: a signal must never end the process before it can undo.
         let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
         let mut run = experiment.start(&runner)?;
         let follower = run.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
@@ -171,7 +171,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 }
 
 /// Prints the report, writes its page, and gives its exit code.
-fn told(report: &Report, args: &Args) -> Result<u8, Failure> {
+fn told(report: &ExperimentReport, args: &Args) -> Result<u8, Failure> {
     if let Some(path) = &args.report {
         let written = fs::write(path, html(report));
         written.map_err(|source| Failure::File { path: path.clone(), doing: "written", source })?;
@@ -242,8 +242,13 @@ impl Args {
         let mut document = json!({"goal": goal, "target": target});
         let mut set = |key: &str, value: Value| document[key] = value;
         if !self.allow.is_empty() {
-            let load = "generate_load".to_owned();
-            set("allow", json!(std::iter::once(&load).chain(&self.allow).collect::<Vec<_>>()));
+            let load = FaultName::load_alone();
+            set(
+                "allow",
+                json!(
+                    load.iter().map(FaultName::as_str).chain(self.allow.iter().map(String::as_str)).collect::<Vec<_>>()
+                ),
+            );
         }
         if !self.slo.is_empty() {
             set("slo", json!(self.slo));

@@ -6,9 +6,6 @@ use std::path::PathBuf;
 use chaos_core::JournalError;
 use chaos_runner::RunnerError;
 use chaos_schema::Diagnostic;
-use serde_json::json;
-
-use super::console::{complain, print_json, say};
 
 /// Wrong usage; `EX_USAGE` of sysexits.
 pub(crate) const USAGE: u8 = 64;
@@ -23,11 +20,11 @@ const INCONCLUSIVE: u8 = 2;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Failure {
-    /// What was typed makes no sense.
+    /// The command line is not valid.
     #[error("{0}")]
     Usage(String),
-    /// A file that was named can't be used.
-    #[error("`{}` can't be {doing}", path.display())]
+    /// A file named on the command line cannot be used.
+    #[error("`{}` cannot be {doing}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -51,11 +48,11 @@ pub(crate) enum Failure {
     /// An experiment has no report.
     #[error(transparent)]
     Experiment(#[from] chaos_experiment::ExperimentError),
-    /// Journals of dead runs can't be read.
+    /// The journals of dead runs cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// Standard output can't be written.
-    #[error("standard output can't be written")]
+    /// Standard output cannot be written.
+    #[error("standard output cannot be written")]
     Output(#[source] std::io::Error),
     /// Something that should not happen.
     #[error("{0}")]
@@ -64,10 +61,9 @@ pub(crate) enum Failure {
 
 /// The code of an experiment without a report.
 fn experiment_code(error: &chaos_experiment::ExperimentError) -> u8 {
-    use chaos_experiment::ExperimentError::{Record, Runner, Setup};
+    use chaos_experiment::ExperimentError::{Runner, Transcript};
     match error {
-        Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) | Record(_) => INCONCLUSIVE,
-        Setup(_) => INVALID,
+        Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) | Transcript(_) => INCONCLUSIVE,
         _ => INTERNAL,
     }
 }
@@ -90,23 +86,6 @@ impl Failure {
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) => INCONCLUSIVE,
             Self::Experiment(error) => experiment_code(error),
             Self::Runner(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
-        }
-    }
-
-    /// Says it: to people on standard error, and to programs as one object on standard output.
-    pub(crate) fn tell(&self, to_programs: bool) {
-        match self {
-            Self::Invalid { rendered, .. } => say(rendered.trim_end()),
-            _ => complain(&self.chain()),
-        }
-        if to_programs {
-            let diagnostics = match self {
-                Self::Invalid { diagnostics, .. } => diagnostics.as_slice(),
-                _ => &[],
-            };
-            let told = json!({"error": self.chain(), "exit_code": self.exit_code(), "diagnostics": diagnostics});
-            // It is being told on standard error already.
-            let _ = print_json(&told);
         }
     }
 

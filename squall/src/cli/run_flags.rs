@@ -22,19 +22,19 @@ pub(crate) struct RunFlags {
     /// How to print the report.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
-    /// Writes every step as a line of JSON while the run goes on.
+    /// Writes every event of the run as a line of JSON to this file.
     #[arg(long, value_name = "PATH")]
     pub(crate) events: Option<PathBuf>,
     /// Seed of every random choice; default: the file's, else one that the report names.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Skips every effect and keeps every look; such a run never passes.
+    /// Skips every effect and keeps every check; a sham run never passes.
     #[arg(long)]
     pub(crate) sham: bool,
-    /// How long a trigger may take beyond its own least time; default 1h.
+    /// How long a trigger may take beyond its own minimum; default 1h.
     #[arg(long, value_name = "TIME")]
     pub(crate) trigger_timeout: Option<DurationText>,
-    /// Folder for files that plug-ins leave on purpose (transcripts, results); default: the current one.
+    /// Folder for files that plug-ins keep (transcripts, results); default: the current one.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) workspace: Option<PathBuf>,
     /// Asks no model, whatever the environment says: the offline planner makes the planned call.

@@ -45,11 +45,11 @@ pub(crate) fn inside(test: &str) -> bool {
 }
 
 /// Counts whoever connects to an address that nothing has any business with.
-pub(crate) struct Strangers {
+pub(crate) struct OtherServices {
     counts: Vec<(IpAddr, Arc<AtomicUsize>)>,
 }
 
-impl Strangers {
+impl OtherServices {
     /// Listens on this port of each address.
     pub(crate) fn listen(addresses: &[IpAddr], port: u16) -> Self {
         let counts = addresses.iter().map(|address| {

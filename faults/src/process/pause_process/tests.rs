@@ -1,0 +1,311 @@
+//! Tests of `pause_process` on real child processes.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaos_core::{
+    Clock, ContextParts, Events, FAULTS, Hosts, Journal, Policy, Presence, RealClock, SystemResolver, UNDO_STEPS,
+    UndoLog, parse,
+};
+use chaos_host::thread_states;
+use chaos_test::{Bench, broken_by};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+/// A child that sleeps, killed when the test ends in whatever way.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn start() -> Self {
+        Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    fn pid(&self) -> NonZeroU32 {
+        NonZeroU32::new(self.0.id()).unwrap()
+    }
+
+    fn fault(&self) -> PauseProcess {
+        PauseProcess { pid: self.pid() }
+    }
+
+    fn state(&self) -> char {
+        ProcessStat::of(self.0.id()).unwrap().unwrap().state
+    }
+
+    fn step(&self) -> ResumeProcess {
+        let held = PidFd::open(self.pid()).unwrap().unwrap();
+        ResumeProcess::of(&held.stat().unwrap().unwrap(), &held).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let held = PidFd::open(self.pid()).unwrap().unwrap();
+        assert!(held.signal(signal).unwrap());
+        let still = signal == Signal::STOP;
+        held.settle(u32::MAX, |states| any_paused(states) == still).unwrap();
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn context() -> RunContext {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+    let parts = ContextParts {
+        run_id: "test".into(),
+        seed: 1,
+        events: Events::new(Arc::clone(&clock)),
+        clock,
+        policy: Arc::default(),
+        hosts: Hosts::new(Arc::new(SystemResolver)),
+        env: Arc::default(),
+        workspace: std::env::temp_dir(),
+    };
+    RunContext::new(parts, CancellationToken::new())
+}
+
+async fn undo(step: &ResumeProcess) -> Result<Undone, PluginError> {
+    let cx = UndoContext::new(Arc::new(RealClock::new()), Duration::from_secs(30));
+    UndoStep::undo(step, &cx).await
+}
+
+async fn inject(fault: &PauseProcess) -> (Result<Injection, PluginError>, Arc<UndoLog>) {
+    let cx = context();
+    let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
+    (Fault::inject(fault, &cx.into(), &log.handle()).await, log)
+}
+
+#[tokio::test]
+async fn it_pauses_a_real_process_and_the_step_resumes_it() {
+    let child = Sleeper::start();
+    let (fault, cx) = (child.fault(), context());
+    assert_eq!(Fault::witness(&fault, &cx).await.presence, Presence::Absent);
+    let (injected, log) = inject(&fault).await;
+    injected.unwrap();
+    assert_eq!(child.state(), 'T');
+    let seen = Fault::witness(&fault, &cx).await;
+    let summary = format!("process {} (`sleep`) is stopped (state T)", child.pid());
+    assert_eq!((seen.presence, seen.evidence.summary), (Presence::Present, summary));
+    // Recovery knows the step only as JSON.
+    let raw = serde_json::to_value(log.newest_first()[0].step.as_ref()).unwrap();
+    assert_eq!(raw["type"], "resume_process");
+    let step: Box<dyn chaos_core::DynUndoStep> = serde_json::from_value(raw).unwrap();
+    let cx = UndoContext::new(Arc::new(RealClock::new()), Duration::from_secs(30));
+    assert_eq!(step.undo(&cx).await.unwrap(), Undone::Reverted(format!("process {} is resumed", child.pid())));
+    assert_ne!(child.state(), 'T');
+}
+
+#[tokio::test]
+async fn undo_twice_is_harmless() {
+    let child = Sleeper::start();
+    let (injected, _log) = inject(&child.fault()).await;
+    injected.unwrap();
+    assert!(matches!(undo(&child.step()).await.unwrap(), Undone::Reverted(_)));
+    let second = undo(&child.step()).await.unwrap();
+    assert_eq!(second, Undone::NothingToDo(format!("process {} was not stopped", child.pid())));
+}
+
+#[tokio::test]
+async fn another_process_with_the_pid_is_left_alone() {
+    let child = Sleeper::start();
+    child.signal(Signal::STOP);
+    let right = child.step();
+    let rows = [
+        (
+            ResumeProcess { start_time: right.start_time + 1, pidfd_inode: None, ..right.clone() },
+            "is another process that was given its pid",
+        ),
+        (
+            ResumeProcess { start_time: right.start_time + 1, pidfd_inode: Some(1), ..right.clone() },
+            "is another process that was given its pid",
+        ),
+        (ResumeProcess { boot_id: "forged".into(), ..right.clone() }, "was stopped in another boot"),
+    ];
+    for (forged, why) in rows {
+        match undo(&forged).await.unwrap() {
+            Undone::NothingToDo(told) => assert!(told.contains(why), "{told}"),
+            other @ Undone::Reverted(_) => panic!("{other:?}"),
+        }
+        assert_eq!(child.state(), 'T', "{why}: another process was resumed");
+    }
+}
+
+#[tokio::test]
+async fn a_step_of_another_pid_namespace_is_no_success() {
+    let child = Sleeper::start();
+    child.signal(Signal::STOP);
+    let forged = ResumeProcess { pid_ns: 1, ..child.step() };
+    let error = undo(&forged).await.unwrap_err();
+    assert!(error.to_string().ends_with("recover from there"), "{error}");
+    assert_eq!(child.state(), 'T');
+}
+
+#[tokio::test]
+async fn a_process_that_is_gone_needs_nothing() {
+    let mut child = Sleeper::start();
+    let step = child.step();
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    assert_eq!(undo(&step).await.unwrap(), Undone::NothingToDo(format!("process {} is gone", step.pid)));
+    let (injected, log) = inject(&child.fault()).await;
+    assert_eq!(injected.unwrap_err().to_string(), format!("there is no process {}", step.pid));
+    assert!(log.newest_first().is_empty(), "a step was armed for nothing");
+}
+
+#[tokio::test]
+async fn what_must_not_be_stopped_is_refused_by_plan_and_by_inject() {
+    let stopped = Sleeper::start();
+    stopped.signal(Signal::STOP);
+    let (thread, parent) = (other_thread(), std::os::unix::process::parent_id());
+    let rows = [
+        (1, "is the first process"),
+        (std::process::id(), "is Squall itself"),
+        (thread, "is Squall itself"),
+        (parent, if parent == 1 { "is the first process" } else { "is an ancestor of Squall" }),
+        (stopped.pid().get(), "is stopped already (state T)"),
+        (u32::MAX, "there is no process"),
+    ];
+    for (pid, why) in rows {
+        let fault = PauseProcess { pid: NonZeroU32::new(pid).unwrap() };
+        let planned = Fault::plan(&fault, &context()).await.unwrap_err();
+        let (injected, log) = inject(&fault).await;
+        let injected = injected.unwrap_err();
+        assert!(planned.to_string().contains(why), "{pid}: {planned}");
+        assert!(matches!(planned, PluginError::Refused(_)) && log.newest_first().is_empty(), "{pid}");
+        // A thread can't be held at all, which is said by the kernel.
+        assert!(injected.to_string().contains(why) || pid == thread, "{pid}: {injected}");
+    }
+    assert_eq!(stopped.state(), 'T');
+}
+
+/// The id of some thread of ours that is not the first.
+fn other_thread() -> u32 {
+    let us = std::process::id();
+    let ids = std::fs::read_dir("/proc/self/task").unwrap();
+    let ids = ids.map(|id| id.unwrap().file_name().to_string_lossy().parse::<u32>().unwrap());
+    ids.into_iter().find(|id| *id != us).unwrap()
+}
+
+#[tokio::test]
+async fn the_plan_names_process_and_start_time_and_touches_nothing() {
+    let child = Sleeper::start();
+    let start = ProcessStat::of(child.0.id()).unwrap().unwrap().start_time;
+    let plan = Fault::plan(&child.fault(), &context()).await.unwrap();
+    assert_eq!(plan.touches[0].to_string(), format!("process:{}@{start}", child.pid()));
+    assert_eq!((plan.summary, plan.permissions), (format!("stop process {} (`sleep`)", child.pid()), Vec::new()));
+    assert_ne!(child.state(), 'T');
+}
+
+#[tokio::test]
+async fn another_users_process_needs_a_permission() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: needs root, to start a process of another user");
+        return;
+    }
+    let child = Command::new("sleep").arg("600").uid(65_534).spawn().unwrap();
+    let child = Sleeper(child);
+    let plan = Fault::plan(&child.fault(), &context()).await.unwrap();
+    let why = &plan.permissions[0].why;
+    assert!(why.ends_with("belongs to uid 65534, not to 0"), "{why}");
+    let refusal = plan.check(&Policy::default()).unwrap_err();
+    assert_eq!(refusal.flag.as_deref(), Some("--permit other_user"));
+}
+
+#[tokio::test]
+async fn every_thread_stops_and_is_resumed() {
+    let script = "import threading,sys,time\n\
+                  for _ in range(3): threading.Thread(target=lambda: time.sleep(600), daemon=True).start()\n\
+                  print('up', flush=True)\ntime.sleep(600)";
+    let spawned = Command::new("python3").args(["-c", script]).stdout(Stdio::piped()).spawn();
+    let Ok(mut child) = spawned else {
+        eprintln!("skipped: needs python3");
+        return;
+    };
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let child = Sleeper(child);
+    assert_eq!(thread_states(child.0.id()).unwrap().len(), 4);
+    let (injected, _log) = inject(&child.fault()).await;
+    injected.unwrap();
+    assert_eq!(thread_states(child.0.id()).unwrap(), ['T'; 4]);
+    undo(&child.step()).await.unwrap();
+    assert!(!any_paused(&thread_states(child.0.id()).unwrap()));
+}
+
+#[tokio::test]
+async fn a_process_that_a_tracer_holds_is_a_failed_undo_and_an_unknown_witness() {
+    let child = Sleeper::start();
+    // PTRACE_ATTACH is 16 on every architecture; the tracer then leaves its tracee stopped.
+    let script = "import ctypes,sys,time\n\
+                  p = ctypes.CDLL(None).ptrace\n\
+                  print(p(16, int(sys.argv[1]), None, None), flush=True)\ntime.sleep(600)";
+    let spawned = Command::new("python3").args(["-c", script, &child.pid().to_string()]).stdout(Stdio::piped()).spawn();
+    let Ok(mut tracer) = spawned else {
+        eprintln!("skipped: needs python3");
+        return;
+    };
+    let mut line = String::new();
+    BufReader::new(tracer.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let tracer = Sleeper(tracer);
+    if line.trim() != "0" {
+        eprintln!("skipped: needs the right to trace a process");
+        return;
+    }
+    let held = PidFd::open(child.pid()).unwrap().unwrap();
+    held.settle(u32::MAX, |states| states == ['t']).unwrap();
+    let (before, after) = resume(&held, 3).unwrap();
+    let error = child.step().judge(&before, &after).unwrap_err();
+    let want = format!("process {} stays stopped (thread states t); a tracer may hold it", child.pid());
+    assert_eq!(error.to_string(), want);
+    let planned = child.fault().target().unwrap_err();
+    assert!(planned.to_string().contains("is stopped already (state t)"), "{planned}");
+    assert_eq!(Fault::witness(&child.fault(), &context()).await.presence, Presence::Unknown);
+    drop(tracer);
+}
+
+#[tokio::test]
+async fn a_fault_that_stops_nothing_does_not_pass() {
+    // The effect is stubbed by somebody who lets the process go on at once; the witness is the process table.
+    let child = Sleeper::start();
+    let (injected, _log) = inject(&child.fault()).await;
+    injected.unwrap();
+    child.signal(Signal::CONT);
+    assert_eq!(Fault::witness(&child.fault(), &context()).await.presence, Presence::Absent);
+    let bench = Bench::new().unwrap();
+    let entry = json!({"trigger": {"type": "test_now"}, "action": {"type": "pause_process", "pid": child.0.id()}});
+    let task = chaos_core::Task::of(parse(&entry).unwrap());
+    let report = bench.runner().sham(true).build().unwrap().run(task).unwrap();
+    let result = &report.entries[0];
+    assert!(!result.success && result.verdict == chaos_core::Verdict::Inconclusive, "{result:?}");
+}
+
+#[test]
+fn it_keeps_the_contract_of_all_faults() {
+    assert_eq!(broken_by(FAULTS.get("pause_process").unwrap()), []);
+    assert!(UNDO_STEPS.get("resume_process").is_ok());
+}
+
+#[test]
+fn a_pid_is_a_whole_number_from_one() {
+    for wrong in [json!(0), json!(-1), json!(1.5), json!("71"), json!(4_294_967_296_u64), json!(null)] {
+        let error = parse::<chaos_core::FaultNode>(&json!({"type": "pause_process", "pid": wrong})).unwrap_err();
+        assert_eq!(error.pointer, "/pid", "{wrong}: {error}");
+    }
+    let schema = FAULTS.get("pause_process").unwrap().schema_value();
+    assert_eq!(schema["properties"]["pid"]["minimum"], json!(1));
+}
+
+#[test]
+fn an_older_or_a_newer_record_still_loads() {
+    let raw = json!({"pid": 7, "start_time": 8, "boot_id": "b", "pid_ns": 9, "added_later": true});
+    let step: ResumeProcess = serde_json::from_value(raw).unwrap();
+    assert_eq!(step.describe(), "resume process 7");
+}

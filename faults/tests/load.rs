@@ -1,0 +1,205 @@
+//! Whole runs of `load` through the engine, judged by what a service of its own has counted.
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chaos_core::{
+    ChaosResult, EarlyStop, EventKind, FAULTS, LoadGenerator, LoadRequest, LoadSchedule, Presence, Progress, Reverted,
+    StatusCount, Task, Verdict, parse,
+};
+use chaos_faults as _;
+use chaos_load::target::{Behaviour, Target, serve};
+use chaos_runner::{Runner, RunnerBuilder};
+use chaos_test::Bench;
+use serde_json::{Value, json};
+
+fn service(behaviour: Behaviour) -> Target {
+    serve(([127, 0, 0, 1], 0).into(), behaviour).unwrap()
+}
+
+fn runner(bench: &Bench) -> RunnerBuilder {
+    Runner::builder().state_dir(bench.state()).workspace(bench.folder()).env(HashMap::new()).seed(1)
+}
+
+fn task(target: &Value) -> Task {
+    let entry = json!({"trigger": {"type": "test_now"}, "action": {"type": "load", "target": target}});
+    Task::of(parse(&entry).unwrap())
+}
+
+fn run(bench: &Bench, target: &Value) -> ChaosResult {
+    runner(bench).build().unwrap().run(task(target)).unwrap().entries.remove(0)
+}
+
+/// One request as a server of our own has read it.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    line: String,
+    headers: Vec<String>,
+    body: String,
+}
+
+/// A server that writes down what it reads, and answers each request with 200.
+fn recording() -> (String, Arc<Mutex<Vec<Seen>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/orders", listener.local_addr().unwrap());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let kept = Arc::clone(&kept);
+            std::thread::spawn(move || record(stream, &kept));
+        }
+    });
+    (url, seen)
+}
+
+fn record(stream: TcpStream, kept: &Mutex<Vec<Seen>>) {
+    let mut answers = stream.try_clone().unwrap();
+    let mut input = BufReader::new(stream);
+    loop {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            match input.read_line(&mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) if line.trim_end().is_empty() => break,
+                Ok(_) => lines.push(line.trim_end().to_owned()),
+            }
+        }
+        let length = lines.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        input.read_exact(&mut body).unwrap();
+        let line = lines.remove(0);
+        kept.lock().unwrap().push(Seen { line, headers: lines, body: String::from_utf8(body).unwrap() });
+        if answers.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_load_is_made_without_any_model_and_its_report_is_typed() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let target = json!({"service_url": service.url(), "qps": 200, "duration": "2s", "concurrency": 4});
+    let mut handle = runner(&bench).build().unwrap().start(task(&target)).unwrap();
+    let mut stream = handle.take_events().unwrap();
+    let mut figures = Vec::new();
+    while let Some(event) = stream.blocking_recv() {
+        if let EventKind::Progress { progress: Progress::Load(load) } = event.kind {
+            figures.push(load);
+        }
+    }
+    let result = handle.wait_blocking().unwrap().entries.remove(0);
+
+    assert_eq!(service.requests(), 400, "counted by the service");
+    assert_eq!((result.success, result.verdict, &result.error), (true, Verdict::Unchecked, &None));
+    assert_eq!(result.reverted, Reverted::NothingToRevert);
+    assert!(result.output.starts_with("400 calls in 2"), "{}", result.output);
+    assert!(!bench.path(".squall").exists(), "no conversation, and no transcript of one");
+    let load = result.load.clone().unwrap();
+    assert_eq!(load.statuses, [StatusCount { status: 200, count: 400 }]);
+    assert_eq!((load.counts.scheduled, load.counts.ok, load.counts.errors), (400, 400, 0));
+    assert_eq!((load.generator, load.schedule), (LoadGenerator::Embedded, LoadSchedule::Open));
+    assert_eq!((load.request.qps.get(), load.connections, load.stopped_early), (200, 4, None));
+    assert!(load.response.percentile(99.0).unwrap() >= load.service.min_ms && load.failures.is_empty(), "{load:?}");
+    assert_eq!(figures.last().map(|last| (last.completed, last.target_qps)), Some((400, Some(200.0))));
+    // What a harness reads back is what the run gave.
+    let text = serde_json::to_string(&result).unwrap();
+    let read: ChaosResult = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), text);
+}
+
+#[test]
+fn a_service_slower_than_three_seconds_is_loaded_where_the_timeout_allows_it() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new().delay(Duration::from_millis(3300))));
+    let target =
+        |timeout: u32| json!({"service_url": service.url(), "qps": 4, "duration": "500ms", "timeout_seconds": timeout});
+    let patient = run(&bench, &target(10));
+    assert_eq!((patient.success, patient.error), (true, None));
+    let load = patient.load.unwrap();
+    assert_eq!((load.with_status(200), load.counts.errors), (2, 0));
+    assert!(load.response.min_ms > 3300.0 && load.backlog_ms > 2000.0, "{load:?}");
+    let hasty = run(&bench, &target(1));
+    assert_eq!(hasty.error.as_deref(), Some("load did not reach the workload: timeout"));
+    assert_eq!(hasty.load.unwrap().failures[0].cause, "timeout");
+}
+
+#[test]
+fn method_headers_and_body_reach_the_service_and_no_report() {
+    let (bench, (url, seen)) = (Bench::new().unwrap(), recording());
+    let target = json!({
+        "service_url": url, "qps": 20, "duration": "250ms", "concurrency": 1, "method": "PUT",
+        "headers": {"X-Token": "s3cret", "Content-Type": "application/json"}, "body": "{\"n\": 1}",
+    });
+    let result = run(&bench, &target);
+    assert_eq!((result.success, &result.error), (true, &None));
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 5);
+    for one in seen.iter() {
+        assert_eq!((one.line.as_str(), one.body.as_str()), ("PUT /orders HTTP/1.1", "{\"n\": 1}"));
+        assert!(one.headers.contains(&"X-Token: s3cret".to_owned()), "{one:?}");
+        assert!(one.headers.contains(&"Content-Type: application/json".to_owned()), "{one:?}");
+    }
+    let shown = serde_json::to_string(&result).unwrap();
+    assert!(shown.contains("X-Token") && !shown.contains("s3cret") && !shown.contains(r#"\"n\""#), "{shown}");
+}
+
+#[test]
+fn a_body_alone_makes_a_post() {
+    let (bench, (url, seen)) = (Bench::new().unwrap(), recording());
+    run(&bench, &json!({"service_url": url, "qps": 10, "duration": "100ms", "body": "x"}));
+    assert_eq!(seen.lock().unwrap()[0].line, "POST /orders HTTP/1.1");
+}
+
+#[test]
+fn without_its_effect_a_run_does_not_pass() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let sham = runner(&bench).sham(true).build().unwrap();
+    let target = json!({"service_url": service.url(), "qps": 100, "duration": "200ms"});
+    let result = sham.run(task(&target)).unwrap().entries.remove(0);
+    assert_eq!((result.success, result.verdict), (false, Verdict::Inconclusive));
+    assert_eq!((service.requests(), result.load), (0, None));
+}
+
+#[test]
+fn a_closed_port_is_named_and_is_no_pass() {
+    let bench = Bench::new().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let result = run(&bench, &json!({"service_url": format!("http://{closed}/"), "qps": 100, "duration": "300ms"}));
+    assert_eq!((result.success, result.verdict), (false, Verdict::Inconclusive));
+    assert_eq!(result.error.as_deref(), Some("load did not reach the workload: connection refused"));
+    assert!(result.timeline.iter().all(|point| point.event != "active"), "{:?}", result.timeline);
+}
+
+#[test]
+fn cancelling_stops_the_load_and_keeps_what_was_measured() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let target = json!({"service_url": service.url(), "qps": 100, "duration": "5m"});
+    let mut handle = runner(&bench).build().unwrap().start(task(&target)).unwrap();
+    let mut stream = handle.take_events().unwrap();
+    while let Some(event) = stream.blocking_recv() {
+        if matches!(event.kind, EventKind::Progress { .. }) {
+            handle.cancel();
+        }
+    }
+    let result = handle.wait_blocking().unwrap().entries.remove(0);
+    assert_eq!((result.success, result.error.as_deref()), (false, Some("interrupted")));
+    assert_eq!(result.witness.unwrap().presence, Presence::Present);
+    let load = result.load.unwrap();
+    assert_eq!(load.with_status(200), service.requests(), "no request after the end");
+    assert_eq!(load.stopped_early, Some(EarlyStop::Cancelled));
+}
+
+#[test]
+fn a_load_can_be_built_from_a_request_without_naming_the_fault() {
+    let service = service(Behaviour::new());
+    let makers: Vec<_> = FAULTS.all().iter().filter_map(|fault| fault.load_from).collect();
+    assert_eq!(makers.len(), 1);
+    let request = LoadRequest::to(service.url().parse().unwrap());
+    let fault = makers[0](request.clone());
+    assert_eq!(serde_json::to_value(&fault).unwrap()["target"], serde_json::to_value(&request).unwrap());
+}

@@ -1,0 +1,22 @@
+//! What several crates need of this machine. No undo steps: those belong to the mechanism that makes an effect.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `pidfd` | [`PidFd`]: one process, and no later one with its pid |
+//! | `process` | what `/proc` says of a process, its threads and its ancestors |
+//! | `process_group` | [`ProcessGroup`]: a program and what it started, killed together |
+//! | `command_line` | processes by a word of their command line |
+//! | `namespace` | the namespaces in which pids and start times count |
+
+mod command_line;
+mod namespace;
+mod pidfd;
+mod process;
+mod process_group;
+
+pub use command_line::with_argument;
+pub use namespace::{pid_namespace, time_namespace};
+pub use pidfd::{PidFd, polls_in_seconds};
+pub use process::{ProcessOwner, ProcessStat, ancestors, thread_states};
+pub use process_group::ProcessGroup;
+pub use rustix::process::Signal;

@@ -1,0 +1,139 @@
+//! One process, told apart from every later one with its pid.
+
+use std::fs;
+use std::io;
+use std::num::NonZeroU32;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{fstat, fstatfs};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::process::{ProcessStat, thread_states};
+
+/// Milliseconds between two polls of a state that is about to change.
+const POLL_EVERY_MS: u8 = 2;
+
+/// The magic number of pidfs (`include/uapi/linux/magic.h`), which pidfds are files of since Linux 6.9.
+const PID_FS_MAGIC: u64 = 0x5049_4446;
+
+/// A process held by a pidfd: a signal through it reaches this process or none.
+#[derive(Debug)]
+pub struct PidFd {
+    pid: NonZeroU32,
+    fd: OwnedFd,
+}
+
+impl PidFd {
+    /// Takes hold of a process; `None` when there is none of that pid.
+    pub fn open(pid: NonZeroU32) -> io::Result<Option<Self>> {
+        let Some(raw) = i32::try_from(pid.get()).ok().and_then(Pid::from_raw) else { return Ok(None) };
+        match pidfd_open(raw, PidfdFlags::empty()) {
+            Ok(fd) => Ok(Some(Self { pid, fd })),
+            Err(Errno::SRCH) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Its pid, in our namespace.
+    pub fn pid(&self) -> NonZeroU32 {
+        self.pid
+    }
+
+    /// The inode of the pidfd, which no other process of this boot has; `None` before Linux 6.9.
+    pub fn inode(&self) -> io::Result<Option<u64>> {
+        #[expect(clippy::cast_sign_loss, reason = "a magic number; its type differs by target")]
+        let magic = fstatfs(&self.fd)?.f_type as u64;
+        if magic == PID_FS_MAGIC { Ok(Some(fstat(&self.fd)?.st_ino)) } else { Ok(None) }
+    }
+
+    /// What `/proc` says of this process; `None` when it is gone, even if its pid is another one's by now.
+    pub fn stat(&self) -> io::Result<Option<ProcessStat>> {
+        let stat = ProcessStat::of(self.pid.get())?;
+        Ok(stat.filter(|_| self.is_there()))
+    }
+
+    /// The state letters of all its threads; empty when it is gone.
+    pub fn thread_states(&self) -> io::Result<Vec<char>> {
+        let states = thread_states(self.pid.get())?;
+        Ok(if self.is_there() { states } else { Vec::new() })
+    }
+
+    /// Whether its pid is still its own, so that what was read from `/proc` before was of this process.
+    pub fn is_there(&self) -> bool {
+        // -1 once it was collected (see pidfd_open(2)); a number that can't be read is no proof that it is there.
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd())).unwrap_or_default();
+        let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
+        pid.is_some_and(|pid| pid.trim().parse() == Ok(self.pid.get()))
+    }
+
+    /// Sends a signal; says whether the process was still there.
+    pub fn signal(&self, signal: Signal) -> io::Result<bool> {
+        match pidfd_send_signal(self.fd.as_fd(), signal) {
+            Ok(()) => Ok(true),
+            Err(Errno::SRCH) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Polls until `settled` is true of the states of all threads (empty when the process is gone), at most `polls`
+    /// times; gives the last states. Blocks.
+    pub fn settle(&self, polls: u32, settled: impl Fn(&[char]) -> bool) -> io::Result<Vec<char>> {
+        let mut states = self.thread_states()?;
+        for _ in 0..polls {
+            if settled(&states) {
+                break;
+            }
+            // No event tells of a stop, so the wait is a short one; the end of the process does wake it.
+            let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(POLL_EVERY_MS) * 1_000_000 };
+            match poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], Some(&pause)) {
+                Ok(0) | Err(Errno::INTR) => states = self.thread_states()?,
+                Ok(_) => return Ok(Vec::new()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(states)
+    }
+}
+
+/// How many polls fill about this many seconds.
+pub fn polls_in_seconds(seconds: u32) -> u32 {
+    seconds * 1000 / u32::from(POLL_EVERY_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_held_where_no_process_is() {
+        // Above the kernel's largest possible pid (2^22).
+        assert!(PidFd::open(NonZeroU32::MAX).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_process_that_was_collected_has_no_state_whatever_its_pid_is_by_now() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let held = PidFd::open(child.id().try_into().unwrap()).unwrap().unwrap();
+        assert_eq!(held.stat().unwrap().unwrap().pid, child.id());
+        assert!(held.is_there() && !held.thread_states().unwrap().is_empty());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!held.is_there() && held.stat().unwrap().is_none() && held.thread_states().unwrap().is_empty());
+        assert!(!held.signal(Signal::CONT).unwrap());
+    }
+
+    #[test]
+    fn two_holds_of_one_process_have_one_inode_and_other_processes_have_others() {
+        let us: NonZeroU32 = std::process::id().try_into().unwrap();
+        let parent: NonZeroU32 = std::os::unix::process::parent_id().try_into().unwrap();
+        let inode = |pid| PidFd::open(pid).unwrap().unwrap().inode().unwrap();
+        assert_eq!(inode(us), inode(us));
+        if inode(us).is_some() {
+            assert_ne!(inode(us), inode(parent));
+        }
+    }
+}
