@@ -5,4 +5,5 @@
 //! | `tasks/` | task files; `tests/tasks.rs` validates and runs each |
 //! | `examples/embed.rs` | a harness that embeds Squall, in about forty lines |
 //! | `tests/guard.rs` | a test that holds a fault while it exercises the code under test |
+//! | `around-a-command.sh` | a fault around a shell command; `plugin/tests/shell.rs` runs it |
 //! | `plugin/` | a plug-in crate outside the core, with a binary of its own |

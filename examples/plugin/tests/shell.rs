@@ -18,10 +18,10 @@ impl Worker {
     }
 
     fn wait_until_stopped_is(&self, stopped: bool) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         while self.is_stopped() != stopped {
             assert!(Instant::now() < end, "the worker is still in the other state");
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::park_timeout(Duration::from_millis(10));
         }
     }
 }
