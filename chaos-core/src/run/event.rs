@@ -188,8 +188,8 @@ pub enum EventKind {
 
 /// How many events wait for one consumer; more are dropped for it, counted, and told as [`EventKind::Dropped`].
 ///
-/// Room for bursts of a thousand entries that fire at once; at about 500 bytes an event it bounds a queue to 8 MB.
-const QUEUE: usize = 16_384;
+/// Room for bursts of hundreds of entries that fire at once; at about a kilobyte an event it bounds a queue to 4 MB.
+const QUEUE: usize = 4096;
 
 /// Where events are put; clones share one stream.
 #[derive(Debug, Clone)]

@@ -90,7 +90,9 @@ fn events_are_followed_line_by_line_and_cancel_ends_the_run() {
     let events: Vec<String> = lines.map_while(Result::ok).collect();
     let names: Vec<Value> =
         events.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].clone()).collect();
-    assert_eq!((&names[0], names.last()), (&json!("aborted"), Some(&json!("run_ended"))), "{names:?}");
+    // The run may still be telling that it holds when the follower comes.
+    let after: Vec<&Value> = names.iter().skip_while(|name| **name == json!("holding")).collect();
+    assert_eq!((after[0], names.last()), (&json!("aborted"), Some(&json!("run_ended"))), "{names:?}");
 }
 
 #[test]

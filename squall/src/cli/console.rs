@@ -90,8 +90,13 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Puts a value on standard output as one JSON object.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Internal(error.to_string()))?;
-    print(&(text + "\n"))
+    // Piece by piece: the report of thousands of entries need not be in memory twice.
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+    match written.and_then(|()| writeln!(out)).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Puts a line for people on standard error. There is no place to report that it failed.

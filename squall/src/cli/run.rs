@@ -23,6 +23,10 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         let why = "`--until-stdin-closes` and a task file from standard input (`-`) exclude each other; name the file";
         return Err(Failure::Usage(why.to_owned()));
     }
-    let task = task(load_file(&args.file, &args.document.options())?)?;
+    // On a thread of its own: glibc hands the heap of a thread that has ended, with what reading has freed in it, to the
+    // next one, which is the engine's. The main thread's heap would keep it for nobody.
+    let read = || task(load_file(&args.file, &args.document.options())?);
+    let read = std::thread::scope(|scope| scope.spawn(read).join());
+    let task = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     execute(task, &args.flags, None)
 }
