@@ -43,6 +43,9 @@ _squall() {
             squall,recover)
                 cmd="squall__subcmd__recover"
                 ;;
+            squall,release)
+                cmd="squall__subcmd__release"
+                ;;
             squall,run)
                 cmd="squall__subcmd__run"
                 ;;
@@ -79,6 +82,9 @@ _squall() {
             squall__subcmd__help,recover)
                 cmd="squall__subcmd__help__subcmd__recover"
                 ;;
+            squall__subcmd__help,release)
+                cmd="squall__subcmd__help__subcmd__release"
+                ;;
             squall__subcmd__help,run)
                 cmd="squall__subcmd__help__subcmd__run"
                 ;;
@@ -95,7 +101,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --help --version demo run inject experiment validate schema list explain fortio recover completions help"
+            opts="-h -V --color --help --version demo run inject experiment validate schema list explain fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -323,7 +329,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject experiment validate schema list explain fortio recover completions help"
+            opts="demo run inject experiment validate schema list explain fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -462,6 +468,20 @@ _squall() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        squall__subcmd__help__subcmd__release)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         squall__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -505,7 +525,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-h --for --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help failpoint generate_load load pause_process"
+            opts="-h --for --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help failpoint generate_load load pause_process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -630,8 +650,30 @@ _squall() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        squall__subcmd__release)
+            opts="-h --format --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         squall__subcmd__run)
-            opts="-h --var --kind --dry-run --format --events --seed --sham --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
+            opts="-h --var --kind --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -161,7 +161,7 @@ complete -c squall -n "__fish_squall_using_subcommand validate" -s h -l help -d 
 complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
 experiment\t'An experiment'"
-complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'For whom' -r -f -a "editor\t'Editors: with snippets and texts for hovering'
+complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'Who reads it' -r -f -a "editor\t'Editors: with snippets and texts for hovering'
 plain\t'Validators: standard keywords only'
 tools\t'Models: one function tool for each fault, without parameters that only an author may set'"
 complete -c squall -n "__fish_squall_using_subcommand schema" -l var -d 'Fills the placeholder `{{NAME}}` of the experiment' -r
