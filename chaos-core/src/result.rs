@@ -68,13 +68,13 @@ impl Verification {
     }
 }
 
-/// Whether everything was taken back.
+/// Whether everything was reverted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reverted {
     /// Nothing was ever armed or in force.
     NothingToRevert,
-    /// Everything was taken back, and a look confirmed it.
+    /// Everything was reverted, and a check verified it.
     Reverted,
     /// Something may still be in force.
     Failed,
@@ -121,7 +121,7 @@ pub struct ChaosResult {
     /// Answers of `during`, `detect` and `abort_if` that decided something, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Verification>,
-    /// Whether everything was taken back.
+    /// Whether everything was reverted.
     pub reverted: Reverted,
     /// The entry's steps.
     #[serde(default)]

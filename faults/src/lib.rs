@@ -2,10 +2,12 @@
 //!
 //! | Module | Holds |
 //! |---|---|
+//! | `disk` | faults on directories and their file systems |
 //! | `failpoint` | `failpoint`: arms a fail point of another process (feature `failpoint`) |
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
 //! | `process` | `pause_process`: SIGSTOP and SIGCONT through a pidfd (feature `process`) |
 
+pub mod disk;
 #[cfg(feature = "failpoint")]
 mod failpoint;
 #[cfg(feature = "load")]

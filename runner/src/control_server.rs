@@ -81,7 +81,7 @@ async fn serve(listener: UnixListener, session: Session, closing: CancellationTo
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let (session, closing) = (session.clone(), closing.clone());
-                    // A client that goes away is no concern of the run.
+                    // A client that disconnects does not affect the run.
                     clients.spawn(async move { drop(answer(stream, session, &closing).await) });
                 }
                 Err(error) => {

@@ -115,7 +115,7 @@ async fn run_check(check: &Check, cx: &RunContext) -> Observation {
     }
 }
 
-/// Polls until the answer is `stop_at` (or, when that is no, anything but yes), or until `limit`.
+/// Polls until the answer is `stop_at` (or anything but yes, when it is `No`), or until `limit`.
 async fn poll(probe: &ProbeNode, limit: Duration, stop_at: Answer, cx: &RunContext) -> Observation {
     let end = cx.clock().now() + limit;
     loop {

@@ -18,7 +18,7 @@ mod sleeper;
 use shell::{command, journals, place, report, squall, write};
 use sleeper::Sleeper;
 
-/// A run in the background that holds a fault; its display is read to its end, so that it never stands still.
+/// A run in the background that holds a fault; its display is read to its end, so that it never blocks.
 struct Held {
     child: Child,
     seen: String,

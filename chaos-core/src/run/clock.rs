@@ -22,7 +22,7 @@ pub trait Clock: Debug + Send + Sync {
     /// Waits.
     fn sleep(&self, time: Duration) -> BoxFuture<'_, ()>;
 
-    /// Marks that something real (a socket, a process, a thread) is being waited for: virtual time stands still
+    /// Marks that something real (a socket, a process, a thread) is being waited for: virtual time is paused
     /// until the returned guard is dropped.
     fn external(&self) -> ExternalWait;
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::entry_record::EntryRecord;
 use crate::{ContextParts, Edge, EntryId, EventKind, EventStream, FaultEdges, RunContext, Stage, TimelinePoint};
 
-/// The engine's side of a run. Plug-ins get [`RunScope::cx`] or a part of it, from which there is no way back to this.
+/// The engine's side of a run. Plug-ins get [`RunScope::cx`] or a part of it, which give no access to this.
 #[derive(Debug, Clone)]
 pub struct RunScope(RunContext);
 

@@ -1,0 +1,1 @@
+//! Faults on directories and their file systems, one file each.
