@@ -1,1 +1,3 @@
 //! Faults on directories and their file systems, one file each.
+
+pub mod disk_full;

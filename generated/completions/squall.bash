@@ -289,7 +289,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --help all any command failpoint generate_load http immediate load load_slo none pause_process sequence tcp time"
+            opts="-h --format --color --help all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -525,7 +525,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-h --for --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help failpoint generate_load load pause_process"
+            opts="-h --for --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help disk_full failpoint generate_load load pause_process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
