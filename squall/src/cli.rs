@@ -150,15 +150,12 @@ fn told(result: Result<u8, Failure>, to_programs: bool) -> u8 {
 
 /// Reports a failure: to people on standard error, and to programs as one object on standard output.
 fn tell(failure: &Failure, to_programs: bool) {
-    let diagnostics = match failure {
-        Failure::Invalid { rendered, diagnostics } => {
-            console::say(rendered.trim_end());
-            diagnostics.as_slice()
-        }
-        _ => {
-            console::complain(&failure.chain());
-            &[]
-        }
+    let diagnostics = if let Failure::Invalid { rendered, diagnostics } = failure {
+        console::say(rendered.trim_end());
+        diagnostics.as_slice()
+    } else {
+        console::complain(&failure.chain());
+        &[]
     };
     if to_programs {
         let told = json!({"error": failure.chain(), "exit_code": failure.exit_code(), "diagnostics": diagnostics});

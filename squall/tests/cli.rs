@@ -47,7 +47,9 @@ fn help_and_version_are_not_failures() {
 
 #[test]
 fn colours_are_shown_where_they_are_asked_for() {
-    let rows: [(&[&str], Option<(&str, &str)>, bool); 5] = [
+    /// Arguments, a variable of the environment, and whether colours are shown.
+    type Row<'a> = (&'a [&'a str], Option<(&'a str, &'a str)>, bool);
+    let rows: [Row<'_>; 5] = [
         (&["list"], None, false),
         (&["list", "--color", "always"], None, true),
         (&["--color", "always", "list"], Some(("NO_COLOR", "1")), true),

@@ -1,7 +1,6 @@
 //! The files under `generated/` are up to date.
 
 #![cfg(feature = "full")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::Command;

@@ -151,7 +151,9 @@ fn a_release_beside_sigterm_is_one_or_the_other_and_always_undone() {
             let (place, sleeper) = (place(), Sleeper::start());
             let pid = format!("pid={}", sleeper.pid());
             let held = Held::start(&place, &["inject", "pause_process", &pid, "--for", "60s", "--format", "json"]);
-            signals.iter().for_each(|signal| held.signal(signal));
+            for signal in signals {
+                held.signal(signal);
+            }
             let (entry, err, code) = held.end();
             let aborted = entry["timeline"].as_array().unwrap().iter().any(|point| point["event"] == "aborted");
             let (verdict, want) = if aborted { ("inconclusive", 2) } else { ("unchecked", 0) };

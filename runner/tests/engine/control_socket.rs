@@ -39,7 +39,7 @@ fn status_and_release_reach_the_run_and_its_folder_is_gone_afterwards() {
     let folder = state.root().join("runs").join(&id);
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&folder), mode(&folder.join("control.sock"))), (0o700, 0o600));
-    assert_eq!(live_runs(&state), [id.clone()]);
+    assert_eq!(live_runs(&state), std::slice::from_ref(&id));
 
     let seen = entries(control(&state, &id, &ControlRequest::Status {}).unwrap());
     assert_eq!((seen[0].name.as_str(), seen[0].stage, seen[0].effect), ("a", EntryStage::Active, None));

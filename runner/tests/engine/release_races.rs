@@ -123,7 +123,9 @@ fn under_real_time_nothing_is_left_whatever_comes_first() {
                     })
                 })
                 .collect();
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
         }
     }
 }

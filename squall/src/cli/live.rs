@@ -74,8 +74,8 @@ impl Live {
         if self.names.len() < 2 {
             return String::new();
         }
-        let above = std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(above, _)| above));
-        let name = above.filter_map(|path| self.names.get(path)).next();
+        let mut above = std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(above, _)| above));
+        let name = above.find_map(|path| self.names.get(path));
         name.map(|name| format!("{}: ", printable(name))).unwrap_or_default()
     }
 

@@ -42,16 +42,18 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 }
 
 fn text(entries: &[EntryReply]) -> String {
-    let mut text = String::new();
-    for entry in entries {
+    if entries.is_empty() {
+        return "no entry is under way\n".to_owned();
+    }
+    let line = |entry: &EntryReply| {
         let effect = match entry.effect {
             Some(ReleaseEffect::Released) => "released",
             Some(ReleaseEffect::Cancelled) => "cancelled, because its fault was not in force yet",
             Some(ReleaseEffect::TooLate) | None => "already being undone",
         };
-        text += &format!("{} ({}): {effect}\n", entry.name, entry.position);
-    }
-    if entries.is_empty() { "no entry is under way\n".to_owned() } else { text }
+        format!("{} ({}): {effect}\n", entry.name, entry.position)
+    };
+    entries.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ const MODEL_VARIABLES: &[&str] = &["CHAOS_MODEL", "AGENT_MODEL"];
 
 /// How a run is made and told.
 #[derive(Debug, Default, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct RunFlags {
     /// Prints the plan, and whether the policy allows it; touches nothing.
     #[arg(long)]

@@ -60,11 +60,9 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 fn offered(file: &Path, vars: &[Variable]) -> Result<Vec<FunctionTool>, Failure> {
     let vars = vars.iter().map(Variable::parts).collect();
     let loaded = load_file(file, &LoadOptions { kind: KindHint::Experiment, vars })?;
-    match loaded.document.and_then(Document::into_experiment) {
-        Some(spec) => Ok(chaos_experiment::offered_tools(&spec)),
-        None => {
-            let rendered = rendered(&loaded.diagnostics, Paint::stderr());
-            Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics })
-        }
+    if let Some(spec) = loaded.document.and_then(Document::into_experiment) {
+        return Ok(chaos_experiment::offered_tools(&spec));
     }
+    let rendered = rendered(&loaded.diagnostics, Paint::stderr());
+    Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics })
 }
