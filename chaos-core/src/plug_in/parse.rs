@@ -1,6 +1,6 @@
 //! A typed parse of a JSON value that names the path of a mistake, whatever the order of the keys.
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde_json::{Number, Value};
 
@@ -121,7 +121,14 @@ impl<'de> Deserializer<'de> for TypeFirst<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        self.0.deserialize_enum(name, variants, visitor)
+        match self.0 {
+            // A variant's content is read by the same rules as everything else.
+            Value::Object(map) if map.len() == 1 => {
+                let entries = map.iter().map(|(key, value)| (key.as_str(), TypeFirst(value)));
+                visitor.visit_enum(MapAccessDeserializer::new(MapDeserializer::new(entries)))
+            }
+            other => other.deserialize_enum(name, variants, visitor),
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -207,5 +214,25 @@ mod tests {
     fn a_key_with_slash_and_tilde_is_escaped() {
         let error = parse::<std::collections::BTreeMap<String, u8>>(&json!({"a/b~c": "x"})).unwrap_err();
         assert_eq!(error.pointer, "/a~1b~0c");
+    }
+
+    #[test]
+    fn the_content_of_a_variant_is_read_like_everything_else() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Size {
+            Bytes(u64),
+        }
+        for number in [serde_json::json!(2), serde_json::json!(2.0)] {
+            assert_eq!(parse::<Size>(&serde_json::json!({ "bytes": number })).unwrap(), Size::Bytes(2));
+        }
+        for wrong in [
+            serde_json::json!({"bytes": 2.5}),
+            serde_json::json!({"bytes": 2, "more": 3}),
+            serde_json::json!({}),
+            serde_json::json!("bytes"),
+        ] {
+            assert!(parse::<Size>(&wrong).is_err(), "{wrong}");
+        }
     }
 }
