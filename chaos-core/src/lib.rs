@@ -22,9 +22,9 @@ mod value;
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
     ErasedProbe, ErasedTrigger, Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind,
-    LookupError, MAX_DEPTH, Observation, Outcome, PROBES, ParseError, Plan, PlugIn, PluginError, Presence, Probe,
+    LookupError, MAX_DEPTH, Observation, Outcome, PROBE_TIMEOUT, PROBES, ParseError, Plan, PlugIn, PluginError, Presence, Probe,
     ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId, Reversible,
-    SampledProbe, Sampling, Sighting, Span, Status, Successor, TRIGGERS, Trigger, TriggerNode, TypeName, UNDO_STEPS,
+    SampledProbe, Sampling, Settling, Sighting, Span, Status, SteadyProbe, Successor, TRIGGERS, Trigger, TriggerNode, TypeName, UNDO_STEPS,
     Within, WithinProbe, parse, removed_name, suggestion, value_depth,
 };
 pub use policy::{
@@ -38,7 +38,7 @@ pub use run::{
     HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
     LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFigures, LoadGenerator, LoadProgress,
     LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt, PercentileMs, PostedLoad,
-    ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, Stage, StatusCount, Task,
+    ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task,
     VirtualClock,
 };
 pub use undo::{
