@@ -22,10 +22,10 @@ mod value;
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
     ErasedProbe, ErasedTrigger, Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind,
-    LookupError, MAX_DEPTH, Observation, Outcome, PROBE_TIMEOUT, PROBES, ParseError, Plan, PlugIn, PluginError, Presence, Probe,
-    ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId, Reversible,
-    SampledProbe, Sampling, Settling, Sighting, Span, Status, SteadyProbe, Successor, TRIGGERS, Trigger, TriggerNode, TypeName, UNDO_STEPS,
-    Within, WithinProbe, parse, removed_name, suggestion, value_depth,
+    LookupError, MAX_DEPTH, Observation, Outcome, PROBE_TIMEOUT, PROBES, ParseError, Plan, PlugIn, PluginError,
+    Presence, Probe, ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId,
+    Reversible, SampledProbe, Sampling, Settling, Sighting, Span, Status, SteadyProbe, Successor, TRIGGERS, Trigger,
+    TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, parse, removed_name, suggestion, value_depth,
 };
 pub use policy::{
     AllowedDir, Ceiling, CeilingKind, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts, OpenDirError,

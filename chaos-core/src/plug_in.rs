@@ -17,8 +17,8 @@ mod tagged;
 mod trigger;
 
 pub use configured::{
-    Bare, Configured, Extra, FaultNode, ProbeNode, SampledProbe, Sampling, Settling, SteadyProbe, TriggerNode, TypeName,
-    Within, WithinProbe,
+    Bare, Configured, Extra, FaultNode, ProbeNode, SampledProbe, Sampling, Settling, SteadyProbe, TriggerNode,
+    TypeName, Within, WithinProbe,
 };
 pub use descriptor::{AUTHOR_ONLY, Descriptor, DeserializeFn, Kind, RemovedName, Status, Successor};
 pub use error::PluginError;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, Configured, DynProbe, EventKind, Observation, PROBE_TIMEOUT, Policy, ProbeRole, RunContext, RunScope, SteadyProbe, Verification,
+    Answer, Configured, DynProbe, EventKind, Observation, PROBE_TIMEOUT, Policy, ProbeRole, RunContext, RunScope,
+    SteadyProbe, Verification,
 };
 
 use crate::guarded::{guarded, guarded_call};

@@ -11,8 +11,8 @@ use chaos_core::{
     Verdict,
 };
 
-use crate::cause::Cause;
 use crate::ask::ask;
+use crate::cause::Cause;
 use crate::control::RunControl;
 use crate::entry::Entry;
 use crate::errors::RunnerError;

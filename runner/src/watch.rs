@@ -117,13 +117,11 @@ impl Watchers {
         let mut answers = BTreeMap::new();
         let mut blocked = false;
         while !self.tasks.is_empty() {
-            match clock.timeout(STOPPING, self.tasks.join_next()).await {
-                Some(done) => answers.extend(done.and_then(Result::ok).flatten()),
-                None => {
-                    blocked = true;
-                    break;
-                }
-            }
+            let Some(done) = clock.timeout(STOPPING, self.tasks.join_next()).await else {
+                blocked = true;
+                break;
+            };
+            answers.extend(done.and_then(Result::ok).flatten());
         }
         if was_active {
             let during = self.spec.during.iter().map(Configured::label);

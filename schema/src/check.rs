@@ -83,7 +83,9 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
             Some(document)
         }
         Err(found) => {
-            found.into_iter().for_each(|diagnostic| report.add(diagnostic));
+            for diagnostic in found {
+                report.add(diagnostic);
+            }
             None
         }
     }

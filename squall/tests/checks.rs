@@ -13,7 +13,7 @@ mod shell;
 #[path = "support/sleeper.rs"]
 mod sleeper;
 
-use shell::{place, report, squall, write};
+use shell::{journals, place, report, squall, write};
 use sleeper::Sleeper;
 
 /// An HTTP service that gives these statuses, one a connection, and then accepts and never answers.
@@ -57,7 +57,7 @@ fn a_service_that_stops_answering_during_the_fault_deviates() {
         assert_eq!((code, &told["verdict"], &probe["answer"]), (1, &json!("deviated"), &json!("no")), "{told:#}");
         let detail = probe["detail"].as_str().unwrap();
         assert!(detail.starts_with("no answer for 1") && detail.ends_with(why), "{detail}");
-        assert!(!sleeper.is_stopped());
+        assert!(!sleeper.is_stopped() && journals(&place) == 0);
     }
 }
 

@@ -29,7 +29,7 @@ impl Watcher {
                 Some(None) => {
                     let end = self.hold_end();
                     let waited = end.open(start);
-                    let seen = self.unfinished(end.by, waited, within, end.open(asked), last.as_ref());
+                    let seen = unfinished(end.by, waited, within, end.open(asked), last.as_ref());
                     break (waited, self.told(probe, seen));
                 }
                 Some(Some(seen)) if seen.answer == Answer::Yes => {
@@ -54,36 +54,35 @@ impl Watcher {
         self.tell(ProbeRole::Detect, probe.label(), &seen);
         seen
     }
+}
 
-    /// The hold ended before the window did.
-    fn unfinished(
-        &self,
-        by: EndedBy,
-        waited: Duration,
-        within: Duration,
-        open: Duration,
-        last: Option<&Observation>,
-    ) -> Observation {
-        let early = match by {
-            EndedBy::Time => None,
-            EndedBy::Release => Some("released"),
-            EndedBy::Cut => Some("ended early"),
-        };
-        if let Some(early) = early.filter(|_| waited < within) {
-            let why = format!("{early} after {}, before its {} had passed", tenths(waited), seconds(within));
-            return Observation::unknown(why);
-        }
-        let mut detail = "the fault ended before the system noticed".to_owned();
-        if open >= POLL {
-            detail = format!("{detail}: no answer for {} of the hold", seconds(open));
-        } else if let Some(last) = last {
-            detail = format!("{detail}: {}", last.detail);
-            if last.answer == Answer::Unknown {
-                return Observation::unknown(detail);
-            }
-        }
-        Observation::no(detail)
+/// The hold ended before the window did.
+fn unfinished(
+    by: EndedBy,
+    waited: Duration,
+    within: Duration,
+    open: Duration,
+    last: Option<&Observation>,
+) -> Observation {
+    let early = match by {
+        EndedBy::Time => None,
+        EndedBy::Release => Some("released"),
+        EndedBy::Cut => Some("ended early"),
+    };
+    if let Some(early) = early.filter(|_| waited < within) {
+        let why = format!("{early} after {}, before its {} had passed", tenths(waited), seconds(within));
+        return Observation::unknown(why);
     }
+    let mut detail = "the fault ended before the system noticed".to_owned();
+    if open >= POLL {
+        detail = format!("{detail}: no answer for {} of the hold", seconds(open));
+    } else if let Some(last) = last {
+        detail = format!("{detail}: {}", last.detail);
+        if last.answer == Answer::Unknown {
+            return Observation::unknown(detail);
+        }
+    }
+    Observation::no(detail)
 }
 
 fn tenths(time: Duration) -> String {

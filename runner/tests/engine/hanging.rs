@@ -13,6 +13,9 @@ fn held(bench: &Bench, seconds: f64, more: &Value) -> Value {
     entry
 }
 
+/// Milliseconds until each answer, and the answer.
+type Script<'s> = &'s [(u64, bool)];
+
 fn script(answers: &[(u64, bool)]) -> Value {
     json!({"type": "engine_scripted", "answers": answers})
 }
@@ -31,9 +34,15 @@ fn undo_began(report: &Report) -> f64 {
 #[test]
 fn a_during_probe_that_is_open_at_the_end_counts() {
     let yes = (0, true);
-    let rows: [(f64, &[(u64, bool)], Verdict, Option<Answer>, &str); 6] = [
+    let rows: [(f64, Script<'_>, Verdict, Option<Answer>, &str); 6] = [
         // Three answers, then silence for half of the hold.
-        (6.0, &[yes, yes, yes], Verdict::Deviated, Some(Answer::No), "no answer for 3 s of the hold (3 answers before)"),
+        (
+            6.0,
+            &[yes, yes, yes],
+            Verdict::Deviated,
+            Some(Answer::No),
+            "no answer for 3 s of the hold (3 answers before)",
+        ),
         // Silent from the beginning.
         (3.0, &[], Verdict::Deviated, Some(Answer::No), "no answer for 3 s of the hold"),
         // The answer would have come, but after the undo.
@@ -71,7 +80,7 @@ fn a_healthy_probe_is_never_open_at_the_end_of_the_hold() {
 fn a_stop_condition_that_hangs_has_not_watched_over_the_fault() {
     let no = (0, false);
     // The first answer is the one before the fault.
-    let rows: [(&[(u64, bool)], Verdict, &str); 3] = [
+    let rows: [(Script<'_>, Verdict, &str); 3] = [
         (&[no], Verdict::Deviated, "the stop condition gave no answer for 3 s of the hold"),
         (&[no, no, no], Verdict::Deviated, "the stop condition gave no answer for 2.5 s of the hold"),
         (&[no, (400, false), (400, false), (400, false), (400, false), (400, false)], Verdict::Unchecked, ""),
@@ -98,7 +107,7 @@ fn a_stop_condition_that_passes_its_own_timeout_ends_the_fault() {
 #[test]
 fn a_detect_that_hangs_past_its_window_is_a_no_and_a_late_yes_does_not_count() {
     let no = (0, false);
-    let rows: [(&[(u64, bool)], &str); 3] = [
+    let rows: [(Script<'_>, &str); 3] = [
         (&[no], "not noticed within 2 s: no answer for 2 s"),
         (&[no, (4000, true)], "not noticed within 2 s: no answer for 2 s"),
         (&[no, no, no], "not noticed within 2 s: no answer for 1.5 s"),
