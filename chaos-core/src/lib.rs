@@ -47,7 +47,8 @@ pub use undo::{
     StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
-    Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Seconds, SecondsError, Secret,
+    Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
+    Secret, SecretMasking,
 };
 
 /// A boxed future that may move between threads, as the erased traits return it.
