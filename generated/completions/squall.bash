@@ -148,7 +148,7 @@ _squall() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -536,7 +536,7 @@ _squall() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
                     return 0
                     ;;
                 --events)
@@ -688,7 +688,7 @@ _squall() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
                     return 0
                     ;;
                 --events)
@@ -766,7 +766,7 @@ _squall() {
             fi
             case "${prev}" in
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment report event" -- "${cur}"))
                     return 0
                     ;;
                 --profile)

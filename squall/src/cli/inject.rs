@@ -33,7 +33,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let (entry, options) = entry(args)?;
     let task = task(check_value(&entry, "squall inject", &options))?;
-    execute(task, &args.flags, None)
+    execute(task, None, &args.flags, None)
 }
 
 /// One parameter as it was typed.
