@@ -59,9 +59,9 @@ pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
 #[cfg(feature = "junit")]
-pub use report::{junit, junit_invalid};
+pub use report::{junit, junit_invalid, junit_rounds};
 pub use report::{
-    CaseOutcome, InvalidRun, Machine, Report, ReportCase, escape_html, event_schema, html, html_invalid, report_schema,
+    BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport, Report, ReportCase, RunDiff, TimeSpread, escape_html, event_schema, html, html_invalid, report_schema,
     text,
 };
 pub use runner::{Runner, RunnerBuilder};
