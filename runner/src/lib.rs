@@ -58,12 +58,12 @@ pub use errors::RunnerError;
 pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
+pub use report::{
+    BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport,
+    Report, ReportCase, RunDiff, TimeSpread, escape_html, event_schema, html, html_invalid, report_schema, text,
+};
 #[cfg(feature = "junit")]
 pub use report::{junit, junit_invalid, junit_rounds};
-pub use report::{
-    BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport, Report, ReportCase, RunDiff, TimeSpread, escape_html, event_schema, html, html_invalid, report_schema,
-    text,
-};
 pub use runner::{Runner, RunnerBuilder};
 pub use session::{Session, SessionEnd, SessionPlan};
 pub use time_source::TimeSource;

@@ -4,10 +4,12 @@
 mod agreement;
 mod baseline;
 mod case;
+mod compare;
 mod date;
 mod diff;
 mod escape;
 mod figures;
+mod hold_against;
 mod html;
 mod invalid;
 #[cfg(feature = "junit")]

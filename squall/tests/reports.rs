@@ -83,7 +83,8 @@ fn a_lost_steady_state_is_red_in_every_form() {
 fn an_invalid_document_has_an_error_in_every_form() {
     let place = place();
     let file = write(&place, "task.json", &json!({"chaos_spec": [{"trigger": {"type": "tme"}}]}));
-    for (format, want) in [("junit", "errors=\"1\""), ("html", "data-exit-code=\"65\""), ("json", "\"exit_code\": 65")] {
+    for (format, want) in [("junit", "errors=\"1\""), ("html", "data-exit-code=\"65\""), ("json", "\"exit_code\": 65")]
+    {
         let output = squall(&place, &["run", &file, "--format", format]);
         let out = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(65), "{out}");

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::diff::{FigureDiff, RunDiff};
 use super::figures::FigureUnit;
-use super::run_report::Report;
 
 /// Times to detect and recover come from probes that are asked every 250 or 500 ms, so that less is no difference.
 const SECONDS_FLOOR: f64 = 0.5;
@@ -55,7 +54,7 @@ impl BaselineBounds {
     }
 
     /// Judges one figure of an entry: the verdict, and why it is not `held`. A figure that only the run has is new.
-    fn judge(&self, entry: &str, figure: &FigureDiff) -> Option<(Verdict, String)> {
+    pub(super) fn judge(&self, entry: &str, figure: &FigureDiff) -> Option<(Verdict, String)> {
         let before = figure.before?;
         let name = &figure.figure;
         match figure.after {
@@ -69,31 +68,6 @@ impl BaselineBounds {
             )),
             Some(_) => Some((Verdict::Held, String::new())),
         }
-    }
-}
-
-impl Report {
-    /// Holds the run against an earlier one. What exceeds the bounds is part of the run's verdict from then on: a run that
-    /// held is `deviated` where a figure is worse, `inconclusive` where one is missing or there is nothing to compare.
-    /// Entries that only one of the two runs has are not compared.
-    pub fn hold_against(&mut self, baseline: &Self, file: String, bounds: BaselineBounds) {
-        let diff = RunDiff::of(baseline, self);
-        let mut verdict = None;
-        let mut reasons = Vec::new();
-        for entry in diff.entries.iter().filter(|entry| entry.before.is_some() && entry.after.is_some()) {
-            for (judged, why) in entry.figures.iter().filter_map(|figure| bounds.judge(&entry.name, figure)) {
-                verdict = verdict.max(Some(judged));
-                reasons.extend(Some(why).filter(|why| !why.is_empty()));
-            }
-        }
-        if verdict.is_none() {
-            reasons.push("nothing to compare: no figure of the baseline belongs to an entry of this run".to_owned());
-        }
-        let verdict = verdict.unwrap_or(Verdict::Inconclusive);
-        if verdict != Verdict::Held {
-            self.verdict = self.verdict.max(verdict);
-        }
-        self.baseline = Some(Box::new(BaselineResult { file, bounds, verdict, reasons, diff }));
     }
 }
 
@@ -123,15 +97,10 @@ mod tests {
 
     #[test]
     fn a_figure_that_is_missing_is_inconclusive_and_a_new_one_is_not_judged() {
-        let figure = |before, after| FigureDiff {
-            figure: "response p99".into(),
-            unit: FigureUnit::Milliseconds,
-            before,
-            after,
-        };
-        let judge = |before, after| {
-            BaselineBounds::default().judge("web", &figure(before, after)).map(|(verdict, _)| verdict)
-        };
+        let figure =
+            |before, after| FigureDiff { figure: "response p99".into(), unit: FigureUnit::Milliseconds, before, after };
+        let judge =
+            |before, after| BaselineBounds::default().judge("web", &figure(before, after)).map(|(verdict, _)| verdict);
         assert_eq!(judge(Some(10.0), None), Some(Verdict::Inconclusive));
         assert_eq!(judge(None, Some(10.0)), None);
         assert_eq!(judge(Some(10.0), Some(100.0)), Some(Verdict::Deviated));

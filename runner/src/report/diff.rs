@@ -1,6 +1,5 @@
 //! Two runs side by side: verdicts and figures, entry by entry.
 
-use std::collections::HashMap;
 use std::fmt::{self, Write};
 
 use chaos_core::{ChaosResult, Verdict};
@@ -8,7 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{FigureUnit, of_entry};
-use super::run_report::Report;
 
 /// Two runs side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,27 +53,6 @@ pub struct FigureDiff {
 }
 
 impl RunDiff {
-    /// Compares two runs.
-    pub fn of(before: &Report, after: &Report) -> Self {
-        let mut entries: Vec<EntryDiff> = Vec::new();
-        let mut later = by_name(&after.entries);
-        let mut notes = Vec::new();
-        for (key, entry) in by_name(&before.entries) {
-            let other = later.iter().position(|(name, _)| *name == key).map(|at| later.remove(at).1);
-            notes.extend(other.and_then(|other| different_load(entry, other)));
-            entries.push(EntryDiff::of(Some(entry), other));
-        }
-        entries.extend(later.into_iter().map(|(_, entry)| EntryDiff::of(None, Some(entry))));
-        for (which, report) in [("first", before), ("second", after)] {
-            if report.sham {
-                notes.push(format!("the {which} run is a sham run: effects were skipped"));
-            }
-        }
-        let run = |report: &Report| report.run_id.clone();
-        let (before_run, after_run) = (run(before), run(after));
-        Self { before_run, after_run, before: before.verdict, after: after.verdict, entries, notes }
-    }
-
     /// As plain text, with a line break at its end.
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -98,7 +75,7 @@ impl RunDiff {
 }
 
 impl EntryDiff {
-    fn of(before: Option<&ChaosResult>, after: Option<&ChaosResult>) -> Self {
+    pub(super) fn of(before: Option<&ChaosResult>, after: Option<&ChaosResult>) -> Self {
         let figures = |entry: Option<&ChaosResult>| entry.map(of_entry).unwrap_or_default();
         let mut later = figures(after);
         let mut rows: Vec<FigureDiff> = Vec::new();
@@ -138,28 +115,9 @@ impl FigureDiff {
 
 fn changed(before: Option<&str>, after: Option<&str>) -> String {
     let word = |side: Option<&str>| side.unwrap_or("none").to_owned();
-    if before == after { format!("{} (unchanged)", word(after)) } else { format!("{} -> {}", word(before), word(after)) }
-}
-
-/// Each entry with its name and its turn among those of that name.
-fn by_name(entries: &[ChaosResult]) -> Vec<((&str, usize), &ChaosResult)> {
-    let mut turns: HashMap<&str, usize> = HashMap::new();
-    let numbered = entries.iter().map(|entry| {
-        let turn = turns.entry(entry.name.as_str()).or_default();
-        *turn += 1;
-        ((entry.name.as_str(), *turn), entry)
-    });
-    numbered.collect()
-}
-
-/// Says where two loads asked for different things.
-fn different_load(before: &ChaosResult, after: &ChaosResult) -> Option<String> {
-    let (first, second) = (before.load.as_deref()?, after.load.as_deref()?);
-    let asked = |qps: std::num::NonZeroU32| format!("{qps} requests per second");
-    let (first_rate, second_rate) = (first.request.qps, second.request.qps);
-    if first_rate != second_rate {
-        return Some(format!("`{}`: target rate {} instead of {}", after.name, asked(second_rate), asked(first_rate)));
+    if before == after {
+        format!("{} (unchanged)", word(after))
+    } else {
+        format!("{} -> {}", word(before), word(after))
     }
-    let (one, other) = (first.connections, second.connections);
-    (one != other).then(|| format!("`{}`: {other} connections instead of {one}", after.name))
 }

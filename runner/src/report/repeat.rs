@@ -96,7 +96,8 @@ impl RepeatReport {
 fn spreads(rounds: &[Report]) -> Vec<TimeSpread> {
     let mut times: Vec<(String, &str, Vec<f64>)> = Vec::new();
     for entry in rounds.iter().flat_map(|round| &round.entries) {
-        let both = [("time to detect", entry.time_to_detect_seconds), ("time to recover", entry.time_to_recover_seconds)];
+        let both =
+            [("time to detect", entry.time_to_detect_seconds), ("time to recover", entry.time_to_recover_seconds)];
         for (time, value) in both {
             let Some(value) = value else { continue };
             match times.iter_mut().find(|(name, which, _)| *name == entry.name && *which == time) {

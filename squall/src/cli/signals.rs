@@ -18,6 +18,7 @@ pub(crate) struct Signals {
     terminate: Signal,
     hang_up: Signal,
     user: Signal,
+    cancelled: bool,
 }
 
 impl Signals {
@@ -28,11 +29,23 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
+            cancelled: false,
         })
+    }
+
+    /// Whether one of them has asked for the end.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancelled
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> Request {
+        let request = self.received().await;
+        self.cancelled |= matches!(request, Request::Cancel(_));
+        request
+    }
+
+    async fn received(&mut self) -> Request {
         tokio::select! {
             Some(()) = self.interrupt.recv() => Request::Cancel("SIGINT"),
             Some(()) = self.terminate.recv() => Request::Cancel("SIGTERM"),
