@@ -19,6 +19,7 @@ use crate::wire::Wire;
 
 /// Where and how the requests of a run go, shared by its clients.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each one is a switch of the plan's, independent of the rest")]
 pub(crate) struct Destination {
     pub(crate) request: Request,
     pub(crate) body: Vec<u8>,
