@@ -273,6 +273,15 @@ mod tests {
     }
 
     #[test]
+    fn a_model_of_another_provider_needs_a_server_that_is_named() {
+        let mut settings = vec![("AGENT_MODEL", "claude-3"), ("AGENT_PROVIDER", "anthropic"), ("OPENAI_API_KEY", "k")];
+        let error = from(&settings).expect_err("not OpenAI's").to_string();
+        assert!(error.starts_with("AGENT_PROVIDER is `anthropic`, but without OPENAI_BASE_URL"), "{error}");
+        settings.push(("OPENAI_BASE_URL", "http://127.0.0.1:4000/v1"));
+        assert_eq!(from(&settings).expect("usable").expect("named").model, "claude-3");
+    }
+
+    #[test]
     fn a_server_of_ones_own_needs_no_key() {
         let settings = [("CHAOS_MODEL", "m"), ("OPENAI_BASE_URL", "http://[::1]:8000/v1/")];
         let config = from(&settings).expect("usable").expect("named");
