@@ -8,6 +8,7 @@ mod names;
 mod plug_in;
 mod prepare;
 mod report;
+mod timing;
 mod violation;
 
 use serde_json::Value;
@@ -76,6 +77,16 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
     if report.refused() {
         return None;
     }
-    let read = Document::read(ours, kind, report.positions());
-    read.map_err(|found| found.into_iter().for_each(|diagnostic| report.add(diagnostic))).ok()
+    match Document::read(ours, kind, report.positions()) {
+        Ok(document) => {
+            timing::lint(&document, report);
+            Some(document)
+        }
+        Err(found) => {
+            for diagnostic in found {
+                report.add(diagnostic);
+            }
+            None
+        }
+    }
 }

@@ -102,6 +102,8 @@ codes! {
     BothVerifyAndVerification = "both-verify-and-verification" Error;
     /// `duration_seconds` beside a fault that runs to its own end.
     DurationOnFinite = "duration-on-finite" Error;
+    /// A hold that is shorter than a probe's timeout, or than the window of `detect`.
+    TimesDoNotFit = "times-do-not-fit" Warning;
     /// A document that is neither a task nor an entry.
     UnknownKind = "unknown-kind" Error;
     /// A `chaos_spec` string that is not JSON.
