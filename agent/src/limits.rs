@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn times_follow_the_models_own_time_too() {
-        let limits = Limits::for_planned(Duration::from_secs(30)).with_answer_time(Duration::from_secs(300));
+        let limits = Limits::for_planned(Duration::from_secs(30)).with_answer_time(Duration::from_mins(5));
         assert_eq!((limits.turn_time, limits.total_time), (Duration::from_secs(350), Duration::from_secs(2450)));
         assert_eq!(limits.with_answer_time(Duration::MAX).total_time, Duration::MAX);
     }

@@ -148,7 +148,8 @@ fn finished_by(reason: &str, message: &Value) -> String {
 }
 
 fn streamed(content_type: &str, length: usize, events: &[Value], end: &str) -> String {
-    let body: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let body: String =
+        events.iter().flat_map(|event| ["data: ".to_owned(), event.to_string(), "\n\n".to_owned()]).collect();
     let length = (body.len() + end.len()).max(length);
     format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}{end}")
 }

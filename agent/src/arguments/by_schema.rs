@@ -39,7 +39,9 @@ fn member(value: &mut Value, schema: &Value, root: &Value, levels: usize) {
         }
         Value::Array(items) => {
             if let Some(schema) = keyword(schema, "items", root, levels) {
-                items.iter_mut().for_each(|item| member(item, schema, root, levels));
+                for item in items {
+                    member(item, schema, root, levels);
+                }
             }
         }
         _ => {}
@@ -73,7 +75,9 @@ impl Types {
             return;
         }
         self.named.extend(values.into_iter().map(|value| kind(value).to_owned()));
-        branches.into_iter().for_each(|branch| self.collect(branch, root, levels - 1));
+        for branch in branches {
+            self.collect(branch, root, levels - 1);
+        }
     }
 
     fn admit(&self, name: &str) -> bool {

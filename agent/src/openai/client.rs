@@ -72,13 +72,11 @@ impl OpenAiModel {
     async fn ask(&self, body: Value, clock: &dyn Clock) -> Result<ModelTurn, AgentError> {
         let mut asked = Asked::default();
         let answer = self.ask_until_answered(body, clock, &mut asked);
-        match clock.timeout(self.config.total_time, answer).await {
-            Some(answer) => answer,
-            None => {
-                let why = format!("no answer within {} s (`{TIMEOUT}`)", self.config.total_time.as_secs_f64());
-                Err(self.unavailable(&asked, &why))
-            }
+        if let Some(answer) = clock.timeout(self.config.total_time, answer).await {
+            return answer;
         }
+        let why = format!("no answer within {} s (`{TIMEOUT}`)", self.config.total_time.as_secs_f64());
+        Err(self.unavailable(&asked, &why))
     }
 
     async fn ask_until_answered(

@@ -32,7 +32,8 @@ pub(super) fn names(text: &str, member: &str) -> bool {
         .any(|(at, _)| !text[..at].ends_with(part_of_word) && !text[at + member.len()..].starts_with(part_of_word))
 }
 
-fn visit(body: &mut Value, each: &mut dyn FnMut(&mut Map<String, Value>, &[&str])) {
+/// Shows each object that may hold additions, with the members that it has in OpenAI's API.
+fn visit(body: &mut Value, each: &mut impl FnMut(&mut Map<String, Value>, &[&str])) {
     for message in items(&mut body["messages"]) {
         if message["role"] != "assistant" {
             continue;

@@ -149,9 +149,10 @@ impl Assembly {
 
     fn finish(mut self) -> Result<Value, Failure> {
         if !self.done && self.finish_reason.is_null() {
-            return Err(match self.begun {
-                true => Failure::Transport("the stream ended before its last event".to_owned()),
-                false => Failure::NoAnswer("the stream is empty"),
+            return Err(if self.begun {
+                Failure::Transport("the stream ended before its last event".to_owned())
+            } else {
+                Failure::NoAnswer("the stream is empty")
             });
         }
         if !self.begun {
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
 
     fn events(events: &[Value]) -> String {
-        events.iter().map(|event| format!("data: {event}\n\n")).collect()
+        events.iter().flat_map(|event| ["data: ".to_owned(), event.to_string(), "\n\n".to_owned()]).collect()
     }
 
     fn delta(delta: &Value) -> Value {
