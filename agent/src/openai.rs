@@ -12,7 +12,6 @@ mod history;
 mod provider;
 mod retry_after;
 mod stream;
-mod tls;
 
 pub use client::OpenAiModel;
 pub use config::{OpenAiConfig, RetryPolicy};

@@ -8,6 +8,7 @@ use std::{
 
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError};
 use chaos_core::{BoxFuture, Clock, Redactor, Secret};
+use chaos_tls::ClientTls;
 use reqwest::redirect;
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ use super::{
     completion,
     config::{OpenAiConfig, TIMEOUT},
     failure::Failure,
-    history, tls,
+    history,
 };
 use crate::{
     error::AgentError,
@@ -49,7 +50,9 @@ impl OpenAiModel {
             problem: format!("cannot be set up: {problem}"),
         };
         let mut http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(&config).map_err(|error| unusable(error.to_string()))?)
+            .tls_backend_preconfigured(
+                ClientTls::http1(config.may_use_tls()).config().map_err(|error| unusable(error.to_string()))?,
+            )
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIME)
             // Minutes can lie between two turns; a kept connection would often be one that the server just closed.
