@@ -33,8 +33,9 @@ const LEAST: u64 = 10;
 ///
 /// # Answers
 /// Yes when every limit holds. No when one does not. Unknown when no limit is given, there is no such load, or the fault
-/// was not in that phase, or requests that were given up before the limit would decide, or there are too few requests: for a percentile at least as many that one lies above it (10 for
-/// p90, 100 for p99, 1,000 for p99.9), for a ratio 10. The observation's value has the figures.
+/// was not in that phase, or requests that were given up before the limit would decide, or there are too few requests:
+/// for a percentile at least as many that one lies above it (10 for p90, 100 for p99, 1,000 for p99.9), for a ratio 10.
+/// The observation's value has the figures.
 ///
 /// # Limits
 /// A load ends by itself, so give it the time that the other fault and its aftermath need. As a `during` probe of the
