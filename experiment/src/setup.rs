@@ -55,10 +55,10 @@ impl Setup {
 
     /// The only hosts that anything may reach: the target, and those that the document names.
     pub(crate) fn confined_to(&self) -> Vec<HostPattern> {
-        let host = &self.target.host().host;
-        // `localhost` is an address to the policy, whatever a resolver says.
-        let address = if host == "localhost" || host.ends_with(".localhost") { "127.0.0.1" } else { host };
-        address.parse().into_iter().chain(self.hosts.iter().cloned()).collect()
+        let host = self.target.host();
+        // `localhost` is each of these addresses to the policy, whatever a resolver says.
+        let addresses = if host.is_localhost() { vec!["127.0.0.0/8", "::1"] } else { vec![host.host.as_str()] };
+        addresses.into_iter().filter_map(|one| one.parse().ok()).chain(self.hosts.iter().cloned()).collect()
     }
 
     /// Connections of a load.

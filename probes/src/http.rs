@@ -180,7 +180,7 @@ impl Http {
         let unknown = |why: String| Observation::unknown(why);
         let addresses = cx.allowed_addresses(url.host()).await.map_err(|refusal| unknown(refusal.to_string()))?;
         let parsed = Url::parse(url.as_str()).map_err(|error| unknown(format!("`{url}`: {error}")))?;
-        let tls = tls::config(url, self.tls.as_ref(), cx.workspace());
+        let tls = tls::settings(url, self.tls.as_ref(), cx.workspace()).config();
         let tls = tls.map_err(|error| unknown(format!("no TLS for `{url}`: {error}")))?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -381,6 +381,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_on_the_other_loopback_address_is_localhost_too() {
+        let listener = TcpListener::bind("[::1]:0").unwrap();
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            BufReader::new(&stream).lines().map_while(Result::ok).find(String::is_empty);
+            let _ = (&stream).write_all(&say(200, "", ""));
+        });
+        let seen = probe(json!({"url": url})).observe(&plain()).await;
+        assert_eq!(seen.answer, Answer::Yes, "{}", seen.detail);
+    }
+
+    #[tokio::test]
     async fn garbage_is_a_no() {
         let (at, _) = serve(|_| b"SMTP 220 hello\r\n\r\n".to_vec());
         let seen = probe(json!({"url": at})).observe(&plain()).await;
@@ -502,20 +515,21 @@ mod tests {
 
     /// A TLS server with the usual self-signed certificate, which is its own CA.
     fn serve_tls() -> u16 {
-        use rustls::pki_types::pem::PemObject;
-        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        use chaos_tls::rustls::pki_types::pem::PemObject;
+        use chaos_tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
         let cert = CertificateDer::from_pem_slice(include_bytes!("http/tests/self_signed.pem")).unwrap();
         let key = PrivateKeyDer::from_pem_slice(include_bytes!("http/tests/self_signed.key")).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config =
-            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let provider = Arc::new(chaos_tls::rustls::crypto::ring::default_provider());
+        let config = chaos_tls::rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap();
         let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![cert], key).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-                let mut tls = rustls::StreamOwned::new(connection, stream);
+                let connection = chaos_tls::rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                let mut tls = chaos_tls::rustls::StreamOwned::new(connection, stream);
                 let mut head = [0; 4096];
                 // A client that does not trust us ends its connection, nothing else.
                 if std::io::Read::read(&mut tls, &mut head).is_ok_and(|count| count > 0) {
