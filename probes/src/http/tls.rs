@@ -1,25 +1,20 @@
-//! TLS of the probe's client.
+//! TLS of the probe's client: trusted CAs and the client certificate.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
-use chaos_core::HttpUrl;
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use chaos_core::{HttpUrl, LoadTls};
+use chaos_tls::{ClientTls, Trust};
 
-/// The TLS settings for one URL, trusting what the system trusts.
-///
-/// The provider is named here: the process default belongs to the program that embeds us, and may be another one.
-pub(super) fn config(url: &HttpUrl) -> Result<ClientConfig, rustls::Error> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?;
-    // Reading the system's certificates takes milliseconds, which a plain URL need not wait for.
-    let builder = if url.is_tls() {
-        builder.with_platform_verifier()?
-    } else {
-        builder.with_root_certificates(RootCertStore::empty())
+/// The TLS settings for one URL; files count from the workspace.
+pub(super) fn settings(url: &HttpUrl, tls: Option<&LoadTls>, workspace: &Path) -> ClientTls {
+    let plain = ClientTls::http1(url.is_tls());
+    let Some(tls) = tls.filter(|_| url.is_tls()) else { return plain };
+    let file = |file: &PathBuf| workspace.join(file);
+    let trust = match &tls.ca_file {
+        Some(ca) => Trust::File(file(ca)),
+        None if tls.insecure => Trust::Everybody,
+        None => plain.trust,
     };
-    let mut config = builder.with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    let identity = tls.cert_file.as_ref().zip(tls.key_file.as_ref()).map(|(cert, key)| (file(cert), file(key)));
+    ClientTls { trust, identity, ..plain }
 }
