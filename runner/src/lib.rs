@@ -58,12 +58,12 @@ pub use errors::RunnerError;
 pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
-#[cfg(feature = "junit")]
-pub use report::{junit, junit_invalid};
 pub use report::{
     CaseOutcome, InvalidRun, Machine, Report, ReportCase, escape_html, event_schema, html, html_invalid, report_schema,
     text,
 };
+#[cfg(feature = "junit")]
+pub use report::{junit, junit_invalid};
 pub use runner::{Runner, RunnerBuilder};
 pub use session::{Session, SessionEnd, SessionPlan};
 pub use time_source::TimeSource;

@@ -185,13 +185,7 @@ impl Session {
     }
 
     /// Says that the run begins.
-    pub(crate) fn tell_start(
-        &self,
-        task: Option<String>,
-        entries: Vec<String>,
-        seed: u64,
-        recovered: &RecoverReport,
-    ) {
+    pub(crate) fn tell_start(&self, task: Option<String>, entries: Vec<String>, seed: u64, recovered: &RecoverReport) {
         let scope = &self.shared.scope;
         scope.emit(EventKind::RunStarted {
             format: REPORT_FORMAT,

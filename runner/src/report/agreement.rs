@@ -39,7 +39,8 @@ fn entries() -> Vec<ChaosResult> {
 }
 
 fn probes(answers: &[Answer]) -> Vec<Verification> {
-    let seen = |answer: &Answer| Observation { answer: *answer, value: serde_json::Value::Null, detail: "d & d".into() };
+    let seen =
+        |answer: &Answer| Observation { answer: *answer, value: serde_json::Value::Null, detail: "d & d".into() };
     answers.iter().map(|answer| Verification::of("serves", seen(answer))).collect()
 }
 
@@ -102,7 +103,9 @@ fn every_form_says_the_same_as_the_exit_code() {
         assert!(text(&report).ends_with(&format!("verdict: {word}\n")));
         let page = html(&report);
         assert!(page.contains(&format!("<p class=\"outcome {word}\" data-exit-code=\"{code}\">")), "{page}");
-        let bad = ["deviated", "inconclusive", "revert_failed"].iter().any(|bad| page.contains(&format!("<b class=\"{bad}\">")));
+        let bad = ["deviated", "inconclusive", "revert_failed"]
+            .iter()
+            .any(|bad| page.contains(&format!("<b class=\"{bad}\">")));
         assert_eq!(bad, code != 0, "{page}");
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["verdict"], word);
@@ -126,7 +129,8 @@ fn cases_are_unique_carry_their_reason_and_cover_steady_state_undo_and_skipped_e
         assert_eq!(of("test_touch_file.revert"), undone);
         let green = ["held", "unchecked"];
         assert!(cases.iter().all(|case| green.contains(&case.outcome.word()) || !case.reasons.is_empty()), "{cases:?}");
-        let skipped = report.entries.iter().filter(|entry| entry.error.as_ref().is_some_and(|why| why.starts_with("skipped")));
+        let skipped =
+            report.entries.iter().filter(|entry| entry.error.as_ref().is_some_and(|why| why.starts_with("skipped")));
         let xml = junit(&report);
         assert_eq!(xml.matches("<skipped").count(), skipped.count(), "{xml}");
         assert!(xml.contains("<testsuite name=\"A &lt;task&gt;\""), "{xml}");

@@ -52,7 +52,11 @@ fn a_real_report_and_its_events_are_valid_under_the_published_schemas() {
         "detect": {"type": "test_file_exists", "path": bench.path("f")},
         "verify": "unknown"
     });
-    let task = Task { name: Some("Schemas".into()), steady_state: vec![parse(&yes).unwrap()], ..Task::of(parse(&entry).unwrap()) };
+    let task = Task {
+        name: Some("Schemas".into()),
+        steady_state: vec![parse(&yes).unwrap()],
+        ..Task::of(parse(&entry).unwrap())
+    };
     let mut handle = bench.runner().build().unwrap().start(task).unwrap();
     let mut events = handle.take_events().unwrap();
     let validator = |schema: &Value| jsonschema::draft7::options().build(schema).unwrap();
