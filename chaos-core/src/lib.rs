@@ -36,10 +36,10 @@ pub use run::{
     ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, EarlyStop,
     Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait, FaultEdges, HeaderName,
     HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
-    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFigures, LoadGenerator, LoadProgress,
-    LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt, PercentileMs, PostedLoad,
-    ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task,
-    VirtualClock,
+    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFailureKind, LoadFigures,
+    LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt,
+    PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, SpecWarning,
+    Stage, StatusCount, Task, VirtualClock,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,

@@ -22,8 +22,8 @@ pub use edges::{Edge, EntryId, FaultEdges, Stage};
 pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole, Progress};
 pub use inject_context::InjectContext;
 pub use load_report::{
-    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadGenerator, LoadProgress, LoadReport,
-    LoadSchedule, LoadSegment, PercentileMs, StatusCount,
+    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadFailureKind, LoadGenerator, LoadProgress,
+    LoadReport, LoadSchedule, LoadSegment, PercentileMs, StatusCount,
 };
 pub use load_request::{
     HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, LoadDuration,
