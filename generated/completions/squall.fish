@@ -64,6 +64,8 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes 
 complete -c squall -n "__fish_squall_using_subcommand run" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l verifier -d 'A program that answers the harness\'s own checks (`verify` names and check types that are not known here): a question as JSON on its standard input, the answer as JSON on its standard output' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l verifier-timeout -d 'How long one answer of the verifier may take; default 30s' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
@@ -93,6 +95,8 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writ
 complete -c squall -n "__fish_squall_using_subcommand inject" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l verifier -d 'A program that answers the harness\'s own checks (`verify` names and check types that are not known here): a question as JSON on its standard input, the answer as JSON on its standard output' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l verifier-timeout -d 'How long one answer of the verifier may take; default 30s' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r

@@ -44,6 +44,7 @@ mod signals;
 mod stdin_hold;
 mod type_names;
 mod validate;
+mod verifier;
 
 use failure::{Failure, INTERNAL, USAGE};
 use format::{DataFormat, ReportFormat};
