@@ -240,6 +240,8 @@ mod tests {
                 let piped = line.split_once("| squall ").filter(|_| !line.starts_with('|')).map(|(_, rest)| rest);
                 let Some(rest) = starts.or(piped) else { continue };
                 let mut words = words(rest);
+                // An array of a script, which may be empty.
+                words.retain(|word| word != "${arguments[@]}");
                 words.insert(0, "squall".to_owned());
                 if words.last().is_some_and(|word| word == "validate") {
                     words.push("FILE".to_owned());
