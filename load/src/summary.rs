@@ -46,7 +46,7 @@ impl fmt::Display for LoadResult {
         if counts.retries > 0 {
             writeln!(
                 f,
-                "retries {}: sent once more, as the server had closed the connection before it took them",
+                "retries {}: sent once more, as the server had not taken them",
                 counts.retries
             )?;
         }

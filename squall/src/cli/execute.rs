@@ -1,6 +1,7 @@
 //! One task through the engine: in the background, with signals, live display and event file, to its report.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::pin::pin;
 
@@ -38,8 +39,14 @@ pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> 
     }
 }
 
+/// Makes a file for events; `-` is standard output.
 pub(crate) fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
+    let made = if path.as_os_str() == "-" {
+        std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        File::create(path)
+    };
+    made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
 
 fn run_to_the_end(
