@@ -344,6 +344,66 @@ const CASES: &[Case] = &[
         curl_says: "exit 18",
     },
     Case {
+        name: "a backslash in the path",
+        flags: "",
+        path: "/a\\b",
+        curl: Some(""),
+        reply: |_, request| right(path(request) == "/a\\b"),
+        ours: "200x2 in 2",
+        fortio: "400x2 in 2",
+        curl_says: "200",
+    },
+    Case {
+        name: "bare line feeds",
+        flags: "",
+        path: "/",
+        curl: Some(""),
+        reply: |_, _| closing("HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
+        ours: "200x2 in 2",
+        fortio: "200x2 in 2",
+        curl_says: "200",
+    },
+    Case {
+        name: "another protocol",
+        flags: "",
+        path: "/",
+        curl: Some(""),
+        reply: |_, _| closing("ABCDEFGH 200 hello\r\n\r\n"),
+        ours: "-1x2 in 2",
+        fortio: "200x2 in 2",
+        curl_says: "exit 1",
+    },
+    Case {
+        name: "the first two bytes",
+        flags: "",
+        path: "/",
+        curl: Some(""),
+        reply: |_, _| closing("HT"),
+        ours: "-1x2 in 2",
+        fortio: "200x2 in 2",
+        curl_says: "exit 52",
+    },
+    Case {
+        name: "-http1.0 and a 503",
+        flags: "-http1.0",
+        path: "/",
+        curl: Some("-0"),
+        reply: |_, _| closing("HTTP/1.0 503 X\r\nContent-Length: 2\r\n\r\nok"),
+        ours: "503x2 in 2",
+        fortio: "200x2 in 2",
+        curl_says: "503",
+    },
+    Case {
+        name: "bytes behind an answer",
+        flags: "",
+        path: "/",
+        curl: Some(""),
+        reply: |_, _| keep("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 X\r\n\r\n"),
+        ours: "200x2 in 2",
+        fortio: "200x2 in 2",
+        curl_says: "200",
+    },
+    Case {
         name: "an answer to HEAD",
         flags: "-X HEAD -timeout 300ms",
         path: "/",
@@ -356,8 +416,10 @@ const CASES: &[Case] = &[
 ];
 
 fn url(case: &Case, server: &Canned) -> String {
-    let host = server.address.to_string();
-    if case.path.contains("HOST") { case.path.replace("HOST", &host) } else { format!("http://{host}{}", case.path) }
+    if case.path.contains("HOST") {
+        return case.path.replace("HOST", &server.address.to_string());
+    }
+    format!("{}{}", server.url().trim_end_matches('/'), case.path)
 }
 
 fn serve(case: &Case) -> Canned {
@@ -406,7 +468,9 @@ fn curl() -> Option<PathBuf> {
 fn curled(curl: &Path, case: &Case, arguments: &str) -> String {
     let server = serve(case);
     let mut command = Command::new(curl);
-    command.args("-q -s -g --noproxy * -m 2 -o /dev/null -w %{http_code}".split(' ')).args(arguments.split_whitespace());
+    command
+        .args("-q -s -g --noproxy * -m 2 -o /dev/null -w %{http_code}".split(' '))
+        .args(arguments.split_whitespace());
     let ran = command.arg(url(case, &server)).output().unwrap();
     match ran.status.code() {
         Some(0) => String::from_utf8(ran.stdout).unwrap(),

@@ -149,7 +149,11 @@ fn refusing(refused: impl Fn(u64) -> bool + Send + 'static) -> SocketAddr {
                     if refused(number) {
                         respond.send_reset(h2::Reason::REFUSED_STREAM);
                     } else {
-                        let status = if request.uri().authority().is_some_and(|host| host == "shop.example") { 200 } else { 421 };
+                        let status = if request.uri().authority().is_some_and(|host| host == "shop.example") {
+                            200
+                        } else {
+                            421
+                        };
                         let response = Response::builder().status(status).body(()).unwrap();
                         let _ = respond.send_response(response, true);
                     }
@@ -205,7 +209,10 @@ fn what_ended_a_connection_is_told_and_not_that_it_ended() {
     });
     assert_eq!(result.counts.errors, 6);
     for failure in &result.failures {
-        assert!(failure.first.len() > "http2 error: ".len() && !failure.first.ends_with("channel closed"), "{failure:?}");
+        assert!(
+            failure.first.len() > "http2 error: ".len() && !failure.first.ends_with("channel closed"),
+            "{failure:?}"
+        );
     }
     let text = result.to_string();
     assert!(text.contains("frame") || text.contains("HTTP/1"), "{text}");

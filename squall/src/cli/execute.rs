@@ -8,7 +8,7 @@ use std::pin::pin;
 use chaos_core::{StateDir, Task};
 use chaos_runner::{Report, RunControl, Runner, junit, text};
 
-use super::console::{Colour, Paint, print, print_json, say};
+use super::console::{Colour, Out, Paint, say};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
@@ -29,7 +29,7 @@ pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> 
     let events = flags.events.as_deref().map(create).transpose()?;
     let report = run_to_the_end(&runner, task, events, flags.until_stdin_closes)?;
     let code = report.exit_code();
-    match print_report(&report, flags.format) {
+    match print_report(&report, flags.format, Out::beside(flags.events.as_deref())) {
         // What went wrong in the run matters more than that nobody could be told.
         Err(failure) if code != 0 => {
             super::console::complain(&failure.chain());
@@ -100,11 +100,11 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
     }
 }
 
-fn print_report(report: &Report, format: ReportFormat) -> Result<(), Failure> {
+fn print_report(report: &Report, format: ReportFormat, out: Out) -> Result<(), Failure> {
     match format {
-        ReportFormat::Json => print_json(report),
-        ReportFormat::Junit => print(&junit(report)),
-        ReportFormat::Text => print(&coloured(&text(report), Paint::stdout())),
+        ReportFormat::Json => out.print_json(report),
+        ReportFormat::Junit => out.print(&junit(report)),
+        ReportFormat::Text => out.print(&coloured(&text(report), out.paint())),
     }
 }
 
