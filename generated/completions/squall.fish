@@ -58,7 +58,7 @@ experiment\t'An experiment'"
 complete -c squall -n "__fish_squall_using_subcommand run" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
 junit\t'`JUnit` XML, one case an entry'"
-complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
@@ -86,7 +86,7 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l for -d 'How lon
 complete -c squall -n "__fish_squall_using_subcommand inject" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
 junit\t'`JUnit` XML, one case an entry'"
-complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
@@ -128,7 +128,7 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l format -d '
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l replay -d 'Makes the report of a transcript again: no model, no load' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l transcript -d 'Where the transcript goes; default `.squall/experiments/` in the workspace' -r -F
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment runs' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment runs; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l workspace -d 'Folder for transcripts; default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fills the placeholder `{{NAME}}` of a file' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
@@ -184,6 +184,7 @@ complete -c squall -n "__fish_squall_using_subcommand explain" -s h -l help -d '
 complete -c squall -n "__fish_squall_using_subcommand fortio" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand recover" -l forget -d 'Gives up the journal of a dead run that can\'t be undone here; its effects may stay in force' -r
 complete -c squall -n "__fish_squall_using_subcommand recover" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand recover" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
