@@ -112,7 +112,7 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -
 complete -c squall -n "__fish_squall_using_subcommand inject" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l target -d 'The service: an `http://` URL' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow -d 'Allows this fault, beside load' -r
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l slo -d 'An SLO: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l slo -d 'An SLO: `p99<200ms`, `errors<1%`. Default: what the goal says, else `p99<200ms`; `errors<1%` comes with it' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l strategy -d 'How the question is answered. Default: a model\'s choice, or by the goal\'s words' -r -f -a "capacity\t'The greatest rate at which the SLOs hold'
 ramp\t'Evenly spaced rates'
 compare\t'With and without a fault'
@@ -123,6 +123,7 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l runs -d 'Ru
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l budget -d 'A budget: `steps=20`, `requests=…`, `fault_seconds=…`, `turns=…`, `tokens=…`, `wall_seconds=…`' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l seed -d 'Seed of every random choice' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l model -d 'The model that plans, at the server that `OPENAI_BASE_URL` names' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l model-timeout -d 'Seconds that one answer of the model may take, retries included; default 120 (`CHAOS_MODEL_TIMEOUT_SECONDS`)' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l report -d 'Writes the report as one HTML page' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"

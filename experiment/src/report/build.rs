@@ -76,7 +76,7 @@ pub struct ExperimentReport {
     pub complete: bool,
     /// The engine's own answer, one sentence a finding.
     pub answer: Vec<String>,
-    /// A model's answer, in which every number that was not measured is marked.
+    /// A model's answer, or its last words where it did not conclude, in which every number that was not measured is marked.
     pub said: Option<String>,
     /// How sure the model is.
     pub confidence: Option<Confidence>,
@@ -98,6 +98,16 @@ pub struct ExperimentReport {
     pub spent: Spent,
     #[serde(skip)]
     transcript: Option<PathBuf>,
+}
+
+/// What a model answered, or what it said in place of an answer.
+fn last_words(transcript: &ExperimentTranscript) -> Option<&str> {
+    let end = transcript.end.as_ref().map(|end| &end.reason);
+    match (&transcript.conclusion, end) {
+        (Some(conclusion), _) => Some(&conclusion.answer),
+        (None, Some(ExperimentEnd::NoConclusion { said, .. })) if !said.is_empty() => Some(said),
+        _ => None,
+    }
 }
 
 impl ExperimentReport {
@@ -133,7 +143,7 @@ impl ExperimentReport {
             ran_out,
             complete: transcript.end.is_some(),
             answer: transcript.findings.iter().map(|finding| sentence(finding, &header.slo)).collect(),
-            said: conclusion.map(|conclusion| mark(&conclusion.answer, &known)),
+            said: last_words(transcript).map(|said| mark(said, &known)),
             confidence: conclusion.map(|conclusion| conclusion.confidence),
             claims,
             not_tested: conclusion.iter().flat_map(|c| &c.not_tested).map(|text| mark(text, &known)).collect(),
@@ -187,7 +197,18 @@ fn caveats(transcript: &ExperimentTranscript) -> Vec<String> {
     let unconfirmed =
         |finding: &&Finding| matches!(finding, Finding::Capacity { confirmed: false, capacity_qps: Some(_), .. });
     let unconfirmed = transcript.findings.iter().filter(unconfirmed);
-    few.into_iter().chain(unconfirmed.map(|_| "the capacity was not confirmed by a second run".to_owned())).collect()
+    let unconfirmed = unconfirmed.map(|_| "the capacity was not confirmed by a second run".to_owned());
+    few.into_iter().chain(unconfirmed).chain(unserved(&transcript.findings)).collect()
+}
+
+/// Steps in which connections may have waited unserved: their figures are of fewer connections than were offered.
+fn unserved(findings: &[Finding]) -> Option<String> {
+    let points = findings.iter().flat_map(Finding::points).filter(|point| point.unserved_connections);
+    let steps: Vec<String> = points.map(|point| point.step.to_string()).collect();
+    let told =
+        "connections may have waited that the target does not serve; its limit may be one of connections, not of";
+    let (word, list) = (if steps.len() == 1 { "step" } else { "steps" }, steps.join(", "));
+    (!steps.is_empty()).then(|| format!("{told} rate: try a lower `concurrency` ({word} {list})"))
 }
 
 /// The steps that measured too few requests for a percentile.
