@@ -10,7 +10,7 @@ use super::console::{Paint, print_json};
 use super::document::{DocumentKind, Variable, load_file, rendered};
 use super::failure::Failure;
 
-/// Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program.
+/// Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Which document.
@@ -43,6 +43,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         DocumentKind::Task => chaos_schema::DocumentKind::Task,
         DocumentKind::Entry => chaos_schema::DocumentKind::Entry,
         DocumentKind::Experiment => chaos_schema::DocumentKind::Experiment,
+        DocumentKind::Policy => chaos_schema::DocumentKind::Policy,
     };
     match (args.profile, &args.experiment) {
         (Which::Tools, None) => print_json(&tools(FAULTS.all().iter().copied()))?,
@@ -59,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 /// The tools that an experiment offers to its model.
 fn offered(file: &Path, vars: &[Variable]) -> Result<Vec<FunctionTool>, Failure> {
     let vars = vars.iter().map(Variable::parts).collect();
-    let loaded = load_file(file, &LoadOptions { kind: KindHint::Experiment, vars })?;
+    let loaded = load_file(file, &LoadOptions { vars, ..LoadOptions::of(KindHint::Experiment) })?;
     if let Some(spec) = loaded.document.and_then(Document::into_experiment) {
         return Ok(chaos_experiment::offered_tools(&spec));
     }
