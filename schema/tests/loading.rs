@@ -525,7 +525,10 @@ fn warnings_do_not_refuse() {
     let loaded = load(text, "t", &LoadOptions::default().var("A", "b"));
     assert!(loaded.document.is_some() && !loaded.has_errors());
     assert!(loaded.diagnostics.iter().all(|d| d.severity == Severity::Warning));
-    assert_eq!(loaded.diagnostics[0].help.as_deref(), Some("known: healthy; an embedder may answer it"));
+    assert_eq!(
+        loaded.diagnostics[0].help.as_deref(),
+        Some("known: healthy; another name needs a verifier of your own")
+    );
 }
 
 #[test]

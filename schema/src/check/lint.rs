@@ -130,7 +130,7 @@ fn verify(entry: &Value, at: &str, names: &BTreeSet<&str>, report: &mut Report) 
             _ => format!("known: {}", listed.join(", ")),
         };
         let message = format!("unknown check `{name}` in `{key}`");
-        let help = format!("{near}{known}; an embedder may answer it");
+        let help = format!("{near}{known}; another name needs a verifier of your own");
         report.add(Diagnostic::new(Code::UnknownVerify, format!("{at}/{key}"), message).help(help));
     }
 }

@@ -22,8 +22,12 @@ pub(crate) fn report(compiled: &Compiled, value: &Value, report: &mut Report) {
     }
     // A misspelt key is one mistake: that the right one is missing goes without saying.
     let misspelt: BTreeSet<String> = found.iter().filter_map(|f| f.means.clone()).collect();
+    let of_type = |found: &Found| found.diagnostic.code == Code::WrongType;
+    let wrong: BTreeSet<String> = found.iter().filter(|f| of_type(f)).map(|f| f.diagnostic.pointer.clone()).collect();
     for Found { diagnostic, means: _ } in found {
-        let implied = diagnostic.code == Code::MissingKey && misspelt.contains(&missing_at(&diagnostic));
+        // What is of the wrong type is not one of the accepted values either.
+        let implied = diagnostic.code == Code::MissingKey && misspelt.contains(&missing_at(&diagnostic))
+            || diagnostic.code == Code::NotOneOf && wrong.contains(&diagnostic.pointer);
         if !implied && !report.explains(&diagnostic.pointer) {
             report.add(diagnostic);
         }
@@ -151,9 +155,17 @@ impl Violation<'_> {
         let words: Vec<&str> = wanted.iter().map(|name| expected(name)).collect();
         let message = format!("{} must be {}, not {}", subject(&at), words.join(" or "), actual(value));
         let fitting = hints(value).into_iter().find(|(candidate, _)| self.fits(candidate)).map(|(_, hint)| hint);
-        let help = fitting.or_else(|| value.is_null().then(|| "give it a value".to_owned()));
+        let help =
+            fitting.or_else(|| value.is_null().then(|| "give it a value".to_owned())).or_else(|| self.options_hint());
         self.at_value(Code::WrongType, message)
             .maybe_help(help.or_else(|| self.format_hint().filter(|_| value.is_number())))
+    }
+
+    /// The accepted values, where they are listed.
+    fn options_hint(&self) -> Option<String> {
+        let options = self.holder()?.get("enum")?.as_array()?.iter().filter(|option| !option.is_null());
+        let options: Vec<String> = options.map(plain).collect();
+        Some(choices(None, &options.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 
     /// Whether a value would be accepted here: what a message recommends must be.

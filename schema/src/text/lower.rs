@@ -179,19 +179,21 @@ fn begins_like_a_comment(text: &str) -> bool {
     text.starts_with("//") || text.starts_with("/*")
 }
 
-/// A scalar key as the text that it is in JSON.
+/// A scalar key as the text that it is in JSON; an absent key is none.
 fn key_text(key: &Node) -> Option<String> {
     match &key.kind {
         Kind::Text(name) => Some(name.clone()),
-        Kind::Null => Some("null".to_owned()),
         Kind::Bool(b) => Some(b.to_string()),
-        Kind::Number(number) => Some(number.as_ref().map_or_else(|| "not finite".to_owned(), whole)),
-        Kind::List(_) | Kind::Map(_) => None,
+        Kind::Number(number) => number.as_ref().map(whole),
+        Kind::Null | Kind::List(_) | Kind::Map(_) => None,
     }
 }
 
-/// `1.0` is the number 1.
+/// `1.0` is the number 1, and `-0` the number 0.
 fn whole(number: &Number) -> String {
+    if number.as_f64() == Some(0.0) {
+        return "0".to_owned();
+    }
     let text = number.to_string();
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
