@@ -14,7 +14,7 @@
 //! | `model`, `message` | what a model is, the shapes of chat messages |
 //! | `offline`, `replay`, `openai` | the models: a fixed plan, a recorded run, an OpenAI-compatible server (feature `openai`) |
 //! | `limits`, `loop_clock`, `truncate` | budgets, time, bounded texts |
-//! | `transcript`, `redact` | the record of a loop, with secrets masked |
+//! | `transcript` | the record of a loop, with secrets masked |
 //! | `outcome`, `error` | what comes out |
 //!
 //! ```
@@ -76,7 +76,6 @@ mod offline;
 #[cfg(feature = "openai")]
 mod openai;
 mod outcome;
-mod redact;
 mod replay;
 mod tool;
 mod tool_loop;
@@ -85,7 +84,7 @@ mod transcript;
 mod truncate;
 
 pub use arguments::parse_arguments;
-pub use chaos_core::BoxFuture;
+pub use chaos_core::{BoxFuture, Redactor};
 pub use error::AgentError;
 pub use limits::Limits;
 pub use model::{Model, ModelRequest, ModelTurn, TokenUsage};
@@ -93,7 +92,6 @@ pub use offline::OfflinePlanner;
 #[cfg(feature = "openai")]
 pub use openai::{OpenAiConfig, OpenAiModel, RetryPolicy};
 pub use outcome::{CallRecord, CallStatus, EndReason, LoopOutcome, TimeLimit};
-pub use redact::Redactor;
 pub use replay::{Replayer, replay};
 pub use tool::{Tool, ToolReply, ToolSpec};
 pub use tool_loop::{LoopContext, run_tool_loop};

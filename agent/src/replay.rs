@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use chaos_core::{BoxFuture, RealClock};
+use chaos_core::{BoxFuture, RealClock, Redactor};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,6 @@ use crate::{
     limits::Limits,
     model::{Model, ModelRequest, ModelTurn},
     outcome::{CallRecord, LoopOutcome},
-    redact::Redactor,
     tool::{ERROR_PREFIX, Tool, ToolReply, ToolSpec},
     tool_loop::{LoopContext, run_tool_loop},
     transcript::{Transcript, TranscriptWriter},

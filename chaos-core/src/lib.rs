@@ -22,10 +22,10 @@ mod value;
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
     ErasedProbe, ErasedTrigger, Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind,
-    LookupError, MAX_DEPTH, Observation, Outcome, PROBES, ParseError, Plan, PlugIn, PluginError, Presence, Probe,
-    ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId, Reversible,
-    SampledProbe, Sampling, Sighting, Span, Status, Successor, TRIGGERS, Trigger, TriggerNode, TypeName, UNDO_STEPS,
-    Within, WithinProbe, parse, removed_name, suggestion, value_depth,
+    LookupError, MAX_DEPTH, Observation, Outcome, PROBE_TIMEOUT, PROBES, ParseError, Plan, PlugIn, PluginError,
+    Presence, Probe, ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId,
+    Reversible, SampledProbe, Sampling, Settling, Sighting, Span, Status, SteadyProbe, Successor, TRIGGERS, Trigger,
+    TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, parse, removed_name, suggestion, value_depth,
 };
 pub use policy::{
     AllowedDir, Ceiling, CeilingKind, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts, OpenDirError,
@@ -36,10 +36,10 @@ pub use run::{
     ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, EarlyStop,
     Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait, FaultEdges, HeaderName,
     HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
-    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFigures, LoadGenerator, LoadProgress,
-    LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt, PercentileMs, PostedLoad,
-    ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, Stage, StatusCount, Task,
-    VirtualClock,
+    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFailureKind, LoadFigures,
+    LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt,
+    PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, SpecWarning,
+    Stage, StatusCount, Task, VirtualClock,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,
@@ -47,7 +47,8 @@ pub use undo::{
     StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
-    Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Seconds, SecondsError, Secret,
+    Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
+    Secret, SecretMasking,
 };
 
 /// A boxed future that may move between threads, as the erased traits return it.

@@ -17,7 +17,8 @@ mod tagged;
 mod trigger;
 
 pub use configured::{
-    Bare, Configured, Extra, FaultNode, ProbeNode, SampledProbe, Sampling, TriggerNode, TypeName, Within, WithinProbe,
+    Bare, Configured, Extra, FaultNode, ProbeNode, SampledProbe, Sampling, Settling, SteadyProbe, TriggerNode,
+    TypeName, Within, WithinProbe,
 };
 pub use descriptor::{AUTHOR_ONLY, Descriptor, DeserializeFn, Kind, RemovedName, Status, Successor};
 pub use error::PluginError;
@@ -26,7 +27,7 @@ pub use fault::{DynFault, ErasedFault, Fault, InForce, Injection, Outcome, Span}
 pub use observation::{Answer, Observation};
 pub use parse::{MAX_DEPTH, ParseError, parse, value_depth};
 pub use plan::{Plan, Reach, Reversible};
-pub use probe::{DynProbe, ErasedProbe, Probe};
+pub use probe::{DynProbe, ErasedProbe, PROBE_TIMEOUT, Probe};
 pub use registry::{
     FAULTS, LookupError, PROBES, PlugIn, Registry, RegistryError, TRIGGERS, UNDO_STEPS, removed_name, suggestion,
 };

@@ -83,8 +83,8 @@ pub enum Reverted {
 /// One point of an entry's time line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimelinePoint {
-    /// Milliseconds since the run began.
-    pub at_ms: u64,
+    /// Seconds since the run began, to the millisecond.
+    pub at_seconds: f64,
     /// What happened, as the event's name.
     pub event: String,
     /// One clause more.
@@ -148,7 +148,7 @@ mod tests {
             verification: Some(Verification::of("serves", Observation::yes("200"))),
             probes: vec![],
             reverted: Reverted::NothingToRevert,
-            timeline: vec![TimelinePoint { at_ms: 1, event: "fired".into(), detail: String::new() }],
+            timeline: vec![TimelinePoint { at_seconds: 0.001, event: "fired".into(), detail: String::new() }],
             load: None,
         }
     }

@@ -13,6 +13,7 @@ mod run_loads;
 mod scope;
 mod services;
 mod spec;
+mod spec_warning;
 mod task;
 
 pub use clock::{Clock, ExternalWait, RealClock, VirtualClock};
@@ -21,8 +22,8 @@ pub use edges::{Edge, EntryId, FaultEdges, Stage};
 pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole, Progress};
 pub use inject_context::InjectContext;
 pub use load_report::{
-    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadGenerator, LoadProgress, LoadReport,
-    LoadSchedule, LoadSegment, PercentileMs, StatusCount,
+    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadFailureKind, LoadGenerator, LoadProgress,
+    LoadReport, LoadSchedule, LoadSegment, PercentileMs, StatusCount,
 };
 pub use load_request::{
     HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, LoadDuration,
@@ -32,4 +33,5 @@ pub use run_loads::{LoadFigures, LoadSlice, PostedLoad, RunLoads};
 pub use scope::{EntryScope, RunScope};
 pub use services::RunServices;
 pub use spec::{ChaosSpec, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS};
+pub use spec_warning::SpecWarning;
 pub use task::{Check, CheckBody, CheckMode, Task};

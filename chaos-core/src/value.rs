@@ -1,10 +1,12 @@
-//! Values as authors write them: durations, addresses, secrets.
+//! Values as authors write them: durations, addresses, secrets and their masking.
 
 mod address;
 mod duration;
 pub(crate) mod fnv;
+mod redactor;
 mod secret;
 
 pub use address::{Address, AddressError, HttpUrl, HttpUrlError};
 pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};
+pub use redactor::{Redactor, SecretMasking};
 pub use secret::Secret;

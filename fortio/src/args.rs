@@ -316,7 +316,7 @@ impl Draft {
         let parsed = LoadPlan::to(&url).map_err(FortioArgError::Plan)?;
         command.target = if parsed.user.is_some() { without_user(target) } else { target.to_owned() };
         let load = &mut command.load;
-        load.url = parsed.url;
+        (load.url, load.path) = (parsed.url, parsed.path);
         load.user = load.user.take().or(parsed.user);
         command.reporting.percentiles =
             values::percentiles(&self.percentiles).map_err(|reason| FortioArgError::BadPercentiles { reason })?;

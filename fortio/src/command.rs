@@ -184,7 +184,7 @@ fn execute(
 
 fn abort_line(command: &FortioCommand, cold: &WarmupFailure) -> String {
     let WarmupFailure { connection, code, size, .. } = cold;
-    let url = &command.load.url;
+    let url = command.load.typed_url();
     if command.load.warmup == Warmup::Sequential {
         format!("Aborting because of error {code} for {url} ({size} body bytes), thread# {connection}")
     } else {

@@ -93,7 +93,7 @@ impl Render<'_> {
             cert: path(&transport.cert),
             key: path(&transport.key),
             unix_domain_socket: path(&plan.unix_socket),
-            url: plan.url.to_string(),
+            url: plan.typed_url(),
             num_connections: 1,
             compression: transport.compression,
             disable_fast_client: plan.needs_standard_client(),
@@ -131,7 +131,7 @@ impl Render<'_> {
         }
         ret_codes.extend(result.failures.iter().map(|failure| (failure.kind.to_string(), failure.count)));
         TcpPart {
-            destination: plan.url.to_string().trim_end_matches('/').to_owned(),
+            destination: plan.typed_url().trim_end_matches('/').to_owned(),
             payload: Some(BASE64_STANDARD.encode(&plan.body)),
             unix_domain_socket: String::new(),
             req_timeout: signed(plan.timeout),
@@ -174,7 +174,7 @@ impl Render<'_> {
             saturated: result.saturated,
             generator_busy: result.generator_busy,
             interrupted: result.interrupted,
-            retried: counts.retried,
+            retried: counts.retries,
             interim: counts.interim,
             bytes_sent: result.bytes.sent,
             bytes_received: result.bytes.received,
@@ -191,7 +191,7 @@ impl Render<'_> {
 
 /// The URL without its scheme, and this host's name up to the first dot.
 fn default_labels(plan: &LoadPlan, target: Option<&str>) -> String {
-    let url = target.map_or_else(|| plan.url.to_string(), str::to_owned);
+    let url = target.map_or_else(|| plan.typed_url(), str::to_owned);
     let short = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
     let names = rustix::system::uname();
     let host = names.nodename().to_string_lossy().into_owned();

@@ -53,7 +53,7 @@ pub(crate) fn before(log: &mut Log<'_>, command: &FortioCommand) -> io::Result<(
         "Starting http test",
         &[
             field("run", command.reporting.run_id),
-            field("url", load.url.to_string()),
+            field("url", load.typed_url()),
             field("threads", load.connections.get()),
             field("qps", format!("{qps:.1}")),
             field("warmup", warmup),
@@ -192,6 +192,9 @@ fn http(log: &mut Log<'_>, result: &LoadResult, document: &FortioDocument) -> io
     for (code, count) in &result.codes {
         let share = 100.0 * *count as f64 / result.counts.completed as f64;
         writeln!(log.out, "Code {code:3} : {count} ({share:.1} %)")?;
+    }
+    if result.counts.retries > 0 {
+        writeln!(log.out, "Retries : {} (sent once more, as the server had not taken them)", result.counts.retries)?;
     }
     if log.shows(Level::Verbose) {
         histogram(log.out, "Response Header Sizes Histogram", &HistogramData::of(&result.histograms.head_sizes, &[]))?;

@@ -28,7 +28,7 @@ pub(crate) struct Outcome {
     pub(crate) stray: u64,
     /// The connection may carry another request.
     pub(crate) reusable: bool,
-    /// The request went out twice, since its kept connection was found dead.
+    /// The request was sent once more, as the server had not taken the first one.
     pub(crate) retried: bool,
 }
 

@@ -29,6 +29,8 @@ pub enum FailureKind {
     Tls,
     /// This process may not open more sockets.
     TooManyFiles,
+    /// The server refused the stream of HTTP/2 before it looked at the request.
+    StreamRefused,
     /// Redirects went on for too long.
     Redirects,
     /// Another error of the system.
@@ -50,6 +52,7 @@ impl fmt::Display for FailureKind {
             Self::HeadTooLarge => "head of the answer too large",
             Self::Tls => "TLS handshake failed",
             Self::TooManyFiles => "too many open files",
+            Self::StreamRefused => "stream refused",
             Self::Redirects => "too many redirects",
             Self::Io => "input/output error",
             Self::Status(status) => return write!(f, "status {status}"),
@@ -64,24 +67,39 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The cause in the system's words.
     pub detail: String,
+    /// The server had closed the connection before it took the request.
+    pub(crate) untaken: bool,
 }
 
 impl Failure {
     /// Makes a failure.
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), untaken: false }
     }
 
-    /// Whether a reused connection that fails like this was dead before the
-    /// request reached anybody. A timeout is not: the server may be at work.
-    pub(crate) fn is_dead_connection(&self) -> bool {
-        matches!(self.kind, FailureKind::Closed | FailureKind::Reset)
+    /// The failure of a request that the server never took: it had closed the connection before.
+    pub(crate) fn untaken(detail: impl Into<String>) -> Self {
+        Self { untaken: true, ..Self::new(FailureKind::Closed, detail) }
     }
 }
 
+/// What a read says of a connection that the other side had closed before our bytes came.
+#[derive(Debug, thiserror::Error)]
+#[error("the server had closed the connection before the request came")]
+pub(crate) struct ClosedBefore;
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
+        if error.get_ref().is_some_and(|inner| inner.is::<ClosedBefore>()) {
+            return Self::untaken(error.to_string());
+        }
         let kind = match error.kind() {
             Kind::ConnectionRefused => FailureKind::Refused,
             Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => FailureKind::Reset,
@@ -89,10 +107,10 @@ impl From<io::Error> for Failure {
             Kind::TimedOut => FailureKind::Timeout,
             Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::AddrNotAvailable => FailureKind::Unreachable,
             Kind::InvalidData => FailureKind::Tls,
-            _ if is_file_limit(&error) => FailureKind::TooManyFiles,
+            _ if is_file_limit(error) => FailureKind::TooManyFiles,
             _ => FailureKind::Io,
         };
-        Self { kind, detail: error.to_string() }
+        Self::new(kind, error.to_string())
     }
 }
 
@@ -135,8 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_dead_connection_is_worth_a_second_try() {
-        assert!(Failure::new(FailureKind::Closed, "").is_dead_connection());
-        assert!(!Failure::new(FailureKind::Timeout, "").is_dead_connection());
+    fn only_what_the_server_never_took_may_be_sent_again() {
+        let closed = io::Error::new(io::ErrorKind::BrokenPipe, ClosedBefore);
+        assert!(Failure::from(closed).untaken);
+        for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
+            assert!(!Failure::from(io::Error::from(kind)).untaken, "{kind:?}");
+        }
     }
 }

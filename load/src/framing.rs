@@ -3,11 +3,14 @@
 //! No input or output happens here: the client pushes what it has read, and
 //! this says how much of it belongs to the answer (RFC 9112, sections 2 to 8).
 
-/// Most header lines that one head may have.
-const MAX_HEADERS: usize = 128;
+/// Header lines for which there is room without an allocation.
+const USUAL_HEADERS: usize = 64;
 
-/// Most bytes of one head, of all trailers, or of one chunk's size line.
-const MAX_HEAD: usize = 64 * 1024;
+/// Most header lines that one head may have, as curl has it.
+const MAX_HEADERS: usize = 5000;
+
+/// Most bytes of one head, of all trailers, or of one chunk's size line: curl takes 300 kB.
+pub(crate) const MAX_HEAD: usize = 300 * 1024;
 
 /// Most interim answers (1xx) before the final one.
 const MAX_INTERIM: u32 = 64;
@@ -119,9 +122,22 @@ impl Framing {
     }
 
     fn take_head(&mut self, input: &[u8]) -> Result<usize, Malformed> {
-        let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut parsed = httparse::Response::new(&mut lines);
-        let end = match parsed.parse(input) {
+        let mut lines = [httparse::EMPTY_HEADER; USUAL_HEADERS];
+        match self.parse_head(input, &mut lines) {
+            Err(Malformed::HeadTooLarge) if input.len() < MAX_HEAD => {
+                self.parse_head(input, &mut vec![httparse::EMPTY_HEADER; MAX_HEADERS])
+            }
+            parsed => parsed,
+        }
+    }
+
+    /// Reads a head where it is whole; 0 bytes where more are needed.
+    fn parse_head<'a>(&mut self, input: &'a [u8], lines: &mut [httparse::Header<'a>]) -> Result<usize, Malformed> {
+        let mut parsed = httparse::Response::new(lines);
+        let mut lenient = httparse::ParserConfig::default();
+        lenient.allow_obsolete_multiline_headers_in_responses(true);
+        lenient.allow_spaces_after_header_name_in_responses(true);
+        let end = match lenient.parse_response(&mut parsed, input) {
             Ok(httparse::Status::Complete(end)) => end,
             Ok(httparse::Status::Partial) if input.len() < MAX_HEAD => return Ok(0),
             Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
@@ -361,7 +377,7 @@ mod tests {
 
     #[test]
     fn heads_trailers_and_size_lines_without_end_are_refused() {
-        let many = format!("HTTP/1.1 200 OK\r\n{}", "a: b\r\n".repeat(MAX_HEADERS + 1));
+        let many = format!("HTTP/1.1 200 OK\r\n{}", "a: b\r\n".repeat(MAX_HEADERS + 2));
         let long = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(MAX_HEAD));
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let trailer = format!("{chunked}0\r\n{}", "a: b\r\n".repeat(MAX_HEAD));

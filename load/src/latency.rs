@@ -40,6 +40,13 @@ impl Latency {
         let _ = self.histogram.add(&other.histogram);
     }
 
+    /// Takes out requests that were recorded here too.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        self.sum = self.sum.saturating_sub(other.sum);
+        // All of them are here, and the precision is the same, so nothing can be refused.
+        let _ = self.histogram.subtract(&other.histogram);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.histogram.reset();
         self.sum = 0;

@@ -11,6 +11,7 @@ use url::Url;
 use crate::error::LoadError;
 use crate::header;
 use crate::histogram::Histogram;
+use crate::request;
 
 /// Largest number of connections that one run may hold.
 const MAX_CONNECTIONS: usize = 100_000;
@@ -155,6 +156,8 @@ pub struct Transport {
 pub struct LoadPlan {
     /// What is requested: `http`, `https` (with the feature `tls`) or `tcp`.
     pub url: Url,
+    /// Path and query as they are sent: as they were typed in the URL, dots, case and all.
+    pub path: String,
     /// How often.
     pub rate: Rate,
     /// Connections; for [`LoadModel::Open`] the most that may be opened.
@@ -214,10 +217,12 @@ impl LoadPlan {
     /// The URL does not parse, has no host, or has a scheme other than `http`,
     /// `https` and `tcp`.
     pub fn to(url: &str) -> Result<Self, LoadError> {
+        let path = request::typed_path(url);
         let mut url = parse_url(url)?;
         let user = take_user(&mut url);
         Ok(Self {
             url,
+            path,
             rate: Rate::Qps(8.0),
             connections: NonZeroUsize::MIN.saturating_add(3),
             stop: Stop::After(Duration::from_secs(5)),
@@ -302,6 +307,11 @@ impl LoadPlan {
             return bad("resolution", resolution.to_string(), "it must be above 0");
         }
         Ok(())
+    }
+
+    /// The URL with its path as it was typed, without credentials.
+    pub fn typed_url(&self) -> String {
+        format!("{}://{}{}", self.url.scheme(), request::authority(&self.url), self.path)
     }
 
     /// Whether the fast client cannot serve the plan, so that the feature `std-client` is needed.

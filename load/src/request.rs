@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use url::Url;
 
 use crate::plan::LoadPlan;
@@ -10,8 +11,8 @@ use crate::random::Random;
 /// Text in a URL or body that is replaced by a fresh UUID for each request.
 pub(crate) const UUID_MARK: &str = "{uuid}";
 
-/// The same text as the URL parser writes it in a path.
-const UUID_MARK_ENCODED: &str = "%7Buuid%7D";
+/// What can't stand in a request line: controls and the space (`%20`).
+const CONTROLS: &AsciiSet = &percent_encoding::CONTROLS.add(b' ');
 
 /// A request whose bytes are ready, but for the places of fresh UUIDs.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Request {
     pieces: Vec<Vec<u8>>,
     /// The answer will have no body.
     pub(crate) bodiless: bool,
+    /// Its method may be repeated without another effect (RFC 9110, section 9.2.2).
+    pub(crate) idempotent: bool,
 }
 
 impl Request {
@@ -27,7 +30,7 @@ impl Request {
     pub(crate) fn of(load: &LoadPlan) -> Self {
         let method = method(load);
         let version = if load.transport.http10 { "1.0" } else { "1.1" };
-        let mut text = format!("{method} {} HTTP/{version}\r\n", path(&load.url));
+        let mut text = format!("{method} {} HTTP/{version}\r\n", load.path);
         for (name, value) in headers(load, &method) {
             for part in [name.as_str(), ": ", value.as_str(), "\r\n"] {
                 text.push_str(part);
@@ -36,7 +39,7 @@ impl Request {
         text.push_str("\r\n");
         let mut bytes = text.into_bytes();
         bytes.extend_from_slice(&load.body);
-        Self { pieces: split(&bytes), bodiless: method == "HEAD" }
+        Self { pieces: split(&bytes), bodiless: method == "HEAD", idempotent: is_idempotent(&method) }
     }
 
     /// Gives the bytes of the next request; without a mark they are the same each time.
@@ -55,6 +58,11 @@ impl Request {
     }
 }
 
+/// Whether a method may be repeated without another effect (RFC 9110, section 9.2.2); an unknown one may not.
+pub(crate) fn is_idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE")
+}
+
 /// The method of a plan.
 pub(crate) fn method(load: &LoadPlan) -> String {
     match &load.method {
@@ -64,14 +72,30 @@ pub(crate) fn method(load: &LoadPlan) -> String {
     }
 }
 
-/// Path and query of a URL, with the mark for UUIDs as it was typed.
+/// Path and query of a URL, as its parser writes them.
 pub(crate) fn path(url: &Url) -> String {
-    let mut path = url.path().replace(UUID_MARK_ENCODED, UUID_MARK);
-    if let Some(query) = url.query() {
-        path.push('?');
-        path.push_str(&query.replace(UUID_MARK_ENCODED, UUID_MARK));
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
     }
-    path
+}
+
+/// A path and query as they were typed, which is how they are sent: only what would break the request line or is not
+/// ASCII is written in percent encoding, and a fragment is left out.
+pub(crate) fn target(typed: &str) -> String {
+    let typed = typed.split('#').next().unwrap_or_default();
+    let path = utf8_percent_encode(typed, CONTROLS).to_string();
+    if path.starts_with('/') { path } else { format!("/{path}") }
+}
+
+/// The path and query of a URL as it was typed.
+pub(crate) fn typed_path(url: &str) -> String {
+    let url = url.trim_matches(|c: char| c <= ' ');
+    let rest = url.split_once(':').map_or(url, |(_, rest)| rest).trim_start_matches(['/', '\\']);
+    let authority = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let path = &rest[authority..];
+    // URL parsers take this one for a slash, and so end the host there.
+    target(path.strip_prefix('\\').unwrap_or(path))
 }
 
 /// All headers of a plan in the order in which they are sent.
@@ -82,14 +106,15 @@ pub(crate) fn headers(load: &LoadPlan, method: &str) -> Vec<(String, String)> {
     if load.transport.http10 {
         first.clear();
     }
-    if !load.keep_alive {
+    if !load.keep_alive && named("connection").is_none() {
         first.push(("Connection".to_owned(), "close".to_owned()));
     }
     let mut rest: Vec<(String, String)> = Vec::new();
     if named("user-agent").is_none() {
         rest.push(("User-Agent".to_owned(), concat!("chaos-load/", env!("CARGO_PKG_VERSION")).to_owned()));
     }
-    if let Some((user, password)) = &load.user {
+    // A header that was given stands for itself, as curl has it.
+    if let Some((user, password)) = load.user.as_ref().filter(|_| named("authorization").is_none()) {
         let token = BASE64_STANDARD.encode(format!("{user}:{password}"));
         rest.push(("Authorization".to_owned(), format!("Basic {token}")));
     }
@@ -156,8 +181,8 @@ mod tests {
 
     #[test]
     fn a_plain_get_has_host_and_agent_only() {
-        let got = text(|load| load.url.set_path("/ok"));
-        assert!(got.starts_with("GET /ok?q=1&r="), "{got}");
+        let got = text(|load| load.path = "/ok?q=1".to_owned());
+        assert!(got.starts_with("GET /ok?q=1 "), "{got}");
         assert!(got.ends_with(" HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: t\r\n\r\n"), "{got}");
     }
 
@@ -169,6 +194,43 @@ mod tests {
         assert!(got.contains("Content-Length: 38\r\nContent-Type: application/octet-stream\r\n"), "{got}");
         let body = got.split("\r\n\r\n").nth(1).unwrap();
         assert_eq!(body.len(), 38);
+    }
+
+    #[test]
+    fn the_path_is_sent_as_it_was_typed() {
+        let rows = [
+            ("http://h/a/../b", "/a/../b"),
+            ("http://h/%2e/%2E?x=%zz", "/%2e/%2E?x=%zz"),
+            ("http://h/a\\b?c\\d", "/a\\b?c\\d"),
+            ("http://h/?q='it''s'&r=\"x\"<y>", "/?q='it''s'&r=\"x\"<y>"),
+            ("http://h/a b?c d", "/a%20b?c%20d"),
+            ("http://h/\u{fc}?\u{fc}", "/%C3%BC?%C3%BC"),
+            ("http://h?q#part", "/?q"),
+            ("http://h", "/"),
+            ("http://h/#part", "/"),
+            ("http://u:p@h:80//a//b/", "//a//b/"),
+            ("http://h\\a", "/a"),
+            ("HTTP://h/./x/{uuid}", "/./x/{uuid}"),
+        ];
+        for (url, path) in rows {
+            assert_eq!(LoadPlan::to(url).unwrap().path, path, "{url}");
+        }
+    }
+
+    #[test]
+    fn no_header_is_sent_twice() {
+        let got = text(|load| {
+            load.user = Some(("alice".to_owned(), "s3cret".to_owned()));
+            load.keep_alive = false;
+            load.headers = ["authorization: Bearer x", "Connection: Close", "content-length: 3"]
+                .map(|line| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap())
+                .to_vec();
+            load.body = b"abc".to_vec();
+        });
+        for name in ["authorization", "connection", "content-length"] {
+            assert_eq!(got.to_ascii_lowercase().matches(&format!("\r\n{name}:")).count(), 1, "{name}: {got}");
+        }
+        assert!(got.contains("Bearer x") && !got.contains("Basic"), "{got}");
     }
 
     #[test]

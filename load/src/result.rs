@@ -10,7 +10,7 @@ use crate::failure::FailureKind;
 use crate::histogram::Histogram;
 use crate::latency::Latency;
 use crate::plan::LoadPlan;
-use crate::tally::{Histograms, Measured, PhaseTally, Tally};
+use crate::tally::{FailureTally, Histograms, Measured, PhaseTally, Tally};
 
 /// Share of the scheduled requests that must complete for a run to count as keeping up.
 const KEPT_UP: f64 = 0.99;
@@ -49,8 +49,10 @@ pub struct RequestCounts {
     pub answered: u64,
     /// Requests that started more than a millisecond late.
     pub late: u64,
-    /// Requests that went out twice, since a kept connection was found dead.
-    pub retried: u64,
+    /// Requests that were given up at the plan's timeout: each took at least that long, perhaps for ever.
+    pub timed_out: u64,
+    /// Requests that were sent once more, beyond those that started: only where the server had not taken the first one.
+    pub retries: u64,
     /// Interim answers (1xx) that came before final ones.
     pub interim: u64,
 }
@@ -95,6 +97,10 @@ pub struct Phase {
     pub service: Latency,
     /// From the time at which each request was due to its end.
     pub response: Latency,
+    /// The same of the requests that were answered well.
+    pub ok_response: Latency,
+    /// Failures by kind, the most frequent first.
+    pub failures: Vec<FailureCount>,
 }
 
 /// The warm-up request that kept a run from starting.
@@ -141,6 +147,8 @@ pub struct LoadResult {
     pub service: Latency,
     /// Response times.
     pub response: Latency,
+    /// Response times of the requests that were answered well.
+    pub ok_response: Latency,
     /// Start lags.
     pub start_lag: Latency,
     /// Share of the time, 0 to 1, for which the busiest worker thread was running or waiting for a processor; near 1
@@ -202,6 +210,7 @@ impl LoadResult {
         let elapsed = Duration::from_nanos(totals.elapsed);
         let completed = tally.completed();
         let (service, response) = (tally.service(), tally.response());
+        let failures = tally.failures();
         let counts = RequestCounts {
             scheduled: totals.scheduled,
             started: totals.started,
@@ -211,7 +220,8 @@ impl LoadResult {
             errors: tally.errors,
             answered: tally.codes.iter().filter(|(code, _)| **code >= 0).map(|(_, count)| count).sum(),
             late: tally.late,
-            retried: tally.retries,
+            timed_out: failures.get(&FailureKind::Timeout).map_or(0, |failure| failure.count),
+            retries: tally.retries,
             interim: tally.interim,
         };
         let target_qps = plan.rate.qps();
@@ -230,7 +240,8 @@ impl LoadResult {
             #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 calls")]
             achieved_qps: if elapsed.is_zero() { 0.0 } else { completed as f64 / elapsed.as_secs_f64() },
             counts,
-            failures: failures(&tally),
+            ok_response: tally.ok_response(),
+            failures: by_count(&failures),
             bytes: Bytes { sent: tally.bytes_sent, received: tally.bytes_received, stray: tally.stray },
             sockets: connections.iter().map(|connection| connection.sockets).collect(),
             addresses,
@@ -313,12 +324,14 @@ impl LoadResult {
     }
 }
 
-fn failures(tally: &Tally) -> Vec<FailureCount> {
-    let mut failures: Vec<_> = tally
-        .failures
-        .iter()
-        .map(|(kind, tally)| FailureCount { kind: *kind, count: tally.count, first: tally.first.clone() })
-        .collect();
+/// Failures by kind, the most frequent first.
+pub(crate) fn by_count(failures: &BTreeMap<FailureKind, FailureTally>) -> Vec<FailureCount> {
+    let row = |(kind, tally): (&FailureKind, &FailureTally)| FailureCount {
+        kind: *kind,
+        count: tally.count,
+        first: tally.first.clone(),
+    };
+    let mut failures: Vec<_> = failures.iter().map(row).collect();
     failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
     failures
 }
@@ -345,6 +358,8 @@ impl Phase {
             errors: part.map_or(0, |part| part.errors),
             service: part.map_or_else(Latency::new, |part| part.service.clone()),
             response: part.map_or_else(Latency::new, |part| part.response.clone()),
+            ok_response: part.map_or_else(Latency::new, PhaseTally::ok_response),
+            failures: part.map_or_else(Vec::new, |part| by_count(&part.failures)),
         }
     }
 }

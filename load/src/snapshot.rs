@@ -9,7 +9,7 @@ use crate::failure::FailureKind;
 use crate::latency::Latency;
 use crate::plan::LoadPlan;
 use crate::program::Program;
-use crate::result::{Phase, phases};
+use crate::result::{FailureCount, Phase, phases};
 use crate::tally::Tally;
 
 /// Two percentiles of many requests.
@@ -57,6 +57,8 @@ pub struct Snapshot {
     pub ok: u64,
     /// Requests that failed, or were answered with an error status.
     pub errors: u64,
+    /// Requests that were sent once more.
+    pub retries: u64,
     /// Target rate in requests a second; `None` at full speed.
     pub target_qps: Option<f64>,
     /// Requests completed a second, over the time since the last snapshot.
@@ -78,7 +80,7 @@ pub struct Snapshot {
 }
 
 /// Figures of the requests of some phases.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PhaseFigures {
     /// Calls that were due; `None` at full speed.
@@ -93,6 +95,14 @@ pub struct PhaseFigures {
     pub slower: u64,
     /// Requests of which it is known whether they are slower.
     pub judged: u64,
+    /// The percentile that was asked for, over the response times of the requests that were answered well.
+    pub ok_response: Option<Duration>,
+    /// Requests that were answered well, with a response time above the limit.
+    pub ok_slower: u64,
+    /// After this time a request is given up.
+    pub timeout: Option<Duration>,
+    /// Failures by kind, the most frequent first.
+    pub failures: Vec<FailureCount>,
 }
 
 impl Snapshot {
@@ -107,11 +117,12 @@ impl Snapshot {
             missed: scheduled.saturating_sub(started),
             ok: tally.ok,
             errors: tally.errors,
+            retries: tally.retries,
             target_qps: load.rate.qps(),
             service: Spread::of(&tally.service()),
             response: Spread::of(&tally.response()),
             phases: Arc::new(phases(tally, marks)),
-            failures: tally.failures.iter().map(|(kind, failure)| (*kind, failure.first.clone())).collect(),
+            failures: tally.failures().into_iter().map(|(kind, failure)| (kind, failure.first)).collect(),
             schedule: Some((load.clone(), program)),
             ..Self::default()
         }
@@ -124,13 +135,15 @@ impl Snapshot {
     /// when the run is over. Which requests hang is not known, so they are taken for the last ones that were due.
     pub fn over(&self, phases: &[usize], percentile: f64, limit: Duration) -> PhaseFigures {
         let mut sum = PhaseFigures::default();
-        let mut response = Latency::new();
+        let (mut response, mut ok) = (Latency::new(), Latency::new());
         let mut overdue = 0;
         for (index, phase) in phases.iter().filter_map(|index| Some((*index, self.phases.get(*index)?))) {
             let completed = phase.ok + phase.errors;
             sum.completed += completed;
             sum.errors += phase.errors;
             response.add(&phase.response);
+            ok.add(&phase.ok_response);
+            add_failures(&mut sum.failures, &phase.failures);
             if let Some(due) = self.due_in(index, Duration::ZERO) {
                 *sum.scheduled.get_or_insert(0) += due;
                 let young =
@@ -141,6 +154,10 @@ impl Snapshot {
         sum.response = response.percentile(percentile);
         sum.slower = response.count_above(limit) + overdue;
         sum.judged = sum.completed + overdue;
+        sum.ok_response = ok.percentile(percentile);
+        sum.ok_slower = ok.count_above(limit);
+        sum.timeout = self.schedule.as_ref().map(|(load, _)| load.timeout);
+        sum.failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
         sum
     }
 
@@ -153,6 +170,15 @@ impl Snapshot {
         let end = start(index + 1).map_or(Some(nanos(self.elapsed)), |next| next.checked_sub(1));
         let begin = start(index)?.checked_sub(1).max(Some(nanos(after)).filter(|after| *after > 0));
         Some(by(end)?.saturating_sub(by(begin)?))
+    }
+}
+
+fn add_failures(sum: &mut Vec<FailureCount>, more: &[FailureCount]) {
+    for failure in more {
+        match sum.iter_mut().find(|known| known.kind == failure.kind) {
+            Some(known) => known.count += failure.count,
+            None => sum.push(failure.clone()),
+        }
     }
 }
 
@@ -209,6 +235,6 @@ mod tests {
         let all = of(&[0, 1, 2]);
         assert_eq!((all.scheduled, all.completed, all.slower), (Some(300), 200, 100));
         assert!(all.response.unwrap() < Duration::from_millis(2), "over the calls that ended");
-        assert_eq!(of(&[7]), PhaseFigures::default(), "a phase that has not begun");
+        assert_eq!((of(&[7]).completed, of(&[7]).scheduled), (0, None), "a phase that has not begun");
     }
 }

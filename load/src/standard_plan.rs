@@ -12,6 +12,8 @@ use crate::request;
 #[derive(Debug)]
 pub(crate) struct StandardPlan {
     pub(crate) url: Url,
+    /// Path and query as they are sent.
+    pub(crate) path: String,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) h2: bool,
@@ -40,6 +42,7 @@ impl StandardPlan {
         let method = Method::from_bytes(method.as_bytes());
         Ok(Some(Self {
             url: load.url.clone(),
+            path: target(&load.path),
             method: method.map_err(|_| bad("method", "", "it must be a word such as GET"))?,
             headers,
             h2: load.transport.h2,
@@ -47,4 +50,19 @@ impl StandardPlan {
             compression: load.transport.compression,
         }))
     }
+}
+
+/// A path as hyper sends it: the four characters that it refuses are written in percent encoding.
+pub(crate) fn target(path: &str) -> String {
+    let mut target = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '"' => target.push_str("%22"),
+            '<' => target.push_str("%3C"),
+            '>' => target.push_str("%3E"),
+            '`' => target.push_str("%60"),
+            c => target.push(c),
+        }
+    }
+    target
 }

@@ -43,6 +43,13 @@ impl fmt::Display for LoadResult {
             "scheduled {}, started {}, completed {}, missed {}, ok {}, errors {}",
             counts.scheduled, counts.started, counts.completed, counts.missed, counts.ok, counts.errors
         )?;
+        if counts.retries > 0 {
+            writeln!(
+                f,
+                "retries {}: sent once more, as the server had closed the connection before it took them",
+                counts.retries
+            )?;
+        }
         for (name, kind) in [
             ("response", LatencyKind::Response),
             ("service", LatencyKind::Service),

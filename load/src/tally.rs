@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::call::Outcome;
 use crate::clock::nanos;
-use crate::failure::FailureKind;
+use crate::failure::{Failure, FailureKind};
 use crate::histogram::Histogram;
 use crate::latency::Latency;
 use crate::plan::LoadPlan;
@@ -41,18 +41,44 @@ pub(crate) struct PhaseTally {
     pub(crate) errors: u64,
     pub(crate) service: Latency,
     pub(crate) response: Latency,
+    /// Response times of the requests that failed; none where none did, which costs nothing.
+    failed_response: Option<Box<Latency>>,
+    pub(crate) failures: BTreeMap<FailureKind, FailureTally>,
 }
 
 impl PhaseTally {
     fn new() -> Self {
-        Self { ok: 0, errors: 0, service: Latency::new(), response: Latency::new() }
+        Self {
+            ok: 0,
+            errors: 0,
+            service: Latency::new(),
+            response: Latency::new(),
+            failed_response: None,
+            failures: BTreeMap::new(),
+        }
     }
 
-    fn record(&mut self, times: Times, failed: bool) {
-        self.ok += u64::from(!failed);
-        self.errors += u64::from(failed);
+    fn record(&mut self, times: Times, failure: Option<&Failure>) {
+        let response = times.done.saturating_sub(times.due);
         self.service.record(times.service());
-        self.response.record(times.done.saturating_sub(times.due));
+        self.response.record(response);
+        let Some(failure) = failure else {
+            self.ok += 1;
+            return;
+        };
+        self.errors += 1;
+        self.failed_response.get_or_insert_with(|| Box::new(Latency::new())).record(response);
+        let none = || FailureTally { count: 0, first: failure.detail.clone() };
+        self.failures.entry(failure.kind).or_insert_with(none).count += 1;
+    }
+
+    /// Response times of the requests that were answered well.
+    pub(crate) fn ok_response(&self) -> Latency {
+        let mut ok = self.response.clone();
+        if let Some(failed) = &self.failed_response {
+            ok.subtract(failed);
+        }
+        ok
     }
 
     fn add(&mut self, other: &Self) {
@@ -60,6 +86,10 @@ impl PhaseTally {
         self.errors += other.errors;
         self.service.add(&other.service);
         self.response.add(&other.response);
+        if let Some(failed) = &other.failed_response {
+            self.failed_response.get_or_insert_with(|| Box::new(Latency::new())).add(failed);
+        }
+        add_failures(&mut self.failures, &other.failures);
     }
 
     fn clear(&mut self) {
@@ -67,6 +97,15 @@ impl PhaseTally {
         self.errors = 0;
         self.service.clear();
         self.response.clear();
+        self.failed_response = None;
+        self.failures.clear();
+    }
+}
+
+fn add_failures(mine: &mut BTreeMap<FailureKind, FailureTally>, theirs: &BTreeMap<FailureKind, FailureTally>) {
+    for (kind, tally) in theirs {
+        let none = || FailureTally { count: 0, first: tally.first.clone() };
+        mine.entry(*kind).or_insert_with(none).count += tally.count;
     }
 }
 
@@ -135,7 +174,6 @@ pub(crate) struct Tally {
     pub(crate) bytes_sent: u64,
     pub(crate) bytes_received: u64,
     pub(crate) codes: BTreeMap<i32, u64>,
-    pub(crate) failures: BTreeMap<FailureKind, FailureTally>,
     pub(crate) lag: Latency,
     /// One for each phase; the first is the time before any mark.
     pub(crate) phases: Vec<PhaseTally>,
@@ -161,7 +199,6 @@ impl Tally {
             bytes_sent: 0,
             bytes_received: 0,
             codes: BTreeMap::new(),
-            failures: BTreeMap::new(),
             lag: Latency::new(),
             phases: vec![PhaseTally::new()],
             measured: (!load.settle.is_zero()).then(|| Measured { from: nanos(load.settle), part: PhaseTally::new() }),
@@ -184,21 +221,18 @@ impl Tally {
         while self.phases.len() <= phase {
             self.phases.push(PhaseTally::new());
         }
-        let failed = outcome.failure.is_some();
-        self.phases[phase].record(times, failed);
+        let failure = outcome.failure.as_ref();
+        self.phases[phase].record(times, failure);
         if let Some(measured) = self.measured.as_mut().filter(|measured| times.due >= measured.from) {
-            measured.part.record(times, failed);
+            measured.part.record(times, failure);
         }
         let seconds = crate::clock::seconds(times.service());
         self.histograms.durations.record(seconds);
-        match &outcome.failure {
-            None => self.ok += 1,
-            Some(failure) => {
-                self.errors += 1;
-                self.histograms.error_durations.record(seconds);
-                let none = || FailureTally { count: 0, first: failure.detail.clone() };
-                self.failures.entry(failure.kind).or_insert_with(none).count += 1;
-            }
+        if failure.is_none() {
+            self.ok += 1;
+        } else {
+            self.errors += 1;
+            self.histograms.error_durations.record(seconds);
         }
         self.record_answer(outcome);
     }
@@ -229,10 +263,6 @@ impl Tally {
         for (code, count) in &other.codes {
             *self.codes.entry(*code).or_insert(0) += count;
         }
-        for (kind, tally) in &other.failures {
-            let none = || FailureTally { count: 0, first: tally.first.clone() };
-            self.failures.entry(*kind).or_insert_with(none).count += tally.count;
-        }
         self.lag.add(&other.lag);
         while self.phases.len() < other.phases.len() {
             self.phases.push(PhaseTally::new());
@@ -252,7 +282,6 @@ impl Tally {
         (self.retries, self.interim, self.stray) = (0, 0, 0);
         (self.bytes_sent, self.bytes_received, self.last_done) = (0, 0, 0);
         self.codes.clear();
-        self.failures.clear();
         self.lag.clear();
         self.phases.iter_mut().for_each(PhaseTally::clear);
         self.measured.iter_mut().for_each(|measured| measured.part.clear());
@@ -268,6 +297,20 @@ impl Tally {
     pub(crate) fn response(&self) -> Latency {
         merged(self.phases.iter().map(|phase| &phase.response))
     }
+
+    /// Response times of the requests of the whole interval that were answered well.
+    pub(crate) fn ok_response(&self) -> Latency {
+        let mut all = Latency::new();
+        self.phases.iter().for_each(|phase| all.add(&phase.ok_response()));
+        all
+    }
+
+    /// Failures of the whole interval, over all phases.
+    pub(crate) fn failures(&self) -> BTreeMap<FailureKind, FailureTally> {
+        let mut all = BTreeMap::new();
+        self.phases.iter().for_each(|phase| add_failures(&mut all, &phase.failures));
+        all
+    }
 }
 
 fn merged<'a>(parts: impl Iterator<Item = &'a Latency>) -> Latency {
@@ -279,7 +322,6 @@ fn merged<'a>(parts: impl Iterator<Item = &'a Latency>) -> Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Failure;
 
     fn call(tally: &mut Tally, due: u64, sent: u64, done: u64, failure: Option<Failure>) {
         let mut outcome = Outcome::failed(Failure::new(FailureKind::Timeout, "t"), 3);
@@ -300,6 +342,19 @@ mod tests {
     }
 
     #[test]
+    fn failures_are_kept_apart_from_what_was_answered_well() {
+        let mut tally = Tally::new(&LoadPlan::to("http://h/").unwrap());
+        call(&mut tally, 0, 0, 9_000_000, None);
+        call(&mut tally, 0, 0, 1_000, Some(Failure::new(FailureKind::Status(500), "HTTP status 500")));
+        call(&mut tally, 0, 0, 3_000_000_000, Some(Failure::new(FailureKind::Timeout, "t")));
+        let ok = tally.ok_response();
+        assert_eq!((ok.count(), ok.percentile(50.0).unwrap().as_millis()), (1, 9));
+        assert_eq!(ok.mean().unwrap().as_millis(), 9);
+        let kinds: Vec<_> = tally.failures().into_iter().map(|(kind, failure)| (kind, failure.count)).collect();
+        assert_eq!(kinds, [(FailureKind::Timeout, 1), (FailureKind::Status(500), 1)]);
+    }
+
+    #[test]
     fn adding_two_tallies_counts_what_one_would_have() {
         let load = LoadPlan::to("http://h/").unwrap();
         let (mut one, mut two, mut whole) = (Tally::new(&load), Tally::new(&load), Tally::new(&load));
@@ -311,8 +366,8 @@ mod tests {
         }
         one.add(&two);
         assert_eq!(
-            (one.ok, one.errors, one.codes, one.failures),
-            (whole.ok, whole.errors, whole.codes, whole.failures)
+            (one.ok, one.errors, &one.codes, one.failures(), one.ok_response()),
+            (whole.ok, whole.errors, &whole.codes, whole.failures(), whole.ok_response())
         );
         assert_eq!((one.histograms.durations.sums().count, one.lag.count(), one.last_done), (5, 5, 407));
         two.clear();

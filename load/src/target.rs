@@ -74,7 +74,7 @@ impl Behaviour {
         self
     }
 
-    /// Closes each connection after so many answers.
+    /// Closes each connection after so many answers, as the last one says.
     #[must_use]
     pub fn requests_per_connection(mut self, requests: u64) -> Self {
         self.requests_per_connection = Some(requests);
@@ -222,8 +222,9 @@ async fn answer(stream: &TcpStream, behaviour: &Behaviour, counts: &Counts) -> i
         let last = behaviour.requests_per_connection.is_some_and(|most| served >= most);
         let status = counts.status.load(Ordering::Relaxed);
         let body = &behaviour.body;
+        let close = if last { "Connection: close\r\n" } else { "" };
         let text = format!(
-            "HTTP/1.1 {status} Answer\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n\r\n{body}",
+            "HTTP/1.1 {status} Answer\r\nContent-Length: {}\r\n{close}Content-Type: text/plain\r\n\r\n{body}",
             body.len()
         );
         write_all(stream, text.as_bytes()).await?;

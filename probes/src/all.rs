@@ -37,6 +37,10 @@ impl Probe for All {
     fn reach(&self) -> Result<Reach, PluginError> {
         self.checks.reach()
     }
+
+    fn at_most(&self) -> Option<std::time::Duration> {
+        self.checks.longest()
+    }
 }
 
 register_probe!(All, "all", aliases: ["parallel"]);

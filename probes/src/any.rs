@@ -37,6 +37,10 @@ impl Probe for Any {
     fn reach(&self) -> Result<Reach, PluginError> {
         self.checks.reach()
     }
+
+    fn at_most(&self) -> Option<std::time::Duration> {
+        self.checks.longest()
+    }
 }
 
 register_probe!(Any, "any");

@@ -1,8 +1,9 @@
 //! What the probes that ask several others have in common.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use chaos_core::{Answer, Observation, PluginError, ProbeNode, Reach, RunContext};
+use chaos_core::{Answer, Observation, PROBE_TIMEOUT, PluginError, ProbeNode, Reach, RunContext};
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -88,6 +89,23 @@ impl Checks {
         Observation { answer, value: Value::Array(value), detail }
     }
 
+    /// How long all of them take at the most, asked at the same time.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        self.own_timeouts()?.into_iter().max()
+    }
+
+    /// How long all of them take at the most, asked one after the other.
+    pub(crate) fn all_in_turn(&self) -> Option<Duration> {
+        Some(self.own_timeouts()?.into_iter().fold(Duration::ZERO, Duration::saturating_add))
+    }
+
+    /// The timeout of each; `None` when none of them has one.
+    fn own_timeouts(&self) -> Option<Vec<Duration>> {
+        let own: Vec<Option<Duration>> = self.0.iter().map(|probe| probe.at_most()).collect();
+        let any = own.iter().any(Option::is_some);
+        any.then(|| own.into_iter().map(|time| time.unwrap_or(PROBE_TIMEOUT)).collect())
+    }
+
     /// What all of them would reach.
     pub(crate) fn reach(&self) -> Result<Reach, PluginError> {
         self.0.iter().try_fold(Reach::default(), |reach, probe| Ok(reach.and(probe.reach()?)))
@@ -116,7 +134,6 @@ fn word(answer: Answer) -> &'static str {
 mod tests {
     use std::net::TcpListener;
     use std::sync::LazyLock;
-    use std::time::Duration;
 
     use chaos_core::{PROBES, Probe, parse, register_probe};
     use tokio::sync::Barrier;
@@ -224,6 +241,22 @@ mod tests {
         .unwrap();
         assert_eq!(node.observe(&plain()).await.answer, Answer::Yes);
         assert_eq!(node.reach().unwrap().hosts.len(), 1);
+    }
+
+    #[test]
+    fn a_combinator_takes_as_long_as_its_checks_may() {
+        let tcp = |seconds: u32| json!({"type": "tcp", "address": "127.0.0.1:1", "timeout_seconds": seconds});
+        let say = json!({"type": "test_say", "answer": "yes"});
+        let longest = |kind: &str, checks: &Value| {
+            let node: ProbeNode = parse(&json!({"type": kind, "checks": checks})).unwrap();
+            node.at_most().map(|time| time.as_secs())
+        };
+        for kind in ["all", "any", "none"] {
+            assert_eq!(longest(kind, &json!([tcp(40), tcp(70)])), Some(70), "{kind}");
+            assert_eq!(longest(kind, &json!([tcp(4), say])), Some(30), "{kind}");
+            assert_eq!(longest(kind, &json!([say])), None, "{kind}");
+        }
+        assert_eq!(longest("sequence", &json!([tcp(40), {"type": "all", "checks": [tcp(70), say]}])), Some(110));
     }
 
     #[test]

@@ -116,6 +116,10 @@ impl Probe for Command {
     fn reach(&self) -> Result<Reach, PluginError> {
         Ok(Reach::command(&self.argv.program))
     }
+
+    fn at_most(&self) -> Option<std::time::Duration> {
+        Some(self.timeout_seconds.get())
+    }
 }
 
 register_probe!(Command, "command");

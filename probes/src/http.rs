@@ -101,6 +101,10 @@ impl Probe for Http {
         self.expect_body.as_ref().map(BodyPattern::compile).transpose()?;
         Ok(Reach::host(self.url.host().clone()))
     }
+
+    fn at_most(&self) -> Option<std::time::Duration> {
+        Some(self.timeout_seconds.get())
+    }
 }
 
 register_probe!(Http, "http", any_answer: Http::any_answer);

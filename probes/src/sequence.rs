@@ -37,6 +37,10 @@ impl Probe for Sequence {
     fn reach(&self) -> Result<Reach, PluginError> {
         self.checks.reach()
     }
+
+    fn at_most(&self) -> Option<std::time::Duration> {
+        self.checks.all_in_turn()
+    }
 }
 
 register_probe!(Sequence, "sequence");

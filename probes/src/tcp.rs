@@ -56,6 +56,10 @@ impl Probe for Tcp {
     fn reach(&self) -> Result<Reach, PluginError> {
         Ok(Reach::host(self.address.host().clone()))
     }
+
+    fn at_most(&self) -> Option<std::time::Duration> {
+        Some(self.timeout_seconds.get())
+    }
 }
 
 register_probe!(Tcp, "tcp");

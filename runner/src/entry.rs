@@ -21,7 +21,7 @@ use crate::life::Life;
 use crate::preflight::{plan, plan_allowed};
 use crate::shared::Shared;
 use crate::verify::verify;
-use crate::watch::Watchers;
+use crate::watch::{EndedBy, Watchers};
 
 /// How long a fault may go on after it was cancelled, before its future is dropped.
 const GRACE: Duration = Duration::from_secs(5);
@@ -57,6 +57,15 @@ impl Record {
     fn failed(&mut self, cause: impl Into<Cause>) {
         if self.facts.error.is_none() {
             self.facts.error = Some(cause.into().to_string());
+        }
+    }
+
+    /// What ended the hold, as far as this knows.
+    fn ended_by(&self) -> EndedBy {
+        match (self.released, &self.facts.error) {
+            (true, _) => EndedBy::Release,
+            (false, Some(_)) => EndedBy::Cut,
+            (false, None) => EndedBy::Time,
         }
     }
 
@@ -152,20 +161,26 @@ impl Entry {
     async fn in_force(&self, plan: &Plan, record: &mut Record) {
         let start = self.cx().clock().now();
         let log = UndoLog::new(Arc::clone(&self.shared.journal), self.cx().clone(), plan.duration());
-        let mut watchers = Watchers::start(&self.spec, &self.life);
+        let mut watchers = Watchers::start(&self.spec, &self.life, plan.duration());
         let mut guard = None;
         match self.inject(&log, plan, &mut watchers, record).await {
             Ok(Some(Injection::InForce(in_force))) => {
                 guard = Some(in_force);
                 self.hold(&mut watchers, record).await;
             }
-            Ok(Some(Injection::Finished(outcome))) => self.finished(outcome, record),
+            Ok(Some(Injection::Finished(outcome))) => {
+                // Before it can become active by its end: nothing is asked of a fault that is over.
+                watchers.stop(record.ended_by());
+                self.finished(outcome, record);
+            }
             Ok(None) => self.sham(record).await,
             Err(cause) => record.failed(cause),
         }
         record.step(self.life.step(Step::Leave));
-        record.facts.probes = watchers.finish(self.life.was_active(), record.released).await;
+        watchers.stop(record.ended_by());
+        // The undo waits for no probe.
         let reverted = self.revert(&log, guard, record).await;
+        record.facts.probes = watchers.finish(self.life.was_active()).await;
         if reverted != Reverted::Failed {
             record.step(self.life.step(Step::Undone));
         }
@@ -213,6 +228,7 @@ impl Entry {
                 () = &mut too_long => break Cause::TooLong(limit.as_secs()),
             }
         };
+        watchers.stop(EndedBy::Cut);
         self.early(record, early);
         cx.cancel_token().cancel();
         match self.cx().clock().timeout(GRACE, &mut inject).await {
@@ -305,6 +321,7 @@ impl Entry {
             () = self.life.released().cancelled() => self.note_release(record),
             () = self.cx().clock().sleep(time) => {}
         }
+        watchers.stop(record.ended_by());
         let sighting = self.check(LookAt::EndOfHold).await;
         if sighting.presence != Presence::Present {
             let why = format!("the fault was gone before its time: {}", sighting.evidence.summary);

@@ -12,6 +12,7 @@
 //! | `control_server`, `control_client`, `control_wire` | the control socket of a live run |
 //! | `resources` | what only one fault at a time may hold |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
+//! | `ask` | one question to a probe, and how long it may take |
 //! | `verify` | named checks, and the embedder's own verifier |
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
@@ -20,6 +21,7 @@
 //!
 //! It sees plug-ins through the traits of `chaos-core` only.
 
+mod ask;
 mod cause;
 mod control;
 mod control_client;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chaos_core::{
-    ChaosSpec, Check, CheckBody, Configured, DynProbe, Plan, PluginError, ProbeNode, Reach, Refusal, RunContext, Span,
+    ChaosSpec, Check, CheckBody, Configured, DynProbe, Plan, PluginError, Reach, Refusal, RunContext, Span, SteadyProbe,
 };
 
 use crate::guarded::{Panicked, guarded, guarded_call};
@@ -46,7 +46,7 @@ pub(crate) struct Finding {
 
 /// Asks about what is declared beside the entries: named checks, and probes of the steady state. Gives the refusals.
 pub(crate) async fn beside(
-    steady_state: &[ProbeNode],
+    steady_state: &[SteadyProbe],
     checks: &BTreeMap<String, Check>,
     cx: &RunContext,
 ) -> Vec<String> {

@@ -11,6 +11,7 @@ use chaos_core::{
     Verdict,
 };
 
+use crate::ask::ask;
 use crate::cause::Cause;
 use crate::control::RunControl;
 use crate::entry::Entry;
@@ -21,7 +22,6 @@ use crate::hold_time::hold_to_the_ceiling;
 use crate::preflight;
 use crate::recover::RecoverReport;
 use crate::shared::Shared;
-use crate::verify::ask;
 
 /// What a session is made with.
 #[derive(Debug, Clone, Default)]

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chaos_core::{Answer, ChaosResult, ProbeNode, ProbeRole, Reverted, Task, Verdict, Verification};
+use chaos_core::{Answer, ChaosResult, ProbeRole, Reverted, SteadyProbe, Task, Verdict, Verification};
 
+use crate::ask::ask_steady;
 use crate::cause::Cause;
 use crate::entry::Entry;
 use crate::judge::run_verdict;
@@ -11,13 +12,12 @@ use crate::preflight;
 use crate::recover::RecoverReport;
 use crate::report::Report;
 use crate::session::Session;
-use crate::verify::ask_all;
 
 /// A task whose entries are known in a session; none has begun.
 pub(crate) struct TaskRun {
     session: Session,
     entries: Vec<Entry>,
-    steady_state: Vec<ProbeNode>,
+    steady_state: Vec<SteadyProbe>,
     seed: u64,
     recovered: RecoverReport,
 }
@@ -92,7 +92,7 @@ impl TaskRun {
     }
 
     async fn steady_state(&self, role: ProbeRole) -> Vec<Verification> {
-        ask_all(&self.steady_state, role, "steady_state", &self.session.shared().scope).await
+        ask_steady(&self.steady_state, role, "steady_state", &self.session.shared().scope).await
     }
 
     /// All entries at the same time, each on its own trigger; their results in the document's order, and those that

@@ -5,16 +5,13 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, BoxFuture, Check, CheckBody, CheckMode, EventKind, Observation, ProbeNode, ProbeRole, RunContext, RunScope,
-    Seconds, Verification,
+    Answer, BoxFuture, Check, CheckBody, CheckMode, Observation, ProbeNode, RunContext, Seconds, Verification,
 };
 use serde_json::Value;
 
+use crate::ask::ask;
 use crate::guarded::guarded;
-use crate::preflight::reach;
 
-/// How long one answer of a probe may take, whatever its own timeout says.
-const PROBE_DEADLINE: Duration = Duration::from_secs(30);
 /// Time between two answers of a check that polls.
 const POLL: Duration = Duration::from_millis(500);
 /// How long `converge` polls and `hold` watches when the check does not say.
@@ -30,39 +27,6 @@ pub trait Verifier: Debug + Send + Sync {
         opaque: Option<&'a Value>,
         cx: &'a RunContext,
     ) -> BoxFuture<'a, Option<Observation>>;
-}
-
-/// Asks a probe once: its panic, a deadline and a policy refusal are "unknown".
-pub(crate) async fn ask<X>(
-    probe: &chaos_core::Configured<dyn chaos_core::DynProbe, X>,
-    cx: &RunContext,
-) -> Observation {
-    if let Err(refused) = reach(|| probe.reach(), cx).await {
-        return Observation::unknown(refused.to_string());
-    }
-    match cx.clock().timeout(PROBE_DEADLINE, guarded(probe.observe(cx))).await {
-        Some(Ok(seen)) => seen,
-        Some(Err(panicked)) => Observation::unknown(panicked.to_string()),
-        None => Observation::unknown(format!("no answer within {} s", PROBE_DEADLINE.as_secs())),
-    }
-}
-
-/// Asks probes one after the other and puts each answer on the event stream.
-pub(crate) async fn ask_all(
-    probes: &[ProbeNode],
-    role: ProbeRole,
-    segment: &str,
-    scope: &RunScope,
-) -> Vec<Verification> {
-    let mut answers = Vec::new();
-    for (index, probe) in probes.iter().enumerate() {
-        let cx = scope.cx().child(&format!("{segment}/{index}"), None);
-        let seen = ask(probe, &cx).await;
-        let observation = seen.clone();
-        scope.emit_at(&cx, EventKind::Probed { role, probe: probe.label().to_owned(), observation });
-        answers.push(Verification::of(probe.label(), seen));
-    }
-    answers
 }
 
 /// Answers an entry's `verify`.

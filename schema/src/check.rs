@@ -11,6 +11,7 @@ mod names;
 mod plug_in;
 mod prepare;
 mod report;
+mod timing;
 mod violation;
 
 use serde_json::Value;
@@ -91,6 +92,16 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
     if open {
         return None;
     }
-    let read = Document::read(ours, kind, report.positions());
-    read.map_err(|found| found.into_iter().for_each(|diagnostic| report.add_to_part(diagnostic))).ok()
+    match Document::read(ours, kind, report.positions()) {
+        Ok(document) => {
+            timing::lint(&document, report);
+            Some(document)
+        }
+        Err(found) => {
+            for diagnostic in found {
+                report.add_to_part(diagnostic);
+            }
+            None
+        }
+    }
 }

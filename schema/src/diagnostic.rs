@@ -127,6 +127,8 @@ codes! {
     YamlVersion = "yaml-version" Error;
     /// A file of another tool.
     OtherTool = "other-tool" Error;
+    /// A hold that is shorter than a probe's timeout, or than the window of `detect`.
+    TimesDoNotFit = "times-do-not-fit" Warning;
     /// A document that is neither a task nor an entry.
     UnknownKind = "unknown-kind" Error;
     /// A `chaos_spec` string that is not JSON.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError};
-use chaos_core::{BoxFuture, Clock, Secret};
+use chaos_core::{BoxFuture, Clock, Redactor, Secret};
 use reqwest::redirect;
 use serde_json::Value;
 
@@ -11,7 +11,6 @@ use super::{attempt::Attempt, completion, config::OpenAiConfig, failure::Failure
 use crate::{
     error::AgentError,
     model::{Model, ModelRequest, ModelTurn},
-    redact::Redactor,
 };
 
 /// A server that takes longer to accept a connection is as good as absent.

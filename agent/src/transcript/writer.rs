@@ -8,11 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chaos_core::Secret;
+use chaos_core::{Redactor, Secret};
 use serde_json::Value;
 
 use super::line::Line;
-use crate::{error::AgentError, redact::Redactor};
+use crate::error::AgentError;
 
 /// The parts of a line that are ours alone and that a reader needs; everything else is masked.
 const ENVELOPE: [&str; 4] = ["kind", "version", "status", "reason"];

@@ -81,6 +81,19 @@ impl Extra for Within {
     const KEYS: &'static [&'static str] = &["within_seconds"];
 }
 
+/// How long a probe of the steady state may take to be there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settling {
+    /// Seconds that it may take to turn to yes, before the first injection and after the last undo; asked once where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_seconds: Option<Seconds>,
+}
+
+impl Extra for Settling {
+    const KEYS: &'static [&'static str] = &["within_seconds"];
+}
+
 /// A plug-in as a document configures it: with an optional name, and the keys beside its own. Dereferences to the plug-in.
 /// Clones share the plug-in, which never changes.
 pub struct Configured<T: ?Sized, X = Bare> {
@@ -99,6 +112,8 @@ pub type ProbeNode = Configured<dyn DynProbe>;
 pub type SampledProbe = Configured<dyn DynProbe, Sampling>;
 /// A probe that must turn to yes in time.
 pub type WithinProbe = Configured<dyn DynProbe, Within>;
+/// A probe of the steady state.
+pub type SteadyProbe = Configured<dyn DynProbe, Settling>;
 
 macro_rules! from_typed {
     ($($trait:ident),*) => {$(

@@ -22,13 +22,13 @@ impl EntryRecord {
     }
 
     /// Puts an event on the stream and on this entry's timeline, in the same order on both.
-    pub(crate) fn emit(&self, kind: EventKind, put: impl FnOnce(EventKind) -> u64) {
+    pub(crate) fn emit(&self, kind: EventKind, put: impl FnOnce(EventKind) -> f64) {
         let Some(point) = kind.point() else {
             put(kind);
             return;
         };
         let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
-        let at_ms = put(kind);
-        timeline.push(TimelinePoint { at_ms, ..point });
+        let at_seconds = put(kind);
+        timeline.push(TimelinePoint { at_seconds, ..point });
     }
 }

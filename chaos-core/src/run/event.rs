@@ -14,8 +14,8 @@ use crate::{ChaosResult, Clock, LoadProgress, Observation, Plan, Sighting, Undon
 pub struct Event {
     /// Counts from 0 without gaps.
     pub seq: u64,
-    /// Milliseconds since the run began.
-    pub at_ms: u64,
+    /// Seconds since the run began, to the millisecond.
+    pub at_seconds: f64,
     /// Position of the entry or plug-in (`/chaos_spec/1`; empty for the run itself).
     pub path: String,
     /// What happened.
@@ -224,18 +224,18 @@ impl Events {
         EventStream { rx, missed }
     }
 
-    /// Puts one event at the end of the stream, and says when that was, in milliseconds since the run began.
-    pub fn emit(&self, path: &str, kind: EventKind) -> u64 {
+    /// Puts one event at the end of the stream, and says when that was, in seconds since the run began.
+    pub fn emit(&self, path: &str, kind: EventKind) -> f64 {
         let elapsed = self.clock.now().saturating_sub(self.start);
-        let at_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let at_seconds = Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)).as_secs_f64();
         let mut inner = self.lock();
         let seq = inner.next;
         inner.next += 1;
         if !inner.consumers.is_empty() {
-            let event = Event { seq, at_ms, path: path.to_owned(), kind };
+            let event = Event { seq, at_seconds, path: path.to_owned(), kind };
             inner.consumers.retain(|consumer| consumer.put(&event));
         }
-        at_ms
+        at_seconds
     }
 
     /// Whether anybody follows; what is expensive to make need not be made for nobody.
@@ -372,9 +372,9 @@ mod tests {
 
     #[test]
     fn an_event_is_one_flat_json_object() {
-        let event = Event { seq: 3, at_ms: 7, path: "/a".into(), kind: note("hi") };
+        let event = Event { seq: 3, at_seconds: 0.007, path: "/a".into(), kind: note("hi") };
         let json = serde_json::to_string(&event).unwrap();
-        assert_eq!(json, r#"{"seq":3,"at_ms":7,"path":"/a","event":"note","text":"hi"}"#);
+        assert_eq!(json, r#"{"seq":3,"at_seconds":0.007,"path":"/a","event":"note","text":"hi"}"#);
         assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
     }
 

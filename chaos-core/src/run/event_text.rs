@@ -67,7 +67,7 @@ impl EventKind {
     /// Its point on the timeline of its entry; `None` for figures that only a live display wants, and for the end.
     pub(crate) fn point(&self) -> Option<TimelinePoint> {
         let kept = !matches!(self, Self::Progress { .. } | Self::Ended { .. });
-        kept.then(|| TimelinePoint { at_ms: 0, event: self.name().into(), detail: self.detail() })
+        kept.then(|| TimelinePoint { at_seconds: 0.0, event: self.name().into(), detail: self.detail() })
     }
 }
 

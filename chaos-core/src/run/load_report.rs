@@ -1,5 +1,7 @@
 //! What a load gave, and what it shows while it goes on.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,9 @@ pub struct LoadReport {
     pub elapsed_seconds: f64,
     /// Completed requests per second.
     pub achieved_qps: f64,
+    /// After this time a request was given up, in milliseconds; its latency is then at least that, perhaps endless.
+    #[serde(default)]
+    pub timeout_ms: f64,
     /// Requests that were scheduled, made and lost.
     pub counts: LoadCounts,
     /// Answers by status.
@@ -38,6 +43,9 @@ pub struct LoadReport {
     pub service_buckets: Vec<LatencyBucket>,
     /// From the time at which each request was due to its end: what a user feels.
     pub response: LatencyReport,
+    /// The same of the requests that were answered well.
+    #[serde(default)]
+    pub ok_response: LatencyReport,
     /// From the time at which each request was due to its start.
     pub start_lag: LatencyReport,
     /// How long after the planned end the last requests ended: the backlog of the schedule.
@@ -111,8 +119,12 @@ pub struct LoadCounts {
     pub answered: u64,
     /// Requests that started more than a millisecond late.
     pub late: u64,
-    /// Requests that went out twice, since a kept connection was found dead.
-    pub retried: u64,
+    /// Requests that were given up at the timeout: each took at least that long, perhaps for ever.
+    #[serde(default)]
+    pub timed_out: u64,
+    /// Requests that were sent once more, beyond those that started: only where the server had not taken the first one.
+    #[serde(default, alias = "retried")]
+    pub retries: u64,
 }
 
 /// How many requests were answered with one status.
@@ -124,9 +136,69 @@ pub struct StatusCount {
     pub count: u64,
 }
 
+/// What went wrong with a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LoadFailureKind {
+    /// It was answered with a status that counts as an error.
+    Status,
+    /// Nothing listens at the address.
+    Refused,
+    /// The other side reset the connection.
+    Reset,
+    /// The connection ended before any byte of an answer.
+    Closed,
+    /// The connection ended inside an answer.
+    Truncated,
+    /// It was given up at the timeout.
+    Timeout,
+    /// The host or its network cannot be reached.
+    Unreachable,
+    /// The bytes that came are not an answer in this protocol.
+    BadAnswer,
+    /// The TLS handshake failed.
+    Tls,
+    /// The server refused the stream of HTTP/2 before it looked at the request.
+    StreamRefused,
+    /// Redirects went on for too long, or left the target.
+    Redirects,
+    /// This machine may not open more sockets.
+    TooManyFiles,
+    /// Another error of the system.
+    #[default]
+    Io,
+}
+
+impl fmt::Display for LoadFailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Status => "error status",
+            Self::Refused => "connection refused",
+            Self::Reset => "connection reset",
+            Self::Closed => "connection closed before an answer",
+            Self::Truncated => "answer cut short",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "host unreachable",
+            Self::BadAnswer => "malformed answer",
+            Self::Tls => "TLS handshake failed",
+            Self::StreamRefused => "stream refused",
+            Self::Redirects => "redirect not followed",
+            Self::TooManyFiles => "too many open files",
+            Self::Io => "input/output error",
+        })
+    }
+}
+
 /// Failures with one cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadFailure {
+    /// What went wrong.
+    #[serde(default)]
+    pub kind: LoadFailureKind,
+    /// The status of the answer, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
     /// What went wrong, in words.
     pub cause: String,
     /// How often.
@@ -179,7 +251,7 @@ pub struct LatencyBucket {
 }
 
 /// The requests of a load that were due in one part of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadSegment {
     /// Its name, such as `pause: in force`.
     pub name: String,
@@ -193,6 +265,23 @@ pub struct LoadSegment {
     pub service: LatencyReport,
     /// From the time at which each request was due to its end.
     pub response: LatencyReport,
+    /// The same of the requests that were answered well.
+    #[serde(default)]
+    pub ok_response: LatencyReport,
+    /// Failures by cause, the most frequent first; an answer with an error status is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<LoadFailure>,
+}
+
+impl LoadSegment {
+    /// Requests that were given up at the timeout.
+    pub fn timed_out(&self) -> u64 {
+        failed_as(&self.failures, LoadFailureKind::Timeout)
+    }
+}
+
+fn failed_as(failures: &[LoadFailure], kind: LoadFailureKind) -> u64 {
+    failures.iter().filter(|failure| failure.kind == kind).map(|failure| failure.count).sum()
 }
 
 impl LoadReport {
@@ -208,6 +297,11 @@ impl LoadReport {
     /// How many requests were answered with a status.
     pub fn with_status(&self, status: u16) -> u64 {
         self.statuses.iter().filter(|row| row.status == status).map(|row| row.count).sum()
+    }
+
+    /// How many requests failed in a way, whatever their status.
+    pub fn failed_as(&self, kind: LoadFailureKind) -> u64 {
+        failed_as(&self.failures, kind)
     }
 
     /// The main cause of failure in words, if there was one.
@@ -233,4 +327,7 @@ pub struct LoadProgress {
     pub errors: u64,
     /// Requests that have ended so far.
     pub completed: u64,
+    /// Requests that were sent once more so far.
+    #[serde(default)]
+    pub retries: u64,
 }

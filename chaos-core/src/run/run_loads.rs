@@ -4,10 +4,10 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::{Edge, EntryId};
+use crate::{Edge, EntryId, LoadFailure, LoadFailureKind};
 
 /// Figures of some requests of a load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadSlice {
     /// Requests that were due; `None` where the load has no schedule.
     pub scheduled: Option<u64>,
@@ -21,6 +21,21 @@ pub struct LoadSlice {
     pub slower: u64,
     /// Requests of which it is known whether they are slower: all that have ended, and those that hang for longer.
     pub judged: u64,
+    /// The percentile that was asked for, over the requests that were answered well; `None` without any.
+    pub ok_response: Option<Duration>,
+    /// Requests that were answered well, and took longer than the limit.
+    pub ok_slower: u64,
+    /// After this time a request is given up: how long it would have taken is not known.
+    pub timeout: Option<Duration>,
+    /// Failures by cause, the most frequent first.
+    pub failures: Vec<LoadFailure>,
+}
+
+impl LoadSlice {
+    /// Requests that were given up at the timeout.
+    pub fn timed_out(&self) -> u64 {
+        self.failures.iter().filter(|failure| failure.kind == LoadFailureKind::Timeout).map(|row| row.count).sum()
+    }
 }
 
 /// Figures of one load while it runs and after its end, kept apart by the edges of the run's other faults.

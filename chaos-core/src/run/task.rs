@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChaosSpec, PolicyRequest, ProbeNode, Seconds};
+use crate::{ChaosSpec, PolicyRequest, ProbeNode, Seconds, SteadyProbe};
 
 /// A checked task, ready for the engine. Read from text by `chaos-schema`.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Task {
     /// Position of each entry as a JSON pointer (`/chaos_spec/0`), where the text had one.
     pub positions: Vec<String>,
     /// Probes that must say yes before anything is injected, and again after.
-    pub steady_state: Vec<ProbeNode>,
+    pub steady_state: Vec<SteadyProbe>,
     /// Named checks that `verify` refers to, of `verification_spec` and `probes` together.
     pub checks: BTreeMap<String, Check>,
     /// What the file narrows, and what it asks for.

@@ -7,6 +7,8 @@ use chaos_core::{Edge, LoadFigures, LoadSlice, PostedLoad, RunContext, RunLoads}
 use chaos_load::{Running, Snapshot};
 use tokio::sync::watch;
 
+use super::report::failure_row;
+
 /// How many edges are kept apart: those of sixteen faults. Each costs two histograms, so there must be an end.
 const MOST: usize = 64;
 
@@ -75,6 +77,10 @@ impl LoadFigures for RunFigures {
             response: figures.response,
             slower: figures.slower,
             judged: figures.judged,
+            ok_response: figures.ok_response,
+            ok_slower: figures.ok_slower,
+            timeout: figures.timeout,
+            failures: figures.failures.iter().map(failure_row).collect(),
         }
     }
 }

@@ -61,5 +61,6 @@ fn progress(snapshot: &Snapshot) -> LoadProgress {
         p99_ms: millis(snapshot.response.p99),
         errors: snapshot.errors,
         completed: snapshot.completed,
+        retries: snapshot.retries,
     }
 }

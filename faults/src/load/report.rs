@@ -3,10 +3,10 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
-    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadGenerator, LoadReport, LoadRequest,
-    LoadSchedule, LoadSegment, PercentileMs, StatusCount,
+    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadFailureKind, LoadGenerator, LoadReport,
+    LoadRequest, LoadSchedule, LoadSegment, PercentileMs, StatusCount,
 };
-use chaos_load::{Bucket, Latency, LoadModel, LoadResult, Phase, Stop};
+use chaos_load::{Bucket, FailureCount, FailureKind, Latency, LoadModel, LoadResult, Phase, Stop};
 
 /// The report on a result. `request` has nothing left open; `stopped` says why the load was asked to stop.
 pub(super) fn report(
@@ -33,6 +33,7 @@ pub(super) fn report(
         started_at_ms: whole_ms(result.started_at.duration_since(UNIX_EPOCH).unwrap_or_default()),
         elapsed_seconds: result.elapsed.as_secs_f64(),
         achieved_qps: result.achieved_qps,
+        timeout_ms: ms(plan.timeout),
         counts: LoadCounts {
             scheduled: counts.scheduled,
             started: counts.started,
@@ -42,7 +43,8 @@ pub(super) fn report(
             errors: counts.errors,
             answered: counts.answered,
             late: counts.late,
-            retried: counts.retried,
+            timed_out: counts.timed_out,
+            retries: counts.retries,
         },
         statuses: result.codes.iter().filter_map(|(code, count)| status(*code, *count)).collect(),
         failures: result.failures.iter().map(failure_row).collect(),
@@ -51,6 +53,7 @@ pub(super) fn report(
         service: latency(&result.service),
         service_buckets: buckets(result),
         response: latency(&result.response),
+        ok_response: latency(&result.ok_response),
         start_lag: latency(&result.start_lag),
         backlog_ms: match plan.stop {
             Stop::After(planned) => ms(result.elapsed.saturating_sub(planned)),
@@ -103,9 +106,27 @@ fn segment(phase: &Phase) -> LoadSegment {
         errors: phase.errors,
         service: latency(&phase.service),
         response: latency(&phase.response),
+        ok_response: latency(&phase.ok_response),
+        failures: phase.failures.iter().map(failure_row).collect(),
     }
 }
 
-fn failure_row(failure: &chaos_load::FailureCount) -> LoadFailure {
-    LoadFailure { cause: failure.kind.to_string(), count: failure.count, first: failure.first.clone() }
+/// A failure by its kind, in words and in the system's own.
+pub(super) fn failure_row(failure: &FailureCount) -> LoadFailure {
+    let (kind, status) = match failure.kind {
+        FailureKind::Status(status) => (LoadFailureKind::Status, Some(status)),
+        FailureKind::Refused => (LoadFailureKind::Refused, None),
+        FailureKind::Reset => (LoadFailureKind::Reset, None),
+        FailureKind::Closed => (LoadFailureKind::Closed, None),
+        FailureKind::Truncated => (LoadFailureKind::Truncated, None),
+        FailureKind::Timeout => (LoadFailureKind::Timeout, None),
+        FailureKind::Unreachable => (LoadFailureKind::Unreachable, None),
+        FailureKind::BadAnswer | FailureKind::HeadTooLarge => (LoadFailureKind::BadAnswer, None),
+        FailureKind::Tls => (LoadFailureKind::Tls, None),
+        FailureKind::StreamRefused => (LoadFailureKind::StreamRefused, None),
+        FailureKind::Redirects => (LoadFailureKind::Redirects, None),
+        FailureKind::TooManyFiles => (LoadFailureKind::TooManyFiles, None),
+        _ => (LoadFailureKind::Io, None),
+    };
+    LoadFailure { kind, status, cause: failure.kind.to_string(), count: failure.count, first: failure.first.clone() }
 }

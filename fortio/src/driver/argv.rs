@@ -85,7 +85,7 @@ pub(crate) fn of(load: &LoadPlan, folder: &Path) -> Vec<OsString> {
         flag("abort-on", &status.to_string());
     }
     words.extend(switches(load).into_iter().map(OsString::from));
-    words.push(load.url.as_str().into());
+    words.push(load.typed_url().into());
     words
 }
 

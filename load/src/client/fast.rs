@@ -1,19 +1,22 @@
 //! The fast client: HTTP/1.1 over its own framing, no task and no allocation a request.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::alarm::Alarm;
 use crate::call::{ConnectionReport, Outcome, is_ok};
 use crate::clock::since;
 use crate::destination::Destination;
-use crate::failure::{Failure, FailureKind};
-use crate::framing::{Framing, Step};
+use crate::failure::{ClosedBefore, Failure, FailureKind};
+use crate::framing::{Framing, MAX_HEAD, Step};
 use crate::random::Random;
 use crate::wire::{BUFFER, Wire};
 
 /// Largest read buffer; a head that does not fit is refused before.
-const MAX_BUFFER: usize = 128 * 1024;
+const MAX_BUFFER: usize = 2 * MAX_HEAD;
+
+/// Time for which the refusal of a request is waited for where the connection ended; only failed requests wait.
+const REFUSAL: Duration = Duration::from_millis(1);
 
 /// One kept-alive connection and its bookkeeping.
 pub(crate) struct FastClient {
@@ -31,6 +34,8 @@ struct Line {
     buffer: Vec<u8>,
     /// Requests that the open connection may still carry.
     left: u64,
+    /// Bytes of the request at hand that went out on this connection.
+    put: usize,
     /// Bytes of the answer at hand that have come.
     seen: u64,
 }
@@ -39,7 +44,7 @@ impl FastClient {
     pub(crate) fn new(destination: Arc<Destination>, index: usize) -> Self {
         Self {
             alarm: None,
-            line: Line { wire: None, buffer: Vec::new(), left: 0, seen: 0 },
+            line: Line { wire: None, buffer: Vec::new(), left: 0, put: 0, seen: 0 },
             scratch: Vec::new(),
             random: Random::new(destination.seed, index as u64),
             report: destination.report(index),
@@ -51,8 +56,9 @@ impl FastClient {
         self.report
     }
 
-    /// Makes one request. A kept connection that turns out dead before any byte of
-    /// an answer is replaced once, inside the same request and its deadline.
+    /// Makes one request. Where the server had closed a kept connection before it took the request, and the method is
+    /// idempotent (RFC 9110, section 9.2.2) or not a byte went out, it is sent once more, inside the same deadline.
+    /// A server that took the request and did not answer is a failure: sending it again would hide that.
     pub(crate) async fn call(&mut self, sent: Instant) -> Outcome {
         let Self { destination, alarm, line, scratch, random, report } = self;
         let deadline = sent + destination.timeout;
@@ -65,8 +71,8 @@ impl FastClient {
         let result = alarm.guard(async {
             let kept = line.wire.is_some();
             match line.attempt(destination, request, report).await {
-                Err(failure) if kept && line.seen == 0 && failure.is_dead_connection() => {
-                    retried = true;
+                Err(failure) if kept && failure.untaken && (line.put == 0 || destination.request.idempotent) => {
+                    retried = line.put > 0;
                     line.wire = None;
                     line.attempt(destination, request, report).await
                 }
@@ -105,7 +111,11 @@ impl Line {
         let Some(wire) = self.wire.as_mut() else {
             return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
         };
-        let mut written = wire.write_all(request).await;
+        self.put = 0;
+        let mut written = wire.write_all(request, &mut self.put).await;
+        if let (Err(error), 0) = (&written, self.put) {
+            return Err(Failure::untaken(error.to_string()));
+        }
         if destination.half_close && written.is_ok() {
             written = wire.finish().await;
         }
@@ -119,7 +129,7 @@ impl Line {
     /// Closes a kept connection on which something came between two requests: its
     /// end, or bytes that would be taken for the next answer.
     fn drop_if_stale(&mut self) {
-        if self.wire.as_ref().is_some_and(|wire| !wire.is_quiet()) {
+        if self.wire.as_mut().is_some_and(|wire| !wire.is_quiet()) {
             self.wire = None;
         }
     }
@@ -145,6 +155,9 @@ impl Line {
             if read == 0 {
                 return match framing.end_of_stream() {
                     Ok(()) => Ok(outcome(&framing, *seen, 0)),
+                    Err(_) if *seen == 0 && closed_before(wire).await => {
+                        Err(Failure::untaken(ClosedBefore.to_string()))
+                    }
                     Err(_) if *seen == 0 => {
                         Err(Failure::new(FailureKind::Closed, "the connection ended before an answer"))
                     }
@@ -175,6 +188,13 @@ impl Line {
             self.wire = None;
         }
     }
+}
+
+/// Says whether the server had closed the connection before the request came. Its refusal of our bytes comes right
+/// behind the end of its own, so it is waited for a little.
+async fn closed_before(wire: &Wire) -> bool {
+    tokio::time::sleep(REFUSAL).await;
+    wire.was_closed_before()
 }
 
 /// Turns a complete answer into an outcome. An error status costs the connection

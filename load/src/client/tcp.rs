@@ -51,7 +51,7 @@ impl TcpClient {
             let Some(wire) = wire.as_mut() else {
                 return Err(Failure::new(FailureKind::Closed, "the connection is gone"));
             };
-            wire.write_all(message).await?;
+            wire.write_all(message, &mut 0).await?;
             echo(wire, message, buffer, &mut echoed).await
         });
         let result = if let Some(result) = exchange.await {

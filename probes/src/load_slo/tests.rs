@@ -30,6 +30,7 @@ impl LoadFigures for Made {
             response: (sum(1) > 0).then_some(Duration::from_millis(7)),
             slower: sum(3),
             judged: sum(1).max(sum(3)),
+            ..LoadSlice::default()
         }
     }
 }

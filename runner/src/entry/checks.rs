@@ -5,9 +5,9 @@ use std::time::Duration;
 use chaos_core::{Answer, EventKind, LookAt, Observation, Presence, ProbeRole, Sighting};
 
 use super::Entry;
+use crate::ask::ask;
 use crate::cause::Cause;
 use crate::guarded::guarded;
-use crate::verify::ask;
 
 /// How long one check may take.
 const CHECK_DEADLINE: Duration = Duration::from_secs(30);

@@ -32,9 +32,8 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
 fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
     writeln!(out, "{} ({})", entry.name, entry.injected_fault)?;
     for point in entry.timeline.iter().filter(|point| point.event != "probed") {
-        let (seconds, millis) = (point.at_ms / 1000, point.at_ms % 1000);
         let detail = one_line(&point.detail);
-        writeln!(out, "  {seconds:>4}.{millis:03} s  {:<9} {detail}", point.event)?;
+        writeln!(out, "  {:>8.3} s  {:<9} {detail}", point.at_seconds, point.event)?;
     }
     if let Some(witness) = &entry.witness {
         writeln!(out, "  landed:   {}: {}", word(&witness.presence), one_line(&witness.evidence.summary))?;

@@ -3,6 +3,7 @@
 
 mod active;
 mod control_socket;
+mod hanging;
 mod plug_ins;
 mod preflight;
 mod recover;

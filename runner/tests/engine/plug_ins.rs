@@ -144,3 +144,55 @@ impl Fault for CountsUp {
 }
 
 register_fault!(CountsUp, "engine_counts_up");
+
+/// A probe that answers by a script, and never again once the script is over.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ScriptedProbe {
+    /// Milliseconds until each answer, and the answer.
+    answers: Vec<(u64, bool)>,
+    /// What it says of itself: an answer takes so long at the most.
+    #[serde(default)]
+    at_most_seconds: Option<u32>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    asked: std::sync::atomic::AtomicUsize,
+}
+
+impl Probe for ScriptedProbe {
+    async fn observe(&self, cx: &RunContext) -> Observation {
+        let turn = self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let Some((after, yes)) = self.answers.get(turn).copied() else { return std::future::pending().await };
+        cx.clock().sleep(Duration::from_millis(after)).await;
+        if yes { Observation::yes("by the script") } else { Observation::no("by the script") }
+    }
+
+    fn at_most(&self) -> Option<Duration> {
+        self.at_most_seconds.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+}
+
+register_probe!(ScriptedProbe, "engine_scripted");
+
+/// A badly written probe: it blocks its thread until a file is gone.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct BlockingProbe {
+    /// The file.
+    path: std::path::PathBuf,
+}
+
+impl Probe for BlockingProbe {
+    async fn observe(&self, _cx: &RunContext) -> Observation {
+        for _ in 0..2000 {
+            if !self.path.exists() {
+                return Observation::yes("the file is gone");
+            }
+            #[expect(clippy::disallowed_methods, reason = "blocking its thread is what this probe does wrong")]
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Observation::yes("the file stayed for 20 s")
+    }
+}
+
+register_probe!(BlockingProbe, "engine_blocking");

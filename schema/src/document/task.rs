@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use chaos_core::{ChaosSpec, Check, CheckBody, CheckMode, PolicyRequest, ProbeNode, Seconds, Task};
+use chaos_core::{ChaosSpec, Check, CheckBody, CheckMode, PolicyRequest, ProbeNode, Seconds, SteadyProbe, Task};
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +14,9 @@ use super::foreign::foreign;
 use super::positions::Positions;
 use crate::diagnostic::Diagnostic;
 use crate::marker::{CHECK, ENTRY, marker};
+
+/// How long a check with `role: objective` is polled, as the harnesses that have the key do.
+const OBJECTIVE_SECONDS: u8 = 120;
 
 /// A benchmark's own file that carries entries; other top-level keys are the benchmark's.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -31,7 +34,7 @@ pub struct TaskDocument {
     pub probes: BTreeMap<String, Deferred<ProbeNode>>,
     /// Probes that must say yes before anything is injected, and again after.
     #[serde(default)]
-    pub steady_state: Vec<Deferred<ProbeNode>>,
+    pub steady_state: Vec<Deferred<SteadyProbe>>,
     /// What this file narrows, and what it asks for.
     pub policy: Option<Deferred<PolicyRequest>>,
     /// Seed of every random choice in the run.
@@ -127,11 +130,11 @@ pub struct NamedCheck {
     /// The same as `check`, in older files.
     #[schemars(extend("doNotSuggest" = true))]
     pub spec: Option<AnyCheck>,
-    /// How the check is judged; `assert` where absent.
+    /// How the check is judged; where absent `assert`, and `converge` for `role: objective`.
     pub mode: Option<CheckMode>,
-    /// How long `converge` polls and `hold` watches; 30 where absent.
+    /// How long `converge` polls and `hold` watches; where absent 30, and 120 for `role: objective`.
     pub timeout_seconds: Option<Seconds>,
-    /// The harness's own.
+    /// `objective` is polled until it says yes, for 120 s unless `mode` and `timeout_seconds` say otherwise; any other role is the harness's own.
     pub role: Option<Value>,
     /// The harness's own.
     pub severity: Option<Value>,
@@ -173,7 +176,10 @@ impl NamedCheck {
             Some(found) => CheckBody::Opaque { unknown_type: found.name.unwrap_or_default().to_owned(), value: body },
             None => CheckBody::Probe(Deferred::at(body, positions.inside(key)).read()?),
         };
-        Ok(Check { body, mode: self.mode.unwrap_or_default(), timeout_seconds: self.timeout_seconds })
+        let objective = self.role.as_ref().and_then(Value::as_str) == Some("objective");
+        let mode = self.mode.unwrap_or(if objective { CheckMode::Converge } else { CheckMode::Assert });
+        let timeout_seconds = self.timeout_seconds.or_else(|| objective.then(|| Seconds::from(OBJECTIVE_SECONDS)));
+        Ok(Check { body, mode, timeout_seconds })
     }
 }
 

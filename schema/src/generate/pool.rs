@@ -1,6 +1,6 @@
 //! Schemas on their way into one document.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chaos_core::schemars::generate::SchemaSettings;
 use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -24,14 +24,14 @@ pub(crate) struct Node {
 pub(crate) struct Pool {
     flavour: Flavour,
     generator: SchemaGenerator,
-    known: BTreeSet<String>,
+    known: BTreeMap<String, Map<String, Value>>,
     pending: BTreeMap<String, Node>,
 }
 
 impl Pool {
     pub(crate) fn new(flavour: Flavour) -> Self {
         let generator = SchemaSettings::draft07().into_generator();
-        Self { flavour, generator, known: BTreeSet::new(), pending: BTreeMap::new() }
+        Self { flavour, generator, known: BTreeMap::new(), pending: BTreeMap::new() }
     }
 
     /// The finished schema of a type, with plug-in markers replaced.
@@ -61,8 +61,12 @@ impl Pool {
     fn reference(&mut self, kind: &str, beside: Map<String, Value>) -> Value {
         // Editors print the name (`Expected "trigger"`); those of types are in camel case.
         let keys: String = beside.keys().flat_map(|key| ["-", key]).collect();
-        let name = format!("{kind}{keys}");
-        if self.known.insert(name.clone()) {
+        let mut name = format!("{kind}{keys}");
+        // The same key may mean something else beside another list of probes.
+        while self.known.get(&name).is_some_and(|there| *there != beside) {
+            name.push_str("-also");
+        }
+        if self.known.insert(name.clone(), beside.clone()).is_none() {
             self.pending.insert(name.clone(), Node { name: name.clone(), kind: kind.to_owned(), beside });
         }
         json!({ "$ref": format!("#/definitions/{name}") })

@@ -24,7 +24,11 @@ impl fmt::Display for Figures {
         if let Some(target) = load.target_qps {
             write!(f, "  qps {:.1} of {target:.0}", load.achieved_qps)?;
         }
-        write!(f, "  p50 {:.2} ms  p99 {:.2} ms  errors {}", load.p50_ms, load.p99_ms, load.errors)
+        write!(f, "  p50 {:.2} ms  p99 {:.2} ms  errors {}", load.p50_ms, load.p99_ms, load.errors)?;
+        if load.retries > 0 {
+            write!(f, "  retries {}", load.retries)?;
+        }
+        Ok(())
     }
 }
 

@@ -52,7 +52,7 @@ impl Live {
         }
         if let Some(line) = line(&event.kind) {
             let name = self.name(&event.path);
-            self.plain(&format!("{:>7.1} s  {name}{line}", seconds(event.at_ms)));
+            self.plain(&format!("{:>7.1} s  {name}{line}", event.at_seconds));
         }
     }
 
@@ -104,10 +104,6 @@ impl Live {
             let _ = write!(self.out, "{CLEAR}");
         }
     }
-}
-
-fn seconds(millis: u64) -> f64 {
-    Duration::from_millis(millis).as_secs_f64()
 }
 
 /// Control characters of a target's answer must not reach a terminal.
@@ -166,7 +162,7 @@ mod tests {
         let paper = Paper::default();
         let mut live = Live::on(Box::new(paper.clone()), terminal);
         for (path, kind) in events {
-            live.event(&Event { seq: 0, at_ms: 1500, path: (*path).to_owned(), kind: kind.clone() });
+            live.event(&Event { seq: 0, at_seconds: 1.5, path: (*path).to_owned(), kind: kind.clone() });
         }
         live.finish();
         let bytes = paper.0.lock().unwrap().clone();

@@ -117,7 +117,9 @@ impl Offer {
     /// Whether a text names the planned URL, however it is spelt.
     fn is_target(&self, text: &str) -> bool {
         // What parsers may read differently is not even compared.
-        let url = |text: &str| text.parse::<HttpUrl>().ok().and_then(|_| LoadPlan::to(text).ok()).map(|load| load.url);
+        let url = |text: &str| {
+            text.parse::<HttpUrl>().ok().and_then(|_| LoadPlan::to(text).ok()).map(|load| load.typed_url())
+        };
         url(text).is_some_and(|asked| url(self.load.url().as_str()).is_some_and(|own| own == asked))
     }
 

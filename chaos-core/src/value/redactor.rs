@@ -1,10 +1,11 @@
-//! Keeps secrets out of transcripts and out of what tools tell a model.
+//! Keeps secrets out of transcripts, reports and events, and out of what tools tell a model.
 
 use std::fmt;
 
-use chaos_core::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+
+use super::secret::Secret;
 
 /// Stands where a secret was.
 const MASK: &str = "***";
@@ -12,14 +13,50 @@ const MASK: &str = "***";
 /// Members whose whole value is a credential, whatever it looks like. Compared in lower case, with `_` read as `-`.
 const SECRET_KEYS: [&str; 6] = ["authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", "set-cookie"];
 
+/// Characters from which on a secret is masked wherever it occurs. A shorter one is a dummy, as local model servers take
+/// (`EMPTY`, `x`), or can be guessed; masked inside other words and figures it would only make every text unreadable.
+const SHORTEST_EVERYWHERE: usize = 6;
+
+/// Where a [`Redactor`] masks a secret, which follows from the secret's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecretMasking {
+    /// Wherever it occurs: six characters or more.
+    Everywhere,
+    /// Where it stands as a whole word: shorter, with at least one letter.
+    WholeWords,
+    /// Only in an `Authorization` header and its kin: shorter and without a letter, so that it may also be a figure.
+    Credentials,
+}
+
+impl SecretMasking {
+    /// Says where a secret is masked.
+    pub fn of(secret: &Secret) -> Self {
+        let text = secret.expose();
+        if text.chars().count() >= SHORTEST_EVERYWHERE {
+            Self::Everywhere
+        } else if text.chars().any(char::is_alphabetic) {
+            Self::WholeWords
+        } else {
+            Self::Credentials
+        }
+    }
+}
+
 /// Replaces known secrets, and what looks like a credential in an `Authorization` header.
 ///
-/// A secret is found as it is, as it stands inside JSON text (once or twice encoded), and percent-encoded.
-/// Even a very short secret is masked wherever it occurs, at the price of a text that is hard to read.
+/// A secret is found as it is, as it stands inside JSON text (once or twice encoded), and percent-encoded. A short one
+/// is masked only where it cannot be something else: see [`SecretMasking`].
 #[derive(Clone, Default)]
 pub struct Redactor {
     /// Longest first, so that a secret which contains another is masked whole.
-    needles: Vec<String>,
+    needles: Vec<Needle>,
+}
+
+#[derive(Clone, PartialEq)]
+struct Needle {
+    form: String,
+    masking: SecretMasking,
 }
 
 impl Redactor {
@@ -34,6 +71,7 @@ impl Redactor {
 
     /// Adds one more secret value.
     pub fn add(&mut self, secret: &Secret) {
+        let masking = SecretMasking::of(secret);
         let secret = secret.expose();
         if secret.is_empty() {
             return;
@@ -41,11 +79,12 @@ impl Redactor {
         let once = json_inner(secret);
         let twice = json_inner(&once);
         for form in [secret.to_owned(), once, twice, percent_encoded(secret)] {
-            if !self.needles.contains(&form) {
-                self.needles.push(form);
+            let needle = Needle { form, masking };
+            if !self.needles.contains(&needle) {
+                self.needles.push(needle);
             }
         }
-        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.form.len()));
     }
 
     /// Masks one text. Doing it twice gives the same as once.
@@ -92,19 +131,45 @@ impl Redactor {
 
     /// Says how many bytes at the start of `rest` to keep, and how many after them to hide (0: nothing here).
     fn secret_at(&self, rest: &str, before: Option<char>) -> (usize, usize) {
-        if let Some(needle) = self.needles.iter().find(|needle| rest.starts_with(*needle)) {
-            return (0, needle.len());
+        if let Some(needle) = self.needles.iter().find(|needle| needle.stands_at(rest, before)) {
+            return (0, needle.form.len());
         }
         if before.is_some_and(char::is_alphanumeric) {
             return (0, 0);
         }
-        header_value(rest).or_else(|| scheme_token(rest)).unwrap_or((0, 0))
+        header_value(rest).or_else(|| self.scheme_token(rest)).unwrap_or((0, 0))
+    }
+
+    /// Finds `Bearer token` and `Basic token`. In prose the next word has neither digit nor capital, so it stays, unless
+    /// it is a known secret.
+    fn scheme_token(&self, rest: &str) -> Option<(usize, usize)> {
+        let scheme = ["bearer ", "basic "].into_iter().find(|scheme| starts_with_ignoring_case(rest, scheme))?;
+        let token = &rest[scheme.len()..];
+        let length = token.find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/=".contains(c))).unwrap_or(token.len());
+        let telling = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase() || byte == b'=';
+        let known = self.needles.iter().any(|needle| needle.form == token[..length]);
+        let masked = known || (length >= SHORTEST_EVERYWHERE && token.bytes().take(length).any(telling));
+        masked.then_some((scheme.len(), length))
     }
 }
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Redactor({} forms)", self.needles.len())
+    }
+}
+
+impl Needle {
+    fn stands_at(&self, rest: &str, before: Option<char>) -> bool {
+        let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+        rest.starts_with(&self.form)
+            && match self.masking {
+                SecretMasking::Everywhere => true,
+                SecretMasking::WholeWords => {
+                    !before.is_some_and(part_of_word) && !rest[self.form.len()..].starts_with(part_of_word)
+                }
+                SecretMasking::Credentials => false,
+            }
     }
 }
 
@@ -138,15 +203,6 @@ fn split_quote(text: &str) -> (&str, &str) {
 /// Finds the quote that closes a value: the same as the opening one, and not escaped once more.
 fn closing(value: &str, quote: &str) -> Option<usize> {
     value.match_indices(quote).map(|(at, _)| at).find(|at| !value[..*at].ends_with('\\'))
-}
-
-/// Finds `Bearer token` and `Basic token`. In prose the next word has neither digit nor capital, so it stays.
-fn scheme_token(rest: &str) -> Option<(usize, usize)> {
-    let scheme = ["bearer ", "basic "].into_iter().find(|scheme| starts_with_ignoring_case(rest, scheme))?;
-    let token = &rest[scheme.len()..];
-    let length = token.find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/=".contains(c))).unwrap_or(token.len());
-    let telling = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase() || byte == b'=';
-    (length >= 6 && token.bytes().take(length).any(telling)).then_some((scheme.len(), length))
 }
 
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
@@ -189,8 +245,41 @@ mod tests {
 
     #[test]
     fn a_secret_inside_a_longer_one_leaves_no_rest() {
-        let redactor = Redactor::new([Secret::new("abc"), Secret::new("abcdef")]);
-        assert_eq!(redactor.text("abcdef abc"), "*** ***");
+        let redactor = Redactor::new([Secret::new("abcdef"), Secret::new("abcdefgh")]);
+        assert_eq!(redactor.text("abcdefgh abcdef"), "*** ***");
+    }
+
+    #[test]
+    fn a_short_secret_is_masked_where_it_is_nothing_else() {
+        let cases = [
+            // A key of one figure leaves every figure alone, and is still masked as a credential.
+            ("0", SecretMasking::Credentials, "0 errors of 100, p99 0.5 ms", "0 errors of 100, p99 0.5 ms"),
+            (
+                "0",
+                SecretMasking::Credentials,
+                "sent Bearer 0, Authorization: Bearer 0",
+                "sent Bearer ***, Authorization: ***",
+            ),
+            ("12345", SecretMasking::Credentials, "12345 requests", "12345 requests"),
+            (
+                "EMPTY",
+                SecretMasking::WholeWords,
+                "the key `EMPTY` is wrong: NONEMPTY",
+                "the key `***` is wrong: NONEMPTY",
+            ),
+            ("x", SecretMasking::WholeWords, "max x, x_y, x", "max ***, x_y, ***"),
+            ("abc", SecretMasking::WholeWords, "bearer abc abcd", "bearer *** abcd"),
+            ("secret", SecretMasking::Everywhere, "mysecrets", "my***s"),
+            // Characters count, not bytes.
+            ("äöüäö", SecretMasking::WholeWords, "xäöüäö äöüäö", "xäöüäö ***"),
+        ];
+        for (secret, masking, text, expected) in cases {
+            let secret = Secret::new(secret);
+            assert_eq!(SecretMasking::of(&secret), masking);
+            let redactor = Redactor::new([secret]);
+            assert_eq!(redactor.text(text), expected);
+            assert_eq!(redactor.text(expected), expected, "masking twice changes nothing more");
+        }
     }
 
     #[test]
