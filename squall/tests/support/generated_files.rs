@@ -17,6 +17,8 @@ const FIXED: &[(&str, &[&str])] = &[
     ("schemas/entry.plain.schema.json", &["schema", "--kind", "entry", "--profile", "plain"]),
     ("schemas/experiment.schema.json", &["schema", "--kind", "experiment"]),
     ("schemas/experiment.plain.schema.json", &["schema", "--kind", "experiment", "--profile", "plain"]),
+    ("schemas/policy.schema.json", &["schema", "--kind", "policy"]),
+    ("schemas/policy.plain.schema.json", &["schema", "--kind", "policy", "--profile", "plain"]),
     ("schemas/tools.json", &["schema", "--profile", "tools"]),
     ("completions/squall.bash", &["completions", "bash"]),
     ("completions/_squall", &["completions", "zsh"]),
