@@ -70,3 +70,9 @@ pub(crate) fn hints(value: &Value) -> Vec<(Value, String)> {
         _ => Vec::new(),
     }
 }
+
+/// What is wrong with text where a mapping belongs: most often a space is missing behind a `:`.
+pub(crate) fn mapping_hint(text: &str) -> &'static str {
+    let colon = text.split_once(':').is_some_and(|(key, rest)| !key.contains(' ') && !rest.starts_with([' ', '/']));
+    if colon { "put a space after the `:`" } else { "write keys with values, such as `{type: …}`" }
+}
