@@ -140,7 +140,8 @@ fn messages_say_what_would_be_right() {
             "write `false`",
         ),
         ("{type: skew_clock, offset_ms: 1, percent: 256}", "`percent` must be at most 255", ""),
-        ("pause_process", "`action` must be a mapping, not a string", ""),
+        ("pause_process", "`action` must be a mapping, not a string", "write keys with values, such as `{type: …}`"),
+        ("type:pause_process", "`action` must be a mapping, not a string", "put a space after the `:`"),
         (
             "[{type: pause_process, pid: 1}]",
             "one action is expected here, not a list",

@@ -390,7 +390,7 @@ fn syntax_messages_are_plain_words() {
     let rows = [
         ("a: [1, 2\n", "`[` is never closed"),
         ("a: {b: 1\n", "`{` is never closed"),
-        ("a: \"x\n", "a quoted string is never closed"),
+        ("a: \"x\n", "a quoted string that begins before this is never closed"),
         ("a: b: c\n", "a `:` can't stand here"),
         ("a:\n\tb: 1\n", "a tab is used for indentation"),
         ("a: @x\n", "a value can't begin with `@`"),

@@ -54,7 +54,7 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report) -> Option
     match value {
         Value::Object(map) if !map.is_empty() => task(value, report),
         _ => {
-            unknown(None, report);
+            unknown(None, value.is_null() || value.is_object(), report);
             None
         }
     }
@@ -70,7 +70,7 @@ fn task(value: &Value, report: &mut Report) -> Option<DocumentKind> {
             let entry =
                 ["during", "detect", "abort_if", "duration_seconds"].into_iter().find(|key| map.contains_key(*key));
             if near.is_some() || entry.is_some() {
-                unknown(near, report);
+                unknown(near, false, report);
                 return None;
             }
             no_chaos("the task has no `chaos_spec`", "", report);
@@ -88,12 +88,13 @@ fn no_chaos(message: &str, at: &str, report: &mut Report) {
     report.add(Diagnostic::new(Code::NoChaos, at, message).help("nothing is injected"));
 }
 
-fn unknown(near: Option<&str>, report: &mut Report) {
+fn unknown(near: Option<&str>, empty: bool, report: &mut Report) {
     let help = match near {
         Some(near) => format!("did you mean `{near}`? a task has `chaos_spec`, an entry has `trigger` and `action`"),
         None => "a task has `chaos_spec`, an entry has `trigger` and `action`".into(),
     };
-    report.add(Diagnostic::new(Code::UnknownKind, "", "this is neither a task nor an entry").help(help));
+    let what = if empty { "the document is empty" } else { "this is neither a task nor an entry" };
+    report.add(Diagnostic::new(Code::UnknownKind, "", what).help(help));
 }
 
 /// The key that says what a document is, where it is misspelt.

@@ -8,7 +8,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
 use super::compiled::Compiled;
-use super::message::{actual, choices, expected, hints};
+use super::message::{actual, choices, expected, hints, mapping_hint};
 use super::plug_in::{kind_of_definition, known};
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
@@ -155,8 +155,11 @@ impl Violation<'_> {
         let words: Vec<&str> = wanted.iter().map(|name| expected(name)).collect();
         let message = format!("{} must be {}, not {}", subject(&at), words.join(" or "), actual(value));
         let fitting = hints(value).into_iter().find(|(candidate, _)| self.fits(candidate)).map(|(_, hint)| hint);
-        let help =
-            fitting.or_else(|| value.is_null().then(|| "give it a value".to_owned())).or_else(|| self.options_hint());
+        let mapping = value.as_str().filter(|_| wanted == ["object"]).map(|text| mapping_hint(text).to_owned());
+        let help = fitting
+            .or(mapping)
+            .or_else(|| value.is_null().then(|| "give it a value".to_owned()))
+            .or_else(|| self.options_hint());
         self.at_value(Code::WrongType, message)
             .maybe_help(help.or_else(|| self.format_hint().filter(|_| value.is_number())))
     }

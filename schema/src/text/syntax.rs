@@ -23,7 +23,8 @@ pub(super) fn describe(error: &ScanError, rest: &str) -> Diagnostic {
             of(&format!("`{open}` is closed by `{close}`")).help(format!("close it with `{}`", closing(*open)))
         }
         ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
-            of("a quoted string is never closed").help("add the closing quote, or indent its other lines")
+            of("a quoted string that begins before this is never closed")
+                .help("add the closing quote, or indent its other lines")
         }
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
             of("a `:` can't stand here").help("put quotes around text that holds `: `, or start a new line for a key")

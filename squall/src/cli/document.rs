@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use chaos_core::{Policy, Task};
+use chaos_core::{Policy, Task, suggestion};
 use chaos_schema::{
     Code, Colour, Diagnostic, Document, KindHint, LoadOptions, Loaded, is_reserved, load_bytes, render_with,
 };
@@ -98,7 +98,26 @@ pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
         std::io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
         return Ok(bytes);
     }
-    std::fs::read(path).map_err(unreadable)
+    std::fs::read(path).map_err(|source| match near(path) {
+        Some(near) if source.kind() == std::io::ErrorKind::NotFound => {
+            let (path, near) = (path.display(), near.display());
+            Failure::Usage(format!("file `{path}` does not exist; did you mean `{near}`?"))
+        }
+        _ => unreadable(source),
+    })
+}
+
+/// A file beside one that is not there, whose name is almost the same.
+fn near(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.collect();
+    let wanted = path.file_name()?.to_str()?;
+    let stem = |name: &str| Path::new(name).file_stem().map(std::ffi::OsStr::to_owned);
+    let known = |name: &str| [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
+    let names = || names.iter().map(String::as_str);
+    let same = names().find(|name| stem(name) == stem(wanted) && known(name));
+    Some(path.with_file_name(same.or_else(|| suggestion(wanted, names()))?))
 }
 
 /// Loads a file.
