@@ -13,5 +13,5 @@ mod yaml;
 pub(crate) use lower::Lowered;
 pub(crate) use places::Places;
 pub(crate) use read::{read, read_json};
-pub(crate) use scalar::{Dialect, number};
+pub(crate) use scalar::{Dialect, finite};
 pub(crate) use source::{Source, decode};

@@ -36,9 +36,10 @@ fn walk(value: &Value, at: &str, kind: DocumentKind, report: &mut Report) {
 
 fn note(at: &str, key: &str, kind: DocumentKind, report: &mut Report) {
     let policy = kind == DocumentKind::Policy || pointer::is_within(at, "/policy");
-    let (code, help) = match policy {
-        true => (Code::EmptyPolicyKey, "give it a value, or remove the key"),
-        false => (Code::EmptyKey, "it counts as absent"),
+    let (code, help) = if policy {
+        (Code::EmptyPolicyKey, "give it a value, or remove the key")
+    } else {
+        (Code::EmptyKey, "it counts as absent")
     };
     if !report.has_error_at(at) {
         let message = if policy { format!("`{key}` is empty and limits nothing") } else { format!("`{key}` is empty") };

@@ -3,7 +3,7 @@
 use chaos_core::suggestion;
 use serde_json::Value;
 
-use crate::text::number;
+use crate::text::finite;
 
 /// A JSON type as authors call it, with its article.
 pub(crate) fn expected(name: &str) -> &'static str {
@@ -55,7 +55,7 @@ pub(crate) fn hints(value: &Value) -> Vec<(Value, String)> {
                 _ => Vec::new(),
             };
             let plain = text.replace('_', "");
-            if let Some(Some(number)) = number(&plain) {
+            if let Some(number) = finite(&plain) {
                 let how = if plain == *text { "remove the quotes" } else { "write it without `_`" };
                 found.insert(0, hint(Value::Number(number), how));
             }

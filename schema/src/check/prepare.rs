@@ -77,7 +77,7 @@ fn task(value: &Value, report: &mut Report) -> Option<DocumentKind> {
         }
         Some(Value::Null) => no_chaos("`chaos_spec` is empty", "/chaos_spec", report),
         Some(Value::Array(items)) if items.is_empty() => {
-            no_chaos("`chaos_spec` is an empty list", "/chaos_spec", report)
+            no_chaos("`chaos_spec` is an empty list", "/chaos_spec", report);
         }
         Some(_) => {}
     }

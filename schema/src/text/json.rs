@@ -9,7 +9,7 @@ use crate::depth::MAX_LEVELS;
 use crate::diagnostic::{Code, Diagnostic, TextSpan};
 
 /// Reads JSON, or says where it stops being JSON.
-pub(super) fn json(source: &Source) -> Result<Node, Diagnostic> {
+pub(super) fn json(source: &Source) -> Result<Node, Box<Diagnostic>> {
     let text = source.text.as_str();
     let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut reader = Reader { source, text, at, nodes: 0 };
@@ -42,7 +42,7 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Node, Diagnostic> {
+    fn value(&mut self, depth: usize) -> Result<Node, Box<Diagnostic>> {
         self.space();
         self.nodes += 1;
         if self.nodes > MAX_NODES {
@@ -56,7 +56,7 @@ impl Reader<'_> {
         }
     }
 
-    fn collection(&mut self, depth: usize, close: u8) -> Result<Node, Diagnostic> {
+    fn collection(&mut self, depth: usize, close: u8) -> Result<Node, Box<Diagnostic>> {
         if depth >= MAX_LEVELS {
             return Err(self.here(too_deep()));
         }
@@ -83,7 +83,7 @@ impl Reader<'_> {
         Ok(Node::new(if close == b'}' { Kind::Map(entries) } else { Kind::List(items) }, span))
     }
 
-    fn key(&mut self, open: TextSpan) -> Result<Node, Diagnostic> {
+    fn key(&mut self, open: TextSpan) -> Result<Node, Box<Diagnostic>> {
         self.more(open)?;
         if self.peek() != Some(b'"') {
             return Err(self.unquoted("a key must stand in double quotes"));
@@ -99,7 +99,7 @@ impl Reader<'_> {
     }
 
     /// Goes on behind the `,` of an item, or says that the closing sign stood there.
-    fn end_of_item(&mut self, close: u8, open: TextSpan) -> Result<bool, Diagnostic> {
+    fn end_of_item(&mut self, close: u8, open: TextSpan) -> Result<bool, Box<Diagnostic>> {
         self.more(open)?;
         match self.peek() {
             Some(b',') => {
@@ -124,7 +124,7 @@ impl Reader<'_> {
     }
 
     /// Refuses the end of the text, and a comment.
-    fn more(&mut self, open: TextSpan) -> Result<(), Diagnostic> {
+    fn more(&mut self, open: TextSpan) -> Result<(), Box<Diagnostic>> {
         self.space();
         if self.peek().is_none() {
             let sign = self.text[open.start..open.end].to_owned();
@@ -135,7 +135,7 @@ impl Reader<'_> {
         self.comment().map_or(Ok(()), Err)
     }
 
-    fn comment(&self) -> Option<Diagnostic> {
+    fn comment(&self) -> Option<Box<Diagnostic>> {
         let rest = &self.text[self.at..];
         let width = ["//", "/*", "#"].into_iter().find(|start| rest.starts_with(start)).map(str::len)?;
         let span = TextSpan { start: self.at, end: self.at + width };
@@ -143,7 +143,7 @@ impl Reader<'_> {
         Some(self.placed(syntax("JSON has no comments").help(help), span))
     }
 
-    fn string(&mut self) -> Result<Node, Diagnostic> {
+    fn string(&mut self) -> Result<Node, Box<Diagnostic>> {
         let start = self.at;
         let mut end = start + 1;
         loop {
@@ -160,17 +160,14 @@ impl Reader<'_> {
         }
         self.at = end + 1;
         let span = TextSpan { start, end: end + 1 };
-        match serde_json::from_str(&self.text[start..=end]) {
-            Ok(text) => Ok(Node::new(Kind::Text(text), span)),
-            Err(_) => {
-                let help =
-                    r"escapes are `\n`, `\t`, `\\`, `\u` and four digits; other control characters can't stand here";
-                Err(self.placed(syntax("invalid escape or control character in a string").help(help), span))
-            }
+        if let Ok(text) = serde_json::from_str(&self.text[start..=end]) {
+            return Ok(Node::new(Kind::Text(text), span));
         }
+        let help = r"escapes are `\n`, `\t`, `\\`, `\u` and four digits; other control characters can't stand here";
+        Err(self.placed(syntax("invalid escape or control character in a string").help(help), span))
     }
 
-    fn word(&mut self) -> Result<Node, Diagnostic> {
+    fn word(&mut self) -> Result<Node, Box<Diagnostic>> {
         let start = self.at;
         let rest = &self.text[start..];
         let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_');
@@ -193,7 +190,7 @@ impl Reader<'_> {
     }
 
     /// What most likely was meant by a word without double quotes.
-    fn unquoted(&self, message: &str) -> Diagnostic {
+    fn unquoted(&self, message: &str) -> Box<Diagnostic> {
         if let Some(comment) = self.comment() {
             return comment;
         }
@@ -216,18 +213,18 @@ impl Reader<'_> {
         self.placed(syntax(message).help(help), TextSpan { start: self.at, end })
     }
 
-    fn broken(&self, message: &str, help: &str) -> Diagnostic {
+    fn broken(&self, message: &str, help: &str) -> Box<Diagnostic> {
         self.here(syntax(message).help(help))
     }
 
-    fn here(&self, diagnostic: Diagnostic) -> Diagnostic {
+    fn here(&self, diagnostic: Diagnostic) -> Box<Diagnostic> {
         let width = self.text[self.at..].chars().next().map_or(0, char::len_utf8);
         self.placed(diagnostic, TextSpan { start: self.at, end: self.at + width })
     }
 
-    fn placed(&self, mut diagnostic: Diagnostic, span: TextSpan) -> Diagnostic {
+    fn placed(&self, mut diagnostic: Diagnostic, span: TextSpan) -> Box<Diagnostic> {
         self.source.put(&mut diagnostic, span);
-        diagnostic
+        Box::new(diagnostic)
     }
 }
 

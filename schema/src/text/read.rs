@@ -46,7 +46,7 @@ pub(crate) fn read(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
 
 /// Reads strict JSON.
 pub(crate) fn read_json(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
-    json(source).map(|root| lower(&source.text, root)).map_err(Box::new)
+    json(source).map(|root| lower(&source.text, root))
 }
 
 fn read_yaml(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
@@ -55,7 +55,7 @@ fn read_yaml(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
     lowered.diagnostics.extend(found);
     match second {
         // Files of other tools often hold several; that it is another tool's file is the better answer.
-        Some(second) if other_tool::of(&lowered.value).is_none() => Err(Box::new(second)),
+        Some(second) if other_tool::of(&lowered.value).is_none() => Err(second),
         _ => Ok(lowered),
     }
 }

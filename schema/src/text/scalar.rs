@@ -10,12 +10,20 @@ pub(crate) fn core(plain: &str) -> Kind {
         "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
         "true" | "True" | "TRUE" => Kind::Bool(true),
         "false" | "False" | "FALSE" => Kind::Bool(false),
-        _ => number(plain).map_or_else(|| Kind::Text(plain.to_owned()), Kind::Number),
+        _ => number(plain).unwrap_or_else(|| Kind::Text(plain.to_owned())),
     }
 }
 
-/// A number of the core schema; `Some(None)` is one that is not finite.
-pub(crate) fn number(plain: &str) -> Option<Option<Number>> {
+/// A number of the core schema that is finite.
+pub(crate) fn finite(plain: &str) -> Option<Number> {
+    match number(plain) {
+        Some(Kind::Number(number)) => number,
+        _ => None,
+    }
+}
+
+/// A number of the core schema, which may not be finite.
+pub(super) fn number(plain: &str) -> Option<Kind> {
     if let Some(digits) = plain.strip_prefix("0o") {
         return radix(digits, 8);
     }
@@ -24,24 +32,26 @@ pub(crate) fn number(plain: &str) -> Option<Option<Number>> {
     }
     let unsigned = plain.strip_prefix(['+', '-']).unwrap_or(plain);
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(plain, ".nan" | ".NaN" | ".NAN") {
-        return Some(None);
+        return Some(Kind::Number(None));
     }
     if is_digits(unsigned) {
         let whole = plain.parse::<i64>().ok().map(Number::from);
         let whole = whole.or_else(|| plain.trim_start_matches('+').parse::<u64>().ok().map(Number::from));
-        return Some(whole.or_else(|| plain.parse().ok().and_then(Number::from_f64)));
+        return Some(Kind::Number(whole.or_else(|| plain.parse().ok().and_then(Number::from_f64))));
     }
-    is_float(unsigned).then(|| plain.parse().ok().and_then(Number::from_f64))
+    is_float(unsigned).then(|| Kind::Number(plain.parse().ok().and_then(Number::from_f64)))
 }
 
-fn radix(digits: &str, radix: u32) -> Option<Option<Number>> {
+fn radix(digits: &str, radix: u32) -> Option<Kind> {
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
         return None;
     }
     let exact = u64::from_str_radix(digits, radix).ok().map(Number::from);
     // Beyond 64 bits only the magnitude is needed, to be out of bounds.
     let digit = |c: char| f64::from(c.to_digit(radix).unwrap_or_default());
-    Some(exact.or_else(|| Number::from_f64(digits.chars().fold(0.0, |n, c| n * f64::from(radix) + digit(c)))))
+    Some(Kind::Number(
+        exact.or_else(|| Number::from_f64(digits.chars().fold(0.0, |n, c| n * f64::from(radix) + digit(c)))),
+    ))
 }
 
 fn is_digits(text: &str) -> bool {

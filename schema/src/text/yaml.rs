@@ -29,11 +29,11 @@ pub(super) struct Tree {
     pub(super) root: Node,
     pub(super) found: Vec<Diagnostic>,
     /// Where a second document begins.
-    pub(super) second: Option<Diagnostic>,
+    pub(super) second: Option<Box<Diagnostic>>,
 }
 
 /// Reads YAML, or says where it stops being readable.
-pub(super) fn yaml(source: &Source) -> Result<Tree, Diagnostic> {
+pub(super) fn yaml(source: &Source) -> Result<Tree, Box<Diagnostic>> {
     let options = granit_parser::options! {
         simple_key_max_lookahead: MAX_KEY,
         emit_comments: false,
@@ -75,7 +75,7 @@ struct Builder<'s> {
     anchors: HashMap<usize, Anchored>,
     root: Option<Node>,
     found: Vec<Diagnostic>,
-    second: Option<Diagnostic>,
+    second: Option<Box<Diagnostic>>,
     documents: usize,
     nodes: usize,
     replayed: usize,
@@ -100,7 +100,7 @@ impl<'s> Builder<'s> {
     }
 
     /// Takes an event; says whether more are wanted.
-    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<bool, Diagnostic> {
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<bool, Box<Diagnostic>> {
         let at = self.span(span);
         match event {
             Event::DocumentStart(_, version) => {
@@ -147,12 +147,12 @@ impl<'s> Builder<'s> {
         TextSpan { start, end: byte(&span.end).max(start) }
     }
 
-    fn placed(&self, mut diagnostic: Diagnostic, at: TextSpan) -> Diagnostic {
+    fn placed(&self, mut diagnostic: Diagnostic, at: TextSpan) -> Box<Diagnostic> {
         self.source.put(&mut diagnostic, at);
-        diagnostic
+        Box::new(diagnostic)
     }
 
-    fn begin(&mut self, kind: Kind, style: StructureStyle, anchor: usize, at: TextSpan) -> Result<(), Diagnostic> {
+    fn begin(&mut self, kind: Kind, style: StructureStyle, anchor: usize, at: TextSpan) -> Result<(), Box<Diagnostic>> {
         self.count(1, at)?;
         if self.open.len() >= MAX_LEVELS {
             return Err(self.placed(too_deep(), at));
@@ -163,7 +163,7 @@ impl<'s> Builder<'s> {
         Ok(())
     }
 
-    fn count(&mut self, nodes: usize, at: TextSpan) -> Result<(), Diagnostic> {
+    fn count(&mut self, nodes: usize, at: TextSpan) -> Result<(), Box<Diagnostic>> {
         self.nodes += nodes;
         if self.nodes > MAX_NODES || self.replayed > MAX_REPLAYED || self.aliases > MAX_ALIASES {
             return Err(self.placed(too_large(), at));
@@ -190,7 +190,7 @@ impl<'s> Builder<'s> {
         }
     }
 
-    fn alias(&mut self, id: usize, at: TextSpan) -> Result<(), Diagnostic> {
+    fn alias(&mut self, id: usize, at: TextSpan) -> Result<(), Box<Diagnostic>> {
         let Some(Anchored { node, nodes, height }) = self.anchors.get(&id) else {
             let inside = Diagnostic::new(Code::Syntax, "", "this alias stands inside what it stands for");
             return Err(self.placed(inside, at));
@@ -261,7 +261,7 @@ impl<'s> Builder<'s> {
         let at = self.span(&span.tag_span().unwrap_or(*span));
         let diagnostic = Diagnostic::new(Code::UnknownTag, "", message).help(help);
         let diagnostic = self.placed(diagnostic, at);
-        self.found.push(diagnostic);
+        self.found.push(*diagnostic);
     }
 
     fn old_version(&mut self) {
@@ -272,10 +272,10 @@ impl<'s> Builder<'s> {
         let help = "remove the line; in YAML 1.1 `yes` is a boolean and `0300` is 192";
         let diagnostic = Diagnostic::new(Code::YamlVersion, "", message).help(help);
         let diagnostic = self.placed(diagnostic, TextSpan { start, end });
-        self.found.push(diagnostic);
+        self.found.push(*diagnostic);
     }
 
-    fn broken(&self, error: &ScanError) -> Diagnostic {
+    fn broken(&self, error: &ScanError) -> Box<Diagnostic> {
         let marker = error.marker();
         let start = self.span(&Span::empty(*marker)).start;
         let width = self.source.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
@@ -289,9 +289,7 @@ fn tagged(suffix: &str, text: &str) -> Option<Kind> {
         ("null", null @ Kind::Null) => Some(null),
         ("bool", bool @ Kind::Bool(_)) => Some(bool),
         ("int", Kind::Number(Some(n))) if !n.is_f64() || !text.contains(['.', 'e', 'E']) => Some(Kind::Number(Some(n))),
-        ("float", Kind::Number(_)) if !text.starts_with("0o") && !text.starts_with("0x") => {
-            number(text).map(Kind::Number)
-        }
+        ("float", Kind::Number(_)) if !text.starts_with("0o") && !text.starts_with("0x") => number(text),
         _ => None,
     }
 }
