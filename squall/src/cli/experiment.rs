@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use chaos_experiment::{Experiment, ExperimentReport, ExperimentTranscript, html, text};
 use chaos_runner::Runner;
+use chaos_schema::{Diagnostic, KindHint, LoadOptions, check_value, load_bytes, read_value};
 use chaos_schema::{ExperimentSpec, FaultName, StrategyName};
-use chaos_schema::{KindHint, LoadOptions, check_value, load_bytes};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
@@ -262,8 +262,12 @@ impl Args {
             set("strategy", json!(StrategyName::from(strategy).word()));
         }
         if let Some(fault) = &self.fault {
-            let parsed = serde_saphyr::from_str::<Value>(fault);
-            set("fault", parsed.map_err(|error| Failure::Usage(format!("`--fault`: {error}")))?);
+            let parsed = read_value(fault, "--fault");
+            let invalid = |diagnostics: Vec<Diagnostic>| {
+                let rendered = rendered(&diagnostics, Paint::stderr());
+                Failure::Invalid { rendered, diagnostics }
+            };
+            set("fault", parsed.map_err(invalid)?);
         }
         for (key, pairs) in [("load", &self.load), ("budget", &self.budget)] {
             let mut parts = Map::new();
