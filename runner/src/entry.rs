@@ -15,7 +15,7 @@ use crate::cause::Cause;
 use crate::control::EntryControl;
 use crate::entry_state::{IllegalStep, Step};
 use crate::guarded::{Panicked, guarded, guarded_call};
-use crate::hold_time::hold_time;
+use crate::hold_time::{hold_time, overrun};
 use crate::judge::Facts;
 use crate::life::Life;
 use crate::preflight::{plan, plan_allowed};
@@ -314,6 +314,7 @@ impl Entry {
         }
         record.step(self.life.step(Step::Activate(sighting.evidence)));
         let time = hold_time(&self.spec);
+        let began = self.cx().clock().now_with_suspend();
         record.step(self.life.step(Step::Hold(time)));
         tokio::select! {
             biased;
@@ -326,6 +327,9 @@ impl Entry {
             () = self.cx().clock().sleep(time) => {}
         }
         watchers.stop(record.ended_by());
+        if let Some(late) = overrun(time, self.cx().clock().now_with_suspend().saturating_sub(began)) {
+            self.cx().note(late);
+        }
         let sighting = self.check(LookAt::EndOfHold).await;
         if sighting.presence != Presence::Present {
             let why = format!("the fault was gone before its time: {}", sighting.evidence.summary);

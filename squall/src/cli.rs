@@ -157,6 +157,7 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
             told(cli.command.run(), cli.command.format(), &cli.command.subject())
         }
         Err(error) => {
+            let error = inject::with_tip(error);
             // A reader that has gone away is not a failure.
             let _ = error.print();
             if error.use_stderr() { USAGE } else { 0 }

@@ -242,3 +242,21 @@ fn ctrl_z_with_nobody_to_continue_us_ends_with_the_report() {
     assert_eq!((code, &entry["reverted"]), (Some(2), &json!("reverted")));
     assert!(!victim.is_stopped());
 }
+
+#[test]
+fn a_hold_that_lasted_longer_than_asked_says_so() {
+    let (place, victim) = (place(), Sleeper::start());
+    let pid = format!("pid={}", victim.pid());
+    let held = Held::start(&place, &["inject", "pause_process", &pid, "--for", "5s", "--format", "json"]);
+    // Stopped from outside, which nothing can see coming; continued well after the hold should have ended.
+    held.signal("STOP");
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    held.signal("CONT");
+    let (entry, rest, _) = held.end();
+    let timeline = entry["timeline"].as_array().unwrap();
+    let told = |point: &Value| point.to_string().contains("longer than the 5.0 s asked for");
+    assert!(timeline.iter().any(told), "{entry:#}");
+    assert!(rest.contains("longer than the 5.0 s asked for"), "{rest}");
+    assert!(!victim.is_stopped());
+    assert_eq!(journals(&place), 0);
+}

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -15,6 +16,11 @@ use crate::BoxFuture;
 pub trait Clock: Debug + Send + Sync {
     /// Time since this clock was made; never goes back.
     fn now(&self) -> Duration;
+
+    /// Like [`Clock::now`], and the time for which the machine slept is counted too; [`Clock::sleep`] does not count it.
+    fn now_with_suspend(&self) -> Duration {
+        self.now()
+    }
 
     /// Wall-clock time, for records.
     fn wall(&self) -> SystemTime;
@@ -51,13 +57,21 @@ pub struct ExternalWait {
 #[derive(Debug, Clone, Copy)]
 pub struct RealClock {
     start: Instant,
+    /// On the clock that goes on while the machine sleeps.
+    start_with_suspend: Duration,
 }
 
 impl RealClock {
     /// A clock that starts now.
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), start_with_suspend: since_boot() }
     }
+}
+
+/// Time since the machine started, its sleep included.
+fn since_boot() -> Duration {
+    // Since the start of the machine, so never negative.
+    clock_gettime(ClockId::Boottime).try_into().unwrap_or_default()
 }
 
 impl Default for RealClock {
@@ -69,6 +83,10 @@ impl Default for RealClock {
 impl Clock for RealClock {
     fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn now_with_suspend(&self) -> Duration {
+        since_boot().saturating_sub(self.start_with_suspend)
     }
 
     fn wall(&self) -> SystemTime {

@@ -1,13 +1,14 @@
 //! One task through the engine: in the background, with signals, live display and event file, to its report.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::pin::pin;
 
 use chaos_core::{StateDir, Task};
 use chaos_runner::{Report, RunControl, Runner, html, junit, text};
 
-use super::console::{Colour, Paint, print, print_json, say};
+use super::console::{Colour, Out, Paint, say};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
@@ -62,7 +63,7 @@ pub(crate) fn execute_gated(
     let mut report = run?;
     finished(&mut report, file, gate);
     let code = report.exit_code();
-    match print_report(&report, flags.format) {
+    match print_report(&report, flags.format, Out::beside(flags.events.as_deref())) {
         // What went wrong in the run matters more than that nobody could be told.
         Err(failure) if code != 0 => {
             super::console::complain(&failure.chain());
@@ -81,8 +82,14 @@ pub(crate) fn finished(report: &mut Report, file: Option<&Path>, gate: Option<&G
     }
 }
 
+/// Makes a file for events; `-` is standard output.
 pub(crate) fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
+    let made = if path.as_os_str() == "-" {
+        std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        File::create(path)
+    };
+    made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
 
 /// Does `work` on a runtime that listens to signals from the start: a signal must never find the process without a way to
@@ -154,12 +161,12 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
     }
 }
 
-fn print_report(report: &Report, format: ReportFormat) -> Result<(), Failure> {
+fn print_report(report: &Report, format: ReportFormat, out: Out) -> Result<(), Failure> {
     match format {
-        ReportFormat::Json => print_json(report),
-        ReportFormat::Junit => print(&junit(report)),
-        ReportFormat::Html => print(&html(report)),
-        ReportFormat::Text => print(&coloured(&text(report), Paint::stdout())),
+        ReportFormat::Json => out.print_json(report),
+        ReportFormat::Junit => out.print(&junit(report)),
+        ReportFormat::Html => out.print(&html(report)),
+        ReportFormat::Text => out.print(&coloured(&text(report), out.paint())),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use chaos_core::Task;
 use chaos_runner::{RepeatReport, Report, junit_rounds, text};
 
-use super::console::{Paint, complain, print, print_json, say};
+use super::console::{Out, complain, say};
 use super::execute::{coloured, create, finished, on_runtime, run_to_the_end};
 use super::failure::Failure;
 use super::format::ReportFormat;
@@ -37,10 +37,11 @@ pub(crate) fn repeat(rounds: &Rounds<'_>, flags: &RunFlags) -> Result<u8, Failur
     let repeat = RepeatReport::of(reports, rounds.wanted);
     let repeat = repeat.ok_or_else(|| Failure::Internal("no round ran".to_owned()))?;
     let code = repeat.exit_code();
+    let out = Out::beside(flags.events.as_deref());
     let printed = match flags.format {
-        ReportFormat::Json => print_json(&repeat),
-        ReportFormat::Junit => print(&junit_rounds(&repeat)),
-        ReportFormat::Text | ReportFormat::Html => print(&coloured(&repeat.summary(), Paint::stdout())),
+        ReportFormat::Json => out.print_json(&repeat),
+        ReportFormat::Junit => out.print(&junit_rounds(&repeat)),
+        ReportFormat::Text | ReportFormat::Html => out.print(&coloured(&repeat.summary(), out.paint())),
     };
     match printed {
         // What went wrong in a round matters more than that nobody could be told.
@@ -58,6 +59,7 @@ async fn all(
     events: Option<File>,
     signals: &mut Signals,
 ) -> Result<Vec<Report>, Failure> {
+    let out = Out::beside(flags.events.as_deref());
     let mut reports: Vec<Report> = Vec::new();
     for round in 0..rounds.wanted {
         let seed = reports.first().map_or(flags.seed, |first| Some(first.seed.wrapping_add(u64::from(round))));
@@ -69,7 +71,7 @@ async fn all(
         if flags.format == ReportFormat::Text {
             let head = format!("round {} of {}\n", round + 1, rounds.wanted);
             // The rounds go on for their verdict when nobody reads them any more.
-            if let Err(failure) = print(&coloured(&format!("{head}{}\n", text(&report)), Paint::stdout())) {
+            if let Err(failure) = out.print(&coloured(&format!("{head}{}\n", text(&report)), out.paint())) {
                 complain(&failure.chain());
             }
         }

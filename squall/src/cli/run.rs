@@ -6,7 +6,7 @@ use chaos_core::Task;
 use chaos_schema::{Loaded, load_bytes};
 
 use super::confirm;
-use super::document::{DocumentFlags, bytes, load_file, task};
+use super::document::{DocumentFlags, bytes, load_file, task, task_with_verifier};
 use super::execute::execute_gated;
 use super::failure::Failure;
 use super::gate::GateFlags;
@@ -42,14 +42,14 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let gate = args.gate.gate()?;
     let rounds = args.repeat.filter(|_| !args.flags.dry_run);
     if !args.confirm && rounds.is_none() {
-        let task = apart(|| args.task(task(load_file(&args.file, &args.document.options())?)?))?;
+        let task = apart(|| args.task(load_file(&args.file, &args.document.options())?))?;
         return execute_gated(task, Some(&args.file), &args.flags, None, gate.as_ref());
     }
     // Read once: what was confirmed is what runs, in every round.
     let bytes = bytes(&args.file)?;
     let load = || load_bytes(&bytes, &args.file.display().to_string(), &args.document.options());
-    let mut first = Some(apart(|| args.task(task(load())?))?);
-    let again = || args.task(silently(load())?);
+    let mut first = Some(apart(|| args.task(load()))?);
+    let again = || args.task(silenced(load()));
     if args.confirm {
         confirm::ask(&args.flags.runner(None)?.dry_run(apart(again)?)?)?;
     }
@@ -63,7 +63,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 
 impl Args {
     /// The part of the task that is to run.
-    fn task(&self, mut task: Task) -> Result<Task, Failure> {
+    fn task(&self, loaded: Loaded) -> Result<Task, Failure> {
+        let mut task = if self.flags.verifier.is_some() { task_with_verifier(loaded) } else { task(loaded) }?;
         only::keep(&mut task, &self.only)?;
         Ok(task)
     }
@@ -81,12 +82,12 @@ fn check_stdin(args: &Args) -> Result<(), Failure> {
     if args.confirm { confirm::check_terminal() } else { Ok(()) }
 }
 
-/// The task of a document whose warnings were printed before.
-fn silently(mut loaded: Loaded) -> Result<Task, Failure> {
+/// A document whose warnings were printed before.
+fn silenced(mut loaded: Loaded) -> Loaded {
     if loaded.document.is_some() {
         loaded.diagnostics.clear();
     }
-    task(loaded)
+    loaded
 }
 
 /// On a thread of its own: glibc hands the heap of a thread that has ended, with what reading has freed in it, to the next

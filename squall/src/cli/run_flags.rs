@@ -25,7 +25,8 @@ pub(crate) struct RunFlags {
     /// How to print the report.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
-    /// Writes every event of the run as a line of JSON to this file.
+    /// Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to
+    /// standard error.
     #[arg(long, value_name = "PATH")]
     pub(crate) events: Option<PathBuf>,
     /// Seed of every random choice; default: the file's, else one that the report names.

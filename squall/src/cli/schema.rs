@@ -10,7 +10,7 @@ use super::console::{Paint, print_json};
 use super::document::{Variable, load_file, rendered};
 use super::failure::Failure;
 
-/// Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program, or of what a run
+/// Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run
 /// writes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -38,6 +38,8 @@ enum SchemaKind {
     Entry,
     /// An experiment.
     Experiment,
+    /// A policy.
+    Policy,
     /// The report that a run writes as JSON.
     Report,
     /// One line of the events that a run writes.
@@ -60,6 +62,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         SchemaKind::Task => chaos_schema::DocumentKind::Task,
         SchemaKind::Entry => chaos_schema::DocumentKind::Entry,
         SchemaKind::Experiment => chaos_schema::DocumentKind::Experiment,
+        SchemaKind::Policy => chaos_schema::DocumentKind::Policy,
         SchemaKind::Report | SchemaKind::Event if args.profile == Which::Tools => {
             let why = "`--profile tools` is about faults; leave `--kind` out".to_owned();
             return Err(Failure::Usage(why));
@@ -82,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 /// The tools that an experiment offers to its model.
 fn offered(file: &Path, vars: &[Variable]) -> Result<Vec<FunctionTool>, Failure> {
     let vars = vars.iter().map(Variable::parts).collect();
-    let loaded = load_file(file, &LoadOptions { kind: KindHint::Experiment, vars })?;
+    let loaded = load_file(file, &LoadOptions { vars, ..LoadOptions::of(KindHint::Experiment) })?;
     if let Some(spec) = loaded.document.and_then(Document::into_experiment) {
         return Ok(chaos_experiment::offered_tools(&spec));
     }
