@@ -112,6 +112,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_on_the_other_loopback_address_is_localhost_too() {
+        let listener = TcpListener::bind("[::1]:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = Probe::observe(&probe(&format!("localhost:{port}")), &plain()).await;
+        assert_eq!(seen.answer, Answer::Yes, "{}", seen.detail);
+    }
+
+    #[tokio::test]
     async fn a_host_outside_the_policy_is_unknown_and_names_the_flag() {
         for host in ["192.0.2.1:80", "db.example:80"] {
             let seen = Probe::observe(&probe(host), &plain()).await;

@@ -162,10 +162,10 @@ fn signals_undo_and_report_and_a_second_one_changes_nothing() {
 }
 
 #[test]
-fn junit_has_one_case_an_entry() {
+fn junit_has_a_case_for_the_entry_and_one_for_its_undo() {
     let (place, sleeper) = (place(), Sleeper::start());
     let pid = format!("pid={}", sleeper.pid());
     let output = squall(&place, &["inject", "pause_process", &pid, "--for", "100ms", "--format", "junit"]);
     let out = String::from_utf8_lossy(&output.stdout);
-    assert_eq!((output.status.code(), out.matches("<testcase").count()), (Some(0), 1), "{out}");
+    assert_eq!((output.status.code(), out.matches("<testcase").count()), (Some(0), 2), "{out}");
 }

@@ -1,7 +1,7 @@
 //! Where to connect, as authors write it: `host:port`, and `http` or `https` URLs.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -36,12 +36,14 @@ pub struct HttpUrl {
 #[error("not a URL to connect to; write `http://host:port/path`, without user, password, fragment or spaces")]
 pub struct HttpUrlError;
 
-/// A host; `is_host` accepts exactly the same.
-const HOST: &str = concat!(
-    r"(([A-Za-z0-9_-]+\.)*[A-Za-z_][A-Za-z0-9_-]*\.?",
-    r"|((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])",
-    r"|\[[0-9A-Fa-f:.]+\])",
-);
+/// A name, or an IPv4 address; `is_host` accepts exactly the same.
+const NAME: &str = r"([A-Za-z0-9_-]+\.)*[A-Za-z_][A-Za-z0-9_-]*\.?";
+/// An IPv4 address.
+const IPV4: &str = r"((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+/// An IPv6 address, as RFC 4291 writes it: `h` is a group, `v4` an IPv4 address at its end.
+const IPV6: &str = "(h:){7}h|(h:){1,7}:|(h:){1,6}:h|(h:){1,5}(:h){1,2}|(h:){1,4}(:h){1,3}|(h:){1,3}(:h){1,4}\
+    |(h:){1,2}(:h){1,5}|h:(:h){1,6}|:((:h){1,7}|:)\
+    |(h:){6}v4|(h:){1,5}:v4|(h:){1,4}:h:v4|(h:){1,3}(:h){1,2}:v4|(h:){1,2}(:h){1,3}:v4|h:(:h){1,4}:v4|:(:h){0,5}:v4";
 /// A port from 1 to 65535; `port` accepts exactly the same.
 const PORT: &str = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 /// Path and query: printable ASCII without `"`, `#`, `<`, `>` and `\`; `is_path` accepts exactly the same.
@@ -96,7 +98,7 @@ impl JsonSchema for Address {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": format!("^{HOST}:{PORT}$"),
+            "pattern": format!("^{}:{PORT}$", host_pattern()),
             "patternErrorMessage": "write a host and a port, such as 127.0.0.1:5432 or [::1]:80",
             "examples": ["127.0.0.1:5432"]
         })
@@ -175,11 +177,17 @@ impl JsonSchema for HttpUrl {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": format!("^https?://{HOST}(:{PORT})?{PATH}$"),
+            "pattern": format!("^https?://{}(:{PORT})?{PATH}$", host_pattern()),
             "patternErrorMessage": "write http://host:port/path, without user, password, fragment or spaces",
             "examples": ["http://127.0.0.1:8080/healthz"]
         })
     }
+}
+
+/// A host; `is_host` accepts exactly the same.
+fn host_pattern() -> String {
+    let six = IPV6.replace('h', "[0-9A-Fa-f]{1,4}").replace("v4", IPV4);
+    format!(r"({NAME}|{IPV4}|\[({six})\])")
 }
 
 fn port(digits: &str) -> Option<u16> {
@@ -189,7 +197,7 @@ fn port(digits: &str) -> Option<u16> {
 
 fn is_host(text: &str) -> bool {
     if let Some(inside) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
-        return !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
+        return inside.parse::<Ipv6Addr>().is_ok();
     }
     text.parse::<Ipv4Addr>().is_ok() || is_name(text.strip_suffix('.').unwrap_or(text))
 }
@@ -218,8 +226,20 @@ mod tests {
 
     #[test]
     fn other_addresses_are_refused_with_what_would_be_right() {
-        let rows =
-            ["", ":80", "host", "host:", "host:0", "host:65536", "host:08", "a b:1", "::1:80", "u@h:1", "1.2.3:4"];
+        let rows = [
+            "",
+            ":80",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:08",
+            "a b:1",
+            "::1:80",
+            "[1:2]:80",
+            "u@h:1",
+            "1.2.3:4",
+        ];
         for text in rows {
             let error = text.parse::<Address>().unwrap_err();
             assert!(error.to_string().ends_with("such as `127.0.0.1:5432` or `[::1]:80`"), "{text}");
@@ -264,6 +284,9 @@ mod tests {
             "http://\u{fc}/",
             "http://a..b/",
             "http://[]/",
+            "http://[1:2]:80/",
+            "http://[::1%lo]/",
+            "http://[127.0.0.1]/",
             "http://[::1]80/",
             "http://h/\n",
         ];

@@ -8,7 +8,7 @@ use chaos_load::target::{Behaviour, serve};
 use chaos_schema::{LoadOptions, load};
 
 use super::console::{print, say};
-use super::document::task;
+use super::document::{Checks, task};
 use super::execute::execute;
 use super::failure::Failure;
 use super::format::ReportFormat;
@@ -65,12 +65,12 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     say(&format!("the target listens on http://{}/; this is the task file:\n", target.address()));
     say(TASK);
     let options = LoadOptions::default().var("TARGET", target.address().to_string());
-    let task = task(load(TASK, "demo.yaml", &options))?;
+    let task = task(load(TASK, "demo.yaml", &options), Checks::OfTheFile)?;
     say("demo.yaml is valid; running it");
 
     let workspace = Some(private.path().to_owned());
     let flags = RunFlags { sham: args.sham, format: args.format, offline: true, workspace, ..RunFlags::default() };
-    let code = execute(task, &flags, Some(StateDir::at(private.path().join("state"))))?;
+    let code = execute(task, None, &flags, Some(StateDir::at(private.path().join("state"))))?;
     say(&format!("the target answered {} requests", target.requests()));
     Ok(code)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::pin::pin;
 
 use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, RunControl, Runner, junit, text};
+use chaos_runner::{Report, RunControl, Runner, html, junit, text};
 
 use super::console::{Colour, Paint, print, print_json, say};
 use super::failure::Failure;
@@ -16,8 +16,27 @@ use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
 use super::stdin_hold;
 
+/// The command line of this process, as a shell would read it again.
+fn command_line() -> String {
+    let quoted = |word: String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    let mut words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(program) = words.first_mut() {
+        let name = Path::new(program.as_str()).file_name().map(|name| name.to_string_lossy().into_owned());
+        *program = name.unwrap_or_else(|| "squall".to_owned());
+    }
+    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// Runs `task` (or prints its plan) and returns the exit code that its verdict has.
-pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> Result<u8, Failure> {
+pub(crate) fn execute(
+    task: Task,
+    file: Option<&Path>,
+    flags: &RunFlags,
+    state: Option<StateDir>,
+) -> Result<u8, Failure> {
     let runner = flags.runner(state)?;
     if flags.until_stdin_closes && !flags.dry_run {
         stdin_hold::check_open()?;
@@ -26,7 +45,9 @@ pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> 
         return plan::print_plan(&runner.dry_run(task)?, flags.format);
     }
     let events = flags.events.as_deref().map(create).transpose()?;
-    let report = run_to_the_end(&runner, task, events, flags.until_stdin_closes)?;
+    let mut report = run_to_the_end(&runner, task, events, flags.until_stdin_closes)?;
+    report.file = file.map(|file| file.display().to_string());
+    report.command = Some(command_line());
     let code = report.exit_code();
     match print_report(&report, flags.format) {
         // What went wrong in the run matters more than that nobody could be told.
@@ -108,6 +129,7 @@ fn print_report(report: &Report, format: ReportFormat) -> Result<(), Failure> {
     match format {
         ReportFormat::Json => print_json(report),
         ReportFormat::Junit => print(&junit(report)),
+        ReportFormat::Html => print(&html(report)),
         ReportFormat::Text => print(&coloured(&text(report), Paint::stdout())),
     }
 }

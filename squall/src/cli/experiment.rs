@@ -35,7 +35,7 @@ pub(super) struct Args {
     /// Allows this fault, beside load.
     #[arg(long, value_name = "FAULT")]
     allow: Vec<String>,
-    /// An SLO: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says.
+    /// An SLO: `p99<200ms`, `errors<1%`. Default: what the goal says, else `p99<200ms`; `errors<1%` comes with it.
     #[arg(long, value_name = "SLO")]
     slo: Vec<String>,
     /// How the question is answered. Default: a model's choice, or by the goal's words.

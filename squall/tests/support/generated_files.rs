@@ -19,6 +19,8 @@ const FIXED: &[(&str, &[&str])] = &[
     ("schemas/experiment.plain.schema.json", &["schema", "--kind", "experiment", "--profile", "plain"]),
     ("schemas/policy.schema.json", &["schema", "--kind", "policy"]),
     ("schemas/policy.plain.schema.json", &["schema", "--kind", "policy", "--profile", "plain"]),
+    ("schemas/report.schema.json", &["schema", "--kind", "report"]),
+    ("schemas/event.schema.json", &["schema", "--kind", "event"]),
     ("schemas/tools.json", &["schema", "--profile", "tools"]),
     ("completions/squall.bash", &["completions", "bash"]),
     ("completions/_squall", &["completions", "zsh"]),
