@@ -700,7 +700,7 @@ _squall() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
                     return 0
                     ;;
                 --format)
@@ -790,7 +790,7 @@ _squall() {
             fi
             case "${prev}" in
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment report event" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy report event" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -813,7 +813,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__validate)
-            opts="-h --var --kind --format --color --help"
+            opts="-h --var --kind --strict --allow-placeholders --format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -824,7 +824,7 @@ _squall() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
                     return 0
                     ;;
                 --format)
