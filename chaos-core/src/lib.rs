@@ -31,7 +31,7 @@ pub use policy::{
     AllowedDir, Ceiling, CeilingKind, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts, OpenDirError,
     PathBase, Permission, PermissionNeed, Policy, PolicyRequest, Refusal, Resolve, SystemResolver, UnknownPermission,
 };
-pub use result::{ChaosResult, Reverted, TimelinePoint, Verdict, Verification};
+pub use result::{ChaosResult, REPORT_FORMAT, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
     ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_ERROR_RATIO,
     DEFAULT_HOLD_SECONDS, EarlyStop, Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait,

@@ -692,7 +692,7 @@ _squall() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
                     return 0
                     ;;
                 --format)
@@ -774,7 +774,7 @@ _squall() {
             fi
             case "${prev}" in
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -797,7 +797,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__validate)
-            opts="-h --var --kind --format --color --help"
+            opts="-h --var --kind --strict --allow-placeholders --format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -808,7 +808,7 @@ _squall() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
                     return 0
                     ;;
                 --format)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::document::{DocumentFlags, load_file, task};
+use super::document::{DocumentFlags, load_file, task, task_with_verifier};
 use super::execute::execute;
 use super::failure::Failure;
 use super::run_flags::RunFlags;
@@ -11,7 +11,7 @@ use super::run_flags::RunFlags;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The task file (YAML or JSON); `-` reads standard input.
-    file: PathBuf,
+    pub(super) file: PathBuf,
     #[command(flatten)]
     document: DocumentFlags,
     #[command(flatten)]
@@ -25,8 +25,11 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     }
     // On a thread of its own: glibc hands the heap of a thread that has ended, with what reading has freed in it, to the
     // next one, which is the engine's. The main thread's heap would keep it for nobody.
-    let read = || task(load_file(&args.file, &args.document.options())?);
+    let read = || {
+        let loaded = load_file(&args.file, &args.document.options())?;
+        if args.flags.verifier.is_some() { task_with_verifier(loaded) } else { task(loaded) }
+    };
     let read = std::thread::scope(|scope| scope.spawn(read).join());
     let task = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    execute(task, &args.flags, None)
+    execute(task, Some(&args.file), &args.flags, None)
 }
