@@ -85,7 +85,9 @@ fn is_known_inside_as(here: NonZeroU32, pid: NonZeroU32) -> bool {
 fn sees_every_process() -> bool {
     let first = pid_namespace().is_ok_and(|ours| ours == FIRST_PID_NAMESPACE);
     let own = fs::read_link("/proc/self").is_ok_and(|us| us.to_str() == Some(&std::process::id().to_string()));
-    first && own && (geteuid().is_root() || !hides_processes(fs::read_to_string("/proc/self/mountinfo").ok().as_deref()))
+    first
+        && own
+        && (geteuid().is_root() || !hides_processes(fs::read_to_string("/proc/self/mountinfo").ok().as_deref()))
 }
 
 /// Whether `/proc` is mounted so that users do not see each other's processes (`hidepid` in proc(5)); so it is assumed of

@@ -47,6 +47,10 @@ impl Mark {
     }
 
     /// Kills every process that has the mark. Blocks for some milliseconds.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "blocks by design: on a thread for that, or where something is dropped"
+    )]
     pub(super) fn kill_all(&self) {
         for _ in 0..ROUNDS {
             if self.kill_once() == 0 {
