@@ -1,7 +1,10 @@
 //! The probe that runs a program and checks how it exits.
 
+mod marked;
+
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
@@ -11,23 +14,28 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Child;
 
+use marked::Mark;
+
 use crate::asking::{Cut, ask, five_seconds};
 
 /// How much of what a program prints is kept: its end, which is where programs say why they failed.
 const KEPT_BYTES: usize = 4096;
-/// How long a program's pipes are read after its exit; a process that it left behind may hold them open for ever.
+/// How long a program's pipes are read after its exit; a process that it left behind and that is not found may hold them
+/// open for ever.
 const PIPE_GRACE: Duration = Duration::from_millis(100);
 
 /// Asks a program, without a shell.
 ///
 /// # Answers
 /// Yes when it exits with `expect_exit`, no when it exits with another code. Unknown when it can't be started, is ended
-/// by a signal, or takes longer than `timeout_seconds` (then it and its process group are killed). The observation's
-/// value is the last 4 KiB of its standard output.
+/// by a signal, or takes longer than `timeout_seconds` (then it is killed). The observation's value is the last 4 KiB of its
+/// standard output.
 ///
 /// # Limits
 /// The policy must allow the program by the name that stands in `argv` (`--allow-command NAME`). It gets the run's
-/// environment and no standard input. It should change nothing: nothing undoes what it does.
+/// environment and no standard input. It should change nothing: nothing undoes what it does. When it ends, however it ends,
+/// the processes that it started are killed, also those in sessions of their own; they are known by the variable
+/// `SQUALL_PROBE` of their environment, so one that was started with another environment, or as another user, is left.
 ///
 /// # Example
 /// ```yaml
@@ -142,10 +150,23 @@ impl Command {
     }
 }
 
-/// A program under way; dropped before its exit, its whole process group is killed.
+/// A program under way; dropped before its exit, it is killed with all that it started.
 struct Running {
     child: Child,
     group: Option<ProcessGroup>,
+    mark: Arc<Mark>,
+    /// Whether what it left behind was killed.
+    swept: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.swept {
+            // The group first: it is the faster way for what is in it.
+            self.group = None;
+            self.mark.kill_all();
+        }
+    }
 }
 
 struct Ended {
@@ -156,10 +177,13 @@ struct Ended {
 
 impl Running {
     fn start(argv: &Argv, cx: &RunContext) -> std::io::Result<Self> {
+        let mark = Mark::new(cx.env(Mark::name()));
+        let (name, value) = mark.variable();
         let child = tokio::process::Command::new(&argv.program)
             .args(&argv.arguments)
             .env_clear()
             .envs(cx.environment())
+            .env(name, value)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -167,7 +191,7 @@ impl Running {
             .kill_on_drop(true)
             .spawn()?;
         let group = child.id().map(ProcessGroup::led_by);
-        Ok(Self { child, group })
+        Ok(Self { child, group, mark: Arc::new(mark), swept: false })
     }
 
     async fn exit(&mut self, cx: &RunContext) -> std::io::Result<Ended> {
@@ -181,6 +205,8 @@ impl Running {
             };
             // Its leader is gone, so its number may soon be another group's.
             self.group.iter_mut().for_each(ProcessGroup::leave);
+            let mark = Arc::clone(&self.mark);
+            self.swept = tokio::task::spawn_blocking(move || mark.kill_all()).await.is_ok();
             if !read {
                 // What it left in the pipes is worth having; that they stay open is not worth waiting for.
                 let _ = cx.clock().timeout(PIPE_GRACE, reading).await;
@@ -323,6 +349,47 @@ mod tests {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_program_leaves_behind_is_killed_when_it_ends_well_and_in_a_session_of_its_own() {
+        let bench = tempfile::tempdir().unwrap();
+        let (left, own) = (bench.path().join("left"), bench.path().join("own"));
+        let script = format!(
+            "sleep 600 & echo $! > {}; setsid sh -c 'echo $$ > {own}; exec sleep 600' & until [ -s {own} ]; do :; done",
+            left.display(),
+            own = own.display()
+        );
+        let seen = Probe::observe(&sh(&script, 0), &free(&[("PATH", "/bin:/usr/bin")])).await;
+        assert_eq!(seen.answer, Answer::Yes, "{}", seen.detail);
+        for file in [left, own] {
+            gone(std::fs::read_to_string(file).unwrap().trim()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_of_its_own_does_not_outlive_a_program_that_is_given_up() {
+        let bench = tempfile::tempdir().unwrap();
+        let own = bench.path().join("own");
+        let script = format!("setsid sh -c 'echo $$ > {}; exec sleep 600' & wait", own.display());
+        let mut probe = sh(&script, 0);
+        probe.timeout_seconds = Seconds::from(255);
+        let mut policy = Policy::default();
+        policy.allow_commands.push("*".into());
+        let cancel = CancellationToken::new();
+        let cx = context(policy, &[("PATH", "/bin:/usr/bin")], cancel.clone());
+        let (seen, pid) = tokio::join!(Probe::observe(&probe, &cx), async {
+            let pid = loop {
+                match std::fs::read_to_string(&own) {
+                    Ok(text) if text.ends_with('\n') => break text,
+                    _ => tokio::task::yield_now().await,
+                }
+            };
+            cancel.cancel();
+            pid
+        });
+        assert_eq!(seen.answer, Answer::Unknown);
+        gone(pid.trim()).await;
     }
 
     #[tokio::test]

@@ -60,15 +60,19 @@ pub struct Http {
     pub url: HttpUrl,
     /// How to ask.
     #[serde(default)]
+    #[schemars(extend("x-author-only" = true))]
     pub method: Method,
     /// Headers of the request, beside those that the client sets by itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("x-author-only" = true))]
     pub headers: BTreeMap<HeaderName, HeaderValue>,
     /// The body of a `POST`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-author-only" = true))]
     pub body: Option<String>,
     /// Trusted CAs and client certificate for an `https` URL; without it the system's CAs and no certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-author-only" = true))]
     pub tls: Option<LoadTls>,
     /// The status that means yes: a number, a range such as `200-299`, which is the default, or a list of both.
     #[serde(default = "StatusSet::success")]

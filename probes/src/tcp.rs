@@ -64,12 +64,14 @@ impl Probe for Tcp {
 
 register_probe!(Tcp, "tcp");
 
-/// Tries the addresses in order; the first that accepts, or the last one's error.
+/// Tries the addresses in order; the first that accepts, or the last error that says something of the far side.
 async fn connect(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match TcpStream::connect(address).await {
             Ok(_) => return Ok(*address),
+            // A machine without IPv6 has no `::1`; that says less than a refusal at the other address.
+            Err(error) if lacks_here(&error) && last.raw_os_error().is_some() => {}
             Err(error) => last = error,
         }
     }

@@ -262,6 +262,15 @@ mod tests {
     }
 
     #[test]
+    fn the_host_of_every_url_can_be_allowed_by_its_own_flag() {
+        let hosts = ["localhost", "a_b.C-d.", "127.0.0.1", "[::1]", "[2001:db8::7]", "[::ffff:10.0.0.1]", "_srv.x"];
+        for host in hosts {
+            let url: HttpUrl = format!("http://{host}/").parse().unwrap();
+            url.host().host.parse::<crate::HostPattern>().unwrap();
+        }
+    }
+
+    #[test]
     fn what_url_parsers_read_differently_is_refused() {
         let rows = [
             "",

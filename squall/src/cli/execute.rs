@@ -12,6 +12,7 @@ use super::console::{Colour, Out, Paint, say};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
+use super::live::Detail;
 use super::plan;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
@@ -82,7 +83,8 @@ fn run_to_the_end(
         // Before the run starts: a signal must never find the process without a way to undo.
         let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
         let mut handle = runner.start(task)?;
-        let follower = handle.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
+        let follower =
+            handle.take_events().map(|stream| Follower::start(stream, events, Detail::Events)).transpose()?;
         let control = handle.control();
         if until_stdin_closes {
             stdin_hold::release_at_end(handle.control())?;
