@@ -61,7 +61,7 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l format -d 'How to 
 json\t'One JSON object'
 junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
 html\t'One HTML page that needs nothing else'"
-complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
@@ -92,7 +92,7 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l format -d 'How 
 json\t'One JSON object'
 junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
 html\t'One HTML page that needs nothing else'"
-complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
@@ -137,7 +137,7 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l format -d '
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l replay -d 'Makes the report of a transcript again: no model, no load' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l transcript -d 'Where the transcript goes; default `.squall/experiments/` in the workspace' -r -F
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment runs' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment runs; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l workspace -d 'Folder for transcripts; default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fills the placeholder `{{NAME}}` of a file' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
