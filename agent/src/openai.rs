@@ -8,7 +8,6 @@ mod client;
 mod completion;
 mod config;
 mod failure;
-mod tls;
 
 pub use client::OpenAiModel;
 pub use config::{OpenAiConfig, RetryPolicy};

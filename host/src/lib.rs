@@ -7,15 +7,18 @@
 //! | `process_tree` | [`ProcessTree`]: a program and what it started, killed together |
 //! | `command_line` | processes by a word of their command line |
 //! | `namespace` | the namespaces in which pids and start times count |
+//! | `nested` | processes of other pid namespaces, as they are seen from ours |
 
 mod command_line;
 mod namespace;
+mod nested;
 mod pidfd;
 mod process;
 mod process_tree;
 
 pub use command_line::with_argument;
 pub use namespace::{pid_namespace, time_namespace};
+pub use nested::{Elsewhere, Nested};
 pub use pidfd::{PidFd, polls_in_seconds};
 pub use process::{ProcessOwner, ProcessStat, ancestors, thread_states};
 pub use process_tree::{ProcessTree, TreeMark};

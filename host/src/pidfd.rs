@@ -31,7 +31,9 @@ impl PidFd {
         let Some(raw) = i32::try_from(pid.get()).ok().and_then(Pid::from_raw) else { return Ok(None) };
         match pidfd_open(raw, PidfdFlags::empty()) {
             Ok(fd) => Ok(Some(Self { pid, fd })),
-            Err(Errno::SRCH) => Ok(None),
+            // A number that is a thread's by now is no process's: ENOENT from Linux 6.9 on, EINVAL before (the other
+            // causes of EINVAL, flags and a pid below 1, can't occur here).
+            Err(Errno::SRCH | Errno::NOENT | Errno::INVAL) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -118,6 +120,22 @@ mod tests {
     fn nothing_is_held_where_no_process_is() {
         // Above the kernel's largest possible pid (2^22).
         assert!(PidFd::open(NonZeroU32::MAX).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_number_that_is_a_threads_is_no_processs() {
+        let (told, tell) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || tell.recv());
+        let us = std::process::id();
+        let tasks = fs::read_dir("/proc/self/task").unwrap();
+        let threads = tasks.map(|task| task.unwrap().file_name().to_str().unwrap().parse::<NonZeroU32>().unwrap());
+        let others: Vec<_> = threads.filter(|thread| thread.get() != us).collect();
+        assert!(!others.is_empty());
+        for other in others {
+            assert!(PidFd::open(other).unwrap().is_none(), "thread {other}");
+        }
+        drop(told);
+        assert!(thread.join().unwrap().is_err());
     }
 
     #[test]

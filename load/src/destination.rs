@@ -12,12 +12,14 @@ use crate::error::LoadError;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Buckets, LoadPlan};
 use crate::request::Request;
+use crate::running::is_localhost;
 #[cfg(feature = "std-client")]
 use crate::standard_plan::StandardPlan;
 use crate::wire::Wire;
 
 /// Where and how the requests of a run go, shared by its clients.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each one is a switch of the plan's, independent of the rest")]
 pub(crate) struct Destination {
     pub(crate) request: Request,
     pub(crate) body: Vec<u8>,
@@ -28,6 +30,8 @@ pub(crate) struct Destination {
     pub(crate) standard: Option<std::sync::Arc<StandardPlan>>,
     addresses: Vec<SocketAddr>,
     turn: AtomicUsize,
+    /// The addresses are those of one machine: where one refuses, the next one is tried (RFC 8305).
+    one_machine: bool,
     pub(crate) unix_socket: Option<PathBuf>,
     pub(crate) timeout: Duration,
     pub(crate) keep_alive: bool,
@@ -57,6 +61,7 @@ impl Destination {
             standard: StandardPlan::of(load)?.map(std::sync::Arc::new),
             addresses,
             turn: AtomicUsize::new(0),
+            one_machine: load.url.host_str().is_some_and(is_localhost),
             unix_socket: load.unix_socket.clone(),
             timeout: load.timeout,
             keep_alive: load.keep_alive,
@@ -67,13 +72,14 @@ impl Destination {
         })
     }
 
-    /// Gives the address of the next connection: each in turn.
+    /// Gives the address of the next connection: each in turn, or of one machine the one that was last reached.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         let count = self.addresses.len();
         if count == 0 || self.unix_socket.is_some() {
             return None;
         }
-        Some(self.addresses[self.turn.fetch_add(1, Ordering::Relaxed) % count])
+        let step = usize::from(!self.one_machine);
+        Some(self.addresses[self.turn.fetch_add(step, Ordering::Relaxed) % count])
     }
 
     /// Opens a connection to the next address and notes how that went.
@@ -83,6 +89,7 @@ impl Destination {
         report.attempt(address);
         let wire = match (&self.unix_socket, address) {
             (Some(path), _) => Wire::unix(path).await.map_err(Failure::from),
+            (None, Some(address)) if self.one_machine => self.dial_any(address).await,
             (None, Some(address)) => self.dial(address).await,
             (None, None) => return Err(Failure::new(FailureKind::Unreachable, "the target has no address")),
         };
@@ -90,15 +97,29 @@ impl Destination {
         wire
     }
 
+    /// Dials the addresses of one machine until one is there; none of them says more than the first.
+    async fn dial_any(&self, first: SocketAddr) -> Result<Wire, Failure> {
+        let failed = match self.dial(first).await {
+            Err(failure) if is_elsewhere(&failure) => failure,
+            result => return result,
+        };
+        for (index, address) in self.addresses.iter().enumerate().filter(|(_, address)| **address != first) {
+            match self.dial(*address).await {
+                Err(failure) if is_elsewhere(&failure) => {}
+                result => {
+                    self.turn.store(index, Ordering::Relaxed);
+                    return result;
+                }
+            }
+        }
+        Err(failed)
+    }
+
     async fn dial(&self, address: SocketAddr) -> Result<Wire, Failure> {
         let stream = Wire::tcp(address).await?;
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            let wrapped = tls.wrap(stream).await;
-            return match wrapped {
-                Ok(stream) => Ok(Wire::Tls(Box::new(stream))),
-                Err(error) => Err(Failure::new(FailureKind::Tls, error.to_string())),
-            };
+            return Ok(Wire::Tls(Box::new(tls.wrap(stream).await?)));
         }
         Ok(Wire::Tcp(stream))
     }
@@ -107,4 +128,9 @@ impl Destination {
     pub(crate) fn report(&self, index: usize) -> ConnectionReport {
         ConnectionReport::new(index, &self.buckets)
     }
+}
+
+/// Whether nothing is at the address, so that another one of the machine may be meant.
+fn is_elsewhere(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Refused | FailureKind::Unreachable)
 }

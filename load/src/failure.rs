@@ -97,7 +97,7 @@ impl From<io::Error> for Failure {
 impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
-        if error.get_ref().is_some_and(|inner| inner.is::<ClosedBefore>()) {
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<ClosedBefore>) {
             return Self::untaken(error.to_string());
         }
         let kind = match error.kind() {

@@ -1,7 +1,7 @@
 //! Starts a run and stays in touch with it.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -217,8 +217,10 @@ fn addresses(load: &LoadPlan) -> Result<Vec<SocketAddr>, LoadError> {
     let host = load.url.host_str().unwrap_or_default().to_owned();
     let port = load.url.port_or_known_default().unwrap_or(80);
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found = match (bare, port).to_socket_addrs() {
+    let found = match (if is_localhost(bare) { "localhost" } else { bare }, port).to_socket_addrs() {
+        Ok(found) if is_localhost(bare) => loopback(found, port),
         Ok(found) => found.collect::<Vec<_>>(),
+        Err(_) if is_localhost(bare) => loopback(std::iter::empty(), port),
         Err(source) => {
             return Err(LoadError::NoAddress { host, source: Some(source) });
         }
@@ -226,12 +228,34 @@ fn addresses(load: &LoadPlan) -> Result<Vec<SocketAddr>, LoadError> {
     if bare.parse::<IpAddr>().is_ok() {
         return Ok(found);
     }
-    let chosen = of_family(found, load.family);
+    let mut chosen = of_family(found.clone(), load.family);
+    if is_localhost(bare) && load.family == AddressFamily::PreferIpv4 {
+        // One machine, so that the other addresses are tried where the first one refuses.
+        chosen.extend(found.into_iter().filter(SocketAddr::is_ipv6));
+    }
     if chosen.is_empty() {
         let source = io::Error::new(io::ErrorKind::AddrNotAvailable, format!("none of its family ({:?})", load.family));
         return Err(LoadError::NoAddress { host, source: Some(source) });
     }
     Ok(chosen)
+}
+
+/// Whether a name means this machine, whatever a name server says (RFC 6761, section 6.3).
+pub(crate) fn is_localhost(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost")
+}
+
+/// The loopback addresses that the system gives, then those that many a system forgets.
+fn loopback(found: impl Iterator<Item = SocketAddr>, port: u16) -> Vec<SocketAddr> {
+    let always = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].map(|ip| SocketAddr::new(ip, port));
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in found.filter(|address| address.ip().is_loopback()).chain(always) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
 }
 
 fn of_family(mut found: Vec<SocketAddr>, family: AddressFamily) -> Vec<SocketAddr> {
@@ -265,6 +289,20 @@ mod tests {
         for (found, family, chosen) in rows {
             assert_eq!(of_family(found.to_vec(), family), chosen, "{family:?} of {found:?}");
         }
+    }
+
+    #[test]
+    fn localhost_is_every_loopback_address() {
+        use AddressFamily::{Any, Ipv4, Ipv6, PreferIpv4};
+        let mut load = LoadPlan::to("http://db.LOCALHOST:81/").unwrap();
+        let (six, four): (SocketAddr, SocketAddr) = ("[::1]:81".parse().unwrap(), "127.0.0.1:81".parse().unwrap());
+        for (family, expected) in [(Ipv4, vec![four]), (Ipv6, vec![six]), (PreferIpv4, vec![four, six])] {
+            load.family = family;
+            assert_eq!(addresses(&load).unwrap(), expected, "{family:?}");
+        }
+        load.family = Any;
+        assert_eq!(addresses(&load).unwrap().len(), 2);
+        assert!(!is_localhost("localhost.example.com") && is_localhost("localhost."));
     }
 
     #[test]

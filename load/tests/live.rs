@@ -118,6 +118,23 @@ fn a_server_that_closes_kept_connections_causes_no_error() {
 }
 
 #[test]
+fn localhost_finds_a_server_that_listens_on_either_address_alone() {
+    for ip in ["127.0.0.1", "::1"] {
+        let Ok(server) = serve(SocketAddr::new(ip.parse().unwrap(), 0), Behaviour::new()) else {
+            println!("skipped: needs IPv6 on loopback");
+            continue;
+        };
+        let url = format!("http://localhost:{}/", server.address().port());
+        let result = run(&url, |load| {
+            load.stop = Stop::Count(8);
+            load.rate = Rate::Max;
+        });
+        assert_eq!((result.counts.ok, result.counts.errors, server.requests()), (8, 0, 8), "{ip}: {result}");
+        assert_eq!(result.sockets.iter().sum::<u64>(), server.connections(), "{ip}");
+    }
+}
+
+#[test]
 fn cancelling_gives_a_partial_result_marked_interrupted() {
     let server = target(Behaviour::new());
     let mut load = LoadPlan::to(&server.url()).unwrap();

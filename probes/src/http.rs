@@ -2,11 +2,11 @@
 
 mod body_pattern;
 mod status_range;
-mod tls;
 
 use std::error::Error;
 
 use chaos_core::{HttpUrl, HttpUrlError, Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
+use chaos_tls::ClientTls;
 use reqwest::header::{LOCATION, ToStrError};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use schemars::JsonSchema;
@@ -140,7 +140,8 @@ impl Http {
         let unknown = |why: String| Observation::unknown(why);
         let addresses = cx.allowed_addresses(url.host()).await.map_err(|refusal| unknown(refusal.to_string()))?;
         let parsed = Url::parse(url.as_str()).map_err(|error| unknown(format!("`{url}`: {error}")))?;
-        let tls = tls::config(url).map_err(|error| unknown(format!("no TLS for `{url}`: {error}")))?;
+        let tls =
+            ClientTls::http1(url.is_tls()).config().map_err(|error| unknown(format!("no TLS for `{url}`: {error}")))?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(redirect::Policy::none())

@@ -16,7 +16,7 @@
 //! | `verify` | named checks, and the embedder's own verifier |
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
-//! | `recover` | undoes what dead runs left behind |
+//! | `recover`, `forget` | undoes what dead runs left behind, or gives it up |
 //! | `report` | [`Report`], as text, JSON and JUnit |
 //!
 //! It sees plug-ins through the traits of `chaos-core` only.
@@ -31,6 +31,7 @@ mod dry_run;
 mod entry;
 mod entry_state;
 mod errors;
+mod forget;
 mod guarded;
 mod handle;
 mod hold_time;
@@ -55,6 +56,7 @@ pub use control_wire::{ControlReply, ControlRequest, EntryReply};
 pub use dry_run::{DryEntry, DryRun};
 pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;
+pub use forget::{ForgetError, Forgotten, forget};
 pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};

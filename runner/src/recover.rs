@@ -25,6 +25,8 @@ pub struct RecoveredStep {
 /// A journal of which something could not be undone; the file is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeptJournal {
+    /// Id of the dead run.
+    pub run_id: String,
     /// The file.
     pub path: String,
     /// The program that can undo it.
@@ -64,14 +66,17 @@ impl RecoverReport {
         let kept = self.kept.iter().flat_map(|kept| {
             let who = kept.executable.as_deref().unwrap_or("the program that wrote it");
             kept.problems.iter().map(move |problem| {
-                format!("kept {} (line {}: {}); run `{who} recover`", kept.path, problem.line, problem.what)
+                let place = if problem.line == 0 { String::new() } else { format!("line {}: ", problem.line) };
+                let forget = format!("`squall recover --forget {}` gives it up", kept.run_id);
+                format!("kept {} ({place}{}); run `{who} recover`; {forget}", kept.path, problem.what)
             })
         });
         undone.chain(moot).chain(kept).collect()
     }
 
     fn keep(&mut self, path: &Path, executable: Option<String>, problems: Vec<JournalProblem>) {
-        self.kept.push(KeptJournal { path: path.display().to_string(), executable, problems });
+        let run_id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.kept.push(KeptJournal { run_id, path: path.display().to_string(), executable, problems });
     }
 }
 

@@ -118,6 +118,48 @@ fn a_garbled_line_keeps_the_journal_and_names_the_program() {
 }
 
 #[test]
+fn what_cannot_be_undone_is_given_up_only_by_name_and_is_kept_elsewhere() {
+    let (code, report, _victim, place) = forged(|text| format!("{text}{{\"armed\":garbled\n"));
+    assert_eq!(code, 3, "{report}");
+    let state = place.path().join("squall");
+    assert_eq!(report["state_dir"], state.to_str().unwrap());
+    let text = place.squall(&["recover"]).output().unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    let run = report["kept"][0]["run_id"].as_str().unwrap();
+    let advice = format!("`squall recover --forget {run}` gives it up");
+    assert!(text.contains(&advice), "{text}");
+    assert!(text.contains(&format!("state directory: {}", state.display())), "{text}");
+
+    let wrong = place.squall(&["recover", "--forget", "nosuch"]).output().unwrap();
+    let told = String::from_utf8(wrong.stderr).unwrap();
+    assert_eq!(wrong.status.code(), Some(64));
+    assert!(told.contains(&format!("known: {run}")), "{told}");
+    assert_eq!(place.journals().len(), 1);
+
+    let given_up = place.squall(&["recover", "--forget", run, "--format", "json"]).output().unwrap();
+    assert_eq!(given_up.status.code(), Some(0), "{given_up:?}");
+    let given_up = json(&given_up);
+    assert_eq!((given_up["unreadable"].as_u64(), place.journals().len()), (Some(1), 0), "{given_up}");
+    assert!(fs::read_to_string(given_up["kept_as"].as_str().unwrap()).unwrap().contains("garbled\n"));
+    assert_eq!(place.recover().0, 0);
+}
+
+#[test]
+fn a_live_run_is_not_given_up() {
+    let (place, victim) = (Place::new(), Sleeper::start());
+    let run = pause(&place, &victim, "60s");
+    wait_until_stopped(&victim);
+    let id = place.journals()[0].file_stem().unwrap().to_str().unwrap().to_owned();
+    let refused = place.squall(&["recover", "--forget", &id]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(64));
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(told.contains("is alive"), "{told}");
+    kill(run);
+    place.recover();
+    assert!(!victim.is_stopped());
+}
+
+#[test]
 fn a_torn_last_line_is_ignored() {
     let (code, report, victim, place) = forged(|text| format!("{text}{{\"armed\":{{\"seq\":9"));
     assert_eq!(code, 0, "{report}");

@@ -16,18 +16,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Layer 0: the contract, and mechanisms that know nothing of it.
     ("chaos-core", &[]),
     ("chaos-host", &[]),
-    ("chaos-load", &[]),
+    ("chaos-tls", &[]),
+    ("chaos-load", &["chaos-tls"]),
     ("chaos-links", &[]),
     ("chaos-failpoints", &[]),
     // Layer 1.
     ("chaos-fortio", &["chaos-load"]),
     ("chaos-schema", &["chaos-core"]),
     ("chaos-evidence", &["chaos-core"]),
-    ("chaos-agent", &["chaos-core"]),
+    ("chaos-agent", &["chaos-core", "chaos-tls"]),
     ("chaos-nodes", &["chaos-core", "chaos-host"]),
     // Layer 2: plug-ins, and the engine that sees them through the contract only.
     ("chaos-triggers", &["chaos-core", "chaos-evidence"]),
-    ("chaos-probes", &["chaos-core", "chaos-host", "chaos-evidence"]),
+    ("chaos-probes", &["chaos-core", "chaos-host", "chaos-evidence", "chaos-tls"]),
     (
         "chaos-faults",
         &["chaos-core", "chaos-host", "chaos-load", "chaos-links", "chaos-failpoints", "chaos-fortio", "chaos-agent"],

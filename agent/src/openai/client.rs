@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError};
 use chaos_core::{BoxFuture, Clock, Redactor, Secret};
+use chaos_tls::ClientTls;
 use reqwest::redirect;
 use serde_json::Value;
 
-use super::{attempt::Attempt, completion, config::OpenAiConfig, failure::Failure, tls};
+use super::{attempt::Attempt, completion, config::OpenAiConfig, failure::Failure};
 use crate::{
     error::AgentError,
     model::{Model, ModelRequest, ModelTurn},
@@ -37,7 +38,9 @@ impl OpenAiModel {
             problem: format!("cannot be set up: {problem}"),
         };
         let mut http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(&config).map_err(|error| unusable(error.to_string()))?)
+            .tls_backend_preconfigured(
+                ClientTls::http1(config.may_use_tls()).config().map_err(|error| unusable(error.to_string()))?,
+            )
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIME)
             // Minutes can lie between two turns; a kept connection would often be one that the server just closed.

@@ -26,6 +26,12 @@ impl HostPort {
     pub fn ip(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }
+
+    /// Whether the host is `localhost`, or a name below it: this machine, whatever a name server says (RFC 6761,
+    /// section 6.3).
+    pub fn is_localhost(&self) -> bool {
+        self.host == "localhost" || self.host.ends_with(".localhost")
+    }
 }
 
 impl fmt::Display for HostPort {

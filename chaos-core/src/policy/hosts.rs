@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::host_port::HostPort;
@@ -52,7 +52,11 @@ impl Hosts {
     pub async fn allowed(&self, host: &HostPort, policy: &Policy) -> Result<Vec<SocketAddr>, Refusal> {
         // A look-up is a packet too, and a name can carry data: a name that is not allowed is not looked up.
         policy.check_name(host)?;
-        let addresses = self.addresses(host).await?;
+        let mut addresses = self.addresses(host).await?;
+        if host.is_localhost() && addresses.iter().any(|ip| policy.check_host(host, &[*ip]).is_ok()) {
+            // The addresses of one machine: those that are allowed are enough.
+            addresses.retain(|ip| policy.check_host(host, &[*ip]).is_ok());
+        }
         policy.check_host(host, &addresses)?;
         Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, host.port)).collect())
     }
@@ -61,9 +65,8 @@ impl Hosts {
         if let Some(ip) = host.ip() {
             return Ok(vec![ip]);
         }
-        if host.host == "localhost" || host.host.ends_with(".localhost") {
-            // RFC 6761, section 6.3: these names are the loopback addresses, whatever a name server says.
-            return Ok(vec![Ipv4Addr::LOCALHOST.into()]);
+        if host.is_localhost() {
+            return Ok(self.loopback(host.port).await);
         }
         if let Some(known) = self.lock().get(&host.host) {
             return Ok(known.clone());
@@ -76,6 +79,24 @@ impl Hosts {
         }
         // Two lookups at once may race; the first one to come back stays, so that nobody sees two answers.
         Ok(self.lock().entry(host.host.clone()).or_insert(addresses).clone())
+    }
+
+    /// The loopback addresses of this machine in the order in which to try them: those that the system gives for
+    /// `localhost`, then `127.0.0.1` and `::1`, which many a system forgets. No name below it is looked up.
+    async fn loopback(&self, port: u16) -> Vec<IpAddr> {
+        let name = HostPort::new("localhost", port);
+        if let Some(known) = self.lock().get(&name.host) {
+            return known.clone();
+        }
+        let found = self.resolver.resolve(name.clone()).await.unwrap_or_default();
+        let mut addresses = Vec::new();
+        let always = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        for ip in found.into_iter().map(|address| address.ip()).filter(IpAddr::is_loopback).chain(always) {
+            if !addresses.contains(&ip) {
+                addresses.push(ip);
+            }
+        }
+        self.lock().entry(name.host).or_insert(addresses).clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<IpAddr>>> {
@@ -127,7 +148,31 @@ mod tests {
         let hosts = Hosts::new(Arc::new(Rebinding(AtomicU8::new(7))));
         for name in ["localhost", "nginx.localhost"] {
             let found = hosts.allowed(&HostPort::new(name, 81), &Policy::default()).await.unwrap();
-            assert_eq!(found, vec![SocketAddr::from(([127, 0, 0, 1], 81))]);
+            assert_eq!(found, [SocketAddr::from(([127, 0, 0, 1], 81)), "[::1]:81".parse().unwrap()], "{name}");
         }
+    }
+
+    /// Knows `localhost` as a system does that prefers IPv6.
+    #[derive(Debug)]
+    struct SixFirst;
+
+    impl Resolve for SixFirst {
+        fn resolve(&self, host: HostPort) -> BoxFuture<'_, std::io::Result<Vec<SocketAddr>>> {
+            assert_eq!(host.host, "localhost", "no other name is looked up");
+            let loopback = ["::1", "127.0.0.1", "192.0.2.1"].map(|ip| SocketAddr::new(ip.parse().unwrap(), host.port));
+            Box::pin(async move { Ok(loopback.to_vec()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn localhost_is_every_loopback_address_in_the_order_of_the_system() {
+        let hosts = Hosts::new(Arc::new(SixFirst));
+        let host = HostPort::new("db.localhost", 81);
+        let found = hosts.allowed(&host, &Policy::default()).await.unwrap();
+        assert_eq!(found, ["[::1]:81".parse().unwrap(), SocketAddr::from(([127, 0, 0, 1], 81))]);
+        let narrow = Policy::default().confined_to(vec!["127.0.0.1".parse().unwrap()]);
+        assert_eq!(hosts.allowed(&host, &narrow).await.unwrap(), [SocketAddr::from(([127, 0, 0, 1], 81))]);
+        let elsewhere = Policy::default().confined_to(vec!["192.0.2.7".parse().unwrap()]);
+        hosts.allowed(&host, &elsewhere).await.unwrap_err();
     }
 }

@@ -215,8 +215,10 @@ impl Policy {
 
     /// Checks a name before it is looked up: it must be allowed by name, or be `localhost`. Addresses pass.
     pub fn check_name(&self, host: &HostPort) -> Result<(), Refusal> {
-        let local = host.host == "localhost" || host.host.ends_with(".localhost");
-        if host.ip().is_some() || local || self.allow_hosts.iter().any(|pattern| pattern.allows_name(&host.host)) {
+        if host.ip().is_some()
+            || host.is_localhost()
+            || self.allow_hosts.iter().any(|pattern| pattern.allows_name(&host.host))
+        {
             return Ok(());
         }
         let flag = Some(format!("--allow-host {}", host.host));

@@ -1,8 +1,8 @@
 //! The undo journal: one JSON-lines file a run, on disk before the effect that it can take back.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -368,6 +368,16 @@ impl PastJournal {
         if let Ok(line) = serde_json::to_string(&Line::Undone { seq }) {
             // A torn last line would swallow the note; a line break before it costs one unreadable line at most.
             let _ = writeln!(self.file, "{line}").and_then(|()| self.file.sync_data());
+        }
+    }
+
+    /// Moves the file to another folder, where no recovery looks, and gives its place there.
+    pub fn set_aside(self, folder: &Path) -> Result<PathBuf, JournalError> {
+        let aside = folder.join(self.path.file_name().unwrap_or_default());
+        let moved = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        match moved.and_then(|()| fs::rename(&self.path, &aside)) {
+            Ok(()) => Ok(aside),
+            Err(source) => Err(JournalError::Write { path: aside, source }),
         }
     }
 

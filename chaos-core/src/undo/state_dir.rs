@@ -102,6 +102,11 @@ impl StateDir {
         self.root.join("journals")
     }
 
+    /// The folder of journals that an operator gave up.
+    pub fn forgotten(&self) -> PathBuf {
+        self.root.join("forgotten")
+    }
+
     fn locks(&self) -> PathBuf {
         self.root.join("locks")
     }

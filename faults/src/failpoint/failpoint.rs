@@ -309,6 +309,26 @@ mod tests {
         assert_eq!(counted(), None);
     }
 
+    fn six() -> bool {
+        fail_check!("faults.six").is_some()
+    }
+
+    #[tokio::test]
+    async fn localhost_finds_a_server_that_listens_on_ipv6_alone() {
+        let Ok(server) = ControlServer::tcp("[::1]:0".parse().unwrap()) else {
+            println!("skipped: needs IPv6 on loopback");
+            return;
+        };
+        let port = server.address().unwrap().port();
+        let value = json!({"url": format!("http://localhost:{port}/"), "site": "faults.six"});
+        let fault: Failpoint = parse(&value).unwrap();
+        let cx = context("run-six");
+        let (_injection, steps) = inject(&fault, &cx).await.unwrap();
+        assert!(six());
+        let undone = steps[0].step.undo(&undo_context()).await.unwrap();
+        assert!(matches!(undone, Undone::Reverted(_)) && !six(), "{undone:?}");
+    }
+
     fn foreign() -> bool {
         fail_check!("faults.foreign").is_some()
     }

@@ -126,7 +126,7 @@ impl PlannedLoad {
         let header = |(name, value): (&HeaderName, &HeaderValue)| (name.as_str().to_owned(), value.expose().to_owned());
         load.headers = request.headers.iter().map(header).collect();
         load.body = request.body.clone().unwrap_or_default().into_bytes();
-        load.resolve = one_family(addresses);
+        load.resolve = if self.host().is_localhost() { addresses.to_vec() } else { one_family(addresses) };
         load.seed = cx.seed();
         if let Some(tls) = &request.tls {
             tls::apply(tls, &mut load.transport, cx.workspace());
@@ -209,6 +209,8 @@ mod tests {
         assert_eq!((load.resolve, load.stop, load.timeout), (vec![four], Stop::After(two), Duration::from_secs(3)));
         assert!(!load.transport.follow_redirects && load.headers.is_empty() && load.body.is_empty());
         assert_eq!(one_family(&[six]), [six]);
+        let local = PlannedLoad::of(&target("http://localhost:8080/", 300, "2s", 4), &Policy::default()).unwrap();
+        assert_eq!(local.to_engine(&[six, four], &place.cx()).unwrap().resolve, [six, four]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use chaos_core::{
     Sighting, Span, Undo, UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
 };
 use chaos_host::{
-    PidFd, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds, time_namespace,
+    Elsewhere, Nested, PidFd, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds,
+    time_namespace,
 };
 use rustix::process::geteuid;
 use schemars::JsonSchema;
@@ -245,27 +246,38 @@ impl ResumeProcess {
             return Ok(Err(Undone::NothingToDo(format!("process {} was stopped in another boot", self.pid))));
         }
         let here = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
-        if self.pid_ns != here {
-            let (pid, there) = (self.pid, self.pid_ns);
-            let why = format!("process {pid} counts in pid namespace {there}, and this is {here}: recover from there");
-            return Err(PluginError::failed(why));
-        }
         let failed = |error: io::Error| PluginError::io(&format!("identify process {}", self.pid), &error);
+        if self.pid_ns != here {
+            let nested = Nested { pid: self.pid, namespace: self.pid_ns, pidfd_inode: self.pidfd_inode };
+            return match nested.find(|held| self.is(held)).map_err(failed)? {
+                Elsewhere::Found(held) => Ok(Ok(held)),
+                Elsewhere::Gone => Ok(Err(self.gone())),
+                Elsewhere::Hidden => {
+                    let (pid, there) = (self.pid, self.pid_ns);
+                    let why =
+                        format!("process {pid} counts in pid namespace {there}, which is not visible from {here}");
+                    Err(PluginError::failed(format!("{why}: recover from there")))
+                }
+            };
+        }
         let Some(held) = PidFd::open(self.pid).map_err(failed)? else { return Ok(Err(self.gone())) };
         let Some(now) = held.stat().map_err(failed)? else { return Ok(Err(self.gone())) };
-        let same = match (self.pidfd_inode, held.inode().map_err(failed)?) {
-            (Some(then), Some(now)) => then == now,
-            _ if self.time_ns.is_some() && self.time_ns != time_namespace().map_err(failed)? => {
-                let why = format!("the start time of process {} counts in another time namespace", self.pid);
-                return Err(PluginError::failed(format!("{why}: recover from there")));
-            }
-            _ => self.start_time == now.start_time,
-        };
-        if same {
+        if self.is(&held).map_err(failed)? {
             return Ok(Ok(held));
         }
         let why = format!("{} is another process that was given its pid, and is left alone", now.label());
         Ok(Err(Undone::NothingToDo(why)))
+    }
+
+    /// Whether it is the process that was stopped.
+    fn is(&self, held: &PidFd) -> io::Result<bool> {
+        if let (Some(then), Some(now)) = (self.pidfd_inode, held.inode()?) {
+            return Ok(then == now);
+        }
+        if self.time_ns.is_some() && self.time_ns != time_namespace()? {
+            return Err(io::Error::other("its start time counts in another time namespace: recover from there"));
+        }
+        Ok(held.stat()?.is_some_and(|now| now.start_time == self.start_time))
     }
 }
 

@@ -403,12 +403,10 @@ fn cut_short(failure: Failure) -> Failure {
 
 /// Names a failure by what ended its connection, where hyper only says that it did.
 fn caused(error: &hyper::Error, cause: &RefCell<Option<Failure>>) -> Failure {
-    if error.is_canceled() || error.is_closed() {
-        if let Some(known) = cause.borrow().as_ref() {
-            return known.clone();
-        }
+    match cause.borrow().as_ref() {
+        Some(known) if error.is_canceled() || error.is_closed() => known.clone(),
+        _ => failure(error),
     }
-    failure(error)
 }
 
 /// Names a failure of hyper's by what caused it.

@@ -1,34 +1,75 @@
 //! `squall recover`: undoes what dead runs left behind.
 
 use chaos_core::StateDir;
-use chaos_runner::{RecoverReport, RunnerError};
+use chaos_runner::{ForgetError, Forgotten, RecoverReport, RunnerError};
+use serde::Serialize;
 
 use super::console::{print, print_json};
 use super::failure::Failure;
 use super::format::DataFormat;
 
 /// Undoes what crashed runs left behind, newest first; a run that is alive is left alone.
+///
+/// With `--forget` nothing is undone: the journal of that run is moved to `forgotten/` in the state directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Gives up the journal of a dead run that can't be undone here; its effects may stay in force.
+    #[arg(long, value_name = "RUN")]
+    pub(super) forget: Option<String>,
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: DataFormat,
 }
 
+/// What is printed: the report, and where it was looked.
+#[derive(Serialize)]
+struct Printed<'a> {
+    state_dir: &'a std::path::Path,
+    #[serde(flatten)]
+    report: &'a RecoverReport,
+}
+
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let state = StateDir::locate(|name| std::env::var(name).ok()).map_err(RunnerError::StateDir)?;
+    if let Some(run) = &args.forget {
+        return forget(&state, run, args.format);
+    }
     let report = chaos_runner::recover(&state)?;
     match args.format {
-        DataFormat::Json => print_json(&report)?,
-        DataFormat::Text => print(&text(&report))?,
+        DataFormat::Json => print_json(&Printed { state_dir: state.root(), report: &report })?,
+        DataFormat::Text => print(&text(&report, &state))?,
     }
     Ok(report.exit_code())
 }
 
-fn text(report: &RecoverReport) -> String {
+fn forget(state: &StateDir, run: &str, format: DataFormat) -> Result<u8, Failure> {
+    let forgotten = chaos_runner::forget(state, run).map_err(|error| match error {
+        ForgetError::Journal(error) => Failure::Journal(error),
+        usage => Failure::Usage(usage.to_string()),
+    })?;
+    match format {
+        DataFormat::Json => print_json(&forgotten)?,
+        DataFormat::Text => print(&forgotten_text(&forgotten))?,
+    }
+    Ok(0)
+}
+
+fn forgotten_text(forgotten: &Forgotten) -> String {
+    let steps = forgotten.steps.iter().map(|step| format!("not undone, may still be in force: {step}\n"));
+    let unreadable = match forgotten.unreadable {
+        0 => String::new(),
+        lines => format!("not undone, since unreadable: lines or file ({lines})\n"),
+    };
+    let kept = format!("run {} is given up; its journal is now {}\n", forgotten.run_id, forgotten.kept_as.display());
+    steps.collect::<String>() + &unreadable + &kept
+}
+
+fn text(report: &RecoverReport, state: &StateDir) -> String {
     let mut lines = report.lines();
     if report.is_empty() {
-        lines.push("nothing to undo".to_owned());
+        lines.push(format!("nothing to undo in {}", state.root().display()));
+    } else {
+        lines.push(format!("state directory: {}", state.root().display()));
     }
     if report.live > 0 {
         lines.push(format!("left alone: {} live", report.live));
@@ -43,6 +84,7 @@ mod tests {
     #[test]
     fn an_empty_report_says_so_and_counts_live_runs() {
         let report = RecoverReport { live: 2, ..RecoverReport::default() };
-        assert_eq!(text(&report), "nothing to undo\nleft alone: 2 live\n");
+        let state = StateDir::at("/somewhere/squall");
+        assert_eq!(text(&report, &state), "nothing to undo in /somewhere/squall\nleft alone: 2 live\n");
     }
 }

@@ -13,6 +13,9 @@ use serde_json::json;
 
 use super::*;
 
+/// The inode of a machine's first pid namespace, from which every process can be seen.
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
 /// A child that sleeps, killed when the test ends in whatever way.
 struct Sleeper(Child);
 
@@ -126,13 +129,100 @@ async fn another_process_with_the_pid_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_step_of_another_pid_namespace_is_no_success() {
+async fn without_the_inode_of_its_pidfd_a_process_is_sought_in_its_own_namespace_alone() {
     let child = Sleeper::start();
     child.signal(Signal::STOP);
-    let forged = ResumeProcess { pid_ns: 1, ..child.step() };
-    let error = undo(&forged).await.unwrap_err();
-    assert!(error.to_string().ends_with("recover from there"), "{error}");
+    let forged = ResumeProcess { pid_ns: 1, pidfd_inode: None, ..child.step() };
+    let told = undo(&forged).await.map_err(|error| error.to_string());
+    if pid_namespace().unwrap() == FIRST_PID_NAMESPACE {
+        assert_eq!(told, Ok(Undone::NothingToDo(format!("process {} is gone", child.pid()))));
+    } else {
+        let why = told.unwrap_err();
+        assert!(why.ends_with("recover from there"), "{why}");
+    }
     assert_eq!(child.state(), 'T');
+}
+
+/// A sleeper in a pid namespace of its own, as in a container; the namespace ends with `unshare`.
+struct Inside {
+    unshare: Child,
+    sleeper: NonZeroU32,
+}
+
+impl Inside {
+    /// `None`, said, where the system gives no namespace.
+    fn start() -> Option<Self> {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "sh", "-c"]);
+        command.arg("sleep 600 & echo ready; wait").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut unshare = command.spawn().ok()?;
+        let mut line = String::new();
+        BufReader::new(unshare.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        if line != "ready\n" {
+            let _ = unshare.wait();
+            eprintln!("skipped: needs unshare (user and pid namespaces)");
+            return None;
+        }
+        let child_of = |pid: u32| {
+            let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+            children.trim().parse::<NonZeroU32>().unwrap()
+        };
+        let sleeper = child_of(child_of(unshare.id()).get());
+        Some(Self { unshare, sleeper })
+    }
+
+    /// The step as a run inside the namespace would have recorded it.
+    fn step(&self, pidfd_inode: Option<u64>) -> ResumeProcess {
+        use std::os::unix::fs::MetadataExt;
+        let held = PidFd::open(self.sleeper).unwrap().unwrap();
+        let namespace = std::fs::metadata(format!("/proc/{}/ns/pid", self.sleeper)).unwrap();
+        let step = ResumeProcess::of(&held.stat().unwrap().unwrap(), &held).unwrap();
+        ResumeProcess { pid: NonZeroU32::new(2).unwrap(), pid_ns: namespace.ino(), pidfd_inode, ..step }
+    }
+
+    fn end(&mut self) {
+        let _ = self.unshare.kill();
+        let _ = self.unshare.wait();
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[tokio::test]
+async fn a_process_in_a_container_is_resumed_from_outside_and_is_gone_with_its_namespace() {
+    let Some(mut inside) = Inside::start() else { return };
+    let held = PidFd::open(inside.sleeper).unwrap().unwrap();
+    for inode in [held.inode().unwrap(), None] {
+        let step = inside.step(inode);
+        assert!(held.signal(Signal::STOP).unwrap());
+        held.settle(u32::MAX, any_paused).unwrap();
+        assert_eq!(undo(&step).await.unwrap(), Undone::Reverted("process 2 is resumed".to_owned()), "{inode:?}");
+        assert!(!any_paused(&held.thread_states().unwrap()));
+    }
+    let steps = [inside.step(held.inode().unwrap()), inside.step(None)];
+    inside.end();
+    held.settle(u32::MAX, <[char]>::is_empty).unwrap();
+    for step in steps {
+        // Where not every process of the machine can be seen, nobody can say so.
+        match undo(&step).await {
+            Ok(undone) => assert_eq!(undone, Undone::NothingToDo("process 2 is gone".to_owned())),
+            Err(error) => {
+                assert_ne!(pid_namespace().unwrap(), FIRST_PID_NAMESPACE);
+                assert!(error.to_string().ends_with("recover from there"), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pid_that_is_a_threads_by_now_is_gone() {
+    let step = Sleeper::start().step();
+    let forged = ResumeProcess { pid: NonZeroU32::new(other_thread()).unwrap(), ..step };
+    assert_eq!(undo(&forged).await.unwrap(), Undone::NothingToDo(format!("process {} is gone", forged.pid)));
 }
 
 #[tokio::test]
