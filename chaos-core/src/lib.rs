@@ -37,9 +37,9 @@ pub use run::{
     Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait, FaultEdges, HeaderName,
     HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
     LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFailureKind, LoadFigures,
-    LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LookAt,
-    PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices, SpecWarning,
-    Stage, StatusCount, Task, VirtualClock,
+    LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LoadTlsError,
+    LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices,
+    SpecWarning, Stage, StatusCount, Task, VirtualClock,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,

@@ -56,10 +56,11 @@ impl Setup {
 
     /// The only hosts that anything may reach: the target, and those that the document names.
     pub(crate) fn confined_to(&self) -> Vec<HostPattern> {
-        let host = &self.target.host().host;
-        // `localhost` is an address to the policy, whatever a resolver says.
-        let address = if host == "localhost" || host.ends_with(".localhost") { "127.0.0.1" } else { host };
-        address.parse().into_iter().chain(self.hosts.iter().cloned()).collect()
+        let target = self.target.host();
+        // `localhost` is its addresses to the policy, whatever a resolver says.
+        let addresses = if target.is_localhost() { vec!["127.0.0.1", "::1"] } else { vec![target.host.as_str()] };
+        let target = addresses.into_iter().flat_map(str::parse);
+        target.chain(self.hosts.iter().cloned()).collect()
     }
 
     /// Connections of a load.

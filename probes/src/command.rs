@@ -205,9 +205,10 @@ impl Running {
     }
 
     /// Waits for the end of the program, without collecting it where the kernel allows: its number stays its own then.
+    #[expect(deprecated, reason = "its successors are unsafe functions; a borrowed descriptor stays open meanwhile")]
     async fn end(&mut self) -> std::io::Result<()> {
         match self.tree.as_ref().and_then(ProcessTree::leader) {
-            Some(leader) => AsyncFd::register_with_interest(leader, Interest::READABLE)?.readable().await.map(drop),
+            Some(leader) => AsyncFd::with_interest(leader, Interest::READABLE)?.readable().await.map(drop),
             None => self.child.wait().await.map(drop),
         }
     }

@@ -29,7 +29,10 @@ pub use any::Any;
 pub use checks::{Checks, NoChecks};
 pub use command::{Argv, Command, EmptyArgv};
 #[cfg(feature = "http")]
-pub use http::{BodyPattern, Http, Method, StatusRange, StatusRangeError};
+pub use http::{
+    BodyPattern, BodyPatternError, Http, JsonExpectation, JsonExpectationError, JsonPointer, JsonPointerError,
+    StatusRange, StatusRangeError, StatusSet,
+};
 pub use load_slo::{LoadPhase, LoadSlo, Ratio, RatioError};
 pub use none::NoneOf;
 pub use sequence::Sequence;

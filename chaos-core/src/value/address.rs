@@ -1,12 +1,13 @@
 //! Where to connect, as authors write it: `host:port`, and `http` or `https` URLs.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ip_pattern::{IPV4, ipv6};
 use crate::HostPort;
 
 /// A host and a port as text: `127.0.0.1:5432`, `[::1]:80`, `db.example:5432`.
@@ -33,15 +34,11 @@ pub struct HttpUrl {
 
 /// Text that is not a URL to connect to; the text itself is left out, since it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a URL to connect to; write `http://host:port/path`, without user, password, fragment or spaces")]
+#[error("invalid URL: expected `http://host:port/path`, without user, password, fragment or spaces")]
 pub struct HttpUrlError;
 
-/// A host; `is_host` accepts exactly the same.
-const HOST: &str = concat!(
-    r"(([A-Za-z0-9_-]+\.)*[A-Za-z_][A-Za-z0-9_-]*\.?",
-    r"|((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])",
-    r"|\[[0-9A-Fa-f:.]+\])",
-);
+/// A name whose last part begins with a letter; `is_name` accepts exactly the same.
+const NAME: &str = r"([A-Za-z0-9_-]+\.)*[A-Za-z_][A-Za-z0-9_-]*\.?";
 /// A port from 1 to 65535; `port` accepts exactly the same.
 const PORT: &str = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 /// Path and query: printable ASCII without `"`, `#`, `<`, `>` and `\`; `is_path` accepts exactly the same.
@@ -96,8 +93,8 @@ impl JsonSchema for Address {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": format!("^{HOST}:{PORT}$"),
-            "patternErrorMessage": "write a host and a port, such as 127.0.0.1:5432 or [::1]:80",
+            "pattern": format!("^{}:{PORT}$", host()),
+            "patternErrorMessage": "expected a host and a port, such as 127.0.0.1:5432 or [::1]:80",
             "examples": ["127.0.0.1:5432"]
         })
     }
@@ -175,8 +172,8 @@ impl JsonSchema for HttpUrl {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": format!("^https?://{HOST}(:{PORT})?{PATH}$"),
-            "patternErrorMessage": "write http://host:port/path, without user, password, fragment or spaces",
+            "pattern": format!("^https?://{}(:{PORT})?{PATH}$", host()),
+            "patternErrorMessage": "expected http://host:port/path, without user, password, fragment or spaces",
             "examples": ["http://127.0.0.1:8080/healthz"]
         })
     }
@@ -187,9 +184,14 @@ fn port(digits: &str) -> Option<u16> {
     digits.parse().ok().filter(|_| plain)
 }
 
+/// The pattern of a host; `is_host` accepts exactly the same.
+fn host() -> String {
+    format!(r"({NAME}|{IPV4}|\[{}\])", ipv6())
+}
+
 fn is_host(text: &str) -> bool {
     if let Some(inside) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
-        return !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
+        return inside.parse::<Ipv6Addr>().is_ok();
     }
     text.parse::<Ipv4Addr>().is_ok() || is_name(text.strip_suffix('.').unwrap_or(text))
 }
@@ -218,8 +220,24 @@ mod tests {
 
     #[test]
     fn other_addresses_are_refused_with_what_would_be_right() {
-        let rows =
-            ["", ":80", "host", "host:", "host:0", "host:65536", "host:08", "a b:1", "::1:80", "u@h:1", "1.2.3:4"];
+        let rows = [
+            "",
+            ":80",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:08",
+            "a b:1",
+            "::1:80",
+            "u@h:1",
+            "1.2.3:4",
+            "[1:2]:80",
+            "[]:80",
+            "[::1]",
+            "[fe80::1%eth0]:1",
+            "256.0.0.1:1",
+        ];
         for text in rows {
             let error = text.parse::<Address>().unwrap_err();
             assert!(error.to_string().ends_with("such as `127.0.0.1:5432` or `[::1]:80`"), "{text}");
@@ -234,6 +252,8 @@ mod tests {
             ("http://127.0.0.1:8080/{uuid}", "127.0.0.1:8080", false),
             ("http://[::1]/", "[::1]:80", false),
             ("http://[::1]:81?q", "[::1]:81", false),
+            ("http://[2001:DB8::7]/", "[2001:db8::7]:80", false),
+            ("http://[::ffff:127.0.0.1]:8080/", "[::ffff:127.0.0.1]:8080", false),
         ];
         for (text, host, tls) in rows {
             let url: HttpUrl = text.parse().unwrap();
@@ -265,6 +285,15 @@ mod tests {
             "http://a..b/",
             "http://[]/",
             "http://[::1]80/",
+            "http://[1:2]:80/",
+            "http://[1:2:3:4:5:6:7:8:9]/",
+            "http://[1::2::3]/",
+            "http://[:::1]/",
+            "http://[12345::]/",
+            "http://[::1%lo]/",
+            "http://[::256.0.0.1]/",
+            "http://[127.0.0.1]/",
+            "http://[.]/",
             "http://h/\n",
         ];
         for text in rows {
