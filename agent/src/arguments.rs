@@ -1,5 +1,7 @@
 //! From what a model wrote as arguments to an object that a tool can parse.
 
+mod by_schema;
+
 use chaos_core::{MAX_DEPTH, value_depth};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -8,6 +10,9 @@ use crate::tool::ToolReply;
 
 /// The longest arguments that are read, in bytes: far more than any tool needs, and little enough to send back and keep.
 const MOST_BYTES: usize = 64 * 1024;
+
+/// How often arguments are encoded as text: once by the protocol, once more by some models and servers.
+const MOST_ENCODINGS: usize = 3;
 
 /// Parses a tool's arguments into its own type.
 ///
@@ -40,7 +45,9 @@ pub(crate) fn decode(raw: &Value, schema: &Value) -> Result<Value, BadArguments>
     if length > MOST_BYTES {
         return Err(BadArguments::TooLong(length));
     }
-    let mut object = object_of(raw)?;
+    let mut object = Value::Object(object_of(raw)?);
+    by_schema::follow(&mut object, schema);
+    let Value::Object(mut object) = object else { unreachable!("an object's schema changes its members only") };
     if object.values().any(|value| value_depth(value) >= MAX_DEPTH) {
         return Err(BadArguments::TooDeep);
     }
@@ -49,13 +56,16 @@ pub(crate) fn decode(raw: &Value, schema: &Value) -> Result<Value, BadArguments>
     Ok(Value::Object(object))
 }
 
-/// Says whether raw arguments can be sent back in a conversation's history as they are.
-pub(crate) fn is_object(raw: &Value) -> bool {
+/// Gives raw arguments as the text of an object for a conversation's history; `None` when they hold none.
+///
+/// Text that is an object's stays as it is, byte for byte.
+pub(crate) fn as_text(raw: &Value) -> Option<String> {
     match raw {
-        _ if length(raw) > MOST_BYTES => false,
-        Value::Object(_) => true,
-        Value::String(text) => matches!(serde_json::from_str(text), Ok(Value::Object(_))),
-        _ => false,
+        _ if length(raw) > MOST_BYTES => None,
+        Value::String(text) if matches!(serde_json::from_str(text), Ok(Value::Object(_))) => Some(text.clone()),
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::Null => None,
+        other => object_of(other).ok().map(|object| Value::Object(object).to_string()),
     }
 }
 
@@ -68,11 +78,19 @@ fn length(raw: &Value) -> usize {
 }
 
 fn object_of(raw: &Value) -> Result<Map<String, Value>, BadArguments> {
-    let parsed = match raw {
-        Value::String(text) if text.trim().is_empty() => Value::Null,
-        Value::String(text) => serde_json::from_str(text)?,
-        other => other.clone(),
-    };
+    let mut parsed = raw.clone();
+    for _ in 0..MOST_ENCODINGS {
+        parsed = match &parsed {
+            Value::String(text) if text.trim().is_empty() => Value::Null,
+            Value::String(text) => match serde_json::from_str(text) {
+                Ok(inner) => inner,
+                // A text inside the JSON, not JSON itself.
+                Err(_) if parsed != *raw => break,
+                Err(error) => return Err(error.into()),
+            },
+            _ => break,
+        };
+    }
     match parsed {
         Value::Null => Ok(Map::new()),
         Value::Object(object) => Ok(object),
@@ -141,7 +159,7 @@ mod tests {
         for raw in [json!({"a": "x".repeat(MOST_BYTES)}), json!(format!("{{\"a\":\"{}\"}}", "x".repeat(MOST_BYTES)))] {
             let error = decode(&raw, &json!({})).expect_err("too long").to_string();
             assert!(error.starts_with("arguments of 655") && error.ends_with("bytes; write at most 65536"), "{error}");
-            assert!(!is_object(&raw));
+            assert!(as_text(&raw).is_none());
         }
         assert!(decode(&json!({"a": "x".repeat(MOST_BYTES - 8)}), &json!({})).is_ok());
     }
@@ -156,6 +174,7 @@ mod tests {
             (json!("{}"), json!({})),
             (json!("null"), json!({})),
             (Value::Null, json!({})),
+            (json!("\"{\\\"qps\\\": 5}\""), json!({"qps": 5})),
         ];
         for (raw, expected) in cases {
             let decoded = decode(&raw, &json!({"type": "object"})).expect("readable");

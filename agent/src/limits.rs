@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::DEFAULT_ANSWER_TIME;
+
 /// Requests to the model in one loop.
 const MAX_TURNS: u32 = 8;
-/// Time for one answer of the model, its client's retries included: slow local models need tens of seconds.
-const MODEL_TIME: Duration = Duration::from_mins(1);
 /// What a call may need around the planned duration: starting, draining, reading results.
 const CALL_SLACK: Duration = Duration::from_secs(20);
 /// Tokens over all turns. Eight turns with full tool outputs stay well under it.
@@ -55,13 +55,21 @@ impl Limits {
         Self {
             max_turns: MAX_TURNS,
             call_time,
-            turn_time: call_time.saturating_add(MODEL_TIME),
-            total_time: call_time.saturating_add(MODEL_TIME * MAX_TURNS),
+            turn_time: call_time.saturating_add(DEFAULT_ANSWER_TIME),
+            total_time: call_time.saturating_add(DEFAULT_ANSWER_TIME * MAX_TURNS),
             max_tokens: MAX_TOKENS,
             max_calls_per_turn: MAX_CALLS_PER_TURN,
             max_tool_output_bytes: MAX_TOOL_OUTPUT_BYTES,
             cancel_grace: CANCEL_GRACE,
         }
+    }
+
+    /// Gives each of the 8 answers so much time in place of 60 s: [`crate::Model::answer_time`] of the model in use.
+    #[must_use]
+    pub fn with_answer_time(mut self, answer: Duration) -> Self {
+        self.turn_time = self.call_time.saturating_add(answer);
+        self.total_time = self.call_time.saturating_add(answer.saturating_mul(MAX_TURNS));
+        self
     }
 }
 
@@ -95,6 +103,13 @@ mod tests {
             assert_eq!(limits.total_time, planned + Duration::from_secs(500));
             assert_eq!(limits.max_turns, 8);
         }
+    }
+
+    #[test]
+    fn times_follow_the_models_own_time_too() {
+        let limits = Limits::for_planned(Duration::from_secs(30)).with_answer_time(Duration::from_mins(5));
+        assert_eq!((limits.turn_time, limits.total_time), (Duration::from_secs(350), Duration::from_secs(2450)));
+        assert_eq!(limits.with_answer_time(Duration::MAX).total_time, Duration::MAX);
     }
 
     #[test]

@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::{arguments, error::AgentError};
+use crate::{arguments, error::AgentError, tool_set::ToolSet};
+
+/// Characters of a tool's name that every server takes in the history.
+const MAX_NAME: usize = 64;
+/// The name in the history of a call that has none.
+const NAMELESS: &str = "unnamed_tool";
 
 /// An assistant message, read and made fit for being sent back.
 #[derive(Debug, PartialEq)]
@@ -22,10 +27,19 @@ pub(crate) struct Assistant {
 pub(crate) struct RawCall {
     /// The call's id; made up where the model gave none.
     pub(crate) id: String,
-    /// The tool's name; empty where the model gave none.
+    /// The name of the tool that is meant; else as the model wrote it, empty where it gave none.
     pub(crate) tool: String,
     /// The arguments, untouched.
     pub(crate) arguments: Value,
+    /// Whether the reply ended inside them.
+    pub(crate) cut_off: bool,
+}
+
+impl RawCall {
+    /// Whether the arguments are not whole, as those of a call at which a reply was cut off.
+    pub(crate) fn is_torn(&self) -> bool {
+        arguments::as_text(&self.arguments).is_none()
+    }
 }
 
 /// Gives the messages that open a conversation. An empty system text is left out.
@@ -43,23 +57,57 @@ pub(crate) fn tool_result(id: &str, text: &str) -> Value {
     json!({"role": "tool", "tool_call_id": id, "content": text})
 }
 
+/// Gives a message of ours to the model, after its own.
+pub(crate) fn instruction(text: &str) -> Value {
+    json!({"role": "user", "content": text})
+}
+
 /// Reads a message and fills the gaps that a server would refuse to see in the history.
 ///
-/// Everything that the vendor added stays. Filled are: the role, absent or repeated call ids, the call's `type`, and
-/// arguments that are no JSON object, which become `{}`: several servers parse the history's arguments and refuse the
-/// whole request otherwise. The raw arguments go to the transcript, and the model reads what was wrong with them.
-pub(crate) fn read_assistant(message: Value, turn: u32) -> Result<Assistant, AgentError> {
+/// Everything that the vendor added stays. Filled are: the role, absent or repeated call ids, the call's `type`, names
+/// that are not a tool's, and arguments. Those are sent back as the text of a JSON object, `{}` where they are none:
+/// several servers parse the history's arguments and refuse the whole request otherwise. The raw arguments go to the
+/// transcript, and the model reads what was wrong with them. One call in place of a list, a list as text and the older
+/// `function_call` become `tool_calls`.
+pub(crate) fn read_assistant(message: Value, turn: u32, tools: &ToolSet<'_>) -> Result<Assistant, AgentError> {
     let Value::Object(mut message) = message else {
         return Err(malformed("the message is not an object"));
     };
     message.insert("role".into(), "assistant".into());
     let text = text_of(&message);
-    let calls = match message.get_mut("tool_calls") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(calls)) => read_calls(calls, turn),
-        Some(_) => return Err(malformed("`tool_calls` is not a list")),
+    let mut calls = written_calls(&mut message)?;
+    let raw = read_calls(&mut calls, turn, tools);
+    if !calls.is_empty() {
+        message.insert("tool_calls".into(), calls.into());
+    } else if message.get("content").is_none_or(Value::is_null) {
+        // A message without content is legal only beside calls.
+        message.insert("content".into(), text.clone().into());
+    }
+    Ok(Assistant { message: Value::Object(message), text, calls: raw })
+}
+
+/// Takes the calls out of a message, in whichever shape they came.
+fn written_calls(message: &mut Map<String, Value>) -> Result<Vec<Value>, AgentError> {
+    let mut written = message.remove("tool_calls").unwrap_or_default();
+    if let Value::String(text) = &written {
+        written = match text.trim() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+        };
+    }
+    let calls = match written {
+        Value::Null => Vec::new(),
+        Value::Object(one) if one.is_empty() => Vec::new(),
+        one @ Value::Object(_) => vec![one],
+        Value::Array(calls) => calls,
+        _ => return Err(malformed("`tool_calls` is not a list")),
     };
-    Ok(Assistant { message: Value::Object(message), text, calls })
+    match message.remove("function_call") {
+        Some(function @ Value::Object(_)) if calls.is_empty() && function["name"].is_string() => {
+            Ok(vec![json!({"type": "function", "function": function})])
+        }
+        _ => Ok(calls),
+    }
 }
 
 fn malformed(problem: &str) -> AgentError {
@@ -81,38 +129,49 @@ fn text_of(message: &Map<String, Value>) -> String {
     }
 }
 
-fn read_calls(calls: &mut [Value], turn: u32) -> Vec<RawCall> {
+fn read_calls(calls: &mut [Value], turn: u32, tools: &ToolSet<'_>) -> Vec<RawCall> {
     let mut seen = BTreeSet::new();
     calls
         .iter_mut()
         .enumerate()
         .map(|(index, call)| {
-            let raw = read_call(call, turn, index, &seen);
+            let raw = read_call(call, turn, index, &seen, tools);
             seen.insert(raw.id.clone());
             raw
         })
         .collect()
 }
 
-fn read_call(call: &mut Value, turn: u32, index: usize, seen: &BTreeSet<String>) -> RawCall {
+fn read_call(call: &mut Value, turn: u32, index: usize, seen: &BTreeSet<String>, tools: &ToolSet<'_>) -> RawCall {
     let call = object_in(call);
     let id = match call.get("id") {
         Some(Value::String(id)) if !id.is_empty() && !seen.contains(id) => id.clone(),
         _ => format!("call_{turn}_{}", index + 1),
     };
     call.insert("id".into(), id.clone().into());
-    call.entry("type").or_insert_with(|| "function".into());
-    let function = object_in(call.entry("function").or_insert(Value::Null));
-    let tool = match function.get("name") {
-        Some(Value::String(name)) => name.clone(),
-        _ => String::new(),
-    };
-    function.insert("name".into(), tool.clone().into());
-    let arguments = function.get("arguments").cloned().unwrap_or(Value::Null);
-    if !arguments::is_object(&arguments) {
-        function.insert("arguments".into(), "{}".into());
+    if call.get("type").and_then(Value::as_str).is_none_or(str::is_empty) {
+        call.insert("type".into(), "function".into());
     }
-    RawCall { id, tool, arguments }
+    if !call.get("function").is_some_and(Value::is_object) && call.contains_key("name") {
+        // The members of `function` without it around them.
+        let parts = ["name", "arguments"].into_iter().filter_map(|part| Some((part.to_owned(), call.remove(part)?)));
+        let function: Map<String, Value> = parts.collect();
+        call.insert("function".into(), function.into());
+    }
+    let function = object_in(call.entry("function").or_insert(Value::Null));
+    let written = function.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let tool = tools.resolve(&written).unwrap_or(&written).to_owned();
+    function.insert("name".into(), legal_name(&tool).into());
+    let arguments = function.get("arguments").cloned().unwrap_or(Value::Null);
+    function.insert("arguments".into(), arguments::as_text(&arguments).unwrap_or_else(|| "{}".to_owned()).into());
+    RawCall { id, tool, arguments, cut_off: false }
+}
+
+/// A name that every server takes: OpenAI's own refuses a whole conversation for one that is not.
+fn legal_name(name: &str) -> String {
+    let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+    let name: String = name.chars().map(legal).take(MAX_NAME).collect();
+    if name.is_empty() { NAMELESS.to_owned() } else { name }
 }
 
 /// Makes sure that a slot holds an object.
@@ -126,6 +185,29 @@ fn object_in(slot: &mut Value) -> &mut Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{BoxFuture, Tool, ToolReply};
+
+    struct Load;
+
+    impl Tool for Load {
+        fn name(&self) -> &'static str {
+            "load"
+        }
+        fn description(&self) -> &'static str {
+            "Sends load."
+        }
+        fn parameters(&self) -> Value {
+            json!({"type": "object"})
+        }
+        fn call(&self, _args: Value) -> BoxFuture<'_, ToolReply> {
+            Box::pin(async { ToolReply::done("") })
+        }
+    }
+
+    fn read(message: Value, turn: u32) -> Result<Assistant, AgentError> {
+        let tools: [&dyn Tool; 1] = [&Load];
+        read_assistant(message, turn, &ToolSet::new(&tools).expect("usable"))
+    }
 
     #[test]
     fn the_loop_writes_these_shapes() {
@@ -149,10 +231,11 @@ mod tests {
                 "extra_content": {"signature": "opaque"},
             }],
         });
-        let read = read_assistant(message.clone(), 1).expect("well formed");
+        let read = read(message.clone(), 1).expect("well formed");
         assert_eq!(read.message, message);
         assert_eq!(read.text, "");
-        let expected = RawCall { id: "call_a".into(), tool: "load".into(), arguments: json!("{\"qps\": 3}") };
+        let arguments = json!("{\"qps\": 3}");
+        let expected = RawCall { id: "call_a".into(), tool: "load".into(), arguments, cut_off: false };
         assert_eq!(read.calls, [expected]);
     }
 
@@ -167,7 +250,7 @@ mod tests {
             (json!({"content": 5}), ""),
         ];
         for (message, text) in cases {
-            let read = read_assistant(message.clone(), 1).expect("readable");
+            let read = read(message.clone(), 1).expect("readable");
             assert_eq!(read.text, text, "{message}");
             assert_eq!(read.message["role"], "assistant");
         }
@@ -175,7 +258,7 @@ mod tests {
 
     #[test]
     fn gaps_in_calls_are_filled_and_raw_arguments_kept() {
-        let read = read_assistant(
+        let read = read(
             json!({"tool_calls": [
                 {"id": "x", "function": {"name": "load", "arguments": "{\"qps\":"}},
                 {"id": "x", "function": {"name": "load"}},
@@ -193,19 +276,58 @@ mod tests {
             json!([
                 {"id": "x", "type": "function", "function": {"name": "load", "arguments": "{}"}},
                 {"id": "call_3_2", "type": "function", "function": {"name": "load", "arguments": "{}"}},
-                {"id": "call_3_3", "type": "function", "function": {"name": "", "arguments": {"a": 1}}},
-                {"id": "call_3_4", "type": "function", "function": {"name": "", "arguments": "{}"}},
+                {"id": "call_3_3", "type": "function", "function": {"name": "unnamed_tool", "arguments": "{\"a\":1}"}},
+                {"id": "call_3_4", "type": "function", "function": {"name": "unnamed_tool", "arguments": "{}"}},
             ])
         );
+    }
+
+    #[test]
+    fn calls_are_read_from_every_shape_and_sent_back_in_one() {
+        let function = json!({"name": "load", "arguments": "{\"qps\":1}"});
+        let call = json!({"id": "call_1_1", "type": "function", "function": function});
+        let cases = [
+            json!({"tool_calls": [{"function": function}]}),
+            json!({"tool_calls": {"type": "", "function": function}}),
+            json!({"tool_calls": json!([{"function": function}]).to_string()}),
+            json!({"function_call": function}),
+            json!({"tool_calls": [], "function_call": function}),
+            json!({"tool_calls": [function]}),
+            json!({"tool_calls": [{"function": {"name": "load", "arguments": {"qps": 1}}}]}),
+            json!({"tool_calls": [{"function": {"name": "load", "arguments": "\"{\\\"qps\\\":1}\""}}]}),
+            json!({"tool_calls": [{"function": {"name": "functions.load<|channel|>x", "arguments": "{\"qps\":1}"}}]}),
+        ];
+        for message in cases {
+            let read = read(message.clone(), 1).expect("readable");
+            assert_eq!(read.calls[0].tool, "load", "{message}");
+            assert_eq!(read.message, json!({"role": "assistant", "tool_calls": [call]}), "{message}");
+        }
+        for none in [json!(""), json!(null), json!([]), json!({}), json!(" ")] {
+            let read = read(json!({"content": null, "tool_calls": none, "function_call": null}), 1).expect("readable");
+            assert_eq!((read.calls.len(), read.message), (0, json!({"role": "assistant", "content": ""})));
+        }
+    }
+
+    #[test]
+    fn names_that_no_tool_has_go_back_legal_and_stand_in_the_record_as_written() {
+        let long = "x".repeat(70);
+        for (written, sent) in
+            [("", "unnamed_tool"), ("two words", "two_words"), ("a.b/ü", "a_b__"), (&long, &long[..64])]
+        {
+            let read = read(json!({"tool_calls": [{"function": {"name": written}}]}), 1).expect("readable");
+            assert_eq!(read.calls[0].tool, written);
+            assert_eq!(read.message["tool_calls"][0]["function"]["name"], sent);
+        }
     }
 
     #[test]
     fn what_is_no_message_is_refused() {
         for (message, problem) in [
             (json!("text"), "the message is not an object"),
-            (json!({"tool_calls": {"id": "x"}}), "`tool_calls` is not a list"),
+            (json!({"tool_calls": 5}), "`tool_calls` is not a list"),
+            (json!({"tool_calls": "none"}), "`tool_calls` is not a list"),
         ] {
-            let error = read_assistant(message, 1).expect_err("malformed");
+            let error = read(message, 1).expect_err("malformed");
             assert_eq!(error.to_string(), format!("model reply is not a chat completion: {problem}"));
         }
     }

@@ -1,10 +1,15 @@
 //! What the loop asks of a model, whatever is behind it.
 
+use std::time::Duration;
+
 use chaos_core::{BoxFuture, Clock, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{error::AgentError, tool::ToolSpec};
+
+/// Time for one answer where a model names none: slow local models need tens of seconds.
+pub(crate) const DEFAULT_ANSWER_TIME: Duration = Duration::from_mins(1);
 
 /// Answers a conversation with the next assistant turn.
 ///
@@ -19,6 +24,11 @@ pub trait Model: Send + Sync {
     /// # Errors
     /// [`AgentError`] when no answer can be had; the loop then ends. Retries are the model's own business.
     fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>>;
+
+    /// Time that one answer may take, retries and their waits included; a caller derives its limits from it.
+    fn answer_time(&self) -> Duration {
+        DEFAULT_ANSWER_TIME
+    }
 
     /// Lists values that must not reach a transcript, for instance an API key.
     fn secrets(&self) -> Vec<Secret> {
@@ -63,12 +73,20 @@ pub struct ModelTurn {
     pub usage: Option<TokenUsage>,
     /// Requests it took to get the answer.
     pub attempts: u32,
+    /// What each request before the last one met, without secrets.
+    pub failed_attempts: Vec<String>,
 }
 
 impl ModelTurn {
     /// Wraps an assistant message that took one request and no tokens.
     pub fn new(message: Value) -> Self {
-        Self { message, finish_reason: None, usage: Some(TokenUsage::default()), attempts: 1 }
+        Self {
+            message,
+            finish_reason: None,
+            usage: Some(TokenUsage::default()),
+            attempts: 1,
+            failed_attempts: Vec::new(),
+        }
     }
 }
 

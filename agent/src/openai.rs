@@ -8,6 +8,10 @@ mod client;
 mod completion;
 mod config;
 mod failure;
+mod history;
+mod provider;
+mod retry_after;
+mod stream;
 
 pub use client::OpenAiModel;
 pub use config::{OpenAiConfig, RetryPolicy};

@@ -21,6 +21,8 @@ pub struct LoopOutcome {
     pub calls: Vec<CallRecord>,
     /// Tokens over all turns.
     pub usage: TokenUsage,
+    /// Requests to the model beyond one for each answer: attempts that failed and were made again.
+    pub retries: u32,
 }
 
 /// Why a loop ended.
@@ -29,6 +31,10 @@ pub struct LoopOutcome {
 pub enum EndReason {
     /// The model answered without asking for a tool.
     Finished,
+    /// The model's last reply was cut off at the server's output limit, also when it was asked to be shorter.
+    CutOff,
+    /// The model wrote a tool call as text, also when it was told how to ask for one.
+    CallAsText,
     /// The model still asked for tools when its last turn was used up.
     TurnCap,
     /// A time limit was reached.
@@ -59,6 +65,8 @@ impl EndReason {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Finished => "finished",
+            Self::CutOff => "cut_off",
+            Self::CallAsText => "call_as_text",
             Self::TurnCap => "turn_cap",
             Self::Time(TimeLimit::Turn) => "turn_time",
             Self::Time(TimeLimit::Total) => "total_time",
@@ -87,7 +95,7 @@ pub struct CallRecord {
     pub turn: u32,
     /// The call's id.
     pub id: String,
-    /// The tool's name as the model wrote it.
+    /// The tool's name; as the model wrote it where no tool is meant.
     pub tool: String,
     /// The arguments as the model wrote them: usually a string that holds JSON, or should.
     pub arguments: Value,

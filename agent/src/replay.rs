@@ -37,6 +37,7 @@ impl Replayer {
             finish_reason: reply.finish_reason.clone(),
             usage: Some(reply.usage),
             attempts: reply.attempts,
+            failed_attempts: reply.failed_attempts.clone(),
         };
         Self {
             name: format!("replay of {}", transcript.model()),

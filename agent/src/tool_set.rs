@@ -41,6 +41,17 @@ impl<'a> ToolSet<'a> {
         Some((self.tools[index], &self.specs[index]))
     }
 
+    /// The tool that a written name means: exactly, or without what some models and servers put around it, as in
+    /// `functions.load`, `load:0` and `load<|channel|>commentary`.
+    pub(crate) fn resolve(&self, written: &str) -> Option<&str> {
+        let bare = written.split("<|").next().unwrap_or_default();
+        let bare = bare.trim_matches(|c: char| c.is_whitespace() || "`'\"".contains(c));
+        let unnumbered = bare.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix(':').unwrap_or(bare);
+        let last = unnumbered.rsplit(['.', '/', ':']).next().unwrap_or_default();
+        let names = self.specs.iter().map(|spec| spec.name.as_str());
+        [written, bare, unnumbered, last].into_iter().find_map(|meant| names.clone().find(|name| *name == meant))
+    }
+
     /// The names, for an error that lists what would be right.
     pub(crate) fn names(&self) -> String {
         let quoted: Vec<String> = self.specs.iter().map(|spec| format!("`{}`", spec.name)).collect();
@@ -107,6 +118,31 @@ mod tests {
             let tool = Named("load", schema);
             let error = ToolSet::new(&[&tool]).err().expect("schema");
             assert!(matches!(error, AgentError::ToolParameters { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_around_a_name_is_taken_off() {
+        let (a, b) = (Named("load", object()), Named("run_2", object()));
+        let tools: [&dyn Tool; 2] = [&a, &b];
+        let tool_set = ToolSet::new(&tools).expect("distinct");
+        for written in [
+            "load",
+            "functions.load",
+            "functions.load:0",
+            "load:12",
+            "load<|channel|>commentary",
+            "functions.load<|constrain|>json",
+            "default_api:load",
+            "tools/load",
+            " load\n",
+            "`load`",
+        ] {
+            assert_eq!(tool_set.resolve(written), Some("load"), "{written}");
+        }
+        assert_eq!(tool_set.resolve("run_2"), Some("run_2"));
+        for written in ["", "Load", "load2", "loadx", "<|channel|>load", "load rm", "functions."] {
+            assert_eq!(tool_set.resolve(written), None, "{written}");
         }
     }
 

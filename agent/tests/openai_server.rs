@@ -285,22 +285,22 @@ async fn answers_that_are_none_end_the_loop_with_their_cause() {
             answer("307 Temporary Redirect", elsewhere, ""),
             "model server refused with status 307: redirects are not followed",
         ),
-        (answer("200 OK", "", "<html>"), "model reply is not a chat completion: reply is not JSON"),
-        (answer("200 OK", "", &huge), "model reply is not a chat completion: reply is longer than 4194304 bytes"),
         (
-            answer("200 OK", "", "{\"choices\": []}"),
-            "model reply is not a chat completion: `choices` is absent or empty",
+            answer("200 OK", "", "<html>"),
+            "model reply is not a chat completion: reply is not JSON: it begins with `<html>` (from BASE/chat/completions)",
         ),
+        (answer("200 OK", "", &huge), "model reply is not a chat completion: reply is longer than 4194304 bytes"),
         (answer("429 Too Many Requests", "", quota), "model server refused with status 429: pay first"),
         (
             answer("200 OK", "", r#"{"error": {"message": "no such model", "code": 404}}"#),
-            "model server refused with status 404: no such model",
+            "model server refused with status 404: no such model (from BASE/chat/completions)",
         ),
     ];
     for (reply, message) in cases {
         let server = RawServer::start(vec![reply]);
         let run = go(with_key(&server.base_url())).await;
-        assert_eq!(run.ended_by_model_error().to_string(), message);
+        let told = run.ended_by_model_error().to_string();
+        assert_eq!(told.replace(&server.base_url(), "BASE"), message);
         assert_eq!(server.requests().len(), 1);
     }
 }
@@ -336,7 +336,7 @@ async fn the_time_for_one_answer_counts_all_attempts() {
     let run = go(config).await;
     assert_eq!(
         run.ended_by_model_error().to_string(),
-        "model server did not answer after 1 attempts: the time for one answer is over; before that: status 503: busy"
+        "model server did not answer after 1 attempts: no answer within 1 s (`CHAOS_MODEL_TIMEOUT_SECONDS`); before that: status 503: busy"
     );
 }
 

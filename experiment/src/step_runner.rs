@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::budget::{self, BudgetKind, Cost, Spent};
 use crate::finding::Finding;
-use crate::guardrails;
+use crate::guardrails::{self, StepRefusal};
 use crate::measure::Measures;
 use crate::setup::Setup;
 use crate::stop::Stop;
@@ -170,7 +170,11 @@ impl StepRunner {
             return Err(self.stop(Stop::Cancelled));
         }
         let admitted = guardrails::entry(&self.setup, fault, hold, self.cx()).await;
-        let (entry, cost) = admitted.map_err(|why| self.refuse(&json(fault), &why))?;
+        let (entry, cost) = admitted.map_err(|why| match (self.refuse(&json(fault), &why), why) {
+            // A plan looks at the world, and may tell what it saw.
+            (Stop::Refused(text), StepRefusal::Plan(_)) => Stop::Failed(text),
+            (stop, _) => stop,
+        })?;
         let spent = beside.map_or_else(|| self.spent(), |other| self.spent().with(other));
         budget::check(cost, &self.setup.budget, &spent).map_err(|budget| self.too_much(budget))?;
         Ok((entry, cost))
@@ -234,7 +238,7 @@ impl StepRunner {
             return step;
         }
         let why = fault_step.result.and_then(|result| result.error).unwrap_or_default();
-        Err(Stop::Refused(format!("the fault did not come into force: {why}")))
+        Err(Stop::Failed(format!("the fault did not come into force: {why}")))
     }
 
     async fn run(&self, entry: ChaosSpec, label: &str) -> Result<StepRecord, Stop> {
@@ -253,7 +257,7 @@ impl StepRunner {
     async fn finish(&self, step: RunningStep) -> Result<StepRecord, Stop> {
         let RunningStep { start, begun, limit, entry } = step;
         let result = self.session.done_within(entry, limit).await;
-        let result = result.map_err(|error| self.stop(Stop::Refused(error.to_string())))?;
+        let result = result.map_err(|error| self.stop(Stop::Failed(error.to_string())))?;
         let taken = self.cx().clock().now().saturating_sub(begun);
         let failed = (result.reverted == Reverted::Failed).then(|| result.error.clone().unwrap_or_default());
         let step = self.end(start, taken, Some(result), None)?;

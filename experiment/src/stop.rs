@@ -11,9 +11,12 @@ pub(crate) enum Stop {
     Budget(BudgetKind),
     #[error("the experiment was cancelled")]
     Cancelled,
-    /// The guardrails, the engine or the target refused.
+    /// The schema or the guardrails refused a call, in words of ours.
     #[error("{0}")]
     Refused(String),
+    /// The engine or the target failed, in words that may be the target's.
+    #[error("{0}")]
+    Failed(String),
     /// Something may still be in force.
     #[error("{0}")]
     InForce(String),
@@ -34,7 +37,7 @@ impl From<Stop> for ExperimentEnd {
         match stop {
             Stop::Budget(budget) => Self::BudgetRanOut { budget },
             Stop::Cancelled => Self::Cancelled,
-            Stop::Refused(why) | Stop::Transcript(why) => Self::Failed { why },
+            Stop::Refused(why) | Stop::Failed(why) | Stop::Transcript(why) => Self::Failed { why },
             Stop::InForce(why) => Self::InForce { why },
         }
     }

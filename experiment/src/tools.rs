@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::offer::{Kind, Offer, offers};
-use self::reply::cut;
+pub(crate) use self::reply::cut;
 use crate::claim;
 use crate::conclusion::Conclusion;
 use crate::guardrails;
@@ -157,10 +157,10 @@ impl ExperimentTool<'_> {
                     "this step would exceed the budget `{budget}`; ask for less, or conclude ({spent})"
                 ))
             }
+            Stop::Refused(why) => ToolReply::failed(format!("refused: {}", cut(why, 2000))),
             // What the engine or a target says may hold the target's own words.
-            Stop::Refused(why) => {
-                ToolReply::failed("refused").with_target_data("the engine and the target", &cut(why, 2000))
-            }
+            Stop::Failed(why) => ToolReply::failed("it did not work; the reason is below")
+                .with_target_data("the engine and the target", &cut(why, 2000)),
             other => ToolReply::failed(other.to_string()),
         }
     }

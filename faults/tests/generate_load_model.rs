@@ -21,6 +21,9 @@ fn service() -> Target {
     serve(([127, 0, 0, 1], 0).into(), Behaviour::new()).unwrap()
 }
 
+/// The error where a conversation ended well and no load was asked for.
+const NOT_ASKED_FOR: &str = "no fortio load command was executed";
+
 /// 100 requests a second for half a second.
 fn spike(url: &str) -> Value {
     json!({"service_url": url, "qps": 100, "duration": "500ms", "concurrency": 4})
@@ -64,10 +67,10 @@ impl Told {
         assert_eq!(Some(again.text.as_str()), self.transcript.final_text());
     }
 
-    fn made_no_load(&self, service: &Target) {
+    fn made_no_load(&self, service: &Target, why: &str) {
         let result = &self.result;
         assert_eq!((result.success, result.verdict), (false, Verdict::Inconclusive));
-        assert_eq!(result.error.as_deref(), Some("no fortio load command was executed"));
+        assert_eq!(result.error.as_deref(), Some(why));
         assert_eq!((service.requests(), service.connections()), (0, 0));
     }
 }
@@ -117,7 +120,7 @@ fn a_command_where_the_task_allows_none_is_an_unknown_tool() {
     let Some(server) = Aimock::start(&conversation) else { return };
     let told = Told::by(&server, &spike(&service.url()), false);
     assert_eq!(told.statuses(), [CallStatus::UnknownTool]);
-    told.made_no_load(&service);
+    told.made_no_load(&service, NOT_ASKED_FOR);
 }
 
 #[test]
@@ -158,7 +161,7 @@ fn refused(service: &Target, calls: &[(&str, String)]) -> Option<Told> {
     let server = Aimock::start(&conversation.says("everything was refused"))?;
     let told = Told::by(&server, &spike(&service.url()), true);
     drop(server);
-    told.made_no_load(service);
+    told.made_no_load(service, NOT_ASKED_FOR);
     assert_eq!(told.statuses(), vec![CallStatus::Failed; calls.len()], "{:#?}", told.transcript.calls());
     assert_eq!(told.result.output, "everything was refused");
     told.replays();
@@ -306,10 +309,16 @@ fn a_model_that_cannot_be_had_or_only_talks_makes_no_load() {
     let service = service();
     let talk = Conversation::default().says("I sent 50 requests and all is well.");
     let gone = Conversation::default().fails(401, "no such key", None);
-    for (conversation, why) in [(talk, "no fortio load command was executed"), (gone, "status 401: no such key")] {
+    let broken = (0..4).fold(Conversation::default(), |broken, _| broken.fails(500, "out of order", None));
+    let rows = [
+        (talk, NOT_ASKED_FOR),
+        (gone, "no load was made: model server refused with status 401: no such key"),
+        (broken, "no load was made: model server did not answer after 4 attempts: status 500: out of order"),
+    ];
+    for (conversation, why) in rows {
         let Some(server) = Aimock::start(&conversation) else { return };
         let told = Told::by(&server, &spike(&service.url()), false);
-        told.made_no_load(&service);
+        told.made_no_load(&service, why);
         let summary = told.result.witness.unwrap().evidence.summary;
         assert!(summary.contains(why), "{summary}");
     }

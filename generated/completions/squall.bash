@@ -163,7 +163,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__experiment)
-            opts="-h --target --allow --slo --strategy --fault --load --runs --budget --seed --model --offline --report --format --replay --transcript --events --workspace --var --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
+            opts="-h --target --allow --slo --strategy --fault --load --runs --budget --seed --model --model-timeout --offline --report --format --replay --transcript --events --workspace --var --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -206,6 +206,10 @@ _squall() {
                     return 0
                     ;;
                 --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -123,6 +123,7 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l runs -d 'Ru
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l budget -d 'A budget: `steps=20`, `requests=…`, `fault_seconds=…`, `turns=…`, `tokens=…`, `wall_seconds=…`' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l seed -d 'Seed of every random choice' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l model -d 'The model that plans, at the server that `OPENAI_BASE_URL` names' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l model-timeout -d 'Seconds that one answer of the model may take, retries included; default 120 (`CHAOS_MODEL_TIMEOUT_SECONDS`)' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l report -d 'Writes the report as one HTML page' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"

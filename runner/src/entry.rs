@@ -202,7 +202,7 @@ impl Entry {
         let action = &self.spec.action;
         let limit = match action.span() {
             Span::Sustained => INJECT_DEADLINE,
-            Span::Finite => plan.duration().unwrap_or(self.longest()) + FINITE_MARGIN,
+            Span::Finite => plan.duration().unwrap_or(self.longest()) + plan.overhead.unwrap_or(FINITE_MARGIN),
         };
         let cx = self.inject_context(limit);
         let undo = log.handle();

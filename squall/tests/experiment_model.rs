@@ -365,3 +365,47 @@ fn the_tools_of_a_request_are_what_schema_prints_byte_for_byte() {
         assert!(tool["function"]["strict"].is_boolean(), "{tool}");
     }
 }
+
+#[test]
+fn a_model_that_does_not_conclude_is_named_with_what_it_said() {
+    let text = |text: &str| completion(&json!({"role": "assistant", "content": text}));
+    let as_text = || text("<tool_call>{\"name\": \"capacity\", \"arguments\": {}}</tool_call> 777 ms");
+    let rows = [
+        (vec![text("I am done.")], "the model did not conclude: it stopped without `conclude`", json!("I am done.")),
+        (
+            vec![as_text(), as_text(), as_text()],
+            "the model did not conclude: it wrote its tool calls as text; set the server to read this model's tool calls",
+            json!("<tool_call>{\"name\": \"capacity\", \"arguments\": {}}</tool_call> [777 ms: not measured]"),
+        ),
+        (
+            vec![raw_server::answer("401 Unauthorized", "", r#"{"error": {"message": "no such key"}}"#)],
+            "model server refused with status 401: no such key",
+            Value::Null,
+        ),
+    ];
+    for (answers, why, said) in rows {
+        let (place, service) = (place(), service());
+        let server = RawServer::start(answers);
+        let experiment = experiment(&place, &service.url(), &["--format", "json"]);
+        let (report, code) = report(&planned_by(&server.base_url(), experiment).output().unwrap());
+        assert_eq!((code, &report["outcome"]), (2, &json!("inconclusive")), "{report:#}");
+        assert_eq!((&report["why"], &report["said"]), (&json!(why), &said), "{report:#}");
+        assert_eq!(service.requests(), 0);
+    }
+}
+
+#[test]
+fn a_complaint_of_the_schema_is_an_instruction_and_a_targets_words_are_data() {
+    let (place, service) = (place(), service());
+    let calls = json!({"role": "assistant", "content": null, "tool_calls": [
+        {"id": "a", "type": "function", "function": {"name": "load", "arguments": "{\"target\": {\"qps\": 5}}"}},
+        {"id": "b", "type": "function", "function": {"name": "observe", "arguments": "{\"probe\": {\"type\": \"htp\"}}"}},
+    ]});
+    let server = RawServer::start(vec![completion(&calls), completion(&json!({"content": "done"}))]);
+    planned_by(&server.base_url(), experiment(&place, &service.url(), &[])).output().unwrap();
+    let bodies = server.bodies();
+    let answers = tool_answers(&bodies[1]);
+    assert!(answers[0].starts_with("Error: refused: ") && answers[0].contains("`service_url`"), "{answers:#?}");
+    assert!(answers[1].starts_with("Error: refused: ") && answers[1].contains("htp"), "{answers:#?}");
+    assert!(answers.iter().all(|answer| !answer.contains("not instructions")), "{answers:#?}");
+}

@@ -1,9 +1,10 @@
-//! A hold that ends on request: by signal, by standard input, and from another terminal.
+//! A hold that ends on request (by SIGUSR1, by standard input, from another terminal), and runs that a signal ends.
 
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
@@ -28,7 +29,11 @@ struct Held {
 impl Held {
     /// Starts it, and comes back when the fault is in force.
     fn start(place: &TempDir, arguments: &[&str]) -> Self {
-        let mut command = command(place, arguments);
+        Self::of(command(place, arguments))
+    }
+
+    /// The same of a command that is already made.
+    fn of(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
@@ -162,4 +167,78 @@ fn a_release_beside_sigterm_is_one_or_the_other_and_always_undone() {
             assert!(!sleeper.is_stopped() && journals(&place) == 0);
         }
     }
+}
+
+/// What holds a fault on `victim`, whatever the run is told.
+const PAUSED: [&str; 5] = ["inject", "pause_process", "--for", "600s", "--format=json"];
+
+#[test]
+fn a_signal_that_would_kill_us_ends_the_run_and_undoes_it() {
+    for name in ["QUIT", "HUP", "USR2", "ALRM", "VTALRM", "PROF", "XCPU", "XFSZ", "IO", "PWR", "STKFLT", "TRAP"] {
+        let (place, victim) = (place(), Sleeper::start());
+        let pid = format!("pid={}", victim.pid());
+        let held = Held::start(&place, &[&PAUSED[..], &[&pid]].concat());
+        assert!(victim.is_stopped());
+        held.signal(name);
+        let (entry, rest, code) = held.end();
+        assert_eq!(
+            (code, &entry["verdict"], &entry["reverted"]),
+            (Some(2), &json!("inconclusive"), &json!("reverted")),
+            "{name}"
+        );
+        assert!(rest.contains(&format!("SIG{name}: undoing what is in force")), "{rest}");
+        assert!(!victim.is_stopped() && journals(&place) == 0, "{name}");
+    }
+}
+
+#[test]
+fn what_was_ignored_when_it_started_stays_ignored() {
+    let (place, victim) = (place(), Sleeper::start());
+    let pid = format!("pid={}", victim.pid());
+    let started = command(&place, &[&PAUSED[..], &[&pid]].concat());
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP INT QUIT TSTP; exec \"$@\"", "sh"]).arg(started.get_program());
+    command.args(started.get_args()).current_dir(place.path()).env("XDG_STATE_HOME", place.path().join("state"));
+    let held = Held::of(command);
+    for name in ["HUP", "INT", "QUIT", "TSTP"] {
+        held.signal(name);
+    }
+    assert!(victim.is_stopped());
+    // Delivered after the others, so it would find the run ended.
+    held.signal("USR1");
+    let (entry, rest, code) = held.end();
+    assert_eq!((code, &entry["verdict"]), (Some(0), &json!("unchecked")), "{rest}");
+    assert!(!rest.contains("SIGHUP") && !rest.contains("SIGINT") && !rest.contains("SIGQUIT"), "{rest}");
+}
+
+#[test]
+fn ctrl_z_undoes_before_it_stops() {
+    let (place, victim) = (place(), Sleeper::start());
+    let pid = format!("pid={}", victim.pid());
+    let mut command = command(&place, &[&PAUSED[..], &[&pid]].concat());
+    // A group of its own in our session, as a shell with job control starts one.
+    command.process_group(0);
+    let held = Held::of(command);
+    held.signal("TSTP");
+    let state = format!("/proc/{}/stat", held.child.id());
+    while !std::fs::read_to_string(&state).unwrap().rsplit_once(") ").unwrap().1.starts_with('T') {
+        std::thread::yield_now();
+    }
+    assert!(!victim.is_stopped() && journals(&place) == 0);
+    held.signal("CONT");
+    let (entry, rest, code) = held.end();
+    assert_eq!((code, &entry["verdict"]), (Some(2), &json!("inconclusive")), "{rest}");
+    assert!(rest.contains("SIGTSTP: undoing what is in force, then stopping"), "{rest}");
+}
+
+#[test]
+fn ctrl_z_with_nobody_to_continue_us_ends_with_the_report() {
+    let (place, victim) = (place(), Sleeper::start());
+    let pid = format!("pid={}", victim.pid());
+    // In the group of this test, whose leader started it.
+    let held = Held::start(&place, &[&PAUSED[..], &[&pid]].concat());
+    held.signal("TSTP");
+    let (entry, _, code) = held.end();
+    assert_eq!((code, &entry["reverted"]), (Some(2), &json!("reverted")));
+    assert!(!victim.is_stopped());
 }

@@ -1,6 +1,10 @@
 //! Asks the server, and asks again where that may help.
 
-use std::time::Duration;
+use std::{
+    mem,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError};
 use chaos_core::{BoxFuture, Clock, Redactor, Secret};
@@ -8,7 +12,13 @@ use chaos_tls::ClientTls;
 use reqwest::redirect;
 use serde_json::Value;
 
-use super::{attempt::Attempt, completion, config::OpenAiConfig, failure::Failure};
+use super::{
+    attempt::Attempt,
+    completion,
+    config::{OpenAiConfig, TIMEOUT},
+    failure::Failure,
+    history,
+};
 use crate::{
     error::AgentError,
     model::{Model, ModelRequest, ModelTurn},
@@ -25,6 +35,8 @@ pub struct OpenAiModel {
     config: OpenAiConfig,
     client: Client<OpenAIConfig>,
     redactor: Redactor,
+    /// Set once the server has refused what another vendor added to the history.
+    plain_history: AtomicBool,
 }
 
 impl OpenAiModel {
@@ -55,59 +67,82 @@ impl OpenAiModel {
             // Not `with_config`, which makes a client of its own that asks for the process's TLS provider.
             client: Client::build(http, config.for_client()).with_http_service(attempt),
             redactor: Redactor::new(config.api_key().cloned()),
+            plain_history: AtomicBool::new(false),
             config,
         })
     }
 
-    async fn ask(&self, body: &Value, clock: &dyn Clock) -> Result<ModelTurn, AgentError> {
+    async fn ask(&self, body: Value, clock: &dyn Clock) -> Result<ModelTurn, AgentError> {
         let mut asked = Asked::default();
         let answer = self.ask_until_answered(body, clock, &mut asked);
-        match clock.timeout(self.config.total_time, answer).await {
-            Some(answer) => answer,
-            None => Err(self.unavailable(&asked, "the time for one answer is over")),
+        if let Some(answer) = clock.timeout(self.config.total_time, answer).await {
+            return answer;
         }
+        let why = format!("no answer within {} s (`{TIMEOUT}`)", self.config.total_time.as_secs_f64());
+        Err(self.unavailable(&asked, &why))
     }
 
     async fn ask_until_answered(
         &self,
-        body: &Value,
+        mut body: Value,
         clock: &dyn Clock,
         asked: &mut Asked,
     ) -> Result<ModelTurn, AgentError> {
+        if self.plain_history.load(Ordering::Relaxed) {
+            history::drop_additions(&mut body);
+        }
+        let mut retries = 0;
         loop {
             asked.attempts += 1;
-            let failure = match self.attempt(body, clock).await {
-                Ok(reply) => return completion::turn(&reply, asked.attempts),
+            let failure = match self.attempt(&body, clock).await {
+                Ok(mut turn) => {
+                    turn.attempts = asked.attempts;
+                    turn.failed_attempts = mem::take(&mut asked.failed);
+                    return Ok(turn);
+                }
                 Err(failure) => failure,
             };
+            if let Some(names) = refused_additions(&failure, &body) {
+                history::drop_additions(&mut body);
+                self.plain_history.store(true, Ordering::Relaxed);
+                asked.failed.push(self.redactor.text(&format!("{failure}; asked again without {names}")));
+                continue;
+            }
             if !failure.is_transient() {
                 return Err(self.refusal(failure, asked.attempts));
             }
-            asked.last = failure.to_string();
-            if asked.attempts > self.config.retry.retries {
-                return Err(self.unavailable(asked, &asked.last));
+            asked.failed.push(self.redactor.text(&failure.to_string()));
+            if retries == self.config.retry.retries {
+                return Err(self.unavailable(asked, &failure.to_string()));
             }
-            let wait = self.config.retry.wait(asked.attempts, failure.retry_after());
-            clock.sleep(wait).await;
+            retries += 1;
+            let wish = failure.retry_after().map(|wish| wish.from(clock.wall()));
+            clock.sleep(self.config.retry.wait(retries, wish)).await;
         }
     }
 
-    async fn attempt(&self, body: &Value, clock: &dyn Clock) -> Result<Value, Failure> {
+    async fn attempt(&self, body: &Value, clock: &dyn Clock) -> Result<ModelTurn, Failure> {
         let _real = clock.external();
         let reply: Value = self.client.chat().create_byot(body).await.map_err(typed)?;
         match Failure::inside_success(&reply) {
             Some(failure) => Err(failure),
-            None => Ok(reply),
+            None => completion::turn(&reply),
         }
     }
 
     fn refusal(&self, failure: Failure, attempts: u32) -> AgentError {
         match failure {
-            Failure::Status { status, message, .. } => {
-                AgentError::ModelRefused { status, message: self.redactor.text(&message) }
+            Failure::Status(told) => {
+                let hint = if told.status == 404 { self.config.not_found_hint(&told.message) } else { String::new() };
+                let message = self.redactor.text(&format!("{}{hint}", told.message));
+                AgentError::ModelRefused { status: told.status, message }
             }
-            Failure::NotJson | Failure::TooLong(_) => AgentError::ModelReply { problem: failure.to_string() },
-            Failure::Connect(_) | Failure::Transport(_) => {
+            Failure::NotJson(_) => {
+                let problem = format!("{failure}{}", self.config.not_found_hint(""));
+                AgentError::ModelReply { problem: self.redactor.text(&problem) }
+            }
+            Failure::TooLong(_) | Failure::Shape(_) => AgentError::ModelReply { problem: failure.to_string() },
+            Failure::Connect(_) | Failure::Transport(_) | Failure::NoAnswer(_) => {
                 let last = failure.to_string();
                 AgentError::ModelUnavailable { attempts, last }
             }
@@ -115,10 +150,9 @@ impl OpenAiModel {
     }
 
     fn unavailable(&self, asked: &Asked, why: &str) -> AgentError {
-        let last = if asked.last.is_empty() || asked.last == why {
-            why.to_owned()
-        } else {
-            format!("{why}; before that: {}", asked.last)
+        let last = match asked.failed.last() {
+            Some(last) if last != why => format!("{why}; before that: {last}"),
+            _ => why.to_owned(),
         };
         AgentError::ModelUnavailable { attempts: asked.attempts, last: self.redactor.text(&last) }
     }
@@ -128,7 +162,21 @@ impl OpenAiModel {
 #[derive(Default)]
 struct Asked {
     attempts: u32,
-    last: String,
+    /// What each failed attempt met, masked.
+    failed: Vec<String>,
+}
+
+/// Names the members beyond OpenAI's API that a server refuses to take, if that is what its error says.
+fn refused_additions(failure: &Failure, body: &Value) -> Option<String> {
+    let Failure::Status(told) = failure else { return None };
+    if !matches!(told.status, 400 | 422) {
+        return None;
+    }
+    let additions = history::additions(body);
+    additions.iter().any(|name| history::names(&told.body, name)).then(|| {
+        let quoted: Vec<String> = additions.iter().map(|name| format!("`{name}`")).collect();
+        quoted.join(", ")
+    })
 }
 
 /// Gets our own failure back out of the client library's error.
@@ -152,8 +200,12 @@ impl Model for OpenAiModel {
         Box::pin(async move {
             let clock = request.clock;
             let body = completion::body(&self.config.model, &self.config.extra, request);
-            self.ask(&body, clock).await
+            self.ask(body, clock).await
         })
+    }
+
+    fn answer_time(&self) -> Duration {
+        self.config.total_time
     }
 
     fn secrets(&self) -> Vec<Secret> {

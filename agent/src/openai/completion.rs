@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::failure::Failure;
 use crate::{
-    error::AgentError,
     model::{ModelRequest, ModelTurn, TokenUsage},
     tool::ToolSpec,
 };
@@ -23,22 +23,23 @@ pub(super) fn body(model: &str, extra: &Map<String, Value>, request: ModelReques
     Value::Object(body)
 }
 
-/// Reads the first choice and the token count.
-pub(super) fn turn(reply: &Value, attempts: u32) -> Result<ModelTurn, AgentError> {
-    let choice = reply
-        .get("choices")
-        .and_then(|choices| choices.get(0))
-        .ok_or_else(|| malformed("`choices` is absent or empty"))?;
-    let message = choice
-        .get("message")
-        .filter(|message| message.is_object())
-        .ok_or_else(|| malformed("`choices[0].message` is absent"))?;
-    Ok(ModelTurn {
-        message: message.clone(),
-        finish_reason: choice["finish_reason"].as_str().map(str::to_owned),
-        usage: usage(&reply["usage"]),
-        attempts,
-    })
+/// Reads the first choice and the token count. One choice that is not in a list counts too.
+pub(super) fn turn(reply: &Value) -> Result<ModelTurn, Failure> {
+    let choice = match reply.get("choices") {
+        None => return Err(Failure::Shape("`choices` is absent")),
+        Some(Value::Null) => return Err(Failure::NoAnswer("`choices` is null")),
+        Some(Value::Array(choices)) => choices.first().ok_or(Failure::NoAnswer("`choices` is empty"))?,
+        Some(one) => one,
+    };
+    let message = match choice.get("message") {
+        Some(Value::Null) => return Err(Failure::NoAnswer("`choices[0].message` is null")),
+        Some(message) if message.is_object() => message,
+        _ => return Err(Failure::Shape("`choices[0].message` is absent")),
+    };
+    let mut turn = ModelTurn::new(message.clone());
+    turn.finish_reason = choice["finish_reason"].as_str().map(str::to_owned);
+    turn.usage = usage(&reply["usage"]);
+    Ok(turn)
 }
 
 fn usage(usage: &Value) -> Option<TokenUsage> {
@@ -47,11 +48,6 @@ fn usage(usage: &Value) -> Option<TokenUsage> {
         completion: usage["completion_tokens"].as_u64()?,
         estimated: false,
     })
-}
-
-fn malformed(problem: &str) -> AgentError {
-    let problem = problem.to_owned();
-    AgentError::ModelReply { problem }
 }
 
 #[cfg(test)]
@@ -107,32 +103,33 @@ mod tests {
             "choices": [{"message": message, "finish_reason": "vendor_reason"}],
             "usage": {"prompt_tokens": 5, "completion_tokens": 2, "vendor": {}},
         });
-        let turn = turn(&reply, 3).expect("a completion");
+        let turn = turn(&reply).expect("a completion");
         assert_eq!(turn.message, message);
         assert_eq!(turn.finish_reason.as_deref(), Some("vendor_reason"));
         assert_eq!(turn.usage.map(TokenUsage::total), Some(7));
-        assert_eq!(turn.attempts, 3);
     }
 
     #[test]
-    fn replies_of_another_shape_are_refused() {
+    fn replies_without_an_answer_and_of_another_shape_are_told_apart() {
         let cases = [
-            (json!({}), "`choices` is absent or empty"),
-            (json!({"choices": []}), "`choices` is absent or empty"),
-            (json!([1]), "`choices` is absent or empty"),
-            (json!({"choices": [{"text": "old"}]}), "`choices[0].message` is absent"),
-            (json!({"choices": [{"message": "x"}]}), "`choices[0].message` is absent"),
+            (json!({}), "`choices` is absent", false),
+            (json!([1]), "`choices` is absent", false),
+            (json!({"choices": [{"text": "old"}]}), "`choices[0].message` is absent", false),
+            (json!({"choices": [{"message": "x"}]}), "`choices[0].message` is absent", false),
+            (json!({"choices": []}), "`choices` is empty", true),
+            (json!({"choices": null}), "`choices` is null", true),
+            (json!({"choices": [{"message": null}]}), "`choices[0].message` is null", true),
         ];
-        for (reply, problem) in cases {
-            let error = turn(&reply, 1).expect_err(problem);
-            let message = format!("model reply is not a chat completion: {problem}");
-            assert_eq!(error.to_string(), message);
+        for (reply, problem, transient) in cases {
+            let failure = turn(&reply).expect_err(problem);
+            assert_eq!((failure.to_string().as_str(), failure.is_transient()), (problem, transient));
         }
+        assert!(turn(&json!({"choices": {"message": {"content": "not in a list"}}})).is_ok());
     }
 
     #[test]
     fn a_reply_without_a_token_count_has_none() {
         let reply = json!({"choices": [{"message": {}}], "usage": {"prompt_tokens": 5}});
-        assert_eq!(turn(&reply, 1).expect("a completion").usage, None);
+        assert_eq!(turn(&reply).expect("a completion").usage, None);
     }
 }

@@ -6,10 +6,16 @@ use chaos_core::Secret;
 use reqwest::{Url, header::HeaderValue};
 use serde_json::{Map, Value};
 
+use super::provider;
 use crate::error::AgentError;
 
 /// Where OpenAI's own models are; every other server is named by `OPENAI_BASE_URL`.
 const OPENAI_BASE_URL: &str = async_openai::config::OPENAI_API_BASE;
+
+/// Seconds that one answer may take.
+pub(super) const TIMEOUT: &str = "CHAOS_MODEL_TIMEOUT_SECONDS";
+/// A day: longer is a mistake.
+const MAX_TIMEOUT_SECONDS: f64 = 86_400.0;
 
 /// Settings of one model behind an OpenAI-compatible server.
 #[derive(Clone)]
@@ -22,7 +28,7 @@ pub struct OpenAiConfig {
     pub extra: Map<String, Value>,
     /// Which failures are tried again, and when.
     pub retry: RetryPolicy,
-    /// Time for one answer, retries and their waits included. Default 120 s.
+    /// Time for one answer, retries and their waits included. Default 120 s; `CHAOS_MODEL_TIMEOUT_SECONDS` sets it.
     pub total_time: Duration,
     /// Without a slash at its end, as the client wants it.
     base_url: String,
@@ -35,8 +41,10 @@ pub struct OpenAiConfig {
 
 /// How often and how soon a failed request is made again.
 ///
-/// Tried again are: no connection, status 429 unless the quota is used up, and 5xx. Nothing else is, since a second
-/// try would meet the same answer or could double the cost.
+/// Tried again are: no connection, status 408, 429 unless the quota is used up, 5xx, the same inside a success, and a
+/// success without an answer in it (empty, `choices` null). Nothing else is, since a second try would meet the same
+/// answer or could double the cost. A 400 that names a member which another vendor added to the history is not a retry
+/// of this policy: the request is made once more without such members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -46,7 +54,7 @@ pub struct RetryPolicy {
     pub first_wait: Duration,
     /// Longest wait of our own choice. Default 8 s.
     pub max_wait: Duration,
-    /// Longest wait that a server's `Retry-After` can impose. Default 20 s.
+    /// Longest wait that a server can impose, by `Retry-After` and its kin or in an error's text. Default 20 s.
     pub max_retry_after: Duration,
 }
 
@@ -87,18 +95,27 @@ impl OpenAiConfig {
         }
     }
 
-    /// Reads `CHAOS_MODEL` (or else `AGENT_MODEL`), `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `OPENAI_ORG_ID` and
-    /// `OPENAI_PROJECT_ID`. Empty values count as unset. `None` when no model is named.
+    /// Reads `CHAOS_MODEL` (or else `AGENT_MODEL`), `CHAOS_PROVIDER` (or else `AGENT_PROVIDER`), `OPENAI_BASE_URL`,
+    /// `OPENAI_API_KEY`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID` and `CHAOS_MODEL_TIMEOUT_SECONDS`. Empty values count as
+    /// unset. `None` when no model is named.
     ///
     /// # Errors
-    /// [`AgentError::Setting`] for a value that cannot be used, and for OpenAI's own address without a key.
+    /// [`AgentError::Setting`] for a value that cannot be used, and for OpenAI's own address without a key or with the
+    /// model of another provider.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, AgentError> {
         let get = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let Some(model) = get("CHAOS_MODEL").or_else(|| get("AGENT_MODEL")) else {
+        let first = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, get(name)?)));
+        let Some(model) = first(["CHAOS_MODEL", "AGENT_MODEL"]) else {
             return Ok(None);
         };
-        let mut config = Self::new(model);
         let base_url = get("OPENAI_BASE_URL");
+        if base_url.is_none() {
+            provider::check(&model, first(["CHAOS_PROVIDER", "AGENT_PROVIDER"]).as_ref())?;
+        }
+        let mut config = Self::new(model.1);
+        if let Some(seconds) = get(TIMEOUT) {
+            config.total_time = timeout(&seconds)?;
+        }
         if let Some(base_url) = &base_url {
             config = config.with_base_url(base_url)?;
         }
@@ -107,7 +124,9 @@ impl OpenAiConfig {
         } else if base_url.is_none() {
             return Err(AgentError::Setting {
                 setting: "OPENAI_API_KEY",
-                problem: "is not set; set it, or name your own server with OPENAI_BASE_URL".into(),
+                problem:
+                    "is not set; set it, name your own server with OPENAI_BASE_URL, or use `--offline` to ask no model"
+                        .into(),
             });
         }
         config.organization = header_value("OPENAI_ORG_ID", get("OPENAI_ORG_ID"))?;
@@ -148,6 +167,19 @@ impl OpenAiConfig {
         Ok(self)
     }
 
+    /// What to say beside a 404, or a reply that is not the API's: which URL gave it, and what to try. Nothing more where
+    /// the server's words are about the model.
+    pub(super) fn not_found_hint(&self, message: &str) -> String {
+        let url = format!("{}/chat/completions", self.base_url);
+        let last = self.base_url.rsplit('/').next().unwrap_or_default();
+        let has_version = last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let message = message.to_ascii_lowercase();
+        if has_version || message.contains("model") {
+            return format!(" (from {url})");
+        }
+        format!(" (from {url}; most servers need a `/v1`: try OPENAI_BASE_URL={}/v1)", self.base_url)
+    }
+
     /// Whether the server is on this machine, where no proxy has any business.
     pub(super) fn is_local(&self) -> bool {
         self.local
@@ -171,6 +203,14 @@ impl OpenAiConfig {
             .with_org_id(self.organization.clone().unwrap_or_default())
             .with_project_id(self.project.clone().unwrap_or_default())
     }
+}
+
+fn timeout(seconds: &str) -> Result<Duration, AgentError> {
+    let usable = |seconds: &f64| *seconds > 0.0 && *seconds <= MAX_TIMEOUT_SECONDS;
+    seconds.parse().ok().filter(usable).map(Duration::from_secs_f64).ok_or_else(|| AgentError::Setting {
+        setting: TIMEOUT,
+        problem: format!("is `{seconds}`; expected a number of seconds above 0 and up to {MAX_TIMEOUT_SECONDS}"),
+    })
 }
 
 fn is_local(url: &Url) -> bool {
@@ -233,6 +273,15 @@ mod tests {
     }
 
     #[test]
+    fn a_model_of_another_provider_needs_a_server_that_is_named() {
+        let mut settings = vec![("AGENT_MODEL", "claude-3"), ("AGENT_PROVIDER", "anthropic"), ("OPENAI_API_KEY", "k")];
+        let error = from(&settings).expect_err("not OpenAI's").to_string();
+        assert!(error.starts_with("AGENT_PROVIDER is `anthropic`, but without OPENAI_BASE_URL"), "{error}");
+        settings.push(("OPENAI_BASE_URL", "http://127.0.0.1:4000/v1"));
+        assert_eq!(from(&settings).expect("usable").expect("named").model, "claude-3");
+    }
+
+    #[test]
     fn a_server_of_ones_own_needs_no_key() {
         let settings = [("CHAOS_MODEL", "m"), ("OPENAI_BASE_URL", "http://[::1]:8000/v1/")];
         let config = from(&settings).expect("usable").expect("named");
@@ -243,8 +292,19 @@ mod tests {
 
     #[test]
     fn unusable_settings_say_what_would_be_right() {
-        let cases: [(&[(&str, &str)], &str); 6] = [
-            (&[], "OPENAI_API_KEY is not set; set it, or name your own server with OPENAI_BASE_URL"),
+        let cases: [(&[(&str, &str)], &str); 8] = [
+            (
+                &[],
+                "OPENAI_API_KEY is not set; set it, name your own server with OPENAI_BASE_URL, or use `--offline` to ask no model",
+            ),
+            (
+                &[("OPENAI_API_KEY", "k"), ("CHAOS_MODEL_TIMEOUT_SECONDS", "soon")],
+                "CHAOS_MODEL_TIMEOUT_SECONDS is `soon`; expected a number of seconds above 0 and up to 86400",
+            ),
+            (
+                &[("OPENAI_API_KEY", "k"), ("CHAOS_MODEL_TIMEOUT_SECONDS", "0")],
+                "CHAOS_MODEL_TIMEOUT_SECONDS is `0`; expected a number of seconds above 0 and up to 86400",
+            ),
             (
                 &[("OPENAI_BASE_URL", "127.0.0.1:80")],
                 "OPENAI_BASE_URL is not a URL: relative URL without a base; expected something like http://127.0.0.1:8000/v1",
@@ -293,6 +353,34 @@ mod tests {
         ] {
             let config = OpenAiConfig::new("m").with_base_url(base).expect("usable");
             assert_eq!(config.is_local(), local, "{base}");
+        }
+    }
+
+    #[test]
+    fn the_time_for_one_answer_is_a_setting() {
+        let base = [("CHAOS_MODEL", "m"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")];
+        assert_eq!(from(&base).expect("usable").expect("named").total_time, Duration::from_mins(2));
+        let config = from(&[base[0], base[1], ("CHAOS_MODEL_TIMEOUT_SECONDS", "600")]);
+        assert_eq!(config.expect("usable").expect("named").total_time, Duration::from_mins(10));
+    }
+
+    #[test]
+    fn a_404_says_which_url_gave_it_and_what_to_try() {
+        let hint = |base: &str, message: &str| {
+            OpenAiConfig::new("m").with_base_url(base).expect("usable").not_found_hint(message)
+        };
+        let cases = [
+            (
+                "http://127.0.0.1:8000",
+                "Not Found",
+                " (from http://127.0.0.1:8000/chat/completions; most servers need a `/v1`: try OPENAI_BASE_URL=http://127.0.0.1:8000/v1)",
+            ),
+            ("http://h/v1", "Not Found", " (from http://h/v1/chat/completions)"),
+            ("http://h/v1beta", "", " (from http://h/v1beta/chat/completions)"),
+            ("http://h", "model `m` not found", " (from http://h/chat/completions)"),
+        ];
+        for (base, message, expected) in cases {
+            assert_eq!(hint(base, message), expected);
         }
     }
 

@@ -1,59 +1,114 @@
 //! Why one HTTP attempt failed, and whether another may do better.
 
-use std::time::Duration;
-
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
 
+use super::retry_after::RetryAfter;
 use crate::truncate::truncate;
 
 /// The server's own words are shown up to here.
 const MAX_MESSAGE_BYTES: usize = 300;
+/// How much is shown of a reply that cannot be read.
+const SHOWN_START: usize = 60;
+/// Words of error types, and the status that they stand for where a success holds the error.
+const STATUS_WORDS: [(&str, u16); 8] = [
+    ("rate_limit", 429),
+    ("ratelimit", 429),
+    ("too_many_requests", 429),
+    ("resource_exhausted", 429),
+    ("overloaded", 503),
+    ("unavailable", 503),
+    ("server_error", 500),
+    ("internal", 500),
+];
 
 /// A failed attempt.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("status {status}: {message}")]
-    Status { status: u16, message: String, retry_after: Option<Duration>, quota_used_up: bool },
+    #[error("status {}: {}", .0.status, .0.message)]
+    Status(Box<StatusFailure>),
     #[error("no connection: {0}")]
     Connect(String),
     #[error("connection broke: {0}")]
     Transport(String),
     #[error("reply is longer than {0} bytes")]
     TooLong(usize),
-    #[error("reply is not JSON")]
-    NotJson,
+    #[error("reply is not JSON: it begins with `{0}`")]
+    NotJson(String),
+    /// A success without an answer: a gateway's hiccup, which another try may not meet.
+    #[error("{0}")]
+    NoAnswer(&'static str),
+    /// JSON of another shape.
+    #[error("{0}")]
+    Shape(&'static str),
+}
+
+/// An error that the server told.
+#[derive(Debug)]
+pub(super) struct StatusFailure {
+    pub(super) status: u16,
+    /// The server's own words, shortened.
+    pub(super) message: String,
+    /// The whole error body, bounded by the reader.
+    pub(super) body: String,
+    pub(super) retry_after: Option<RetryAfter>,
+    quota_used_up: bool,
 }
 
 impl Failure {
     /// Reads an answer with an error status. The body is expected to be an OpenAI error object, and need not be.
     pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let parsed: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-        let error = &parsed["error"];
-        let message = match error["message"].as_str().or_else(|| error.as_str()) {
-            Some(message) => message.to_owned(),
+        let text = String::from_utf8_lossy(body);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let parsed: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+        let message = match error_message(&parsed) {
+            Some(message) => message,
             None if status.is_redirection() => "redirects are not followed".to_owned(),
-            None => String::from_utf8_lossy(body).trim().to_owned(),
+            None => text.to_owned(),
         };
-        Self::Status {
-            status: status.as_u16(),
-            message: truncate(&message, MAX_MESSAGE_BYTES),
-            retry_after: retry_after(headers),
-            quota_used_up: ["type", "code"].iter().any(|key| error[key] == "insufficient_quota"),
-        }
+        Self::told(status.as_u16(), &message, text, &parsed, RetryAfter::in_headers(headers))
     }
 
-    /// Reads an error object inside a successful answer, as some gateways send it.
+    fn told(status: u16, message: &str, body: &str, parsed: &Value, in_headers: Option<RetryAfter>) -> Self {
+        let error = error_object(parsed);
+        Self::Status(Box::new(StatusFailure {
+            status,
+            message: truncate(message, MAX_MESSAGE_BYTES),
+            body: body.to_owned(),
+            retry_after: in_headers.or_else(|| RetryAfter::in_text(body)),
+            quota_used_up: ["type", "code"].iter().any(|key| error[key] == "insufficient_quota"),
+        }))
+    }
+
+    /// Reads an error inside a successful answer, as some gateways send it: as an object, or as text.
     pub(super) fn inside_success(reply: &Value) -> Option<Self> {
-        let error = reply.get("error").filter(|error| !error.is_null())?;
-        let status = error["code"]
-            .as_u64()
-            .and_then(|code| u16::try_from(code).ok())
-            .filter(|code| (400..600).contains(code))
-            .and_then(|code| StatusCode::from_u16(code).ok())
-            .unwrap_or(StatusCode::OK);
+        if let Value::String(text) = reply {
+            return Self::in_text(text);
+        }
+        let inner = &reply["choices"][0]["error"];
+        let reply = if is_error(inner) { &reply["choices"][0] } else { reply };
+        let bare = reply.get("choices").is_none() && (reply["object"] == "error" || status_in(reply).is_some());
+        if !is_error(&reply["error"]) && !bare {
+            return None;
+        }
         let body = reply.to_string();
-        Some(Self::of_status(status, &HeaderMap::new(), body.as_bytes()))
+        let message = error_message(reply).unwrap_or_else(|| body.clone());
+        let error = error_object(reply);
+        let status = status_in(error).or_else(|| status_in(reply)).or_else(|| status_at_start(&message));
+        Some(Self::told(status.or_else(|| status_of_type(error)).unwrap_or(200), &message, &body, reply, None))
+    }
+
+    /// Reads text in place of JSON in a successful answer: `429 Too Many Requests`.
+    pub(super) fn in_text(text: &str) -> Option<Self> {
+        let status = status_at_start(text)?;
+        Some(Self::told(status, text.trim(), text, &Value::Null, None))
+    }
+
+    /// A reply that is not JSON; its start says what it is, for instance a web page.
+    pub(super) fn not_json(text: &str) -> Self {
+        let start = text.trim_start().lines().next().unwrap_or_default();
+        let start: String = start.chars().filter(|c| !c.is_control()).take(SHOWN_START).collect();
+        Self::in_text(text).unwrap_or(Self::NotJson(start))
     }
 
     /// Reads an error of the HTTP client; addresses in it may hold secrets and are left out.
@@ -66,26 +121,69 @@ impl Failure {
     /// Whether the same request may meet a better answer.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Status { status: 429, quota_used_up, .. } => !quota_used_up,
-            Self::Status { status, .. } => (500..600).contains(status),
-            Self::Connect(_) => true,
-            Self::Transport(_) | Self::TooLong(_) | Self::NotJson => false,
+            Self::Status(told) => match told.status {
+                429 => !told.quota_used_up,
+                status => status == 408 || (500..600).contains(&status),
+            },
+            Self::Connect(_) | Self::NoAnswer(_) => true,
+            Self::Transport(_) | Self::TooLong(_) | Self::NotJson(_) | Self::Shape(_) => false,
         }
     }
 
     /// The wait that the server asked for.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(super) fn retry_after(&self) -> Option<RetryAfter> {
         match self {
-            Self::Status { retry_after, .. } => *retry_after,
+            Self::Status(told) => told.retry_after,
             _ => None,
         }
     }
 }
 
-/// Seconds, whole or not; a date is read as no wish at all, and our own wait is used.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: f64 = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+/// Whether a member `error` says anything.
+fn is_error(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(object) => !object.is_empty(),
+        _ => true,
+    }
+}
+
+/// The object that tells about an error: `error` of the body, of its first item (as one vendor sends it), or the body.
+fn error_object(body: &Value) -> &Value {
+    let body = if body.is_array() { &body[0] } else { body };
+    if body["error"].is_object() { &body["error"] } else { body }
+}
+
+fn error_message(body: &Value) -> Option<String> {
+    let error = error_object(body);
+    let texts = [&error["message"], &error["error"], &error["detail"], &error["msg"]];
+    let text = texts.into_iter().find_map(Value::as_str).map(str::to_owned);
+    text.or_else(|| (!error["detail"].is_null()).then(|| error["detail"].to_string()))
+}
+
+/// A status as a number or as text, under one of the usual names.
+fn status_in(object: &Value) -> Option<u16> {
+    ["code", "status", "status_code"].iter().find_map(|key| {
+        let code = match &object[key] {
+            Value::Number(number) => number.as_u64().and_then(|code| u16::try_from(code).ok()),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        code.filter(|code| (400..600).contains(code))
+    })
+}
+
+/// A status among the first words of a text, such as `Error 429: slow down`.
+fn status_at_start(text: &str) -> Option<u16> {
+    let words = text.split_whitespace().take(4).map(|word| word.trim_matches(|c: char| !c.is_ascii_digit()));
+    words.filter(|word| word.len() == 3).find_map(|word| word.parse().ok().filter(|code| (400..600).contains(code)))
+}
+
+fn status_of_type(error: &Value) -> Option<u16> {
+    let words = ["type", "code", "status"].map(|key| error[key].as_str().unwrap_or_default().to_ascii_lowercase());
+    let words = words.join(" ");
+    STATUS_WORDS.iter().find(|(word, _)| words.contains(word)).map(|(_, status)| *status)
 }
 
 /// An error's message with those of its causes, which the HTTP client leaves out of its own.
@@ -118,6 +216,7 @@ mod tests {
             (status(429, "{}"), true),
             (status(429, quota_in_type), false),
             (status(429, quota_in_code), false),
+            (status(408, ""), true),
             (status(500, "<html>"), true),
             (status(503, ""), true),
             (status(302, ""), false),
@@ -125,9 +224,11 @@ mod tests {
             (status(401, "{}"), false),
             (status(404, "{}"), false),
             (Failure::Connect("refused".into()), true),
+            (Failure::NoAnswer("reply is empty"), true),
             (Failure::Transport("reset".into()), false),
             (Failure::TooLong(1), false),
-            (Failure::NotJson, false),
+            (Failure::not_json("<html>"), false),
+            (Failure::not_json("429 Too Many Requests"), true),
         ];
         for (failure, transient) in cases {
             assert_eq!(failure.is_transient(), transient, "{failure}");
@@ -139,6 +240,11 @@ mod tests {
         let cases = [
             (r#"{"error": {"message": "no such model", "code": 5}}"#, "status 404: no such model"),
             (r#"{"error": "plain"}"#, "status 404: plain"),
+            (r#"[{"error": {"message": "in a list"}}]"#, "status 404: in a list"),
+            (r#"{"detail": "Not Found"}"#, "status 404: Not Found"),
+            (r#"{"detail": [{"msg": "extra"}]}"#, r#"status 404: [{"msg":"extra"}]"#),
+            (r#"{"object": "error", "message": "flat"}"#, "status 404: flat"),
+            ("\u{feff}{\"error\": \"after a mark\"}", "status 404: after a mark"),
             ("not json\n", "status 404: not json"),
             ("", "status 404: "),
         ];
@@ -151,30 +257,24 @@ mod tests {
 
     #[test]
     fn an_error_inside_a_success_is_found() {
-        let busy = json!({"error": {"message": "upstream busy", "code": 502}});
-        let failure = Failure::inside_success(&busy).expect("an error");
-        assert_eq!(failure.to_string(), "status 502: upstream busy");
-        let odd = json!({"error": {"message": "odd", "code": "x"}});
-        let failure = Failure::inside_success(&odd).expect("an error");
-        assert_eq!(failure.to_string(), "status 200: odd");
-        assert!(Failure::inside_success(&json!({"error": null, "choices": []})).is_none());
-    }
-
-    #[test]
-    fn retry_after_is_read_in_seconds() {
         let cases = [
-            ("3", Some(3000)),
-            ("0.5", Some(500)),
-            ("-1", None),
-            ("NaN", None),
-            ("1e300", None),
-            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+            (json!({"error": {"message": "upstream busy", "code": 502}}), "status 502: upstream busy"),
+            (json!({"error": {"message": "odd", "code": "x"}}), "status 200: odd"),
+            (json!({"error": {"message": "slow down", "code": "429"}}), "status 429: slow down"),
+            (json!({"error": {"message": "slow", "type": "rate_limit_error"}}), "status 429: slow"),
+            (json!({"error": {"message": "busy", "type": "overloaded_error"}}), "status 503: busy"),
+            (json!({"error": "429 Too Many Requests"}), "status 429: 429 Too Many Requests"),
+            (json!({"object": "error", "message": "flat", "code": 429}), "status 429: flat"),
+            (json!({"choices": [{"error": {"message": "in the choice", "code": 502}}]}), "status 502: in the choice"),
+            (json!("Error 429: slow down"), "status 429: Error 429: slow down"),
         ];
-        for (value, milliseconds) in cases {
-            let mut headers = HeaderMap::new();
-            headers.insert("retry-after", value.parse().expect("a header value"));
-            let failure = Failure::of_status(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
-            assert_eq!(failure.retry_after(), milliseconds.map(Duration::from_millis), "{value}");
+        for (reply, message) in cases {
+            assert_eq!(Failure::inside_success(&reply).expect("an error").to_string(), message, "{reply}");
+        }
+        for fine in
+            [json!({"error": null, "choices": []}), json!({"error": {}, "choices": [1]}), json!({"choices": []})]
+        {
+            assert!(Failure::inside_success(&fine).is_none(), "{fine}");
         }
     }
 }

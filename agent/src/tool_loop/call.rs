@@ -52,6 +52,10 @@ pub(super) async fn answer(
         let text = format!("unknown tool `{}`; {known}", call.tool);
         return Answer::error(CallStatus::UnknownTool, text);
     };
+    if call.cut_off {
+        let text = "the reply was cut off at the server's output limit (finish_reason `length`); write this call again, shorter";
+        return Answer::error(CallStatus::BadArguments, text);
+    }
     let args = match arguments::decode(&call.arguments, &spec.parameters) {
         Ok(args) => args,
         Err(problem) => return Answer::error(CallStatus::BadArguments, problem.to_string()),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     call::{self, Answer, Panicked},
     context::LoopContext,
+    unfinished::{MAX_REMINDERS, Unfinished, is_cut_off},
 };
 use crate::{
     error::AgentError,
@@ -57,6 +58,7 @@ pub(super) async fn run(
         clock,
         messages: message::opening(system, goal),
         recorded: 0,
+        reminders: 0,
         outcome: outcome(EndReason::Finished),
         cx,
     };
@@ -68,7 +70,13 @@ pub(super) async fn run(
 }
 
 fn outcome(end: EndReason) -> LoopOutcome {
-    LoopOutcome { end, text: String::new(), turns: 0, calls: Vec::new(), usage: TokenUsage::default() }
+    LoopOutcome { end, text: String::new(), turns: 0, calls: Vec::new(), usage: TokenUsage::default(), retries: 0 }
+}
+
+/// What a reply asks for, and why one that asks for nothing is no final answer.
+struct Asked {
+    calls: Vec<RawCall>,
+    unfinished: Option<Unfinished>,
 }
 
 struct Run<'a> {
@@ -81,6 +89,8 @@ struct Run<'a> {
     messages: Vec<Value>,
     /// How many of the messages are in the transcript already.
     recorded: usize,
+    /// How often the model was told that its reply is no final answer.
+    reminders: u32,
     outcome: LoopOutcome,
 }
 
@@ -98,11 +108,17 @@ impl Run<'_> {
     async fn turn(&mut self, turn: u32) -> Result<(), EndReason> {
         let deadline = self.clock.within(self.limits.turn_time).min(self.total);
         let answer = self.ask(turn, deadline).await?;
-        let asked = self.take_reply(turn, answer)?;
-        if asked.is_empty() {
-            return Err(EndReason::Finished);
-        }
+        let Asked { calls: asked, unfinished } = self.take_reply(turn, answer)?;
         let over_budget = self.outcome.usage.total() > self.limits.max_tokens;
+        if asked.is_empty() {
+            let Some(unfinished) = unfinished else { return Err(EndReason::Finished) };
+            if over_budget || turn == self.limits.max_turns || self.reminders == MAX_REMINDERS {
+                return Err(unfinished.end());
+            }
+            self.reminders += 1;
+            self.messages.push(message::instruction(unfinished.reminder()));
+            return Ok(());
+        }
         if over_budget || turn == self.limits.max_turns {
             self.leave(turn, asked)?;
             return Err(if over_budget { EndReason::Tokens } else { EndReason::TurnCap });
@@ -144,25 +160,36 @@ impl Run<'_> {
     }
 
     /// Records a reply, puts it into the conversation and gives the calls that it asks for.
-    fn take_reply(&mut self, turn: u32, answer: ModelTurn) -> Result<Vec<RawCall>, EndReason> {
+    fn take_reply(&mut self, turn: u32, answer: ModelTurn) -> Result<Asked, EndReason> {
         let usage = answer.usage.unwrap_or_else(|| TokenUsage::estimate(&self.messages, &answer.message));
         self.outcome.usage.add(usage);
         self.outcome.turns = turn;
+        self.outcome.retries = self.outcome.retries.saturating_add(answer.attempts.saturating_sub(1));
+        if answer.attempts > 1 {
+            let met = answer.failed_attempts.join("; ");
+            self.cx.note(&format!("the model answered turn {turn} after {} attempts: {met}", answer.attempts));
+        }
         self.record(&Line::Reply(Reply {
             turn,
             at_ms: self.clock.elapsed_ms(),
             message: answer.message.clone(),
-            finish_reason: answer.finish_reason,
+            finish_reason: answer.finish_reason.clone(),
             usage,
             attempts: answer.attempts,
+            failed_attempts: answer.failed_attempts,
         }))?;
-        let Assistant { message, text, calls } =
-            message::read_assistant(answer.message, turn).map_err(EndReason::ModelError)?;
+        let Assistant { message, text, mut calls } =
+            message::read_assistant(answer.message, turn, &self.tool_set).map_err(EndReason::ModelError)?;
+        let finish_reason = answer.finish_reason.as_deref();
+        if let Some(last) = calls.last_mut() {
+            last.cut_off = is_cut_off(finish_reason) && last.is_torn();
+        }
+        let unfinished = Unfinished::of(finish_reason, &text, &self.tool_set);
         if !text.trim().is_empty() {
             self.outcome.text = truncate(&self.cx.transcript.mask(&text), MAX_TEXT_BYTES);
         }
         self.messages.push(message);
-        Ok(calls)
+        Ok(Asked { calls, unfinished })
     }
 
     /// Masks and cuts an answer, records it and puts it into the conversation.

@@ -50,6 +50,9 @@ pub(crate) struct Reply {
     pub(crate) finish_reason: Option<String>,
     pub(crate) usage: TokenUsage,
     pub(crate) attempts: u32,
+    /// What each request before the last one met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed_attempts: Vec<String>,
 }
 
 /// How the loop ended.

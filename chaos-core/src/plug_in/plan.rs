@@ -84,6 +84,9 @@ pub struct Plan {
     /// Whether it can be undone.
     #[serde(default)]
     pub reversible: Reversible,
+    /// Time that a finite fault may need beside its duration, such as a model's answers. Default: a minute.
+    #[serde(skip)]
+    pub overhead: Option<Duration>,
 }
 
 impl Plan {
@@ -118,6 +121,13 @@ impl Plan {
     #[must_use]
     pub fn lasting(self, time: Duration) -> Self {
         self.at_most(CeilingKind::DurationSeconds, time.as_secs_f64())
+    }
+
+    /// Says how much time it may need beside its duration, in place of a minute.
+    #[must_use]
+    pub fn with_overhead(mut self, time: Duration) -> Self {
+        self.overhead = Some(time);
+        self
     }
 
     /// Adds a permission that it needs, and why.

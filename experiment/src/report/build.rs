@@ -76,7 +76,7 @@ pub struct ExperimentReport {
     pub complete: bool,
     /// The engine's own answer, one sentence a finding.
     pub answer: Vec<String>,
-    /// A model's answer, in which every number that was not measured is marked.
+    /// A model's answer, or its last words where it did not conclude, in which every number that was not measured is marked.
     pub said: Option<String>,
     /// How sure the model is.
     pub confidence: Option<Confidence>,
@@ -98,6 +98,16 @@ pub struct ExperimentReport {
     pub spent: Spent,
     #[serde(skip)]
     transcript: Option<PathBuf>,
+}
+
+/// What a model answered, or what it said in place of an answer.
+fn last_words(transcript: &ExperimentTranscript) -> Option<&str> {
+    let end = transcript.end.as_ref().map(|end| &end.reason);
+    match (&transcript.conclusion, end) {
+        (Some(conclusion), _) => Some(&conclusion.answer),
+        (None, Some(ExperimentEnd::NoConclusion { said, .. })) if !said.is_empty() => Some(said),
+        _ => None,
+    }
 }
 
 impl ExperimentReport {
@@ -133,7 +143,7 @@ impl ExperimentReport {
             ran_out,
             complete: transcript.end.is_some(),
             answer: transcript.findings.iter().map(|finding| sentence(finding, &header.slo)).collect(),
-            said: conclusion.map(|conclusion| mark(&conclusion.answer, &known)),
+            said: last_words(transcript).map(|said| mark(said, &known)),
             confidence: conclusion.map(|conclusion| conclusion.confidence),
             claims,
             not_tested: conclusion.iter().flat_map(|c| &c.not_tested).map(|text| mark(text, &known)).collect(),

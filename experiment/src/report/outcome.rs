@@ -58,7 +58,7 @@ pub(super) fn outcome(
         Some(ExperimentEnd::BudgetRanOut { budget }) => no(format!("the budget `{budget}` ran out")),
         Some(ExperimentEnd::Cancelled) => no("it was cancelled".to_owned()),
         Some(ExperimentEnd::Failed { why }) => no(why.clone()),
-        Some(ExperimentEnd::NoConclusion { why }) => no(format!("the model did not conclude: {why}")),
+        Some(ExperimentEnd::NoConclusion { why, .. }) => no(format!("the model did not conclude: {why}")),
         Some(ExperimentEnd::Answered) => answered(transcript, claims),
     }
 }

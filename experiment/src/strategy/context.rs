@@ -71,5 +71,5 @@ pub(super) fn landed(step: StepRecord) -> Result<StepRecord, Stop> {
     }
     let id = step.id();
     let why = step.result.and_then(|result| result.error).unwrap_or_else(|| "no request was measured".to_owned());
-    Err(Stop::Refused(format!("step {id} measured nothing: {why}")))
+    Err(Stop::Failed(format!("step {id} measured nothing: {why}")))
 }

@@ -96,6 +96,7 @@ fn known_measures(steps: &[StepRecord]) -> Vec<String> {
 }
 
 /// The first characters of a text.
-pub(super) fn cut(text: &str, most: usize) -> String {
+/// The first characters of a text.
+pub(crate) fn cut(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }

@@ -164,6 +164,9 @@ pub enum ExperimentEnd {
     NoConclusion {
         /// How its conversation ended.
         why: String,
+        /// Its last words, cut.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        said: String,
     },
     /// Something may still be in force.
     InForce {

@@ -27,7 +27,8 @@ use planner::Planner;
 /// # What it does
 /// A model gets the goal, the target and a tool that makes load, and asks for the planned load; code checks every
 /// figure that it gives and makes the load itself, as the fault `load` does. Without a model (`CHAOS_MODEL`, else
-/// `AGENT_MODEL`) the offline planner makes the planned call, and the output says so. The load is open-loop: request
+/// `AGENT_MODEL`) the offline planner makes the planned call, and the output says so. One answer of a model may take 120 s,
+/// or `CHAOS_MODEL_TIMEOUT_SECONDS`; a model that fails is the result's `error`. The load is open-loop: request
 /// `i` is due at `i / qps`, however long earlier answers take, and what waits for a free connection is charged to the
 /// response time.
 ///
@@ -81,8 +82,13 @@ impl Fault for GenerateLoad {
     const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
-        let offer = Offer::of(&self.target, Planner::of(cx)?.chooses(), cx.policy())?;
-        Ok(offer.longest().plan(offer.to_string(), self.engine.chosen(cx)?.reach()))
+        let planner = Planner::of(cx)?;
+        let offer = Offer::of(&self.target, planner.chooses(), cx.policy())?;
+        let plan = offer.longest().plan(offer.to_string(), self.engine.chosen(cx)?.reach());
+        Ok(match planner.conversation_time() {
+            Some(time) => plan.with_overhead(time),
+            None => plan,
+        })
     }
 
     async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {

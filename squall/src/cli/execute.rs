@@ -13,7 +13,7 @@ use super::follow::Follower;
 use super::format::ReportFormat;
 use super::plan;
 use super::run_flags::RunFlags;
-use super::signals::{Request, Signals};
+use super::signals::{Request, Signals, suspend};
 use super::stdin_hold;
 
 /// Runs `task` (or prints its plan) and returns the exit code that its verdict has.
@@ -74,13 +74,24 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
     mut signals: Signals,
 ) -> Result<T, Failure> {
     let mut report = pin!(done);
+    let mut to_suspend = false;
     loop {
         tokio::select! {
-            report = &mut report => return report.map_err(Into::into),
+            report = &mut report => {
+                if to_suspend {
+                    suspend();
+                }
+                return report.map_err(Into::into);
+            }
             signal = signals.next() => match signal {
                 Request::Release => {
                     say("SIGUSR1: ending the hold, then undoing and reporting");
                     control.release();
+                }
+                Request::Suspend => {
+                    say("SIGTSTP: undoing what is in force, then stopping; the report follows on continuing");
+                    to_suspend = true;
+                    control.cancel();
                 }
                 Request::Cancel(name) => {
                     let undoing = control.is_cancelled();

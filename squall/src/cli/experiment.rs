@@ -59,6 +59,9 @@ pub(super) struct Args {
     /// The model that plans, at the server that `OPENAI_BASE_URL` names.
     #[arg(long, value_name = "NAME", conflicts_with = "offline")]
     model: Option<String>,
+    /// Seconds that one answer of the model may take, retries included; default 120 (`CHAOS_MODEL_TIMEOUT_SECONDS`).
+    #[arg(long, value_name = "SECONDS", conflicts_with = "offline")]
+    model_timeout: Option<String>,
     /// Asks no model, whatever the environment says.
     #[arg(long)]
     offline: bool,
@@ -301,6 +304,7 @@ fn model(args: &Args) -> Result<Option<std::sync::Arc<dyn chaos_agent::Model>>, 
     }
     let lookup = |name: &str| match (name, &args.model) {
         ("CHAOS_MODEL", Some(model)) => Some(model.clone()),
+        ("CHAOS_MODEL_TIMEOUT_SECONDS", _) if args.model_timeout.is_some() => args.model_timeout.clone(),
         _ => std::env::var(name).ok(),
     };
     let config = OpenAiConfig::from_lookup(lookup).map_err(|error| Failure::Usage(error.to_string()))?;

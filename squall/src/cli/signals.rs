@@ -1,44 +1,130 @@
 //! Signals that end a run early, or release what it holds. They never skip the undo: a second one is answered, not
 //! obeyed.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::fs;
+
+use rustix::process::{Pid, Signal as Number, getpgid, getpid, getppid, getsid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Ends the run early, at the signal of this name.
     Cancel(&'static str),
+    /// Ends the run early, and then stops this process: a fault must not stay in force while nobody can undo it.
+    Suspend,
     /// Ends the holds now; undo, verification and verdict follow as usual.
     Release,
 }
 
+/// Signals that end a process by default, which a run must not be ended by before it has undone what it did. Those that
+/// tell of a defect (SEGV and its kin) and KILL are left to recovery.
+const ENDING: [(Number, &str); 14] = [
+    (Number::INT, "SIGINT"),
+    (Number::TERM, "SIGTERM"),
+    (Number::HUP, "SIGHUP"),
+    (Number::QUIT, "SIGQUIT"),
+    (Number::USR2, "SIGUSR2"),
+    (Number::ALARM, "SIGALRM"),
+    (Number::VTALARM, "SIGVTALRM"),
+    (Number::PROF, "SIGPROF"),
+    (Number::XCPU, "SIGXCPU"),
+    (Number::XFSZ, "SIGXFSZ"),
+    (Number::IO, "SIGIO"),
+    (Number::POWER, "SIGPWR"),
+    (Number::STKFLT, "SIGSTKFLT"),
+    (Number::TRAP, "SIGTRAP"),
+];
+
 /// The signals that ask something of a run.
 pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-    user: Signal,
+    requests: mpsc::UnboundedReceiver<Request>,
 }
 
 impl Signals {
-    /// Takes them over, inside a tokio runtime; from then on they no longer kill the process.
+    /// Takes them over, inside a tokio runtime; from then on they no longer kill or stop the process.
+    ///
+    /// What this process inherited as ignored stays ignored, TERM excepted: `nohup` means SIGHUP so, and a shell without
+    /// job control SIGINT and SIGQUIT of a job in the background.
     pub(crate) fn install() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            user: signal(SignalKind::user_defined1())?,
-        })
+        let (told, requests) = mpsc::unbounded_channel();
+        let ignored = Ignored::inherited();
+        for (number, name) in ENDING {
+            if number == Number::TERM || !ignored.holds(number) {
+                forward(number, Request::Cancel(name), &told)?;
+            }
+        }
+        if !ignored.holds(Number::TSTP) {
+            forward(Number::TSTP, Request::Suspend, &told)?;
+        }
+        forward(Number::USR1, Request::Release, &told)?;
+        Ok(Self { requests })
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> Request {
-        tokio::select! {
-            Some(()) = self.interrupt.recv() => Request::Cancel("SIGINT"),
-            Some(()) = self.terminate.recv() => Request::Cancel("SIGTERM"),
-            Some(()) = self.hang_up.recv() => Request::Cancel("SIGHUP"),
-            Some(()) = self.user.recv() => Request::Release,
-            else => std::future::pending().await,
+        match self.requests.recv().await {
+            Some(request) => request,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Sends a request for every delivery of a signal, until nobody waits for it any more.
+fn forward(number: Number, request: Request, told: &mpsc::UnboundedSender<Request>) -> std::io::Result<()> {
+    let mut deliveries = signal(SignalKind::from_raw(number.as_raw()))?;
+    let told = told.clone();
+    tokio::spawn(async move { while deliveries.recv().await.is_some() && told.send(request).is_ok() {} });
+    Ok(())
+}
+
+/// The signals that this process ignores.
+struct Ignored(u64);
+
+impl Ignored {
+    /// Reads them before any is taken over; none where `/proc` does not say.
+    fn inherited() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        Self(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default())
+    }
+
+    fn holds(&self, number: Number) -> bool {
+        // Bit 0 is signal 1, see proc(5).
+        self.0 >> (number.as_raw() - 1) & 1 == 1
+    }
+}
+
+/// Stops this process as Ctrl-Z would have, unless nobody is there to continue it (an orphaned process group, for which
+/// the kernel drops SIGTSTP too).
+pub(crate) fn suspend() {
+    let watched = getppid().is_some_and(|parent| {
+        let same_session = getsid(Some(parent)).ok() == getsid(None::<Pid>).ok();
+        same_session && getpgid(Some(parent)).ok() != getpgid(None::<Pid>).ok()
+    });
+    if watched {
+        // A process may always signal itself.
+        let _ = kill_process(getpid(), Number::STOP);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_of_ignored_signals_is_read_bit_by_bit() {
+        // What a shell's `cmd &` and nohup leave: INT and QUIT, and HUP.
+        let ignored = Ignored(0b111);
+        for (number, ignores) in [
+            (Number::HUP, true),
+            (Number::INT, true),
+            (Number::QUIT, true),
+            (Number::TERM, false),
+            (Number::TSTP, false),
+        ] {
+            assert_eq!(ignored.holds(number), ignores, "{number:?}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn drive(
     if allow_command {
         tools.push(&run_command);
     }
-    let mut limits = Limits::for_planned(longest.duration());
+    let mut limits = Limits::for_planned(longest.duration()).with_answer_time(model.answer_time());
     limits.cancel_grace = longest.timeout() + MARGIN;
     if let Some(left) = cx.time_left() {
         // A model that is slow to sum up must not cost a load that landed: the conversation ends before the engine does.
@@ -99,13 +99,27 @@ mod tests {
         serve(([127, 0, 0, 1], 0).into(), Behaviour::new()).unwrap()
     }
 
+    /// A model that cannot be had.
+    struct Gone;
+
+    impl Model for Gone {
+        fn name(&self) -> &'static str {
+            "gone"
+        }
+
+        fn reply<'a>(&'a self, _: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
+            Box::pin(async { Err(AgentError::ModelRefused { status: 401, message: "no such key".to_owned() }) })
+        }
+    }
+
     /// Lets a script make 50 requests in half a second, or whatever else it asks for.
     async fn run(url: &str, script: Vec<Value>) -> (Outcome, String) {
         let place = TestContext::new(&[("HOME", "/home/someone")]);
         let offer = Offer::of(&target(url, 100, "500ms", 4), Chooses::Model, &Policy::default()).unwrap();
         let cx = place.cx();
         let starter = LoadStarter { engine: Engine::Embedded, undo: &undo(&cx) };
-        let outcome = drive(&Script(script), &offer, &starter, true, &cx.into()).await.unwrap();
+        let model: &dyn Model = if script.is_empty() { &Gone } else { &Script(script) };
+        let outcome = drive(model, &offer, &starter, true, &cx.into()).await.unwrap();
         let path = outcome.sighting.evidence.data["transcript"].as_str().unwrap().to_owned();
         (outcome, std::fs::read_to_string(path).unwrap())
     }
@@ -116,6 +130,28 @@ mod tests {
         let (outcome, _) = run(&service.url(), vec![says("I sent 50 requests; all were answered with 200.")]).await;
         assert_eq!(outcome.error.as_deref(), Some("no fortio load command was executed"));
         assert_eq!((outcome.sighting.presence, outcome.load), (Presence::Absent, None));
+        assert_eq!(service.requests(), 0);
+    }
+
+    #[tokio::test]
+    async fn why_no_load_was_made_is_the_error() {
+        let service = service();
+        let as_text = || says("<tool_call>{\"name\": \"load\"}</tool_call>");
+        let again = || asks(&[("run_command", json!({"command": "true"}))]);
+        let rows = [
+            (vec![], "no load was made: model server refused with status 401: no such key"),
+            (vec![says("I would rather not.")], "no fortio load command was executed"),
+            (
+                vec![as_text(), as_text(), as_text()],
+                "no load was made: the model wrote its tool calls as text, which its server should have read",
+            ),
+            (vec![again(); 8], "no load was made: the conversation ended with turn_cap"),
+        ];
+        for (script, why) in rows {
+            let (outcome, _) = run(&service.url(), script).await;
+            assert_eq!(outcome.error.as_deref(), Some(why));
+            assert!(outcome.sighting.evidence.summary.contains(why), "{}", outcome.sighting.evidence.summary);
+        }
         assert_eq!(service.requests(), 0);
     }
 

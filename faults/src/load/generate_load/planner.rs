@@ -1,5 +1,7 @@
 //! Who asks for the load: a configured model, or the offline planner.
 
+use std::time::Duration;
+
 use chaos_agent::{Model, OfflinePlanner};
 use chaos_core::{PluginError, RunContext};
 use serde_json::json;
@@ -47,6 +49,17 @@ impl Planner {
         }
     }
 
+    /// Time that a conversation may take beside the load; `None` where nobody is asked.
+    pub(super) fn conversation_time(&self) -> Option<Duration> {
+        match self {
+            Self::Offline => None,
+            #[cfg(feature = "openai")]
+            Self::OpenAi(config) => {
+                Some(chaos_agent::Limits::for_planned(Duration::ZERO).with_answer_time(config.total_time).total_time)
+            }
+        }
+    }
+
     /// The model to run the conversation with.
     #[cfg_attr(
         not(feature = "openai"),
@@ -82,6 +95,11 @@ mod tests {
     fn a_named_model_chooses_and_unusable_settings_are_told() {
         let place = TestContext::new(&[("AGENT_MODEL", "m"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")]);
         assert_eq!(Planner::of(&place.cx()).unwrap().chooses(), Chooses::Model);
+        let settings = [("AGENT_MODEL", "m"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")];
+        let place = TestContext::new(&[settings[0], settings[1], ("CHAOS_MODEL_TIMEOUT_SECONDS", "600")]);
+        // The load's call has 20 s more than the load, and each of 8 answers its 600 s.
+        let time = Planner::of(&place.cx()).unwrap().conversation_time();
+        assert_eq!(time, Some(Duration::from_secs(8 * 600 + 20)));
         let place = TestContext::new(&[("CHAOS_MODEL", "m")]);
         let error = Planner::of(&place.cx()).unwrap_err().to_string();
         assert!(error.starts_with("OPENAI_API_KEY is not set"), "{error}");
