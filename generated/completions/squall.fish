@@ -185,6 +185,7 @@ complete -c squall -n "__fish_squall_using_subcommand explain" -s h -l help -d '
 complete -c squall -n "__fish_squall_using_subcommand fortio" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand recover" -l forget -d 'Gives up the journal of a dead run that can\'t be undone here; its effects may stay in force' -r
 complete -c squall -n "__fish_squall_using_subcommand recover" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand recover" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
