@@ -91,16 +91,22 @@ impl ProcessTree {
         }
         let mut held = Vec::new();
         // It may be gone, or another user's: then it can't be killed either.
-        self.leader.iter().for_each(|leader| drop(leader.signal(Signal::STOP)));
+        if let Some(leader) = &self.leader {
+            let _ = leader.signal(Signal::STOP);
+        }
         for _ in 0..SCANS {
             let found = self.more_than(&held);
             if found.is_empty() {
                 break;
             }
-            found.iter().for_each(|process| drop(process.signal(Signal::STOP)));
+            for process in &found {
+                let _ = process.signal(Signal::STOP);
+            }
             held.extend(found);
         }
-        self.leader.iter().chain(&held).for_each(|process| drop(process.signal(Signal::KILL)));
+        for process in self.leader.iter().chain(&held) {
+            let _ = process.signal(Signal::KILL);
+        }
     }
 
     /// What belongs to it beside the leader and those that are held.

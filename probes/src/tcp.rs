@@ -151,8 +151,8 @@ mod tests {
         silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let silent = silent.listen(1).unwrap();
         let full = silent.local_addr().unwrap();
-        let fill = || std::net::TcpStream::connect_timeout(&full, Duration::from_millis(100));
-        let _filling: Vec<_> = std::iter::from_fn(|| fill().ok()).take(64).collect();
+        let connection = || std::net::TcpStream::connect_timeout(&full, Duration::from_millis(100));
+        let _waiting: Vec<_> = std::iter::from_fn(|| connection().ok()).take(64).collect();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         let cx = plain();
