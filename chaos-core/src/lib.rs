@@ -31,15 +31,15 @@ pub use policy::{
     AllowedDir, Ceiling, CeilingKind, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts, OpenDirError,
     PathBase, Permission, PermissionNeed, Policy, PolicyRequest, Refusal, Resolve, SystemResolver, UnknownPermission,
 };
-pub use result::{ChaosResult, Reverted, TimelinePoint, Verdict, Verification};
+pub use result::{ChaosResult, REPORT_FORMAT, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
-    ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS, EarlyStop,
-    Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait, FaultEdges, HeaderName,
-    HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
-    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFailureKind, LoadFigures,
-    LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LoadTlsError,
-    LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices,
-    SpecWarning, Stage, StatusCount, Task, VirtualClock,
+    ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_ERROR_RATIO,
+    DEFAULT_HOLD_SECONDS, EarlyStop, Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait,
+    FailureCauses, FaultEdges, HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError,
+    InjectContext, LatencyBucket, LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure,
+    LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment,
+    LoadSlice, LoadTls, LoadTlsError, LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext,
+    RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,

@@ -5,8 +5,11 @@ use serde_json::Value;
 
 use crate::{Answer, LoadReport, Observation, Sighting};
 
+/// The format of report and events. Keys are added within a format; one that goes away or changes its meaning makes the next.
+pub const REPORT_FORMAT: u32 = 1;
+
 /// The judgement on an entry or a run, from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Landed, and every probe said yes.
@@ -45,7 +48,7 @@ impl Verdict {
 }
 
 /// The answer to an entry's `verify`, or to one probe of a report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verification {
     /// The name that was asked for.
     pub name: String,
@@ -69,7 +72,7 @@ impl Verification {
 }
 
 /// Whether everything was reverted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reverted {
     /// Nothing was ever armed or in force.
@@ -81,7 +84,7 @@ pub enum Reverted {
 }
 
 /// One point of an entry's time line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TimelinePoint {
     /// Seconds since the run began, to the millisecond.
     pub at_seconds: f64,
@@ -93,7 +96,7 @@ pub struct TimelinePoint {
 }
 
 /// The result of one entry. The first five fields are the ones that harnesses read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ChaosResult {
     /// True exactly when the fault landed, ran its course and was reverted.
     pub success: bool,

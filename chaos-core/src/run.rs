@@ -7,6 +7,7 @@ mod entry_record;
 mod event;
 mod event_text;
 mod inject_context;
+mod load_judgement;
 mod load_report;
 mod load_request;
 mod run_loads;
@@ -21,6 +22,7 @@ pub use context::{ContextParts, RunContext};
 pub use edges::{Edge, EntryId, FaultEdges, Stage};
 pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole, Progress};
 pub use inject_context::InjectContext;
+pub use load_judgement::{DEFAULT_ERROR_RATIO, FailureCauses, UnservedConnections};
 pub use load_report::{
     EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadFailureKind, LoadGenerator, LoadProgress,
     LoadReport, LoadSchedule, LoadSegment, PercentileMs, StatusCount,

@@ -18,6 +18,9 @@ pub struct Point {
     pub why: String,
     /// Whether the generator, not the target, was at its limit.
     pub generator: bool,
+    /// Whether it looks as if the target left connections unserved.
+    #[serde(default)]
+    pub unserved_connections: bool,
 }
 
 /// Where a capacity ends.
@@ -124,7 +127,9 @@ impl Finding {
                 Some(_) => Some(matches!(self, Self::Ramp { knee_qps: Some(_), .. })),
                 None => (!points.is_empty()).then_some(true),
             },
-            Self::Compare { held_with, difference, .. } => difference.map(|_| *held_with),
+            // Where nothing is answered any more there is no difference to tell, and no SLO that holds.
+            Self::Compare { held_with: false, .. } => Some(false),
+            Self::Compare { difference, .. } => difference.map(|_| true),
         }
     }
 }

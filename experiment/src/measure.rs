@@ -13,6 +13,18 @@ pub(crate) fn unit(name: &str) -> &'static str {
     ENDS.into_iter().find(|(end, _)| name.ends_with(end)).map_or("1", |(_, unit)| unit)
 }
 
+/// The least and the greatest value that a measure can have.
+pub(crate) fn bounds(name: &str) -> (f64, f64) {
+    let most = if name == "error_ratio" { 1.0 } else { f64::INFINITY };
+    (0.0, most)
+}
+
+/// The least and the greatest value that the difference of a measure can have.
+pub(crate) fn difference_bounds(name: &str) -> (f64, f64) {
+    let (_, most) = bounds(name);
+    (-most, most)
+}
+
 /// The name of a percentile of the response time: `response_p99_ms`, `response_p999_ms`.
 pub(crate) fn response(percentile: &str) -> String {
     format!("response_p{}_ms", percentile.replace('.', ""))
@@ -39,9 +51,9 @@ pub(crate) fn of_observation(seen: &Observation) -> Measures {
 }
 
 fn of_load(load: &LoadReport, measures: &mut Measures) {
-    let (requests, errors, service, response) = match &load.measured {
-        Some(part) => (part.ok + part.errors, part.errors, &part.service, &part.response),
-        None => (load.counts.completed, load.counts.errors, &load.service, &load.response),
+    let (requests, errors, service) = match &load.measured {
+        Some(part) => (part.ok + part.errors, part.errors, &part.service),
+        None => (load.counts.completed, load.counts.errors, &load.service),
     };
     let target = f64::from(load.request.qps.get());
     let mut put = |name: &str, value: f64| {
@@ -53,12 +65,15 @@ fn of_load(load: &LoadReport, measures: &mut Measures) {
     put("requests", number(requests));
     put("errors", number(errors));
     put("error_ratio", number(errors) / number(requests));
+    put("timed_out", number(load.judged_timed_out()));
+    put("timeout_ms", load.timeout_ms);
+    put("retries", number(load.counts.retries));
     put("started", number(load.counts.started));
     put("missed", number(load.counts.missed));
     put("connections", f64::from(load.connections));
     put("generator_busy_ratio", load.generator_busy_ratio);
     put("backlog_ms", load.backlog_ms);
-    latency("response", response, &mut put);
+    latency("response", &load.judged_response(), &mut put);
     latency("service", service, &mut put);
     latency("start_lag", &load.start_lag, &mut put);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chaos_core::{FaultNode, HostPattern, HttpUrl, Policy};
+use chaos_core::{DEFAULT_ERROR_RATIO, FaultNode, HostPattern, HttpUrl, Policy};
 use chaos_schema::{Budget, ExperimentSpec, FaultName, LoadShape, Runs, Slo, SloPercentile, StrategyName};
 
 use crate::planner;
@@ -12,9 +12,8 @@ use crate::planner;
 /// Connections of a load, at the most, by default.
 const CONNECTIONS: u32 = 64;
 
-/// The SLOs of a service for which none are given.
-const DEFAULT_SLO: [Slo; 2] =
-    [Slo::Response { percentile: SloPercentile::P99, most_ms: 200.0 }, Slo::Errors { most_ratio: 0.01 }];
+/// The SLO of a service for which none is given; the bound of errors comes with it.
+const DEFAULT_SLO: Slo = Slo::Response { percentile: SloPercentile::P99, most_ms: 200.0 };
 
 /// The resolved experiment.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl Setup {
             goal: spec.goal.into(),
             target: spec.target,
             slo_given: !given.is_empty(),
-            slo: if given.is_empty() { DEFAULT_SLO.to_vec() } else { given },
+            slo: with_errors(if given.is_empty() { vec![DEFAULT_SLO] } else { given }),
             strategy: spec.strategy,
             load: spec.load,
             fault: spec.fault,
@@ -56,11 +55,10 @@ impl Setup {
 
     /// The only hosts that anything may reach: the target, and those that the document names.
     pub(crate) fn confined_to(&self) -> Vec<HostPattern> {
-        let target = self.target.host();
-        // `localhost` is its addresses to the policy, whatever a resolver says.
-        let addresses = if target.is_localhost() { vec!["127.0.0.1", "::1"] } else { vec![target.host.as_str()] };
-        let target = addresses.into_iter().flat_map(str::parse);
-        target.chain(self.hosts.iter().cloned()).collect()
+        let host = self.target.host();
+        // `localhost` is each of these addresses to the policy, whatever a resolver says.
+        let addresses = if host.is_localhost() { vec!["127.0.0.0/8", "::1"] } else { vec![host.host.as_str()] };
+        addresses.into_iter().filter_map(|one| one.parse().ok()).chain(self.hosts.iter().cloned()).collect()
     }
 
     /// Connections of a load.
@@ -84,6 +82,14 @@ impl Setup {
     pub(crate) fn percentile(&self) -> SloPercentile {
         highest_percentile(&self.slo).unwrap_or(SloPercentile::P99)
     }
+}
+
+/// Adds a bound of errors where none is named: a server that fails fast would meet any bound of the response time.
+fn with_errors(mut slo: Vec<Slo>) -> Vec<Slo> {
+    if !slo.iter().any(|slo| matches!(slo, Slo::Errors { .. })) {
+        slo.push(Slo::Errors { most_ratio: DEFAULT_ERROR_RATIO });
+    }
+    slo
 }
 
 /// The highest percentile that SLOs name.

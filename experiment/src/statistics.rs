@@ -58,6 +58,12 @@ pub(crate) fn estimate(values: &[f64], rng: &mut impl Rng) -> Option<Estimate> {
     Some(Estimate { mean, low, high, deviation, count })
 }
 
+/// The same of a quantity that lies within bounds, and so does its mean: an interval of time never ends below zero.
+pub(crate) fn estimate_within(values: &[f64], (least, most): (f64, f64), rng: &mut impl Rng) -> Option<Estimate> {
+    let found = estimate(values, rng)?;
+    Some(Estimate { low: found.low.max(least), high: found.high.min(most), ..found })
+}
+
 /// The arithmetic mean; 0 of nothing.
 pub(crate) fn mean(values: &[f64]) -> f64 {
     if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / float(values.len()) }
@@ -146,6 +152,16 @@ mod tests {
     fn a_clear_difference_is_claimed_and_held_by_its_interval() {
         let estimate = estimate(&[9.0, 10.0, 11.0, 10.5, 9.5], &mut dice(1)).unwrap();
         assert!(estimate.excludes_zero() && estimate.low < 10.0 && 10.0 < estimate.high, "{estimate:?}");
+    }
+
+    #[test]
+    fn an_interval_keeps_to_the_bounds_of_its_quantity() {
+        let wide = [1.0, 2.0, 90.0];
+        assert!(estimate(&wide, &mut dice(1)).unwrap().low < 0.0);
+        let within = estimate_within(&wide, (0.0, f64::INFINITY), &mut dice(1)).unwrap();
+        assert_eq!((within.low, within.mean), (0.0, 31.0));
+        let ratio = estimate_within(&[0.9, 1.0, 0.5], (0.0, 1.0), &mut dice(1)).unwrap();
+        assert_eq!(ratio.high, 1.0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod simulated;
 use chaos_experiment::{CapacityLimit, ExperimentOutcome, ExperimentReport, Finding};
 use chaos_test::Bench;
 use serde_json::json;
-use simulated::{FAST, GENERATOR, SLOW, STALL, TARGETS, run, spec, touch};
+use simulated::{FAILING, FAST, GENERATOR, HANGING, SLOW, STALL, TARGETS, UNSERVED, run, spec, touch};
 
 fn only(report: &ExperimentReport) -> &Finding {
     assert_eq!(report.findings.len(), 1, "{:?}", report.why);
@@ -81,6 +81,52 @@ fn slos_that_hold_at_no_rate_deviate() {
 }
 
 #[test]
+fn failing_fast_meets_no_slo_in_any_strategy_and_the_report_names_the_failure() {
+    let slo = json!(["p99<200ms"]);
+    for (strategy, more) in [
+        ("capacity", json!({"load": {"max_qps": 40}})),
+        ("ramp", json!({"load": {"max_qps": 40}, "runs": 2})),
+        ("repeat", json!({"load": {"qps": 40}, "runs": 2})),
+        ("compare", json!({"load": {"qps": 40}, "runs": 2, "fault": {"type": "test_touch_file", "path": "x"}})),
+    ] {
+        let bench = Bench::new().unwrap();
+        let mut more = more;
+        more["slo"] = slo.clone();
+        more["strategy"] = json!(strategy);
+        if strategy == "compare" {
+            more["fault"] = touch(&bench.path("nothing"));
+        }
+        let report = run(&bench, 1, spec(FAILING, "does it hold", &more), None);
+        assert_eq!((report.outcome, report.exit_code()), (ExperimentOutcome::Deviated, 1), "{strategy}: {report:?}");
+        assert!(report.slo.iter().any(|slo| slo.to_string() == "errors<1%"), "{:?}", report.slo);
+        if strategy != "compare" {
+            assert!(report.answer[0].contains("failed: status 500 ("), "{strategy}: {}", report.answer[0]);
+        }
+    }
+}
+
+#[test]
+fn requests_that_hang_break_a_bound_above_the_usual_timeout() {
+    let bench = Bench::new().unwrap();
+    // Every twentieth may fail, so that only the bound of the response time can break.
+    let more = json!({"slo": ["p99<10s", "errors<10%"], "load": {"qps": 40}, "runs": 2});
+    let report = run(&bench, 1, spec(HANGING, "does it hold 40 qps", &more), None);
+    assert_eq!(report.outcome, ExperimentOutcome::Deviated, "{:?}", report.answer);
+    assert!(report.answer[0].contains("p99 was at least 13"), "{}", report.answer[0]);
+}
+
+#[test]
+fn connections_that_wait_unserved_are_named_and_not_taken_for_a_rate() {
+    let bench = Bench::new().unwrap();
+    let report = run(&bench, 1, spec(UNSERVED, "does it hold 100 qps", &json!({"load": {"concurrency": 64}})), None);
+    assert!(report.answer[0].contains("try a lower `concurrency`"), "{}", report.answer[0]);
+    assert!(report.caveats.iter().any(|caveat| caveat.contains("its limit may be one of connections")));
+    let bench = Bench::new().unwrap();
+    let report = run(&bench, 1, spec(UNSERVED, "does it hold 100 qps", &json!({"load": {"concurrency": 8}})), None);
+    assert_eq!(report.outcome, ExperimentOutcome::Answered, "{:?}", report.answer);
+}
+
+#[test]
 fn a_ramp_finds_the_knee_between_its_points() {
     let bench = Bench::new().unwrap();
     let more = json!({"load": {"max_qps": 640, "qps": 80}, "runs": 8});
@@ -98,6 +144,7 @@ fn repeat_says_whether_the_slos_hold_every_time() {
         let Finding::Repeat { points, spread } = only(&report) else { panic!("{report:?}") };
         assert_eq!((points.len(), report.exit_code()), (5, code), "{:?}", report.answer);
         assert!(spread.iter().all(|(_, estimate)| estimate.low <= estimate.mean && estimate.mean <= estimate.high));
+        assert!(spread.iter().all(|(name, estimate)| estimate.low >= 0.0 || panic!("{name}: {estimate:?}")));
     }
 }
 

@@ -228,7 +228,7 @@ fn the_service_that_answers_only_sometimes_was_reached_and_its_errors_are_told()
     let evidence = result.witness.unwrap().evidence;
     let ratio = evidence.data["error_ratio"].as_f64().unwrap();
     assert!(ratio > 0.5 && ratio < 1.0, "{ratio}");
-    assert!(evidence.summary.contains("mostly status 503"), "{}", evidence.summary);
+    assert!(evidence.summary.contains("errors: status 503 ("), "{}", evidence.summary);
 }
 
 /// A run whose `PATH` has this folder, under a policy that allows these commands.

@@ -75,7 +75,7 @@ pub fn parse(argv: &[String]) -> Result<FortioCommand, FortioArgError> {
     };
     match command.as_str() {
         "load" => {}
-        "help" => return Err(FortioArgError::Help),
+        "help" | "-h" | "-help" | "--help" => return Err(FortioArgError::Help),
         "server" | "curl" | "report" | "redirect" | "nc" | "tcp-echo" | "udp-echo" | "proxies" | "grpcping"
         | "script" | "version" | "buildinfo" => {
             return Err(FortioArgError::NotServed { what: command.clone() });

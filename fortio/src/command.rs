@@ -107,6 +107,10 @@ pub fn run_with(
 ) -> u8 {
     let command = match parse(argv) {
         Ok(command) => command,
+        // Help that was asked for before any command is data, as of fortio's own `help`.
+        Err(help @ FortioArgError::Help) if argv.first().is_none_or(|word| word != "load") => {
+            return refuse(&help, stdout);
+        }
         Err(error) => return refuse(&error, stderr),
     };
     let mut log = Log::new(stderr, command.level);

@@ -148,7 +148,7 @@ _squall() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -529,7 +529,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-h --for --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help disk_full failpoint generate_load load pause_process"
+            opts="-h --for --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help disk_full failpoint generate_load load pause_process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,7 +540,7 @@ _squall() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
                     return 0
                     ;;
                 --events)
@@ -556,6 +556,14 @@ _squall() {
                     return 0
                     ;;
                 --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verifier)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verifier-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -681,7 +689,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__run)
-            opts="-h --var --kind --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
+            opts="-h --var --kind --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -692,11 +700,11 @@ _squall() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
                     return 0
                     ;;
                 --events)
@@ -712,6 +720,14 @@ _squall() {
                     return 0
                     ;;
                 --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verifier)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verifier-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -774,7 +790,7 @@ _squall() {
             fi
             case "${prev}" in
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy report event" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -797,7 +813,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__validate)
-            opts="-h --var --kind --format --color --help"
+            opts="-h --var --kind --strict --allow-placeholders --format --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -808,7 +824,7 @@ _squall() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
                     return 0
                     ;;
                 --format)

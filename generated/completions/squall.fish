@@ -34,7 +34,7 @@ complete -c squall -n "__fish_squall_needs_command" -f -a "run" -d 'Runs a task 
 complete -c squall -n "__fish_squall_needs_command" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
 complete -c squall -n "__fish_squall_needs_command" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
 complete -c squall -n "__fish_squall_needs_command" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
-complete -c squall -n "__fish_squall_needs_command" -f -a "schema" -d 'Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program'
+complete -c squall -n "__fish_squall_needs_command" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
 complete -c squall -n "__fish_squall_needs_command" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
 complete -c squall -n "__fish_squall_needs_command" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
 complete -c squall -n "__fish_squall_needs_command" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
@@ -45,7 +45,8 @@ complete -c squall -n "__fish_squall_needs_command" -f -a "help" -d 'Print this 
 complete -c squall -n "__fish_squall_using_subcommand demo" -l serve -d 'Only serves a target on this port of loopback (0 takes a free one) until interrupted: 4 workers that need 10 ms for each request, so 400 requests per second. A target to try `squall experiment` on' -r
 complete -c squall -n "__fish_squall_using_subcommand demo" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
-junit\t'`JUnit` XML, one case an entry'"
+junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
+html\t'One HTML page that needs nothing else'"
 complete -c squall -n "__fish_squall_using_subcommand demo" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -54,14 +55,18 @@ complete -c squall -n "__fish_squall_using_subcommand demo" -s h -l help -d 'Pri
 complete -c squall -n "__fish_squall_using_subcommand run" -l var -d 'Fills the placeholder `{{NAME}}`' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
-experiment\t'An experiment'"
+experiment\t'An experiment'
+policy\t'An operator\'s policy'"
 complete -c squall -n "__fish_squall_using_subcommand run" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
-junit\t'`JUnit` XML, one case an entry'"
-complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file' -r -F
+junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
+html\t'One HTML page that needs nothing else'"
+complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l verifier -d 'A program that answers the harness\'s own checks (`verify` names and check types that are not known here): a question as JSON on its standard input, the answer as JSON on its standard output' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l verifier-timeout -d 'How long one answer of the verifier may take; default 30s' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
@@ -85,11 +90,14 @@ complete -c squall -n "__fish_squall_using_subcommand run" -s h -l help -d 'Prin
 complete -c squall -n "__fish_squall_using_subcommand inject" -l for -d 'How long to hold it; default 10s, with `--until-stdin-closes` as long as the policy allows. A fault that runs to its own end refuses it' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
-junit\t'`JUnit` XML, one case an entry'"
-complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file' -r -F
+junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
+html\t'One HTML page that needs nothing else'"
+complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l verifier -d 'A program that answers the harness\'s own checks (`verify` names and check types that are not known here): a question as JSON on its standard input, the answer as JSON on its standard output' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l verifier-timeout -d 'How long one answer of the verifier may take; default 30s' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
@@ -112,7 +120,7 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -
 complete -c squall -n "__fish_squall_using_subcommand inject" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l target -d 'The service: an `http://` URL' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow -d 'Allows this fault, beside load' -r
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l slo -d 'An SLO: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l slo -d 'An SLO: `p99<200ms`, `errors<1%`. Default: what the goal says, else `p99<200ms`; `errors<1%` comes with it' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l strategy -d 'How the question is answered. Default: a model\'s choice, or by the goal\'s words' -r -f -a "capacity\t'The greatest rate at which the SLOs hold'
 ramp\t'Evenly spaced rates'
 compare\t'With and without a fault'
@@ -129,7 +137,7 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l format -d '
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l replay -d 'Makes the report of a transcript again: no model, no load' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l transcript -d 'Where the transcript goes; default `.squall/experiments/` in the workspace' -r -F
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment runs' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment runs; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l workspace -d 'Folder for transcripts; default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fills the placeholder `{{NAME}}` of a file' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
@@ -152,16 +160,22 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -s h -l help -
 complete -c squall -n "__fish_squall_using_subcommand validate" -l var -d 'Fills the placeholder `{{NAME}}`' -r
 complete -c squall -n "__fish_squall_using_subcommand validate" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
-experiment\t'An experiment'"
+experiment\t'An experiment'
+policy\t'An operator\'s policy'"
 complete -c squall -n "__fish_squall_using_subcommand validate" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand validate" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand validate" -l strict -d 'Refuses what is only a warning, too'
+complete -c squall -n "__fish_squall_using_subcommand validate" -l allow-placeholders -d 'Lets placeholders stand that no `--var` fills'
 complete -c squall -n "__fish_squall_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document' -r -f -a "task\t'A task with its entries'
+complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document, or which output' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
-experiment\t'An experiment'"
+experiment\t'An experiment'
+policy\t'A policy'
+report\t'The report that a run writes as JSON'
+event\t'One line of the events that a run writes'"
 complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'Who reads it' -r -f -a "editor\t'Editors: with snippets and texts for hovering'
 plain\t'Validators: standard keywords only'
 tools\t'Models: one function tool for each fault, without parameters that only an author may set'"
@@ -207,7 +221,7 @@ complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'

@@ -85,12 +85,14 @@ fn is_known_inside_as(here: NonZeroU32, pid: NonZeroU32) -> bool {
 fn sees_every_process() -> bool {
     let first = pid_namespace().is_ok_and(|ours| ours == FIRST_PID_NAMESPACE);
     let own = fs::read_link("/proc/self").is_ok_and(|us| us.to_str() == Some(&std::process::id().to_string()));
-    first && own && (geteuid().is_root() || !hides_processes(&fs::read_to_string("/proc/self/mountinfo").ok()))
+    first
+        && own
+        && (geteuid().is_root() || !hides_processes(fs::read_to_string("/proc/self/mountinfo").ok().as_deref()))
 }
 
 /// Whether `/proc` is mounted so that users do not see each other's processes (`hidepid` in proc(5)); so it is assumed of
 /// mounts that can't be read.
-fn hides_processes(mounts: &Option<String>) -> bool {
+fn hides_processes(mounts: Option<&str>) -> bool {
     let Some(mounts) = mounts else { return true };
     let proc = mounts.lines().filter(|line| line.split(' ').nth(4) == Some("/proc")).last();
     proc.is_none_or(|line| {
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn mounts_that_hide_processes_are_told_from_others() {
         let mounts = |options: &str| {
-            Some(format!("1 0 8:1 / / rw - ext4 /dev/a rw\n25 30 0:23 / /proc rw,nosuid - proc proc {options}\n"))
+            format!("1 0 8:1 / / rw - ext4 /dev/a rw\n25 30 0:23 / /proc rw,nosuid - proc proc {options}\n")
         };
         for (options, hides) in [
             ("rw", false),
@@ -115,9 +117,9 @@ mod tests {
             ("rw,hidepid=2", true),
             ("rw,gid=4,hidepid=invisible", true),
         ] {
-            assert_eq!(hides_processes(&mounts(options)), hides, "{options}");
+            assert_eq!(hides_processes(Some(&mounts(options))), hides, "{options}");
         }
-        assert!(hides_processes(&None) && hides_processes(&Some(String::new())));
+        assert!(hides_processes(None) && hides_processes(Some("")));
     }
 
     #[test]

@@ -44,11 +44,7 @@ impl fmt::Display for LoadResult {
             counts.scheduled, counts.started, counts.completed, counts.missed, counts.ok, counts.errors
         )?;
         if counts.retries > 0 {
-            writeln!(
-                f,
-                "retries {}: sent once more, as the server had closed the connection before it took them",
-                counts.retries
-            )?;
+            writeln!(f, "retries {}: sent once more, as the server had not taken them", counts.retries)?;
         }
         for (name, kind) in [
             ("response", LatencyKind::Response),

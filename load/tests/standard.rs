@@ -121,13 +121,101 @@ fn sizes_are_those_of_bodies_and_an_error_keeps_the_connection() {
 }
 
 #[test]
-fn a_dead_kept_connection_is_replaced_once() {
-    let server = Canned::start(|_, _| Reply {
-        pieces: vec![b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()],
-        close: true,
+fn a_server_that_closes_behind_each_answer_costs_no_request_and_no_retry() {
+    for head in ["HTTP/1.1 200 OK\r\nConnection: close", "HTTP/1.0 200 OK"] {
+        let server = Canned::start(move |_, _| Reply {
+            pieces: vec![format!("{head}\r\nContent-Length: 0\r\n\r\n").into_bytes()],
+            close: true,
+        });
+        let result = standard(&server.url(), |load| load.connections = NonZeroUsize::MIN);
+        assert_eq!((result.counts.ok, result.counts.errors, result.counts.retries), (6, 0, 0), "{head}");
+        assert_eq!((result.sockets.as_slice(), server.requests()), ([6].as_slice(), 6), "{head}");
+    }
+}
+
+/// Speaks HTTP/2 in clear: each answer says whom it was asked for, but for the requests whose streams are refused.
+fn refusing(refused: impl Fn(u64) -> bool + Send + 'static) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let mut number = 0;
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut connection) = h2::server::handshake(stream).await else { continue };
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    if refused(number) {
+                        respond.send_reset(h2::Reason::REFUSED_STREAM);
+                    } else {
+                        let status = if request.uri().authority().is_some_and(|host| host == "shop.example") {
+                            200
+                        } else {
+                            421
+                        };
+                        let response = Response::builder().status(status).body(()).unwrap();
+                        let _ = respond.send_response(response, true);
+                    }
+                    number += 1;
+                }
+            }
+        });
     });
-    let result = standard(&server.url(), |load| load.connections = NonZeroUsize::MIN);
-    assert_eq!((result.counts.ok, result.counts.errors, result.sockets.as_slice()), (6, 0, [6].as_slice()));
+    address
+}
+
+#[test]
+fn a_refused_stream_is_sent_once_more_on_the_same_connection() {
+    let run = |refused: fn(u64) -> bool| {
+        standard(&format!("http://{}/", refusing(refused)), |load| {
+            load.transport.h2 = true;
+            load.connections = NonZeroUsize::MIN;
+            load.headers = vec![("Host".to_owned(), "shop.example".to_owned())];
+            load.method = Some("POST".to_owned());
+        })
+    };
+    // Each third one: 6 requests take 8 streams.
+    let some = run(|number| number % 3 == 1);
+    assert_eq!((some.counts.ok, some.counts.errors, some.counts.retries), (6, 0, 3), "{some}");
+    assert_eq!(some.sockets, [1]);
+    let all = run(|_| true);
+    assert_eq!((all.counts.ok, all.counts.errors, all.counts.retries), (0, 6, 6), "{all}");
+    assert_eq!((all.failures[0].kind, all.sockets.as_slice()), (FailureKind::StreamRefused, [1].as_slice()));
+    assert!(all.failures[0].first.contains("refused stream"), "{}", all.failures[0].first);
+}
+
+#[test]
+fn the_host_that_is_given_is_the_one_that_http2_asks_for() {
+    let url = format!("http://{}/", refusing(|_| false));
+    let run = |headers: &[(&str, &str)]| {
+        let result = standard(&url, |load| {
+            load.transport.h2 = true;
+            load.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            load.connections = NonZeroUsize::MIN;
+        });
+        result.codes.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(run(&[("Host", "shop.example")]), [200]);
+    assert_eq!(run(&[]), [421]);
+}
+
+#[test]
+fn what_ended_a_connection_is_told_and_not_that_it_ended() {
+    let server = Canned::start(|_, _| reply("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    let result = standard(&server.url(), |load| {
+        load.transport.h2 = true;
+        load.timeout = Duration::from_secs(2);
+    });
+    assert_eq!(result.counts.errors, 6);
+    for failure in &result.failures {
+        assert!(
+            failure.first.len() > "http2 error: ".len() && !failure.first.ends_with("channel closed"),
+            "{failure:?}"
+        );
+    }
+    let text = result.to_string();
+    assert!(text.contains("frame") || text.contains("HTTP/1"), "{text}");
 }
 
 #[test]

@@ -6,8 +6,8 @@ mod ratio;
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, DurationText, FaultEdges, LoadSlice, Observation, PluginError, PostedLoad, Probe, Reach, RunContext,
-    RunLoads, register_probe,
+    Answer, DEFAULT_ERROR_RATIO, DurationText, FailureCauses, FaultEdges, LoadSlice, Observation, PluginError,
+    PostedLoad, Probe, Reach, RunContext, RunLoads, register_probe,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,15 @@ const LEAST: u64 = 10;
 /// the fault come and go; the moments between two checks belong to none of the three. Response times count from the time
 /// at which a request was due, and one that hangs counts as slower than a limit once it has been due for longer.
 ///
+/// A limit of the response time is held against the requests that were answered well and those that were given up at the
+/// load's timeout; a service that fails fast does not meet it. With such a limit and no `error_ratio_below`, at most 1 % of
+/// the requests may fail.
+///
 /// # Answers
 /// Yes when every limit holds. No when one does not. Unknown when no limit is given, there is no such load, or the fault
-/// was not in that phase, or there are too few requests: for a percentile at least as many that one lies above it (10 for
-/// p90, 100 for p99, 1,000 for p99.9), for a ratio 10. The observation's value has the figures.
+/// was not in that phase, or requests that were given up before the limit would decide, or there are too few requests:
+/// for a percentile at least as many that one lies above it (10 for p90, 100 for p99, 1,000 for p99.9), for a ratio 10.
+/// The observation's value has the figures.
 ///
 /// # Limits
 /// A load ends by itself, so give it the time that the other fault and its aftermath need. As a `during` probe of the
@@ -109,10 +114,13 @@ impl LoadSlo {
             sum.percentile(name, percentile, below, &load.figures.slice(&segments, percentile, below));
         }
         let whole = load.figures.slice(&segments, 99.0, Duration::MAX);
-        if let Some(below) = self.error_ratio_below {
-            sum.ratio("error_ratio", share(whole.errors, whole.completed), whole.completed, |ratio| {
-                ratio < below.get()
-            });
+        match self.error_ratio_below {
+            Some(below) => sum.errors(&whole, |ratio| ratio < below.get()),
+            // Few requests of which none failed are no reason to doubt the percentiles, which count their own.
+            None if whole.errors > 0 && self.percentiles().next().is_some() => {
+                sum.errors(&whole, |ratio| ratio <= DEFAULT_ERROR_RATIO);
+            }
+            None => {}
         }
         if let Some(above) = self.achieved_ratio_above {
             let due = whole.scheduled.unwrap_or(0);
@@ -190,21 +198,34 @@ struct Sum {
 
 impl Sum {
     fn percentile(&mut self, name: &str, percentile: f64, below: Duration, slice: &LoadSlice) {
-        let LoadSlice { judged, slower, .. } = *slice;
+        let Slower { known, undecided, judged } = Slower::of(slice, below);
         let allowed = 1.0 - percentile / 100.0;
         // Rounded, since 1 - 0.999 is not exactly a thousandth.
         let least = (1.0 / allowed).round();
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^52 requests")]
-        let (answer, enough) = (slower as f64 <= allowed * judged as f64 + 1e-9, judged as f64 >= least);
+        let (holds, enough) = (|slower: u64| slower as f64 <= allowed * judged as f64 + 1e-9, judged as f64 >= least);
         let limit = DurationText::from(below);
-        let measured = slice.response.map(|time| format!(" ({:.1} ms)", time.as_secs_f64() * 1e3)).unwrap_or_default();
-        self.value.insert(format!("response_{name}_ms"), json!(slice.response.map(|time| time.as_secs_f64() * 1e3)));
-        self.value.insert(format!("slower_than_{limit}"), json!(slower));
-        let words = format!("{slower} of {judged} requests above {limit}, {name} of those that ended{measured}");
-        if enough {
-            self.add(if answer { Answer::Yes } else { Answer::No }, words);
-        } else {
-            self.add(Answer::Unknown, format!("{words}: too few for {name}, which needs {least}"));
+        let millis = slice.ok_response.map(|time| time.as_secs_f64() * 1e3);
+        let measured = millis.map(|millis| format!(" ({millis:.1} ms)")).unwrap_or_default();
+        self.value.insert(format!("response_{name}_ms"), json!(millis));
+        self.value.insert(format!("slower_than_{limit}"), json!(known));
+        let words = format!("{known} of {judged} requests above {limit}, {name} of those answered well{measured}");
+        match (holds(known), holds(known + undecided)) {
+            _ if !enough => self.add(Answer::Unknown, format!("{words}: too few for {name}, which needs {least}")),
+            (true, true) => self.add(Answer::Yes, words),
+            (true, false) => {
+                let timeout = DurationText::from(slice.timeout.unwrap_or_default());
+                let more = format!("{undecided} more were given up after {timeout}, before the limit");
+                self.add(Answer::Unknown, format!("{words}; {more}: give the load a longer `timeout_seconds`"));
+            }
+            (false, _) => self.add(Answer::No, words),
+        }
+    }
+
+    fn errors(&mut self, whole: &LoadSlice, holds: impl FnOnce(f64) -> bool) {
+        self.ratio("error_ratio", share(whole.errors, whole.completed), whole.completed, holds);
+        if let Some(words) = self.words.last_mut().filter(|_| !whole.failures.is_empty()) {
+            words.push_str(&format!(": {}", FailureCauses(&whole.failures)));
         }
     }
 
@@ -221,6 +242,25 @@ impl Sum {
     fn add(&mut self, answer: Answer, words: String) {
         self.answer = self.answer.and(answer);
         self.words.push(words);
+    }
+}
+
+/// The requests that a limit of the response time is held against, and those of them that are above it.
+struct Slower {
+    known: u64,
+    /// Given up before the limit: they may be above it.
+    undecided: u64,
+    judged: u64,
+}
+
+impl Slower {
+    /// A request that failed otherwise than by its timeout has no say: it was not served, however fast.
+    fn of(slice: &LoadSlice, below: Duration) -> Self {
+        let ok = slice.completed.saturating_sub(slice.errors);
+        let (given_up, overdue) = (slice.timed_out(), slice.judged.saturating_sub(slice.completed));
+        let above = slice.timeout.is_some_and(|timeout| timeout >= below);
+        let (known, undecided) = if above { (given_up, 0) } else { (0, given_up) };
+        Self { known: slice.ok_slower + overdue + known, undecided, judged: ok + given_up + overdue }
     }
 }
 

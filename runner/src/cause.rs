@@ -7,10 +7,18 @@ use crate::guarded::Panicked;
 use crate::preflight::Refused;
 use crate::resources::HoldError;
 
+/// How the cause of an entry begins that was not begun because of something else.
+const SKIPPED: &str = "skipped: ";
+
+/// Why an entry with this `error` was skipped; `None` when it was not.
+pub(crate) fn skipped_because(error: &str) -> Option<&str> {
+    error.strip_prefix(SKIPPED)
+}
+
 /// Why an entry did not run its course; the first cause is the `error` of its result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
-    #[error("skipped: {0}")]
+    #[error("{SKIPPED}{0}")]
     Skipped(String),
     #[error("interrupted before the trigger fired")]
     BeforeTrigger,

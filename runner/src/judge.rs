@@ -45,8 +45,14 @@ impl Facts {
 
 /// The verdict of a whole run: the worst of its entries and of its steady state.
 ///
-/// Entries without probes of their own count as held where the steady state was asked for and said yes.
-pub(crate) fn run_verdict(entries: &[Verdict], steady_after: &[Verification]) -> Verdict {
+/// Entries without probes of their own count as held where the steady state was asked for and said yes. One that was not
+/// there to begin with shows nothing.
+pub(crate) fn run_verdict(
+    entries: &[Verdict],
+    steady_before: &[Verification],
+    steady_after: &[Verification],
+) -> Verdict {
+    let lost = steady_before.iter().any(|probe| probe.answer != Answer::Yes).then_some(Verdict::Inconclusive);
     let steady = steady_after.iter().map(|probe| match probe.answer {
         Answer::Yes => Verdict::Held,
         Answer::No => Verdict::Deviated,
@@ -58,7 +64,7 @@ pub(crate) fn run_verdict(entries: &[Verdict], steady_after: &[Verification]) ->
         other => *other,
     });
     // A run of nothing shows nothing.
-    entries.chain(steady).max().unwrap_or(Verdict::Inconclusive)
+    entries.chain(steady).chain(lost).max().unwrap_or(Verdict::Inconclusive)
 }
 
 #[cfg(test)]
@@ -116,7 +122,7 @@ mod tests {
         ];
         for (entries, steady, want) in rows {
             let steady: Vec<_> = steady.iter().map(|answer| probe(*answer)).collect();
-            assert_eq!(run_verdict(entries, &steady), want, "{entries:?} {steady:?}");
+            assert_eq!(run_verdict(entries, &[], &steady), want, "{entries:?} {steady:?}");
         }
     }
 }

@@ -17,7 +17,7 @@
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
 //! | `recover`, `forget` | undoes what dead runs left behind, or gives it up |
-//! | `report` | [`Report`], as text, JSON and JUnit |
+//! | `report` | [`Report`], as text, JSON, JUnit and HTML |
 //!
 //! It sees plug-ins through the traits of `chaos-core` only.
 
@@ -60,9 +60,12 @@ pub use forget::{ForgetError, Forgotten, forget};
 pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
+pub use report::{
+    CaseOutcome, InvalidRun, Machine, Report, ReportCase, escape_html, event_schema, html, html_invalid, report_schema,
+    text,
+};
 #[cfg(feature = "junit")]
-pub use report::junit;
-pub use report::{Report, text};
+pub use report::{junit, junit_invalid};
 pub use runner::{Runner, RunnerBuilder};
 pub use session::{Session, SessionEnd, SessionPlan};
 pub use time_source::TimeSource;

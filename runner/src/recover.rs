@@ -7,12 +7,13 @@ use chaos_core::{
     Clock, DynUndoStep, JournalError, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir, UndoContext,
     Undone,
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
 
 /// One step that recovery ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecoveredStep {
     /// Id of the dead run.
     pub run_id: String,
@@ -23,7 +24,7 @@ pub struct RecoveredStep {
 }
 
 /// A journal of which something could not be undone; the file is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeptJournal {
     /// Id of the dead run.
     pub run_id: String,
@@ -36,7 +37,7 @@ pub struct KeptJournal {
 }
 
 /// What recovery did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecoverReport {
     /// Steps that were undone, newest first within a run.
     pub undone: Vec<RecoveredStep>,

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chaos_core::{
-    ChaosResult, ChaosSpec, EventKind, EventStream, HostPattern, Observation, PolicyRequest, ProbeNode, RunContext,
-    Verdict,
+    ChaosResult, ChaosSpec, EventKind, EventStream, HostPattern, Observation, PolicyRequest, ProbeNode, REPORT_FORMAT,
+    RunContext, Verdict,
 };
 
 use crate::ask::ask;
@@ -21,6 +21,7 @@ use crate::handle::EntryHandle;
 use crate::hold_time::hold_to_the_ceiling;
 use crate::preflight;
 use crate::recover::RecoverReport;
+use crate::report::SQUALL_VERSION;
 use crate::shared::Shared;
 
 /// What a session is made with.
@@ -184,9 +185,16 @@ impl Session {
     }
 
     /// Says that the run begins.
-    pub(crate) fn tell_start(&self, entries: Vec<String>, seed: u64, recovered: &RecoverReport) {
+    pub(crate) fn tell_start(&self, task: Option<String>, entries: Vec<String>, seed: u64, recovered: &RecoverReport) {
         let scope = &self.shared.scope;
-        scope.emit(EventKind::RunStarted { run_id: self.cx().run_id().to_owned(), entries, seed });
+        scope.emit(EventKind::RunStarted {
+            format: REPORT_FORMAT,
+            squall_version: SQUALL_VERSION.to_owned(),
+            task,
+            run_id: self.cx().run_id().to_owned(),
+            entries,
+            seed,
+        });
         if !recovered.is_empty() {
             scope.emit(EventKind::Recovered { steps: recovered.lines() });
         }
@@ -208,7 +216,7 @@ impl Session {
         recovered: RecoverReport,
         work: impl FnOnce(Self) -> chaos_core::BoxFuture<'static, T> + Send,
     ) -> SessionEnd<T> {
-        self.tell_start(vec![name], seed, &recovered);
+        self.tell_start(None, vec![name], seed, &recovered);
         let output = guarded(async { work(self.clone()).await }).await;
         // Entries that nobody waits for any more are cancelled; their undo is waited for.
         while let Some(outside) = self.take_outside() {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chaos_core::{Answer, ChaosResult, ProbeRole, Reverted, SteadyProbe, Task, Verdict, Verification};
+use chaos_core::{Answer, ChaosResult, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict, Verification};
 
 use crate::ask::ask_steady;
 use crate::cause::Cause;
@@ -10,7 +10,7 @@ use crate::entry::Entry;
 use crate::judge::run_verdict;
 use crate::preflight;
 use crate::recover::RecoverReport;
-use crate::report::Report;
+use crate::report::{Machine, Report, SQUALL_VERSION};
 use crate::session::Session;
 
 /// A task whose entries are known in a session; none has begun.
@@ -18,6 +18,7 @@ pub(crate) struct TaskRun {
     session: Session,
     entries: Vec<Entry>,
     steady_state: Vec<SteadyProbe>,
+    name: Option<String>,
     seed: u64,
     recovered: RecoverReport,
 }
@@ -35,7 +36,7 @@ impl TaskRun {
         let positions: Vec<String> = (0..task.entries.len()).map(|index| task.position(index)).collect();
         let specs = std::mem::take(&mut task.entries).into_iter().zip(positions);
         let entries = specs.map(|(spec, at)| session.enter(spec, at.trim_start_matches('/'))).collect();
-        Self { session, entries, steady_state: task.steady_state, seed, recovered }
+        Self { session, entries, steady_state: task.steady_state, name: task.name, seed, recovered }
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -47,7 +48,7 @@ impl TaskRun {
         let clock = self.session.cx().shared_clock();
         let mut seen = Seen { begun: clock.now(), started_at: clock.wall(), before: Vec::new(), after: Vec::new() };
         let names = self.entries.iter().map(|entry| entry.spec().name.clone()).collect();
-        self.session.tell_start(names, self.seed, &self.recovered);
+        self.session.tell_start(self.name.clone(), names, self.seed, &self.recovered);
         let mut causes = self.preflight().await;
         if causes.is_none() {
             seen.before = self.steady_state(ProbeRole::SteadyStateBefore).await;
@@ -117,11 +118,17 @@ impl TaskRun {
 
     fn report(self, entries: Vec<ChaosResult>, seen: Seen) -> Report {
         let verdicts: Vec<_> = entries.iter().map(|entry| entry.verdict).collect();
-        let verdict = run_verdict(&verdicts, &seen.after);
+        let verdict = run_verdict(&verdicts, &seen.before, &seen.after);
         let undone = entries.iter().all(|entry| entry.reverted != Reverted::Failed);
         let cx = self.session.cx();
         let unix = seen.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let report = Report {
+            format: REPORT_FORMAT,
+            squall_version: SQUALL_VERSION.to_owned(),
+            task: self.name,
+            file: None,
+            command: None,
+            machine: Machine::this(),
             run_id: cx.run_id().to_owned(),
             verdict,
             success: !entries.is_empty() && entries.iter().all(|entry| entry.success),
@@ -131,12 +138,16 @@ impl TaskRun {
             recovered: self.recovered,
             seed: self.seed,
             sham: self.session.shared().sham,
-            started_at_unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+            started_at_unix_seconds: to_the_millisecond(unix),
             elapsed_seconds: cx.clock().now().saturating_sub(seen.begun).as_secs_f64(),
         };
         self.session.tell_end(undone, verdict);
         report
     }
+}
+
+fn to_the_millisecond(time: Duration) -> f64 {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).as_secs_f64()
 }
 
 /// The result of an entry whose task is gone: every plug-in call is guarded, so this is a panic of the engine's own.

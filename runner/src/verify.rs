@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use chaos_core::{
-    Answer, BoxFuture, Check, CheckBody, CheckMode, Observation, ProbeNode, RunContext, Seconds, Verification,
-};
+use chaos_core::{Answer, BoxFuture, Check, CheckBody, CheckMode, Observation, RunContext, Seconds, Verification};
 use serde_json::Value;
 
 use crate::ask::ask;
@@ -27,6 +25,11 @@ pub trait Verifier: Debug + Send + Sync {
         opaque: Option<&'a Value>,
         cx: &'a RunContext,
     ) -> BoxFuture<'a, Option<Observation>>;
+
+    /// Whether it is asked first for checks that the task itself can answer. Default: yes.
+    fn answers_the_tasks_checks(&self) -> bool {
+        true
+    }
 }
 
 /// Answers an entry's `verify`.
@@ -41,11 +44,18 @@ pub(crate) async fn verify(
         CheckBody::Opaque { value, .. } => Some(value),
         CheckBody::Probe(_) => None,
     });
-    if let Some(verifier) = verifier {
-        match guarded(verifier.verify(name, opaque, cx)).await {
-            Ok(Some(seen)) => return Verification::of(name, seen),
-            Ok(None) => {}
-            Err(panicked) => return Verification::of(name, Observation::unknown(panicked.to_string())),
+    let ours = opaque.is_none() && check.is_some();
+    if let Some(verifier) = verifier.filter(|verifier| !ours || verifier.answers_the_tasks_checks()) {
+        let ask = || async {
+            match guarded(verifier.verify(name, opaque, cx)).await {
+                Ok(seen) => seen,
+                Err(panicked) => Some(Observation::unknown(panicked.to_string())),
+            }
+        };
+        // Its answers are judged as the check says, as those of a probe are.
+        if let Some(first) = ask().await {
+            let more = || async { ask().await.unwrap_or_else(|| Observation::unknown("the verifier left it open")) };
+            return Verification::of(name, judged(first, more, check.filter(|_| !ours), cx).await);
         }
     }
     let seen = match check {
@@ -71,22 +81,29 @@ async fn run_check(check: &Check, cx: &RunContext) -> Observation {
             ));
         }
     };
-    let limit = check.timeout_seconds.unwrap_or_else(|| Seconds::from(CHECK_SECONDS)).get();
-    match check.mode {
-        CheckMode::Assert => ask(probe, cx).await,
-        CheckMode::Converge => poll(probe, limit, Answer::Yes, cx).await,
-        CheckMode::Hold => poll(probe, limit, Answer::No, cx).await,
-    }
+    judged(ask(probe, cx).await, || ask(probe, cx), Some(check), cx).await
 }
 
-/// Polls until the answer is `stop_at` (or anything but yes, when it is `No`), or until `limit`.
-async fn poll(probe: &ProbeNode, limit: Duration, stop_at: Answer, cx: &RunContext) -> Observation {
-    let end = cx.clock().now() + limit;
+/// From a first answer to the one that counts: the check's mode says whether more are asked for, and until when.
+async fn judged<F: Future<Output = Observation>>(
+    first: Observation,
+    more: impl Fn() -> F,
+    check: Option<&Check>,
+    cx: &RunContext,
+) -> Observation {
+    let Some(check) = check else { return first };
+    let limit = check.timeout_seconds.unwrap_or_else(|| Seconds::from(CHECK_SECONDS)).get();
+    let end = cx.clock().now().saturating_add(limit);
+    let mut seen = first;
     loop {
-        let seen = ask(probe, cx).await;
-        let stop = if stop_at == Answer::Yes { seen.answer == Answer::Yes } else { seen.answer != Answer::Yes };
+        let stop = match check.mode {
+            CheckMode::Assert => true,
+            CheckMode::Converge => seen.answer == Answer::Yes,
+            CheckMode::Hold => seen.answer != Answer::Yes,
+        };
         if stop || cx.clock().now() + POLL > end || !cx.sleep(POLL).await {
             return seen;
         }
+        seen = more().await;
     }
 }

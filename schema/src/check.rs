@@ -1,6 +1,9 @@
 //! From a value to a typed document, with every problem of it in one pass.
 
 mod compiled;
+mod dialects;
+mod empty;
+mod item_keys;
 mod keys;
 mod lint;
 mod message;
@@ -13,12 +16,13 @@ mod violation;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, TextSpan};
 use crate::document::{Document, DocumentKind, Positions};
 use crate::loaded::Loaded;
-use crate::options::LoadOptions;
+use crate::options::{LoadOptions, Placeholders};
 use crate::placeholder::{Filled, fill};
 use crate::pointer;
+use crate::text::Dialect;
 use report::Report;
 
 /// A document's value, and what is known of its text.
@@ -29,6 +33,8 @@ pub(crate) struct Input<'a> {
     pub(crate) found: Vec<Diagnostic>,
     /// Pointers of numbers that no schema knows.
     pub(crate) not_finite: Vec<String>,
+    /// What YAML 1.1 reads otherwise, by pointer and span.
+    pub(crate) dialects: Vec<(String, Dialect, TextSpan)>,
 }
 
 /// Checks a document.
@@ -42,15 +48,21 @@ pub(crate) fn check(input: Input<'_>, options: &LoadOptions) -> Loaded {
         let ours = prepare::ours(input.value, kind, &mut report)?;
         for at in &input.not_finite {
             if reads(kind, at) {
-                let message = format!("{} must be a finite number", pointer::subject(at));
-                report.add(Diagnostic::new(Code::NotFinite, at, message));
+                report.add(not_finite_at(at));
             }
         }
-        finish(ours, kind, options, &mut report)
+        let document = finish(ours, kind, options, &mut report);
+        dialects::report(&input.dialects, |at| reads(kind, at), &mut report);
+        document
     });
     let diagnostics = report.into_sorted();
     let refused = diagnostics.iter().any(Diagnostic::is_error);
     Loaded { document: document.filter(|_| !refused), diagnostics }
+}
+
+/// A number that no schema knows.
+pub(crate) fn not_finite_at(at: &str) -> Diagnostic {
+    Diagnostic::new(Code::NotFinite, at, format!("{} must be a finite number", pointer::subject(at)))
 }
 
 /// Whether a pointer lies in what is ours.
@@ -63,7 +75,9 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
     let mut filled = Filled::default();
     fill(&mut ours, "", &options.vars, &mut filled);
     names::placeholders(&filled, options, report);
-    let compiled = match compiled::document(kind) {
+    let open = options.placeholders == Placeholders::Allowed && !filled.leftover.is_empty();
+    let placeholders = if open { Placeholders::Allowed } else { Placeholders::Filled };
+    let compiled = match compiled::document(kind, placeholders) {
         Ok(compiled) => compiled,
         Err(error) => {
             report.add(Diagnostic::new(Code::BrokenSchema, "", error.to_string()));
@@ -73,8 +87,9 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
     compiled.retype_lone(&mut ours, &filled.lone);
     violation::report(compiled, &ours, report);
     lint::lint(&ours, kind, report);
+    empty::report(&ours, kind, report);
     lint::deprecated(&compiled.schema, &ours, report);
-    if report.refused() {
+    if open {
         return None;
     }
     match Document::read(ours, kind, report.positions()) {
@@ -84,7 +99,7 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
         }
         Err(found) => {
             for diagnostic in found {
-                report.add(diagnostic);
+                report.add_to_part(diagnostic);
             }
             None
         }

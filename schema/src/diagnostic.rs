@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 pub enum Severity {
     /// The document is refused.
     Error,
-    /// The document is accepted.
+    /// The document is accepted, and somebody should look at it.
     Warning,
+    /// The document is accepted; it is said so that nobody wonders.
+    Note,
 }
 
 impl fmt::Display for Severity {
@@ -19,6 +21,7 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         })
     }
 }
@@ -62,6 +65,8 @@ codes! {
     DeprecatedType = "deprecated-type" Warning;
     /// An unknown key.
     UnknownKey = "unknown-key" Error;
+    /// A key of an open mapping that one of ours was most likely meant by.
+    MisspeltKey = "misspelt-key" Error;
     /// A required key is absent.
     MissingKey = "missing-key" Error;
     /// A value of the wrong type.
@@ -102,6 +107,26 @@ codes! {
     BothVerifyAndVerification = "both-verify-and-verification" Error;
     /// `duration_seconds` beside a fault that runs to its own end.
     DurationOnFinite = "duration-on-finite" Error;
+    /// A task without chaos: there is nothing to run.
+    NoChaos = "no-chaos" Note;
+    /// A key that is null, which counts as absent.
+    EmptyKey = "empty-key" Note;
+    /// The same in a policy, which then does not narrow what it could.
+    EmptyPolicyKey = "empty-policy-key" Warning;
+    /// A value that YAML 1.1, which other readers of the file may speak, reads otherwise.
+    YamlDialect = "yaml-1-1" Warning;
+    /// A key of a check that is neither ours nor near one of ours.
+    UnknownCheckKey = "unknown-check-key" Warning;
+    /// A check that stands in its item without `check`.
+    BareCheck = "bare-check" Error;
+    /// A comment of another language, or a quote, that is read as part of a key or a text.
+    SwallowedComment = "swallowed-comment" Error;
+    /// A tag that the core schema does not have, or that its value is not.
+    UnknownTag = "unknown-tag" Error;
+    /// `%YAML 1.1`.
+    YamlVersion = "yaml-version" Error;
+    /// A file of another tool.
+    OtherTool = "other-tool" Error;
     /// A hold that is shorter than a probe's timeout, or than the window of `detect`.
     TimesDoNotFit = "times-do-not-fit" Warning;
     /// A document that is neither a task nor an entry.
@@ -133,6 +158,12 @@ impl Code {
                 | Self::TopLevelTypo
                 | Self::BothVerifyAndVerification
                 | Self::DurationOnFinite
+                | Self::MisspeltKey
+                | Self::UnknownCheckKey
+                | Self::BareCheck
+                | Self::EmptyKey
+                | Self::EmptyPolicyKey
+                | Self::NoChaos
         )
     }
 

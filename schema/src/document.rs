@@ -1,12 +1,13 @@
 //! The documents, typed: what a value is read into, whoever has parsed it.
 
+mod absent;
 mod deferred;
 mod foreign;
 mod kind;
 mod positions;
 mod task;
 
-use chaos_core::{ChaosSpec, Task, value_depth};
+use chaos_core::{ChaosSpec, Policy, PolicyRequest, Task, value_depth};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,6 +30,8 @@ pub enum Document {
     Entry(Box<ChaosSpec>),
     /// One experiment.
     Experiment(Box<ExperimentSpec>),
+    /// An operator's policy.
+    Policy(Box<PolicyRequest>),
 }
 
 impl Document {
@@ -39,6 +42,7 @@ impl Document {
         if let Value::Object(map) = &mut value {
             map.remove("$schema");
         }
+        absent::absent(&mut value, kind);
         let depth = value_depth(&value);
         if depth > MAX_LEVELS {
             let message = format!("the document is nested {depth} levels deep");
@@ -58,15 +62,19 @@ impl Document {
                 let spec = Deferred::at(value, positions.clone()).read();
                 spec.map(|spec| Self::Experiment(Box::new(spec))).map_err(|one| vec![*one])
             }
+            DocumentKind::Policy => {
+                let policy = Deferred::at(value, positions.clone()).read();
+                policy.map(|policy| Self::Policy(Box::new(policy))).map_err(|one| vec![*one])
+            }
         }
     }
 
-    /// The document as a task, where an entry becomes a task of one entry; `None` for an experiment.
+    /// The document as a task, where an entry becomes a task of one entry; `None` for an experiment or a policy.
     pub fn into_task(self) -> Option<Task> {
         match self {
             Self::Task(task) => Some(*task),
             Self::Entry(entry) => Some(Task::of(*entry)),
-            Self::Experiment(_) => None,
+            Self::Experiment(_) | Self::Policy(_) => None,
         }
     }
 
@@ -74,7 +82,15 @@ impl Document {
     pub fn into_experiment(self) -> Option<ExperimentSpec> {
         match self {
             Self::Experiment(spec) => Some(*spec),
-            Self::Task(_) | Self::Entry(_) => None,
+            Self::Task(_) | Self::Entry(_) | Self::Policy(_) => None,
+        }
+    }
+
+    /// The operator's policy, if it is one; what it does not name keeps its default.
+    pub fn into_policy(self) -> Option<Policy> {
+        match self {
+            Self::Policy(policy) => Some((*policy).into()),
+            Self::Task(_) | Self::Entry(_) | Self::Experiment(_) => None,
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct ExperimentSpec {
     /// The faults that a planner may choose; default only the one that makes load. Strategies make their loads in any case.
     #[serde(default = "FaultName::load_alone")]
     pub allow: Vec<FaultName>,
-    /// The service level objectives; default `p99<200ms` and `errors<1%`.
+    /// The service level objectives; default `p99<200ms`. `errors<1%` is added unless a bound of errors is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slo: Vec<Slo>,
     /// How the question is answered; absent, the model or the keyword rules choose.

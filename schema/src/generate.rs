@@ -4,6 +4,7 @@ mod arms;
 mod document;
 mod editor;
 mod flavour;
+mod nullable;
 mod open;
 mod pool;
 mod tidy;
@@ -30,6 +31,8 @@ pub(crate) fn build(kind: DocumentKind, flavour: Flavour) -> Value {
     let mut pool = Pool::new(flavour);
     let mut root = document::document(kind, &mut pool);
     let mut definitions = definitions(&mut pool);
+    nullable::nullable(&mut root);
+    definitions.values_mut().for_each(nullable::nullable);
     match flavour {
         Flavour::Published(Profile::Editor) => editor::decorate(&mut root, &mut definitions),
         Flavour::Published(Profile::Plain) => {

@@ -4,18 +4,19 @@
 //! # #[cfg(feature = "validate")] {
 //! use chaos_schema::{LoadOptions, load, render};
 //!
-//! let loaded = load("chaos_spec: []\n", "task.yaml", &LoadOptions::default());
+//! let loaded = load("chaos_spec: 5\n", "task.yaml", &LoadOptions::default());
 //! assert!(loaded.document.is_none());
-//! assert!(render(&loaded.diagnostics).starts_with("error[out-of-bounds]: `chaos_spec` must have at least 1 item"));
+//! assert!(render(&loaded.diagnostics).starts_with("error[wrong-type]: `chaos_spec` must be a"));
 //! # }
 //! ```
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `load` | [`load`], [`load_bytes`], [`check_value`]: the entrances; `options` and `loaded` go in and come out |
+//! | `load` | [`load`], [`load_bytes`], [`check_value`], [`read_value`]: the entrances; `options` and `loaded` go in and come out |
 //! | `document` | [`Document`] and [`TaskDocument`]: what a value is read into; [`Deferred`] parts of it |
 //! | `experiment`, `slo` | [`ExperimentSpec`] and its [`Slo`] |
-//! | `text` | text to a value, with the place of every key and value |
+//! | `text` | text to a value, with the place of every key and value: strict JSON, or YAML 1.2 with its core schema |
+//! | `other_tool` | whose file it is, where it is another tool's |
 //! | `placeholder` | `{{NAME}}` in string values, and which names are reserved |
 //! | `check` | a value to a document, with every problem of it in one pass |
 //! | `diagnostic`, `render` | one problem, and its text form |
@@ -41,6 +42,8 @@ mod loaded;
 mod marker;
 #[cfg(feature = "validate")]
 mod options;
+#[cfg(feature = "validate")]
+mod other_tool;
 mod placeholder;
 mod pointer;
 #[cfg(feature = "validate")]
@@ -57,11 +60,11 @@ pub use document::{AnyCheck, Deferred, Document, DocumentKind, Entries, NamedChe
 pub use experiment::{Budget, ExperimentSpec, FaultName, Goal, GoalError, LoadShape, Runs, RunsError, StrategyName};
 pub use generate::{Profile, schema};
 #[cfg(feature = "validate")]
-pub use load::{check_value, load, load_bytes};
+pub use load::{check_value, load, load_bytes, read_value};
 #[cfg(feature = "validate")]
 pub use loaded::Loaded;
 #[cfg(feature = "validate")]
-pub use options::{KindHint, LoadOptions};
+pub use options::{KindHint, LoadOptions, Placeholders};
 pub use placeholder::is_reserved;
 #[cfg(feature = "validate")]
 pub use render::{Colour, render, render_with};

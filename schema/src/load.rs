@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::check::{Input, check};
+use crate::check::{Input, check, not_finite_at};
+use crate::diagnostic::Diagnostic;
 use crate::document::Positions;
 use crate::loaded::Loaded;
 use crate::options::LoadOptions;
@@ -13,8 +14,9 @@ pub fn load(text: &str, name: &str, options: &LoadOptions) -> Loaded {
     let source = Source::new(name, text);
     match read(&source) {
         Ok(lowered) => {
-            let Lowered { value, places, diagnostics: found, not_finite } = lowered;
-            check(Input { positions: Positions::in_text(source, places), value: &value, found, not_finite }, options)
+            let Lowered { value, places, diagnostics: found, not_finite, dialects } = lowered;
+            let positions = Positions::in_text(source, places);
+            check(Input { positions, value: &value, found, not_finite, dialects }, options)
         }
         Err(diagnostic) => Loaded::refused(*diagnostic),
     }
@@ -31,5 +33,19 @@ pub fn load_bytes(bytes: &[u8], name: &str, options: &LoadOptions) -> Loaded {
 /// Checks a value that somebody else has parsed; problems carry pointers instead of lines.
 pub fn check_value(value: &Value, name: &str, options: &LoadOptions) -> Loaded {
     let positions = Positions::of(name);
-    check(Input { positions, value, found: Vec::new(), not_finite: Vec::new() }, options)
+    let input = Input { positions, value, found: Vec::new(), not_finite: Vec::new(), dialects: Vec::new() };
+    check(input, options)
+}
+
+/// Reads a text as a value, by the same rules as a document, and checks nothing.
+///
+/// # Errors
+/// Everything that a document would be refused for because of its text alone.
+pub fn read_value(text: &str, name: &str) -> Result<Value, Vec<Diagnostic>> {
+    let source = Source::new(name, text);
+    let Lowered { value, places, diagnostics, not_finite, .. } = read(&source).map_err(|one| vec![*one])?;
+    let positions = Positions::in_text(source, places);
+    let infinite = not_finite.iter().map(|at| not_finite_at(at));
+    let found: Vec<Diagnostic> = diagnostics.into_iter().chain(infinite).map(|one| positions.placed(one)).collect();
+    if found.is_empty() { Ok(value) } else { Err(found) }
 }

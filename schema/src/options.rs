@@ -15,6 +15,18 @@ pub enum KindHint {
     Entry,
     /// An experiment.
     Experiment,
+    /// An operator's policy.
+    Policy,
+}
+
+/// What becomes of a placeholder that no variable fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Placeholders {
+    /// It is an error.
+    #[default]
+    Filled,
+    /// It may stand wherever the published schema lets one stand; the document is checked, and not read.
+    Allowed,
 }
 
 /// How a document is loaded.
@@ -24,6 +36,8 @@ pub struct LoadOptions {
     pub kind: KindHint,
     /// Values of placeholders, by name; [reserved](crate::is_reserved) names are refused.
     pub vars: BTreeMap<String, String>,
+    /// What becomes of a placeholder that no variable fills.
+    pub placeholders: Placeholders,
 }
 
 impl LoadOptions {

@@ -58,6 +58,7 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let group = Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code.as_str()));
     if let (Some(line), Some(snippet)) = (line, &diagnostic.snippet) {

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 /// One service level objective, as text: `p99<200ms` or `errors<1%`. The bound itself still meets it.
 ///
-/// Percentiles are of the response time: from the moment at which a request was due to its end.
+/// Percentiles are of the response time: from the moment at which a request was due to its end. They are over the requests
+/// that were answered well, and those that were given up at their timeout; a request that failed otherwise has no say,
+/// since a service that fails fast would meet every bound. How many may fail is a bound of its own, `errors<1%` by default.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Slo {

@@ -1,13 +1,17 @@
 //! An author's text: its lines, its tree, and the place of every key and value.
 
+mod json;
 mod lower;
-mod number;
+mod node;
 mod places;
 mod read;
+mod scalar;
 mod source;
-mod tree;
+mod syntax;
+mod yaml;
 
 pub(crate) use lower::Lowered;
 pub(crate) use places::Places;
-pub(crate) use read::read;
+pub(crate) use read::{read, read_json};
+pub(crate) use scalar::{Dialect, finite};
 pub(crate) use source::{Source, decode};

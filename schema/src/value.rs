@@ -42,6 +42,7 @@ fn read(value: &Value, kind: DocumentKind) -> Result<Document, SchemaError> {
             DocumentKind::Task => KindHint::Task,
             DocumentKind::Entry => KindHint::Entry,
             DocumentKind::Experiment => KindHint::Experiment,
+            DocumentKind::Policy => KindHint::Policy,
         };
         let loaded = crate::load::check_value(value, "", &LoadOptions::of(hint));
         loaded.document.ok_or(SchemaError::Invalid(loaded.diagnostics))
@@ -69,7 +70,7 @@ impl FromValue for ChaosSpec {
     fn from_value(value: &Value) -> Result<Self, SchemaError> {
         match read(value, DocumentKind::Entry)? {
             Document::Entry(entry) => Ok(*entry),
-            Document::Task(_) | Document::Experiment(_) => unreachable!("an entry was asked for"),
+            Document::Task(_) | Document::Experiment(_) | Document::Policy(_) => unreachable!("an entry was asked for"),
         }
     }
 }

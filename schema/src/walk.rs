@@ -80,7 +80,9 @@ fn holds(test: &Value, value: &Value) -> bool {
     let properties = test.get("properties").and_then(Value::as_object).into_iter().flatten();
     test.get("const").is_none_or(|constant| constant == value)
         && test.get("enum").is_none_or(listed)
-        && (test.get("type") != Some(&"object".into()) || value.is_object())
+        && test
+            .get("type")
+            .is_none_or(|name| (*name != "object" || value.is_object()) && (*name != "null" || value.is_null()))
         && required.into_iter().all(|key| value.get(key).is_some())
         && properties.into_iter().all(|(key, test)| value.get(key).is_none_or(|value| holds(test, value)))
 }

@@ -6,7 +6,7 @@ mod plugins;
 use chaos_core::{ChaosSpec, CheckBody, FAULTS, Task};
 use chaos_schema::{
     Code, Diagnostic, Document, FromValue, KindHint, LoadOptions, Loaded, Severity, check_value, load, load_bytes,
-    render,
+    read_value, render,
 };
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ fn the_example_of_the_contract_loads() {
 
 #[test]
 fn json_text_loads_the_same() {
-    let value: Value = serde_saphyr::from_str(EXAMPLE).unwrap();
+    let value: Value = read_value(EXAMPLE, "t").unwrap();
     let text = serde_json::to_string_pretty(&value).unwrap();
     let (yaml, json) = (load_task(EXAMPLE, &with_vars()), load_task(&text, &with_vars()));
     assert_eq!(format!("{yaml:?}"), format!("{json:?}"));
@@ -130,11 +130,7 @@ fn messages_say_what_would_be_right() {
         ("{type: pause_process, pid: 1.5}", "`pid` must be an integer, not a number with a fraction", ""),
         ("{type: pause_process, pid: 0}", "`pid` must be at least 1", ""),
         ("{type: pause_process, pid: 4194305}", "`pid` must be at most 4194304", ""),
-        (
-            "{type: pause_process, pid: ~}",
-            "`pid` must be an integer, not empty",
-            "leave the key out, or give it a value",
-        ),
+        ("{type: pause_process, pid: ~}", "`pid` must be an integer, not empty", "give it a value"),
         ("{type: pause_process, pid: .inf}", "`pid` must be a finite number", ""),
         ("{type: pause_process, pid: 1, name: 5}", "`name` must be a string, not a number", "put quotes around it"),
         ("{type: 5}", "`type` must be a string, not a number", ""),
@@ -144,7 +140,8 @@ fn messages_say_what_would_be_right() {
             "write `false`",
         ),
         ("{type: skew_clock, offset_ms: 1, percent: 256}", "`percent` must be at most 255", ""),
-        ("pause_process", "`action` must be a mapping, not a string", ""),
+        ("pause_process", "`action` must be a mapping, not a string", "write keys with values, such as `{type: …}`"),
+        ("type:pause_process", "`action` must be a mapping, not a string", "put a space after the `:`"),
         (
             "[{type: pause_process, pid: 1}]",
             "one action is expected here, not a list",
@@ -158,7 +155,7 @@ fn messages_say_what_would_be_right() {
         (
             "{type: generate_load, target: {service_url: \"http://x\", duration: 30}}",
             "`duration` must be a string, not a number",
-            "put quotes around it",
+            "write `30s`",
         ),
         (
             "{type: generate_load, target: {service_url: \"http://x\", duration: 30x}}",
@@ -313,9 +310,15 @@ fn a_document_says_what_it_is_or_is_told() {
         ("- a", KindHint::Auto, vec!["list-not-allowed"]),
         ("- a", KindHint::Entry, vec!["list-not-allowed"]),
         ("{}", KindHint::Entry, vec!["missing-key", "missing-key"]),
-        ("{}", KindHint::Task, vec!["missing-key"]),
+        ("{}", KindHint::Task, vec!["no-chaos"]),
+        ("{chaos: []}", KindHint::Task, vec!["unknown-kind"]),
+        ("prompt: x", KindHint::Auto, vec!["no-chaos"]),
+        ("chaos_spec:", KindHint::Auto, vec!["no-chaos"]),
+        ("triger: {}", KindHint::Auto, vec!["unknown-kind"]),
+        ("during: []", KindHint::Auto, vec!["unknown-kind"]),
+        ("{goal: x, slo: []}", KindHint::Auto, vec!["missing-key"]),
         ("5", KindHint::Task, vec!["wrong-type"]),
-        ("chaos_spec: []", KindHint::Auto, vec!["out-of-bounds"]),
+        ("chaos_spec: []", KindHint::Auto, vec!["no-chaos"]),
         ("chaos_spec: 5", KindHint::Auto, vec!["wrong-type"]),
         ("chaos_spec: [[]]", KindHint::Auto, vec!["list-not-allowed"]),
         ("trigger: {type: immediate}", KindHint::Auto, vec!["missing-key"]),
@@ -365,7 +368,13 @@ verification_spec:
   - {name: ours, check: {type: command, argv: [x]}}
 ";
     let loaded = load(text, "t", &LoadOptions::default());
-    let want = [("opaque-check", 3, 32), ("opaque-check", 4, 88), ("opaque-check", 6, 12), ("duplicate-check", 7, 12)];
+    let want = [
+        ("opaque-check", 3, 32),
+        ("opaque-check", 4, 88),
+        ("opaque-check", 6, 12),
+        ("unknown-check-key", 6, 18),
+        ("duplicate-check", 7, 12),
+    ];
     assert_eq!(places(&loaded), want, "{}", render(&loaded.diagnostics));
     assert!(loaded.diagnostics[1].help.as_ref().unwrap().starts_with("did you mean `http`?"));
     let task = loaded.document.unwrap().into_task().unwrap();
@@ -404,7 +413,7 @@ fn text_that_is_no_document_gets_one_clear_error() {
         (b"a: [1\n", "syntax", 1, 4),
         (b"a: \"x\n", "syntax", 2, 1),
         (b"a: b: c\n", "syntax", 1, 5),
-        (b"a: 1\n---\nb: 2\n", "many-documents", 3, 1),
+        (b"a: 1\n---\nb: 2\n", "many-documents", 2, 1),
         (b"a: *nope\n", "syntax", 1, 4),
         (b"a: &a [*a]\n", "syntax", 1, 8),
         (b"a: \xff\n", "not-utf8", 1, 4),
@@ -460,7 +469,7 @@ fn no_depth_overflows_the_stack() {
     }
     assert_eq!(load(&checks(12), "t", &LoadOptions::default()).diagnostics, vec![]);
     let json = format!("chaos_spec: '{}'\n", "[".repeat(100_000));
-    assert_eq!(places(&load(&json, "t", &LoadOptions::default())), [("not-json", 1, 13)]);
+    assert_eq!(places(&load(&json, "t", &LoadOptions::default())), [("too-deep", 1, 13)]);
     let mut deep = json!(1);
     for _ in 0..50_000 {
         deep = Value::Array(vec![deep]);
@@ -517,13 +526,16 @@ fn warnings_do_not_refuse() {
     let loaded = load(text, "t", &LoadOptions::default().var("A", "b"));
     assert!(loaded.document.is_some() && !loaded.has_errors());
     assert!(loaded.diagnostics.iter().all(|d| d.severity == Severity::Warning));
-    assert_eq!(loaded.diagnostics[0].help.as_deref(), Some("known: healthy; an embedder may answer it"));
+    assert_eq!(
+        loaded.diagnostics[0].help.as_deref(),
+        Some("known: healthy; another name needs a verifier of your own")
+    );
 }
 
 #[test]
 fn values_and_text_get_the_same_messages() {
     let value: Value =
-        serde_saphyr::from_str("chaos_spec: {trigger: {type: tiem}, action: {type: pause_process, pdi: 1}}").unwrap();
+        read_value("chaos_spec: {trigger: {type: tiem}, action: {type: pause_process, pdi: 1}}", "t").unwrap();
     let error = Task::from_value(&value).unwrap_err();
     let want = "/chaos_spec/action/pdi: unknown key `pdi`; did you mean `pid`? known: name, pid, type\n/chaos_spec/trigger/type: unknown trigger type `tiem`; did you mean `time`? known: immediate, time";
     assert_eq!(error.to_string(), want);

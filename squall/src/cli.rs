@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use chaos_runner::{html_invalid, junit_invalid};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 
@@ -37,6 +38,7 @@ mod signals;
 mod stdin_hold;
 mod type_names;
 mod validate;
+mod verifier;
 
 use failure::{Failure, INTERNAL, USAGE};
 use format::{DataFormat, ReportFormat};
@@ -94,17 +96,29 @@ impl Command {
         }
     }
 
-    /// Whether a program reads standard output, and so wants an object there even when the command fails.
-    fn feeds_a_program(&self) -> bool {
+    /// The form in which standard output is read, even when the command fails.
+    fn format(&self) -> ReportFormat {
+        let data = |format: DataFormat| match format {
+            DataFormat::Json => ReportFormat::Json,
+            DataFormat::Text => ReportFormat::Text,
+        };
         match self {
             #[cfg(all(feature = "load", feature = "http"))]
-            Self::Demo(args) => args.format == ReportFormat::Json,
-            Self::Run(args) => args.flags.format == ReportFormat::Json,
-            Self::Inject(args) => args.flags.format == ReportFormat::Json,
-            Self::Experiment(args) => args.format == DataFormat::Json,
-            Self::Recover(args) => args.format == DataFormat::Json,
-            Self::Release(args) => args.format == DataFormat::Json,
-            _ => false,
+            Self::Demo(args) => args.format,
+            Self::Run(args) => args.flags.format,
+            Self::Inject(args) => args.flags.format,
+            Self::Experiment(args) => data(args.format),
+            Self::Recover(args) => data(args.format),
+            Self::Release(args) => data(args.format),
+            _ => ReportFormat::Text,
+        }
+    }
+
+    /// What a run is called that could not begin.
+    fn subject(&self) -> String {
+        match self {
+            Self::Run(args) => args.file.display().to_string(),
+            _ => "squall".to_owned(),
         }
     }
 }
@@ -131,9 +145,10 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => {
             console::choose_colour(cli.color);
-            told(cli.command.run(), cli.command.feeds_a_program())
+            told(cli.command.run(), cli.command.format(), &cli.command.subject())
         }
         Err(error) => {
+            let error = inject::with_tip(error);
             // A reader that has gone away is not a failure.
             let _ = error.print();
             if error.use_stderr() { USAGE } else { 0 }
@@ -141,15 +156,15 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
     }
 }
 
-fn told(result: Result<u8, Failure>, to_programs: bool) -> u8 {
+fn told(result: Result<u8, Failure>, format: ReportFormat, subject: &str) -> u8 {
     result.unwrap_or_else(|failure| {
-        tell(&failure, to_programs);
+        tell(&failure, format, subject);
         failure.exit_code()
     })
 }
 
-/// Reports a failure: to people on standard error, and to programs as one object on standard output.
-fn tell(failure: &Failure, to_programs: bool) {
+/// Reports a failure: to people on standard error, and on standard output in the form that is read there.
+fn tell(failure: &Failure, format: ReportFormat, subject: &str) {
     let diagnostics = if let Failure::Invalid { rendered, diagnostics } = failure {
         console::say(rendered.trim_end());
         diagnostics.as_slice()
@@ -157,11 +172,17 @@ fn tell(failure: &Failure, to_programs: bool) {
         console::complain(&failure.chain());
         &[]
     };
-    if to_programs {
-        let told = json!({"error": failure.chain(), "exit_code": failure.exit_code(), "diagnostics": diagnostics});
-        // It is on standard error already.
-        let _ = console::print_json(&told);
-    }
+    let invalid = || failure.as_invalid_run(subject);
+    // It is on standard error already.
+    let _ = match format {
+        ReportFormat::Text => Ok(()),
+        ReportFormat::Json => {
+            let told = json!({"error": failure.chain(), "exit_code": failure.exit_code(), "diagnostics": diagnostics});
+            console::print_json(&told)
+        }
+        ReportFormat::Junit => console::print(&junit_invalid(&invalid())),
+        ReportFormat::Html => console::print(&html_invalid(&invalid())),
+    };
 }
 
 #[cfg(test)]

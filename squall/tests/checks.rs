@@ -105,3 +105,83 @@ fn the_steady_state_and_an_objective_are_given_the_time_that_they_need() {
     let (told, code) = report(&squall(&place, &["run", &file, "--format", "json"]));
     assert_eq!((code, &told["verdict"]), (1, &json!("deviated")), "{told:#}");
 }
+
+/// A verifier in shell, which stands in `verify.sh`.
+fn verifier(place: &tempfile::TempDir, script: &str) -> String {
+    let path = place.path().join("verify.sh");
+    std::fs::write(&path, script).unwrap();
+    format!("sh '{}' extra", path.display())
+}
+
+#[test]
+fn a_program_answers_the_harnesss_own_checks_one_process_a_question() {
+    let (place, sleeper) = (place(), Sleeper::start());
+    let told = |answer: &str| format!("echo x >>asked; cat >question; echo '{answer}'");
+    let rows: [(String, i32, &str, &str); 9] = [
+        (told(r#"{"answer": "yes", "detail": "pods are healthy", "value": 3}"#), 0, "yes", "pods are healthy"),
+        (told(r#"{"answer": "no"}"#), 1, "no", "said so"),
+        (told(r#"{"answer": "unknown", "detail": "no cluster"}"#), 2, "unknown", "no cluster"),
+        (told(r#"{"answr": "yes"}"#), 2, "unknown", "expected {\"answer\": \"yes|no|unknown\""),
+        (
+            "echo x >>asked; cat >question; echo boom >&2; exit 3".to_owned(),
+            2,
+            "unknown",
+            "exit status: 3, and said: boom",
+        ),
+        ("echo x >>asked; cat >question".to_owned(), 2, "unknown", "and said nothing"),
+        ("echo x >>asked; cat >question; sleep 60".to_owned(), 2, "unknown", "gave no answer within 1 s"),
+        // It does not read its question, and leaves a child that holds the pipe.
+        (
+            format!("sleep 60 & echo x >>asked; echo {{}} >question; echo '{}'", r#"{"answer": "yes"}"#),
+            0,
+            "yes",
+            "said so",
+        ),
+        ("echo x >>asked; cat >question; yes | head -c 3000000".to_owned(), 2, "unknown", "more than 1048576 bytes"),
+    ];
+    for (script, code, answer, detail) in rows {
+        let _ = std::fs::remove_file(place.path().join("asked"));
+        let mut task = paused(&sleeper, 0.1, &json!({"verify": "pods"}));
+        task["verification_spec"] = json!([{"name": "pods", "check": {"type": "pod_healthy", "app": "cart"}}]);
+        let file = write(&place, "task.json", &task);
+        let command = verifier(&place, &script);
+        let arguments = ["run", &file, "--format", "json", "--verifier", &command, "--verifier-timeout", "1s"];
+        let (told, got) = report(&squall(&place, &arguments));
+        let verification = &told["entries"][0]["verification"];
+        assert_eq!((got, &verification["answer"]), (code, &json!(answer)), "{script}: {told:#}");
+        assert!(verification["detail"].as_str().unwrap().contains(detail), "{script}: {verification}");
+        assert_eq!(std::fs::read_to_string(place.path().join("asked")).unwrap(), "x\n", "{script}");
+        let question: Value = serde_json::from_slice(&std::fs::read(place.path().join("question")).unwrap()).unwrap();
+        if question != json!({}) {
+            assert_eq!((&question["name"], &question["check"]["app"]), (&json!("pods"), &json!("cart")), "{question}");
+        }
+        assert!(!sleeper.is_stopped() && journals(&place) == 0);
+    }
+}
+
+#[test]
+fn a_verifier_answers_unknown_names_polls_as_the_check_says_and_leaves_the_tasks_checks_alone() {
+    let (place, sleeper) = (place(), Sleeper::start());
+    // Yes from the third question on.
+    let script = r#"echo x >>asked; if [ $(wc -l <asked) -ge 3 ]; then echo '{"answer":"yes"}'; else echo '{"answer":"no"}'; fi"#;
+    let command = verifier(&place, script);
+    let rows = [
+        ("nobody knows it", json!([]), 1, Some(1)),
+        ("pods", json!([{"name": "pods", "role": "objective", "check": {"type": "pod_healthy"}}]), 0, Some(3)),
+        ("up", json!([{"name": "up", "check": {"type": "http", "url": service(&[200])}}]), 0, None),
+    ];
+    for (name, checks, code, asked) in rows {
+        let _ = std::fs::remove_file(place.path().join("asked"));
+        let mut task = paused(&sleeper, 0.1, &json!({"verify": name}));
+        task["verification_spec"] = checks;
+        let file = write(&place, "task.json", &task);
+        let (told, got) = report(&squall(&place, &["run", &file, "--format", "json", "--verifier", &command]));
+        assert_eq!(got, code, "{name}: {told:#}");
+        let questions = std::fs::read_to_string(place.path().join("asked")).ok().map(|text| text.lines().count());
+        assert_eq!(questions, asked, "{name}");
+    }
+    let output = squall(&place, &["run", "task.json", "--verifier", "'"]);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{err}");
+    assert!(err.contains("invalid verifier"), "{err}");
+}

@@ -45,6 +45,16 @@ fn help_and_version_are_not_failures() {
     }
 }
 
+#[cfg(feature = "load")]
+#[test]
+fn help_on_fortio_shows_its_flags_on_standard_output() {
+    for word in ["--help", "-h", "help"] {
+        let output = squall(&["fortio", word]);
+        assert_eq!(output.status.code(), Some(0), "{word}");
+        assert!(out(&output).contains("-qps F") && err(&output).is_empty(), "{word}: {}", out(&output));
+    }
+}
+
 #[test]
 fn colours_are_shown_where_they_are_asked_for() {
     /// Arguments, a variable of the environment, and whether colours are shown.

@@ -94,6 +94,19 @@ fn events_are_lines_without_a_gap_from_the_start_to_the_end() {
 }
 
 #[test]
+fn events_on_standard_output_have_it_for_themselves() {
+    let (place, sleeper) = (place(), Sleeper::start());
+    let pid = format!("pid={}", sleeper.pid());
+    let output = squall(&place, &["inject", "pause_process", &pid, "--for", "100ms", "--events", "-"]);
+    assert_eq!(output.status.code(), Some(0));
+    let out = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[lines.len() - 1]["event"], "run_ended");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("verdict:"));
+    assert!(!place.path().join("-").exists());
+}
+
+#[test]
 fn without_a_state_directory_nothing_is_injected() {
     let (place, sleeper) = (place(), Sleeper::start());
     let pid = format!("pid={}", sleeper.pid());
@@ -162,10 +175,10 @@ fn signals_undo_and_report_and_a_second_one_changes_nothing() {
 }
 
 #[test]
-fn junit_has_one_case_an_entry() {
+fn junit_has_a_case_for_the_entry_and_one_for_its_undo() {
     let (place, sleeper) = (place(), Sleeper::start());
     let pid = format!("pid={}", sleeper.pid());
     let output = squall(&place, &["inject", "pause_process", &pid, "--for", "100ms", "--format", "junit"]);
     let out = String::from_utf8_lossy(&output.stdout);
-    assert_eq!((output.status.code(), out.matches("<testcase").count()), (Some(0), 1), "{out}");
+    assert_eq!((output.status.code(), out.matches("<testcase").count()), (Some(0), 2), "{out}");
 }

@@ -163,11 +163,11 @@ fn with_the_service_stopped_the_error_names_the_cause() {
 fn a_verify_that_names_nothing_lists_what_is_known() {
     let Some(nginx) = Nginx::start() else { return };
     let task = TASK.replace("verify: serves", "verify: srves").replace("duration: 5s", "duration: 1s");
-    let (code, report, _) = Place::new(&task).run(nginx.port);
-    let verification = &report["entries"][0]["verification"];
-    assert_eq!((code, report["verdict"].as_str(), &verification["success"]), (2, Some("inconclusive"), &false.into()));
-    let detail = verification["detail"].as_str().unwrap();
-    assert!(detail.contains("`srves`") && detail.contains("scaled, serves"), "{detail}");
+    let (code, report, output) = Place::new(&task).run(nginx.port);
+    assert_eq!((code, &report["error"]), (65, &"unknown check `srves` in `verify`".into()));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("did you mean `serves`? known: scaled, serves"), "{told}");
+    assert_eq!(nginx.logged("/load"), 0);
 }
 
 #[test]

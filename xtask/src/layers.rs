@@ -98,7 +98,8 @@ const HTTP: &[&str] =
 const MODELS: &[&str] = &["async-openai", "rmcp", "anthropic-sdk", "ollama-rs"];
 
 /// Crates that read YAML.
-const YAML: &[&str] = &["serde-saphyr", "saphyr", "serde_yaml", "serde_yaml_ng", "serde_norway", "yaml-rust2"];
+const YAML: &[&str] =
+    &["granit-parser", "serde-saphyr", "saphyr", "serde_yaml", "serde_yaml_ng", "serde_norway", "yaml-rust2"];
 
 /// What faults on processes must not bring along.
 const HEAVY: &[&str] = &["chaos-load", "chaos-fortio", "chaos-agent"];

@@ -15,7 +15,8 @@ const SYSTEM: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Packages of the npm registry; their tests speak to servers that we did not write.
-const NODE: &[(&str, &str)] = &[("yaml-language-server", "2.0.0"), ("ajv", "8.20.0"), ("@copilotkit/aimock", AIMOCK)];
+const NODE: &[(&str, &str)] =
+    &[("yaml-language-server", "2.0.0"), ("ajv", "8.20.0"), ("yaml", "2.8.3"), ("@copilotkit/aimock", AIMOCK)];
 const AIMOCK: &str = "1.43.0";
 const NODE_FOR: &[&str] = &["chaos-schema", "chaos-agent", "chaos-faults", "squall", "chaos-plugin-example"];
 

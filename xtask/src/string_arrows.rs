@@ -152,6 +152,10 @@ fn parameters(schema: &Value, above: &str, found: &mut BTreeSet<String>) {
         parameters(property, &pointer, found);
         found.insert(pointer);
     }
+    // What may also be null stands behind an `else`.
+    if let Some(other) = schema.get("else") {
+        parameters(other, above, found);
+    }
     for key in ["allOf", "anyOf", "oneOf"] {
         for one in schema[key].as_array().into_iter().flatten() {
             parameters(one, above, found);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Something that was observed in the world: a sentence for people, data for programs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Evidence {
     /// One clause, such as "process 71 is stopped (state T)".
     pub summary: String,
@@ -28,7 +28,7 @@ impl Evidence {
 }
 
 /// Whether a fault is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// The fault is in the world.
@@ -40,7 +40,7 @@ pub enum Presence {
 }
 
 /// The answer of [`crate::Fault::witness`]: a read-only check of the world, never of the injector's own record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Sighting {
     /// Whether the fault is there.
     pub presence: Presence,

@@ -9,7 +9,7 @@ use super::resource::Resource;
 use crate::{Ceiling, CeilingKind, HostPort, Permission, PermissionNeed, Policy, Refusal};
 
 /// Hosts, commands and paths that a plug-in would use.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reach {
     /// Hosts that it would connect to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -54,7 +54,7 @@ impl Reach {
 }
 
 /// Whether what a fault does can be undone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reversible {
     /// Its undo steps put back what it changed.
@@ -65,7 +65,7 @@ pub enum Reversible {
 }
 
 /// What would be touched: what `--dry-run` prints, what the policy is asked, what an approval sees.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Plan {
     /// One clause ("stop process 71 (`sleep`)").
     pub summary: String,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::DirIdentity;
 
 /// The identity of a resource: what another run would find to be the same thing, whatever it is called there.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ResourceId {
@@ -60,7 +60,7 @@ impl fmt::Display for ResourceId {
 /// Something that a fault holds alone, and what it is a part of.
 ///
 /// Holding it excludes every other that overlaps: the same one, its parts, and what it is a part of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Resource {
     /// What is held.
     pub id: ResourceId,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::refusal::Refusal;
 
 /// What a ceiling counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CeilingKind {
@@ -53,7 +53,7 @@ impl CeilingKind {
 }
 
 /// The most that a plan would use of something.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Ceiling {
     /// What is counted.
     pub kind: CeilingKind,

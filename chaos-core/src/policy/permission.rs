@@ -68,7 +68,7 @@ impl FromStr for Permission {
 }
 
 /// A permission that a plan needs, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PermissionNeed {
     /// The permission.
     pub permission: Permission,

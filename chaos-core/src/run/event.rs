@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::{ChaosResult, Clock, LoadProgress, Observation, Plan, Sighting, Undone, Verdict};
 
 /// One step of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Event {
     /// Counts from 0 without gaps.
     pub seq: u64,
@@ -24,7 +24,7 @@ pub struct Event {
 }
 
 /// Which of the four checks of a sustained fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LookAt {
     /// Before the injection: present means that somebody else made it.
@@ -38,7 +38,7 @@ pub enum LookAt {
 }
 
 /// What a probe was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeRole {
     /// The task's steady state, before the first injection.
@@ -56,7 +56,7 @@ pub enum ProbeRole {
 }
 
 /// A fault's own figures while it runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Progress {
@@ -67,12 +67,20 @@ pub enum Progress {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// The run began.
     RunStarted {
+        /// Version of this format, the same as the report's.
+        #[schemars(extend("const" = 1))]
+        format: u32,
+        /// Version of the program.
+        squall_version: String,
+        /// The task's own name, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<String>,
         /// Its id.
         run_id: String,
         /// The entries' names, in order.

@@ -254,7 +254,7 @@ impl Store for BrokenStore {
 }
 
 /// Something in a past journal that can't be undone here; the file is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema, Deserialize)]
 pub struct JournalProblem {
     /// Line number, from 1.
     pub line: usize,

@@ -9,7 +9,7 @@ use super::owner::StepOwner;
 use crate::{BoxFuture, PluginError};
 
 /// What a step found when it looked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "outcome", content = "detail")]
 pub enum Undone {
     /// The effect was there and is gone now.

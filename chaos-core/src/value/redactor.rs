@@ -1,8 +1,7 @@
 //! Keeps secrets out of transcripts, reports and events, and out of what tools tell a model.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::secret::Secret;
@@ -215,10 +214,17 @@ fn json_inner(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// RFC 3986: everything but unreserved characters as `%XX`.
+/// RFC 3986: everything but unreserved characters as `%XX`. A few lines, since the contract has no library for it.
 fn percent_encoded(text: &str) -> String {
-    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    utf8_percent_encode(text, RESERVED).to_string()
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 #[cfg(test)]

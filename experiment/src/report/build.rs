@@ -197,7 +197,18 @@ fn caveats(transcript: &ExperimentTranscript) -> Vec<String> {
     let unconfirmed =
         |finding: &&Finding| matches!(finding, Finding::Capacity { confirmed: false, capacity_qps: Some(_), .. });
     let unconfirmed = transcript.findings.iter().filter(unconfirmed);
-    few.into_iter().chain(unconfirmed.map(|_| "the capacity was not confirmed by a second run".to_owned())).collect()
+    let unconfirmed = unconfirmed.map(|_| "the capacity was not confirmed by a second run".to_owned());
+    few.into_iter().chain(unconfirmed).chain(unserved(&transcript.findings)).collect()
+}
+
+/// Steps in which connections may have waited unserved: their figures are of fewer connections than were offered.
+fn unserved(findings: &[Finding]) -> Option<String> {
+    let points = findings.iter().flat_map(Finding::points).filter(|point| point.unserved_connections);
+    let steps: Vec<String> = points.map(|point| point.step.to_string()).collect();
+    let told =
+        "connections may have waited that the target does not serve; its limit may be one of connections, not of";
+    let (word, list) = (if steps.len() == 1 { "step" } else { "steps" }, steps.join(", "));
+    (!steps.is_empty()).then(|| format!("{told} rate: try a lower `concurrency` ({word} {list})"))
 }
 
 /// The steps that measured too few requests for a percentile.

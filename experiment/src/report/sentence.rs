@@ -3,15 +3,19 @@
 use chaos_schema::Slo;
 
 use crate::figure::{figure, number, slo_text};
-use crate::finding::{CapacityLimit, Finding};
+use crate::finding::{CapacityLimit, Finding, Point};
 use crate::measure::unit;
 
 /// The sentence of a finding.
 pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
     let slo = slo_text(slo, " and ");
     match finding {
-        Finding::Capacity { capacity_qps, broken_qps, limit, confirmed, .. } => {
-            capacity(*capacity_qps, *broken_qps, *limit, *confirmed, &slo)
+        Finding::Capacity { capacity_qps, broken_qps, limit, confirmed, points } => {
+            let at = |point: &&Point| !point.held && broken_qps.is_some_and(|bad| (point.target_qps - bad).abs() < 0.5);
+            let text = capacity(*capacity_qps, *broken_qps, *limit, *confirmed, &slo);
+            // A rate at which nothing holds needs its reason more than any other.
+            let reason = matches!(limit, CapacityLimit::BelowFloor | CapacityLimit::Target);
+            because(text, points.iter().rfind(at).filter(|_| reason))
         }
         Finding::Ramp { knee_qps: Some(knee), points } => {
             let last = points.last().map_or(0.0, |point| point.target_qps);
@@ -21,10 +25,14 @@ pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
                 format!("{slo} held up to {} qps, and no longer at the next rate", number(*knee))
             }
         }
-        Finding::Ramp { .. } => format!("{slo} did not hold at the lowest rate"),
+        Finding::Ramp { points, .. } => {
+            because(format!("{slo} did not hold at the lowest rate"), points.iter().find(|point| !point.held))
+        }
         Finding::Compare { fault, measure, difference, without, with, held_with, .. } => {
             let held = if *held_with { "held" } else { "did not hold" };
-            let Some(estimate) = difference else { return "too few blocks for a comparison".to_owned() };
+            let Some(estimate) = difference else {
+                return format!("`{fault}`: too few blocks in which {measure} is known; with it {slo} {held}");
+            };
             let unit = unit(measure);
             let (low, high) = (figure(estimate.low, unit), figure(estimate.high, unit));
             let claim = if estimate.excludes_zero() { "makes a difference" } else { "makes no difference that shows" };
@@ -45,9 +53,15 @@ pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
                 format!("; p99 {} on average (95 % interval {low} to {high})", figure(estimate.mean, "ms"))
             });
             let p99 = p99.unwrap_or_default();
-            format!("at {} qps {slo} held in {held} of {} runs{p99}", number(rate), points.len())
+            let text = format!("at {} qps {slo} held in {held} of {} runs{p99}", number(rate), points.len());
+            because(text, points.iter().find(|point| !point.held))
         }
     }
+}
+
+/// The text with the reason for which a point did not hold.
+fn because(text: String, broken: Option<&Point>) -> String {
+    broken.map_or_else(|| text.clone(), |point| format!("{text} ({})", point.why))
 }
 
 fn capacity(good: Option<f64>, bad: Option<f64>, limit: CapacityLimit, confirmed: bool, slo: &str) -> String {

@@ -12,7 +12,7 @@ use super::context::{StrategyContext, landed};
 use super::point::{Base, judge};
 use crate::finding::Finding;
 use crate::measure;
-use crate::statistics::{estimate, mean};
+use crate::statistics::{estimate_within, mean};
 use crate::stop::Stop;
 use crate::transcript::StepRecord;
 
@@ -56,7 +56,7 @@ pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Opti
     let mut differences = |name: &str| {
         let of = |step: &StepRecord| step.measures.get(name).copied();
         let values: Vec<f64> = pairs.iter().filter_map(|pair| Some(of(&pair.with)? - of(&pair.without)?)).collect();
-        estimate(&values, &mut rng)
+        estimate_within(&values, measure::difference_bounds(name), &mut rng)
     };
     let difference = differences(&claimed);
     let others = TOLD.iter().filter(|name| **name != claimed);

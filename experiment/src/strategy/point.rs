@@ -1,6 +1,7 @@
 //! One point: whether the SLOs held at a rate, and whose limit it was where they did not.
 
-use chaos_schema::Slo;
+use chaos_core::{FailureCauses, UnservedConnections};
+use chaos_schema::{Slo, SloPercentile};
 
 use crate::finding::Point;
 use crate::measure;
@@ -46,24 +47,56 @@ pub(super) fn judge(setup: &Setup, step: &StepRecord, base: Option<Base>) -> Poi
     let target_qps = get(step, "target_qps");
     let mut broken: Vec<String> = setup.slo.iter().filter_map(|slo| broken_slo(slo, step)).collect();
     broken.extend(behind(step, base));
-    let generator = if broken.is_empty() { None } else { generator(step, base) };
-    let why = [broken, generator.iter().cloned().collect()].concat().join("; ");
-    Point { step: step.id(), target_qps, held: why.is_empty(), why, generator: generator.is_some() }
+    let held = broken.is_empty();
+    let unserved = if held { None } else { unserved(step) };
+    let generator = if held || unserved.is_some() { None } else { generator(step, base) };
+    let generator_limit = generator.is_some();
+    broken.extend(generator);
+    let unserved_connections = unserved.is_some();
+    broken.extend(unserved.map(|seen| seen.to_string()));
+    let why = broken.join("; ");
+    Point { step: step.id(), target_qps, held, why, generator: generator_limit, unserved_connections }
 }
 
 /// Why an SLO does not hold, if it does not.
 fn broken_slo(slo: &Slo, step: &StepRecord) -> Option<String> {
     match slo {
-        Slo::Response { percentile, most_ms } => {
-            let found = get(step, &measure::response(percentile.word()));
-            let word = percentile.word();
-            (found > *most_ms).then(|| format!("p{word} was {found:.1} ms"))
-        }
+        Slo::Response { percentile, most_ms } => broken_response(*percentile, *most_ms, step),
         Slo::Errors { most_ratio } => {
             let found = get(step, "error_ratio");
-            (found > *most_ratio).then(|| format!("{:.2} % of the requests failed", found * 100.0))
+            (found > *most_ratio).then(|| format!("{:.2} % of the requests failed{}", found * 100.0, causes(step)))
         }
     }
+}
+
+fn broken_response(percentile: SloPercentile, most_ms: f64, step: &StepRecord) -> Option<String> {
+    let word = percentile.word();
+    let Some(found) = step.measures.get(&measure::response(word)).copied() else {
+        return Some(format!("p{word} is not known: no request was answered well"));
+    };
+    let (late, timeout) = (get(step, "timed_out"), get(step, "timeout_ms"));
+    // Requests that were given up are the slowest ones.
+    let judged = get(step, "requests") - get(step, "errors") + late;
+    let among_them = late > (1.0 - percentile.number() / 100.0) * judged + 1e-9;
+    match (found > most_ms, among_them) {
+        (true, false) => Some(format!("p{word} was {found:.1} ms")),
+        (true, true) => Some(format!("p{word} was at least {found:.0} ms: {late:.0} requests were given up")),
+        (false, true) => Some(format!(
+            "p{word} is not known: {late:.0} requests were given up after {timeout:.0} ms, before the bound"
+        )),
+        (false, false) => None,
+    }
+}
+
+/// How the requests failed, as a clause.
+fn causes(step: &StepRecord) -> String {
+    let load = step.result.as_ref().and_then(|result| result.load.as_ref());
+    let failures = load.map(|load| load.judged_failures()).filter(|failures| !failures.is_empty());
+    failures.map(|failures| format!(": {}", FailureCauses(failures))).unwrap_or_default()
+}
+
+fn unserved(step: &StepRecord) -> Option<UnservedConnections> {
+    step.result.as_ref()?.load.as_ref()?.unserved_connections()
 }
 
 /// Why the requests were not made in time, if they were not: a backlog that grows is a rate that can't be kept, however

@@ -3,7 +3,8 @@
 use super::context::StrategyContext;
 use super::points::Points;
 use crate::finding::Finding;
-use crate::statistics::estimate;
+use crate::measure::bounds;
+use crate::statistics::estimate_within;
 use crate::stop::Stop;
 use crate::transcript::StepRecord;
 
@@ -33,7 +34,7 @@ pub(super) async fn run(context: &StrategyContext<'_>) -> (Option<Finding>, Opti
     let mut rng = context.runner.cx().child("statistics", None).rng();
     let spread = TOLD.iter().filter_map(|name| {
         let values: Vec<f64> = steps.iter().filter_map(|step| step.measures.get(*name).copied()).collect();
-        Some(((*name).to_owned(), estimate(&values, &mut rng)?))
+        Some(((*name).to_owned(), estimate_within(&values, bounds(name), &mut rng)?))
     });
     let spread = spread.collect();
     ((!steps.is_empty()).then_some(Finding::Repeat { spread, points: points.all }), cut_off)

@@ -12,8 +12,8 @@ use std::time::Duration;
 use chaos_agent::{AgentError, Model, ModelRequest, ModelTurn};
 use chaos_core::{
     BoxFuture, CeilingKind, Evidence, Fault, InjectContext, Injection, LatencyReport, LoadCounts, LoadDuration,
-    LoadGenerator, LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome, PercentileMs, Plan, PluginError, Reach,
-    RunContext, Sighting, Span, Undo, parse, register_fault,
+    LoadFailure, LoadFailureKind, LoadGenerator, LoadReport, LoadRequest, LoadSchedule, LoadSegment, Outcome,
+    PercentileMs, Plan, PluginError, Reach, RunContext, Sighting, Span, Undo, parse, register_fault,
 };
 use chaos_experiment::{Experiment, ExperimentReport};
 use chaos_schema::ExperimentSpec;
@@ -30,6 +30,13 @@ pub(crate) const TARGETS: [(u16, usize, f64); 3] = [(8001, 4, 0.010), (8002, 2, 
 /// The port of a target that is faster than the generator, which manages `GENERATOR` requests a second.
 pub(crate) const FAST: u16 = 8009;
 pub(crate) const GENERATOR: f64 = 350.0;
+/// The port of a target that answers 500 to everything, at once.
+pub(crate) const FAILING: u16 = 8010;
+/// The port of a target of which every twentieth request hangs for ever.
+pub(crate) const HANGING: u16 = 8011;
+/// The port of a target that serves `SERVED` connections, while the others wait for seconds.
+pub(crate) const UNSERVED: u16 = 8012;
+const SERVED: u32 = 8;
 /// A file in the workspace that makes every answer slower by this much, in seconds.
 pub(crate) const SLOW: &str = "slow";
 const SLOWER: f64 = 0.008;
@@ -103,6 +110,7 @@ struct Call {
     due: f64,
     sent: f64,
     done: f64,
+    failure: Option<LoadFailureKind>,
 }
 
 /// Orders times, which are never NaN.
@@ -158,18 +166,38 @@ impl Simulation {
             }
             let Some(Reverse(At(worker))) = free.pop() else { break };
             let noise = 0.001 * rng.next_u64() as f64 / u64::MAX as f64;
+            let (failure, hangs) = trouble(port, calls.len(), connections, target);
             let served = worker.max(sent) + service;
             free.push(Reverse(At(served)));
-            let done = served + slower + noise;
+            let done = served + slower + noise + hangs;
             idle.push(Reverse(At(done)));
-            calls.push(Call { due, sent, done });
+            calls.push(Call { due, sent, done, failure });
         }
         Self { calls, scheduled: index, planned, connections }
     }
 
     /// The times of the calls that were due from `settle` on.
     fn times(&self, settle: f64, of: fn(&Call) -> f64) -> LatencyReport {
-        let mut values: Vec<f64> = self.calls.iter().filter(|call| call.due >= settle).map(of).collect();
+        Self::times_of(self.calls.iter().filter(|call| call.due >= settle), of)
+    }
+
+    /// The same of the calls that were answered well.
+    fn ok_times(&self, settle: f64) -> LatencyReport {
+        let good = self.calls.iter().filter(|call| call.due >= settle && call.failure.is_none());
+        Self::times_of(good, |call| call.done - call.due)
+    }
+
+    fn failures(&self, settle: f64) -> Vec<LoadFailure> {
+        let of = |kind: LoadFailureKind, cause: &str| {
+            let failed = self.calls.iter().filter(|call| call.due >= settle && call.failure == Some(kind));
+            LoadFailure { kind, cause: cause.to_owned(), count: failed.count() as u64, ..LoadFailure::default() }
+        };
+        let kinds = [of(LoadFailureKind::Status, "status 500"), of(LoadFailureKind::Timeout, "timeout")];
+        kinds.into_iter().filter(|failure| failure.count > 0).collect()
+    }
+
+    fn times_of<'c>(calls: impl Iterator<Item = &'c Call>, of: fn(&Call) -> f64) -> LatencyReport {
+        let mut values: Vec<f64> = calls.map(of).collect();
         values.sort_by(f64::total_cmp);
         let at = |p: f64| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
@@ -177,7 +205,9 @@ impl Simulation {
             values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
         };
         let percentiles = [1.0, 10.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99];
-        let percentiles = percentiles.map(|percentile| PercentileMs { percentile, ms: at(percentile) * 1e3 }).to_vec();
+        let mut percentiles =
+            percentiles.map(|percentile| PercentileMs { percentile, ms: at(percentile) * 1e3 }).to_vec();
+        percentiles.retain(|_| !values.is_empty());
         let mean = values.iter().sum::<f64>() / (values.len() as f64).max(1.0);
         let count = values.len() as u64;
         LatencyReport { count, min_ms: at(0.0) * 1e3, mean_ms: mean * 1e3, max_ms: at(100.0) * 1e3, percentiles }
@@ -192,6 +222,9 @@ impl Simulation {
         let service = self.times(settle, |call| call.done - call.sent);
         let response = self.times(settle, |call| call.done - call.due);
         let fast = target.service_url.host().port == FAST;
+        let (failures, measured) = (self.failures(0.0), self.failures(settle));
+        let errors = |failures: &[LoadFailure]| failures.iter().map(|failure| failure.count).sum::<u64>();
+        let timed_out = self.calls.iter().filter(|call| call.failure == Some(LoadFailureKind::Timeout)).count() as u64;
         let busy = if fast { (f64::from(target.qps.get()) / GENERATOR).min(1.0) } else { 0.05 };
         LoadReport {
             request: target.clone(),
@@ -201,24 +234,26 @@ impl Simulation {
             started_at_ms: 0,
             elapsed_seconds: end,
             achieved_qps: completed as f64 / end,
-            timeout_ms: 0.0,
+            timeout_ms: target.timeout_seconds.get().as_secs_f64() * 1e3,
             counts: LoadCounts {
                 scheduled,
                 started: completed,
                 completed,
                 missed: scheduled - completed,
-                ok: completed,
-                answered: completed,
+                ok: completed - errors(&failures),
+                errors: errors(&failures),
+                answered: completed - timed_out,
+                timed_out,
                 ..LoadCounts::default()
             },
             statuses: Vec::new(),
-            failures: Vec::new(),
+            failures,
             bytes_sent: 0,
             bytes_received: 0,
             service: self.times(0.0, |call| call.done - call.sent),
             service_buckets: Vec::new(),
             response: self.times(0.0, |call| call.done - call.due),
-            ok_response: self.times(0.0, |call| call.done - call.due),
+            ok_response: self.ok_times(0.0),
             start_lag: self.times(0.0, |call| call.sent - call.due),
             backlog_ms: (end - self.planned) * 1e3,
             saturated: false,
@@ -226,17 +261,27 @@ impl Simulation {
             measured: Some(LoadSegment {
                 name: "measured".to_owned(),
                 start_seconds: settle,
-                ok: response.count,
-                errors: 0,
+                ok: response.count - errors(&measured),
+                errors: errors(&measured),
                 service,
-                ok_response: response.clone(),
+                ok_response: self.ok_times(settle),
                 response,
-                failures: Vec::new(),
+                failures: measured,
             }),
             segments: Vec::new(),
             stopped_early: None,
             failure: None,
         }
+    }
+}
+
+/// How a call fails, if it does, and how many seconds it takes beyond its service.
+fn trouble(port: u16, call: usize, connections: u32, target: &LoadRequest) -> (Option<LoadFailureKind>, f64) {
+    match port {
+        FAILING => (Some(LoadFailureKind::Status), 0.0),
+        HANGING if call % 20 == 19 => (Some(LoadFailureKind::Timeout), target.timeout_seconds.get().as_secs_f64()),
+        UNSERVED if connections > SERVED && call % 50 == 49 => (None, 1.8),
+        _ => (None, 0.0),
     }
 }
 

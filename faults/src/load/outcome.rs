@@ -1,6 +1,6 @@
 //! Whether a load landed, and what shows it.
 
-use chaos_core::{EarlyStop, Evidence, LoadReport, Outcome};
+use chaos_core::{EarlyStop, Evidence, FailureCauses, LoadReport, Outcome};
 use serde_json::{Map, Value, json};
 
 use super::engine::StartError;
@@ -71,12 +71,16 @@ fn summary(report: &LoadReport) -> String {
         report.achieved_qps,
         report.error_ratio() * 100.0
     );
-    if let Some(cause) = report.main_failure() {
-        text.push_str(", mostly ");
-        text.push_str(cause);
+    match &report.failure {
+        Some(why) => text.push_str(&format!(", {why}")),
+        None if report.failures.is_empty() => {}
+        None => text.push_str(&format!(": {}", FailureCauses(&report.failures))),
     }
     if report.saturated {
         text.push_str("; requests waited for a free connection");
+    }
+    if let Some(unserved) = report.unserved_connections() {
+        text.push_str(&format!("; {unserved}"));
     }
     text
 }

@@ -200,8 +200,8 @@ impl Attempt<'_> {
             let again = match taken {
                 Taken::Unsent => kept,
                 Taken::No => {
-                    let safe = failure.kind == FailureKind::StreamRefused || hop.method.is_idempotent();
-                    kept && safe && !std::mem::replace(&mut self.retried, true)
+                    let safe = failure.kind == FailureKind::StreamRefused || kept && hop.method.is_idempotent();
+                    safe && !std::mem::replace(&mut self.retried, true)
                 }
                 Taken::Perhaps => false,
             };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chaos_core::{Edge, EntryId, LoadFigures, Policy, ProbeNode, Stage, parse};
+use chaos_core::{Edge, EntryId, LoadFailure, LoadFailureKind, LoadFigures, Policy, ProbeNode, Stage, parse};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,8 @@ impl LoadFigures for Made {
             response: (sum(1) > 0).then_some(Duration::from_millis(7)),
             slower: sum(3),
             judged: sum(1).max(sum(3)),
+            ok_response: (sum(1) > sum(2)).then_some(Duration::from_millis(7)),
+            ok_slower: sum(3).min(sum(1) - sum(2)),
             ..LoadSlice::default()
         }
     }
@@ -55,6 +57,75 @@ async fn ask(cx: &RunContext, limits: Value) -> Observation {
     parse::<ProbeNode>(&node).unwrap().observe(cx).await
 }
 
+/// 1,000 requests of which some failed, with a timeout of three seconds.
+#[derive(Debug)]
+struct Failing(Vec<LoadFailure>);
+
+impl LoadFigures for Failing {
+    fn cuts(&self) -> Option<Vec<Edge>> {
+        Some(Vec::new())
+    }
+
+    fn slice(&self, _segments: &[usize], _percentile: f64, limit: Duration) -> LoadSlice {
+        let errors = self.0.iter().map(|failure| failure.count).sum();
+        LoadSlice {
+            scheduled: Some(1000),
+            completed: 1000,
+            errors,
+            response: Some(Duration::from_millis(2)),
+            judged: 1000,
+            slower: if limit < Duration::from_secs(3) { errors } else { 0 },
+            ok_response: (errors < 1000).then_some(Duration::from_millis(2)),
+            ok_slower: 0,
+            timeout: Some(Duration::from_secs(3)),
+            failures: self.0.clone(),
+        }
+    }
+}
+
+async fn ask_failing(failures: Vec<LoadFailure>, limits: Value) -> Observation {
+    let cx = plain();
+    let entry = Arc::new(EntryId { path: String::new(), name: "load".to_owned() });
+    cx.services().get::<RunLoads>().post(PostedLoad { entry, figures: Arc::new(Failing(failures)) });
+    ask(&cx, limits).await
+}
+
+fn failed(kind: LoadFailureKind, cause: &str, count: u64) -> LoadFailure {
+    LoadFailure { kind, cause: cause.to_owned(), count, ..LoadFailure::default() }
+}
+
+#[tokio::test]
+async fn failing_fast_meets_no_limit_of_the_response_time() {
+    let status = |count| vec![failed(LoadFailureKind::Status, "status 500", count)];
+    let seen = ask_failing(status(1000), json!({"response_p99_below": "200ms"})).await;
+    assert_eq!(seen.answer, Answer::No, "{}", seen.detail);
+    assert!(seen.detail.ends_with("error_ratio 1.0000 of 1000 requests: status 500 (1000)"), "{}", seen.detail);
+    // Whoever allows every error still learns that there is no response time.
+    let seen = ask_failing(status(1000), json!({"response_p99_below": "200ms", "error_ratio_below": 1})).await;
+    assert_ne!(seen.answer, Answer::Yes, "{}", seen.detail);
+    let seen = ask_failing(status(11), json!({"response_p50_below": "200ms"})).await;
+    assert_eq!(seen.answer, Answer::No, "{}", seen.detail);
+    let seen = ask_failing(status(10), json!({"response_p50_below": "200ms"})).await;
+    assert_eq!(seen.answer, Answer::Yes, "{}", seen.detail);
+}
+
+#[tokio::test]
+async fn a_request_that_was_given_up_never_meets_a_limit() {
+    let late = |count| vec![failed(LoadFailureKind::Timeout, "timeout", count)];
+    let limits = |below: &str| json!({"response_p99_below": below, "error_ratio_below": 0.5});
+    let rows = [
+        (50, "10s", Answer::Unknown, "50 more were given up after 3s, before the limit: give the load a longer"),
+        (50, "2s", Answer::No, "50 of 1000 requests above 2s"),
+        // One of a hundred may be as late as it likes.
+        (10, "10s", Answer::Yes, "0 of 1000 requests above 10s"),
+    ];
+    for (count, below, answer, detail) in rows {
+        let seen = ask_failing(late(count), limits(below)).await;
+        assert_eq!(seen.answer, answer, "{below}: {}", seen.detail);
+        assert!(seen.detail.contains(detail), "{}", seen.detail);
+    }
+}
+
 const CALM: [u64; 4] = [200, 200, 0, 2];
 
 #[tokio::test]
@@ -71,6 +142,8 @@ async fn each_phase_is_judged_by_its_own_calls() {
         (json!({"response_p90_below": "250ms"}), Answer::No),
         // One limit that does not hold is enough.
         (json!({"phase": "after", "response_p99_below": "1s", "error_ratio_below": 0.001}), Answer::No),
+        // 1 in 200 is within the share of errors that a limit of the response time allows by itself.
+        (json!({"phase": "after", "response_p99_below": "1s"}), Answer::Yes),
     ];
     for (limits, answer) in rows {
         let seen = ask(&cx, limits.clone()).await;
@@ -79,7 +152,8 @@ async fn each_phase_is_judged_by_its_own_calls() {
     let seen = ask(&cx, json!({"phase": "during", "response_p99_below": "250ms"})).await;
     assert_eq!(
         seen.detail,
-        "during of `steady load`: 150 of 150 requests above 250ms, p99 of those that ended (7.0 ms)"
+        "during of `steady load`: 146 of 146 requests above 250ms, p99 of those answered well; error_ratio 1.0000 of 4 \
+         requests: too few, it needs 10"
     );
     assert_eq!(seen.value["scheduled"], json!(200));
 }

@@ -1,54 +1,88 @@
-//! The report as JUnit XML: one suite, one case an entry.
+//! The report as JUnit XML: one suite, named for the task; one case for each thing that the run was about.
 
 use std::time::Duration;
 
-use chaos_core::{ChaosResult, Verdict};
+use chaos_core::Verdict;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
+use super::case::{CaseOutcome, ReportCase};
+use super::invalid::InvalidRun;
 use super::run_report::Report;
 
-/// The report as JUnit XML. `deviated` is a failure; `inconclusive` and `revert_failed` are errors.
+/// The report as JUnit XML. `deviated` is a failure; `inconclusive` and `revert_failed` are errors; an entry that was not
+/// begun because of another case is skipped. The document is without failure and error exactly when the exit code is 0.
 ///
 /// # Panics
 /// Never: the document is written to memory, and what XML can't hold is left out of it.
 pub fn junit(report: &Report) -> String {
-    let mut suite = TestSuite::new(format!("squall {}", report.run_id));
+    let mut suite = TestSuite::new(one_line(report.title()));
     suite.set_time(seconds(report.elapsed_seconds));
-    suite.add_test_cases(report.entries.iter().map(case));
+    let facts = [
+        ("run_id", Some(report.run_id.clone())),
+        ("seed", Some(report.seed.to_string())),
+        ("squall_version", Some(report.squall_version.clone())),
+        ("verdict", Some(report.verdict.word().to_owned())),
+        ("file", report.file.clone()),
+        ("command", report.command.clone()),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            suite.add_property((name, one_line(&value).as_str()));
+        }
+    }
+    suite.add_test_cases(report.cases().iter().map(case));
+    document(suite, report.elapsed_seconds)
+}
+
+/// A run that could not begin, as JUnit XML: one case, with an error.
+///
+/// # Panics
+/// Never, as [`junit`].
+pub fn junit_invalid(invalid: &InvalidRun) -> String {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type("invalid").set_message(one_line(&invalid.error)).set_description(lines(&invalid.problems));
+    let mut case = TestCase::new(one_line(&invalid.name), status);
+    case.set_classname("document");
+    let mut suite = TestSuite::new(one_line(&invalid.name));
+    suite.add_test_case(case);
+    document(suite, 0.0)
+}
+
+fn document(suite: TestSuite, elapsed: f64) -> String {
     let mut document = quick_junit::Report::new("squall");
-    document.set_time(seconds(report.elapsed_seconds));
+    document.set_time(seconds(elapsed));
     document.add_test_suite(suite);
     document.to_string().expect("a document is written to memory")
 }
 
-fn case(entry: &ChaosResult) -> TestCase {
-    let kind = match entry.verdict {
-        Verdict::Held | Verdict::Unchecked => None,
-        Verdict::Deviated => Some(NonSuccessKind::Failure),
-        Verdict::Inconclusive | Verdict::RevertFailed => Some(NonSuccessKind::Error),
+fn case(case: &ReportCase) -> TestCase {
+    let mut status = match case.outcome {
+        CaseOutcome::Judged(Verdict::Held | Verdict::Unchecked) => TestCaseStatus::success(),
+        CaseOutcome::Judged(Verdict::Deviated) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        CaseOutcome::Judged(Verdict::Inconclusive | Verdict::RevertFailed) => {
+            TestCaseStatus::non_success(NonSuccessKind::Error)
+        }
+        CaseOutcome::Skipped => TestCaseStatus::skipped(),
     };
-    let status = kind.map_or_else(TestCaseStatus::success, |kind| {
-        let mut status = TestCaseStatus::non_success(kind);
-        status.set_type(entry.verdict.word()).set_message(reason(entry));
-        status
-    });
-    let mut case = TestCase::new(one_line(&entry.name), status);
-    case.set_classname(entry.injected_fault.as_str()).set_time(seconds(entry.elapsed_time));
-    case
+    if !matches!(status, TestCaseStatus::Success { .. }) {
+        status.set_type(case.outcome.word()).set_message(one_line(&case.reasons.join("; ")));
+        status.set_description(lines(&case.reasons));
+    }
+    let mut told = TestCase::new(one_line(&case.name), status);
+    told.set_classname(one_line(&case.class)).set_time(seconds(case.seconds));
+    told
 }
 
 fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-fn reason(entry: &ChaosResult) -> String {
-    let probes = entry.probes.iter().chain(&entry.verification);
-    let probes = probes.filter(|probe| !probe.success).map(|probe| format!("`{}`: {}", probe.name, probe.detail));
-    let reasons: Vec<String> = entry.error.clone().into_iter().chain(probes).collect();
-    one_line(&reasons.join("; "))
-}
-
 /// An attribute holds one line; XML 1.0 can't hold the two noncharacters, which the library lets through.
 fn one_line(text: &str) -> String {
     text.replace(['\n', '\r', '\t'], " ").replace(['\u{fffe}', '\u{ffff}'], "")
+}
+
+/// The body of a case: a reason a line.
+fn lines(reasons: &[String]) -> String {
+    reasons.join("\n").replace(['\u{fffe}', '\u{ffff}'], "")
 }

@@ -1,13 +1,34 @@
 //! Everything that a run says of itself.
 
 use chaos_core::{ChaosResult, Verdict, Verification};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use super::machine::Machine;
 use crate::recover::RecoverReport;
 
-/// Everything that a run says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Version of the program, as reports and events name it.
+pub(crate) const SQUALL_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Everything that a run says of itself. Times are in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
+    /// Version of this format. Keys are added within a format; one that goes away or changes its meaning makes the next.
+    #[schemars(extend("const" = 1))]
+    pub format: u32,
+    /// Version of the program.
+    pub squall_version: String,
+    /// The task's own name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The file that the task was read from, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The command that repeats the run, where it was a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Where it ran.
+    pub machine: Machine,
     /// Id of the run.
     pub run_id: String,
     /// The worst verdict.
@@ -26,8 +47,8 @@ pub struct Report {
     pub seed: u64,
     /// Whether effects were skipped.
     pub sham: bool,
-    /// When it began, as Unix time in milliseconds.
-    pub started_at_unix_ms: u64,
+    /// When it began, in seconds since 1970.
+    pub started_at_unix_seconds: f64,
     /// How long it took.
     pub elapsed_seconds: f64,
 }
@@ -36,5 +57,10 @@ impl Report {
     /// The process exit code that says it.
     pub fn exit_code(&self) -> u8 {
         self.verdict.exit_code()
+    }
+
+    /// What it is called: the task's name, else its file, else the program.
+    pub fn title(&self) -> &str {
+        self.task.as_deref().or(self.file.as_deref()).unwrap_or("squall")
     }
 }

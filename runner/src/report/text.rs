@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use chaos_core::{ChaosResult, Reverted, Verification};
-use serde::Serialize;
+use chaos_core::{ChaosResult, Verification};
 
 use super::run_report::Report;
+use super::words::{reverted_word, word};
 
 /// The report as plain text, with a line break at its end.
 pub fn text(report: &Report) -> String {
@@ -61,18 +61,4 @@ fn probes(out: &mut String, what: &str, probes: &[Verification]) -> fmt::Result 
 /// Control characters of a target's answer must not reach a terminal.
 fn one_line(text: &str) -> String {
     text.trim().replace('\n', " | ").chars().filter(|c| !c.is_control()).collect()
-}
-
-fn reverted_word(reverted: Reverted) -> &'static str {
-    match reverted {
-        Reverted::NothingToRevert => "nothing to undo",
-        Reverted::Reverted => "reverted (verified)",
-        Reverted::Failed => "NOT undone: something may still be in force",
-    }
-}
-
-/// The word that JSON has for it, with spaces.
-fn word(choice: &impl Serialize) -> String {
-    let word = serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(|word| word.replace('_', " ")));
-    word.unwrap_or_default()
 }

@@ -1,10 +1,11 @@
 //! The report's forms, word for word.
 
+use chaos_core::{Task, parse};
 #[cfg(feature = "junit")]
 use chaos_runner::junit;
-use chaos_runner::{Report, text};
+use chaos_runner::{Report, event_schema, report_schema, text};
 use chaos_test::Bench;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A deviated run whose variable parts are replaced by fixed words.
 fn report() -> (Bench, Report) {
@@ -37,6 +38,52 @@ fn the_junit_is_as_committed() {
     let (bench, report) = report();
     let want = include_str!("snapshots/report.xml");
     assert_eq!(fixed(&junit(&report), &bench, &report), want);
+}
+
+#[test]
+fn a_real_report_and_its_events_are_valid_under_the_published_schemas() {
+    let bench = Bench::new().unwrap();
+    let yes = json!({"type": "test_answer", "answer": true});
+    let entry = json!({
+        "trigger": {"type": "test_now"},
+        "action": {"type": "test_touch_file", "path": bench.path("f")},
+        "duration_seconds": 3,
+        "during": [yes],
+        "detect": {"type": "test_file_exists", "path": bench.path("f")},
+        "verify": "unknown"
+    });
+    let task = Task {
+        name: Some("Schemas".into()),
+        steady_state: vec![parse(&yes).unwrap()],
+        ..Task::of(parse(&entry).unwrap())
+    };
+    let mut handle = bench.runner().build().unwrap().start(task).unwrap();
+    let mut events = handle.take_events().unwrap();
+    let validator = |schema: &Value| jsonschema::draft7::options().build(schema).unwrap();
+    let (report_schema, event_schema) = (validator(&report_schema()), validator(&event_schema()));
+    let mut lines = Vec::new();
+    while let Some(event) = events.blocking_recv() {
+        let line = serde_json::to_value(&event).unwrap();
+        let wrong: Vec<String> = event_schema.iter_errors(&line).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{line}: {wrong:?}");
+        lines.push(line);
+    }
+    assert_eq!((&lines[0]["format"], &lines[0]["task"]), (&json!(1), &json!("Schemas")));
+    let report = serde_json::to_value(handle.wait_blocking().unwrap()).unwrap();
+    let wrong: Vec<String> = report_schema.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{report:#}: {wrong:?}");
+    assert_eq!((&report["format"], &report["task"]), (&json!(1), &json!("Schemas")));
+    // The schemas do refuse something.
+    for (key, value) in [("format", json!(2)), ("verdict", json!("good")), ("elapsed_seconds", json!("1 s"))] {
+        let mut spoilt = report.clone();
+        spoilt[key] = value;
+        assert!(!report_schema.is_valid(&spoilt), "{key}");
+        spoilt.as_object_mut().unwrap().remove(key);
+        assert!(!report_schema.is_valid(&spoilt), "without {key}");
+    }
+    // One unit of time: seconds.
+    let text = format!("{report}{}", json!(lines));
+    assert!(!text.contains("_ms\"") && !text.contains("millis"), "{text}");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use crate::document::DocumentKind;
-use crate::generate::{Flavour, build};
+use crate::generate::{Flavour, Profile, build};
+use crate::options::Placeholders;
 use crate::placeholder;
 
 /// A schema and its validator.
@@ -29,17 +30,21 @@ fn compile(schema: Value) -> Result<Compiled, Broken> {
     Ok(Compiled { schema, validator })
 }
 
-/// The schema of a document whose placeholders are filled.
-pub(crate) fn document(kind: DocumentKind) -> Result<&'static Compiled, &'static Broken> {
-    static TASK: Cell = OnceLock::new();
-    static ENTRY: Cell = OnceLock::new();
-    static EXPERIMENT: Cell = OnceLock::new();
-    let cell = match kind {
-        DocumentKind::Task => &TASK,
-        DocumentKind::Entry => &ENTRY,
-        DocumentKind::Experiment => &EXPERIMENT,
+/// The schema of a document, with or without places for placeholders.
+pub(crate) fn document(kind: DocumentKind, placeholders: Placeholders) -> Result<&'static Compiled, &'static Broken> {
+    static FILLED: [Cell; 4] = [const { OnceLock::new() }; 4];
+    static OPEN: [Cell; 4] = [const { OnceLock::new() }; 4];
+    let (cells, flavour) = match placeholders {
+        Placeholders::Filled => (&FILLED, Flavour::Filled),
+        Placeholders::Allowed => (&OPEN, Flavour::Published(Profile::Editor)),
     };
-    cell.get_or_init(|| compile(build(kind, Flavour::Filled))).as_ref()
+    let cell = match kind {
+        DocumentKind::Task => &cells[0],
+        DocumentKind::Entry => &cells[1],
+        DocumentKind::Experiment => &cells[2],
+        DocumentKind::Policy => &cells[3],
+    };
+    cell.get_or_init(|| compile(build(kind, flavour))).as_ref()
 }
 
 impl Compiled {

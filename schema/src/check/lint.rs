@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chaos_core::{Kind, PROBES, Status, removed_name, suggestion};
 use serde_json::Value;
 
+use super::item_keys::{self, is_bare};
 use super::keys::{is_task_key, near_key};
 use super::plug_in::{any_deprecated, kind_of_definition, status};
 use super::report::Report;
@@ -20,7 +21,7 @@ const MOST_NAMES: usize = 50;
 pub(crate) fn lint(ours: &Value, kind: DocumentKind, report: &mut Report) {
     let names = names(ours, report);
     match kind {
-        DocumentKind::Experiment => {}
+        DocumentKind::Experiment | DocumentKind::Policy => {}
         DocumentKind::Entry => verify(ours, "", &names, report),
         DocumentKind::Task => match ours.get("chaos_spec") {
             Some(Value::Array(entries)) => {
@@ -85,7 +86,14 @@ fn names<'v>(ours: &'v Value, report: &mut Report) -> BTreeSet<&'v str> {
             let help = "`check` counts; remove one of the two";
             report.add(Diagnostic::new(Code::DuplicateCheck, format!("{at}/spec"), message).help(help));
         }
-        opaque(body, &pointer::join(&at, key), report);
+        let Value::Object(map) = item else { continue };
+        item_keys::report(map, &at, report);
+        match is_bare(map) {
+            true => opaque(item, &at, report),
+            // A misspelt `check` is one mistake.
+            false if body.is_null() && report.has_error_at(&at) => {}
+            false => opaque(body, &pointer::join(&at, key), report),
+        }
     }
     names
 }
@@ -98,7 +106,8 @@ fn opaque(body: &Value, at: &str, report: &mut Report) {
                 Some(removed) => (removed.to_string(), None),
                 None => (format!("unknown check type `{name}`"), suggestion(name, PROBES.names())),
             },
-            None => ("check without a `type`".into(), None),
+            None if body.is_null() => ("an item without `check`".into(), None),
+            None => ("a check without a `type`".into(), None),
         };
         let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let help = format!("{near}only an embedder's own verifier can evaluate it");
@@ -121,7 +130,7 @@ fn verify(entry: &Value, at: &str, names: &BTreeSet<&str>, report: &mut Report) 
             _ => format!("known: {}", listed.join(", ")),
         };
         let message = format!("unknown check `{name}` in `{key}`");
-        let help = format!("{near}{known}; an embedder may answer it");
+        let help = format!("{near}{known}; another name needs a verifier of your own");
         report.add(Diagnostic::new(Code::UnknownVerify, format!("{at}/{key}"), message).help(help));
     }
 }

@@ -3,6 +3,8 @@
 use chaos_core::suggestion;
 use serde_json::Value;
 
+use crate::text::finite;
+
 /// A JSON type as authors call it, with its article.
 pub(crate) fn expected(name: &str) -> &'static str {
     match name {
@@ -39,27 +41,38 @@ pub(crate) fn choices(typed: Option<&str>, known: &[&str]) -> String {
     }
 }
 
-/// What an author most likely meant by a value of the wrong type.
-pub(crate) fn type_hint(value: &Value, wanted: &[&str]) -> Option<&'static str> {
-    let wants = |name: &str| wanted.contains(&name);
+/// What an author most likely meant by a value of the wrong type: the value, and how to write it.
+pub(crate) fn hints(value: &Value) -> Vec<(Value, String)> {
+    let hint = |value: Value, text: &str| (value, text.to_owned());
     match value {
-        Value::Null => Some("leave the key out, or give it a value"),
-        Value::String(text) if wants("boolean") => match text.to_ascii_lowercase().as_str() {
-            "yes" | "on" | "y" => Some("write `true`"),
-            "no" | "off" | "n" => Some("write `false`"),
-            "true" | "false" => Some("remove the quotes"),
-            _ => None,
-        },
-        Value::String(text) if wants("integer") || wants("number") => {
+        Value::String(text) => {
+            let mut found = match text.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "y" | "1" => vec![hint(Value::Bool(true), "write `true`")],
+                "no" | "off" | "n" | "0" => vec![hint(Value::Bool(false), "write `false`")],
+                "true" if text != "true" => vec![hint(Value::Bool(true), "write `true`")],
+                "false" if text != "false" => vec![hint(Value::Bool(false), "write `false`")],
+                "true" | "false" => vec![hint(Value::Bool(text == "true"), "remove the quotes")],
+                _ => Vec::new(),
+            };
             let plain = text.replace('_', "");
-            let number = plain.parse::<f64>().is_ok_and(f64::is_finite);
-            match (number, plain == *text) {
-                (true, true) => Some("remove the quotes"),
-                (true, false) => Some("write it without `_`"),
-                _ => None,
+            if let Some(number) = finite(&plain) {
+                let how = if plain == *text { "remove the quotes" } else { "write it without `_`" };
+                found.insert(0, hint(Value::Number(number), how));
             }
+            found
         }
-        Value::Number(_) | Value::Bool(_) if wants("string") => Some("put quotes around it"),
-        _ => None,
+        Value::Number(number) => {
+            let unit = format!("{number}s");
+            let how = format!("write `{unit}`");
+            vec![hint(Value::String(number.to_string()), "put quotes around it"), (Value::String(unit), how)]
+        }
+        Value::Bool(b) => vec![hint(Value::String(b.to_string()), "put quotes around it")],
+        _ => Vec::new(),
     }
+}
+
+/// What is wrong with text where a mapping belongs: most often a space is missing behind a `:`.
+pub(crate) fn mapping_hint(text: &str) -> &'static str {
+    let colon = text.split_once(':').is_some_and(|(key, rest)| !key.contains(' ') && !rest.starts_with([' ', '/']));
+    if colon { "put a space after the `:`" } else { "write keys with values, such as `{type: …}`" }
 }

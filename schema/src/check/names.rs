@@ -4,12 +4,15 @@ use chaos_core::suggestion;
 
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::options::LoadOptions;
+use crate::options::{LoadOptions, Placeholders};
 use crate::placeholder::{Filled, is_reserved, reserved_for};
 
 /// Reports what no variable fills, and variables that fill nothing or may not be set.
 pub(super) fn placeholders(filled: &Filled, options: &LoadOptions, report: &mut Report) {
     for (at, name) in &filled.leftover {
+        if options.placeholders == Placeholders::Allowed && !is_reserved(name) {
+            continue;
+        }
         report.add(match reserved_for(name) {
             Some(what) => {
                 let message = format!("`{{{{{name}}}}}` refers to a {what} that this document does not declare");

@@ -3,22 +3,29 @@
 use chaos_core::{MAX_DEPTH, value_depth};
 use serde_json::{Map, Value};
 
-use super::keys::{near_key, task_keys};
+use super::keys::task_keys;
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::DocumentKind;
 use crate::options::KindHint;
+use crate::other_tool;
 use crate::pointer;
-use crate::text::{Source, read};
+use crate::text::{Source, read_json};
 
 /// What the document is; `None` when that can't be told.
 pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report) -> Option<DocumentKind> {
+    if let Some(tool) = other_tool::of(value) {
+        let message = format!("this is {}", tool.what);
+        report.add(Diagnostic::new(Code::OtherTool, "", message).help(tool.help));
+        return None;
+    }
     if value.is_array() {
         let what = match hint {
             KindHint::Auto => "one task or entry",
             KindHint::Task => "one task",
             KindHint::Entry => "one entry",
             KindHint::Experiment => "one experiment",
+            KindHint::Policy => "one policy",
         };
         report.add(
             Diagnostic::new(Code::ListNotAllowed, "", format!("{what} is expected here, not a list"))
@@ -27,28 +34,75 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report) -> Option
         return None;
     }
     match hint {
-        KindHint::Task => return Some(DocumentKind::Task),
+        KindHint::Task => return task(value, report),
         KindHint::Entry => return Some(DocumentKind::Entry),
         KindHint::Experiment => return Some(DocumentKind::Experiment),
+        KindHint::Policy => return Some(DocumentKind::Policy),
         KindHint::Auto => {}
     }
     let has = |key: &str| value.get(key).is_some();
     if has("chaos_spec") {
-        return Some(DocumentKind::Task);
+        return task(value, report);
     }
     if has("trigger") || has("action") {
         return Some(DocumentKind::Entry);
     }
-    if has("goal") && has("target") {
+    let experiment = ["slo", "strategy", "budget", "load", "runs"];
+    if has("goal") && (has("target") || experiment.into_iter().any(has)) {
         return Some(DocumentKind::Experiment);
     }
-    let near = value.as_object().into_iter().flatten().find_map(|(key, _)| near_key(key));
+    match value {
+        Value::Object(map) if !map.is_empty() => task(value, report),
+        _ => {
+            unknown(None, value.is_null() || value.is_object(), report);
+            None
+        }
+    }
+}
+
+/// A task, which may have no chaos; unless it looks as if its chaos is misspelt.
+fn task(value: &Value, report: &mut Report) -> Option<DocumentKind> {
+    let Value::Object(map) = value else { return Some(DocumentKind::Task) };
+    match map.get("chaos_spec") {
+        None => {
+            let near = map.keys().find_map(|key| near_chaos(key));
+            // Keys that nothing but an entry has.
+            let entry =
+                ["during", "detect", "abort_if", "duration_seconds"].into_iter().find(|key| map.contains_key(*key));
+            if near.is_some() || entry.is_some() {
+                unknown(near, false, report);
+                return None;
+            }
+            no_chaos("the task has no `chaos_spec`", "", report);
+        }
+        Some(Value::Null) => no_chaos("`chaos_spec` is empty", "/chaos_spec", report),
+        Some(Value::Array(items)) if items.is_empty() => {
+            no_chaos("`chaos_spec` is an empty list", "/chaos_spec", report);
+        }
+        Some(_) => {}
+    }
+    Some(DocumentKind::Task)
+}
+
+fn no_chaos(message: &str, at: &str, report: &mut Report) {
+    report.add(Diagnostic::new(Code::NoChaos, at, message).help("nothing is injected"));
+}
+
+fn unknown(near: Option<&str>, empty: bool, report: &mut Report) {
     let help = match near {
         Some(near) => format!("did you mean `{near}`? a task has `chaos_spec`, an entry has `trigger` and `action`"),
         None => "a task has `chaos_spec`, an entry has `trigger` and `action`".into(),
     };
-    report.add(Diagnostic::new(Code::UnknownKind, "", "this is neither a task nor an entry").help(help));
-    None
+    let what = if empty { "the document is empty" } else { "this is neither a task nor an entry" };
+    report.add(Diagnostic::new(Code::UnknownKind, "", what).help(help));
+}
+
+/// The key that says what a document is, where it is misspelt.
+fn near_chaos(key: &str) -> Option<&'static str> {
+    let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
+    let near = |ours: &&'static str| plain(key) == plain(ours) || strsim::osa_distance(key, ours) == 1;
+    let short = ["trigger", "action"].into_iter().find(|ours| near(ours) && !matches!(key, "actions" | "triggers"));
+    ["chaos_spec"].into_iter().find(|ours| near(ours) || plain(key) == "chaos").or(short)
 }
 
 /// A copy of what is ours; `None` when it is nested too deep.
@@ -67,11 +121,13 @@ pub(crate) fn ours(value: &Value, kind: DocumentKind, report: &mut Report) -> Op
         }
         ours.insert(key.to_owned(), value.clone());
     }
-    if let Some(Value::String(text)) = ours.get("chaos_spec") {
-        match inner(text, report) {
-            Some(spec) => ours.insert("chaos_spec".into(), spec),
-            None => return None,
-        };
+    for (key, at) in [("chaos_spec", "/chaos_spec"), ("verification_spec", "/verification_spec")] {
+        if let Some(Value::String(text)) = ours.get(key) {
+            match inner(text, at, report) {
+                Some(inside) => ours.insert(key.to_owned(), inside),
+                None => return None,
+            };
+        }
     }
     good.then_some(Value::Object(ours))
 }
@@ -96,40 +152,40 @@ fn within_depth(value: &Value, at: &str, report: &mut Report) -> bool {
     depth <= MAX_DEPTH
 }
 
-/// The entries that a string holds as JSON. Its places are those of the string, so that its own lines are not shown.
-fn inner(text: &str, report: &mut Report) -> Option<Value> {
-    const AT: &str = "/chaos_spec";
-    let broken = |line: usize, column: usize| {
-        // Only the place is said: the parser's message could quote a value.
-        let place = format!("line {line}, column {column} of the string");
-        Diagnostic::new(Code::NotJson, AT, format!("the string in `chaos_spec` is not JSON: it breaks at {place}"))
-            .help("write the entries as a list, without quotes")
-    };
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        report.add(broken(error.line(), error.column()));
-        return None;
-    }
+/// What a string holds as JSON. Its places are those of the string, so that its own lines are not shown.
+fn inner(text: &str, at: &str, report: &mut Report) -> Option<Value> {
+    let subject = pointer::subject(at);
     // The same reader as for files, so that a key that stands twice is found.
-    let lowered = match read(&Source::new("", text)) {
+    let lowered = match read_json(&Source::new("", text)) {
         Ok(lowered) => lowered,
         Err(found) => {
+            let place = format!("line {}, column {} of the string", found.line.unwrap_or(1), found.column.unwrap_or(1));
             let refusal = match found.code {
-                Code::Syntax => broken(found.line.unwrap_or(1), found.column.unwrap_or(1)),
-                code => Diagnostic::new(code, AT, found.message).maybe_help(found.help),
+                Code::Syntax => {
+                    let message = format!("the string in {subject} is not JSON: {} at {place}", found.message);
+                    Diagnostic::new(Code::NotJson, at, message).help("write it as a list, without quotes")
+                }
+                code => Diagnostic::new(code, at, found.message).maybe_help(found.help),
             };
             report.add(refusal);
             return None;
         }
     };
     for found in lowered.diagnostics {
-        let at = format!("{AT}{}", found.pointer);
-        report.add(Diagnostic::new(found.code, at, found.message).maybe_help(found.help));
+        let inside = format!("{at}{}", found.pointer);
+        report.add(Diagnostic::new(found.code, inside, found.message).maybe_help(found.help));
+    }
+    for infinite in lowered.not_finite {
+        report.add(super::not_finite_at(&format!("{at}{infinite}")));
+    }
+    if lowered.value.is_array() && lowered.value.as_array().is_some_and(Vec::is_empty) && at == "/chaos_spec" {
+        no_chaos("`chaos_spec` is an empty list", at, report);
     }
     if !(lowered.value.is_array() || lowered.value.is_object()) {
-        let message = "the string in `chaos_spec` holds neither a list nor a mapping";
-        report.add(Diagnostic::new(Code::NotJson, AT, message));
+        let message = format!("the string in {subject} holds neither a list nor a mapping");
+        report.add(Diagnostic::new(Code::NotJson, at, message));
         return None;
     }
-    let good = parts(&lowered.value, AT).into_iter().fold(true, |good, (at, v)| within_depth(v, &at, report) && good);
+    let good = parts(&lowered.value, at).into_iter().fold(true, |good, (at, v)| within_depth(v, &at, report) && good);
     good.then_some(lowered.value)
 }

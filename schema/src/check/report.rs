@@ -49,9 +49,20 @@ impl Report {
             && std::iter::successors(Some(at), |at| pointer::parent(at)).any(|at| self.explained.contains(at))
     }
 
-    /// Whether the document is refused by now.
-    pub(crate) fn refused(&self) -> bool {
-        self.all.iter().any(Diagnostic::is_error)
+    /// Whether that value, or what stands in it, is refused already.
+    pub(crate) fn has_error_at(&self, at: &str) -> bool {
+        self.all.iter().any(|one| one.is_error() && pointer::is_within(&one.pointer, at))
+    }
+
+    /// Adds what reading one part of the document found, unless that part is refused already for what explains it.
+    pub(crate) fn add_to_part(&mut self, diagnostic: Diagnostic) {
+        let mut ends = diagnostic.pointer.match_indices('/').map(|(at, _)| at).skip(2);
+        let part = &diagnostic.pointer[..ends.next().unwrap_or(diagnostic.pointer.len())];
+        let explains = |at: &str| pointer::is_within(at, part) || pointer::is_within(part, at);
+        if self.all.iter().any(|one| one.is_error() && explains(&one.pointer)) {
+            return;
+        }
+        self.add(diagnostic);
     }
 
     pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {

@@ -21,6 +21,6 @@ pub(crate) fn lint(document: &Document, report: &mut Report) {
                 one(entry, &task.position(index));
             }
         }
-        Document::Experiment(_) => {}
+        Document::Experiment(_) | Document::Policy(_) => {}
     }
 }

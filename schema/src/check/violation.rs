@@ -8,7 +8,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
 use super::compiled::Compiled;
-use super::message::{actual, choices, expected, type_hint};
+use super::message::{actual, choices, expected, hints, mapping_hint};
 use super::plug_in::{kind_of_definition, known};
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
@@ -22,8 +22,12 @@ pub(crate) fn report(compiled: &Compiled, value: &Value, report: &mut Report) {
     }
     // A misspelt key is one mistake: that the right one is missing goes without saying.
     let misspelt: BTreeSet<String> = found.iter().filter_map(|f| f.means.clone()).collect();
+    let of_type = |found: &Found| found.diagnostic.code == Code::WrongType;
+    let wrong: BTreeSet<String> = found.iter().filter(|f| of_type(f)).map(|f| f.diagnostic.pointer.clone()).collect();
     for Found { diagnostic, means: _ } in found {
-        let implied = diagnostic.code == Code::MissingKey && misspelt.contains(&missing_at(&diagnostic));
+        // What is of the wrong type is not one of the accepted values either.
+        let implied = diagnostic.code == Code::MissingKey && misspelt.contains(&missing_at(&diagnostic))
+            || diagnostic.code == Code::NotOneOf && wrong.contains(&diagnostic.pointer);
         if !implied && !report.explains(&diagnostic.pointer) {
             report.add(diagnostic);
         }
@@ -79,9 +83,12 @@ impl Violation<'_> {
         let names = properties.into_iter().flatten().map(|(name, _)| name.as_str());
         let known: Vec<&str> = names.filter(|name| !matches!(*name, "$schema" | "verification")).collect();
         let at = self.at();
-        let means = suggestion(key, known.iter().copied()).map(|near| pointer::join(&at, near));
+        let free = known.iter().copied().filter(|name| self.error.instance().get(name).is_none());
+        let near = suggestion(key, free);
+        let means = near.map(|near| pointer::join(&at, near));
         let diagnostic = Diagnostic::new(Code::UnknownKey, pointer::join(&at, key), format!("unknown key `{key}`"));
-        Found { diagnostic: diagnostic.help(choices(Some(key), &known)), means }
+        let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        Found { diagnostic: diagnostic.help(format!("{near}{}", choices(None, &known))), means }
     }
 
     fn one(&self) -> Diagnostic {
@@ -90,6 +97,7 @@ impl Violation<'_> {
         let bounds = |text: String| self.at_value(Code::OutOfBounds, format!("{what} must {text}"));
         match self.error.kind() {
             ValidationErrorKind::Required { property } => self.missing(property.as_str().unwrap_or_default()),
+            ValidationErrorKind::Type { kind } if type_names(kind) == ["null"] => self.forbidden(),
             ValidationErrorKind::Type { kind } => self.wrong_type(&type_names(kind)),
             ValidationErrorKind::Enum { options } => self.not_one_of(options),
             ValidationErrorKind::Constant { expected_value } => {
@@ -137,14 +145,36 @@ impl Violation<'_> {
     fn wrong_type(&self, wanted: &[&str]) -> Diagnostic {
         let at = self.at();
         let value = self.error.instance().as_ref();
+        let wanted: Vec<&str> = wanted.iter().copied().filter(|name| *name != "null").collect();
         if value.is_array() && wanted == ["object"] {
             let one = one_expected(&at);
-            let help = "remove the `-`, or the brackets";
+            let several = value.as_array().is_some_and(|items| items.len() != 1);
+            let help = if several { "write a mapping" } else { "remove the `-`, or the brackets" };
             return self.at_value(Code::ListNotAllowed, format!("one {one} is expected here, not a list")).help(help);
         }
         let words: Vec<&str> = wanted.iter().map(|name| expected(name)).collect();
         let message = format!("{} must be {}, not {}", subject(&at), words.join(" or "), actual(value));
-        self.at_value(Code::WrongType, message).maybe_help(type_hint(value, wanted).map(str::to_owned))
+        let fitting = hints(value).into_iter().find(|(candidate, _)| self.fits(candidate)).map(|(_, hint)| hint);
+        let mapping = value.as_str().filter(|_| wanted == ["object"]).map(|text| mapping_hint(text).to_owned());
+        let help = fitting
+            .or(mapping)
+            .or_else(|| value.is_null().then(|| "give it a value".to_owned()))
+            .or_else(|| self.options_hint());
+        self.at_value(Code::WrongType, message)
+            .maybe_help(help.or_else(|| self.format_hint().filter(|_| value.is_number())))
+    }
+
+    /// The accepted values, where they are listed.
+    fn options_hint(&self) -> Option<String> {
+        let options = self.holder()?.get("enum")?.as_array()?.iter().filter(|option| !option.is_null());
+        let options: Vec<String> = options.map(plain).collect();
+        Some(choices(None, &options.iter().map(String::as_str).collect::<Vec<_>>()))
+    }
+
+    /// Whether a value would be accepted here: what a message recommends must be.
+    fn fits(&self, candidate: &Value) -> bool {
+        let holder = self.holder().and_then(|holder| jsonschema::draft7::new(holder).ok());
+        holder.is_some_and(|validator| validator.is_valid(candidate))
     }
 
     fn not_one_of(&self, options: &Value) -> Diagnostic {
@@ -165,7 +195,8 @@ impl Violation<'_> {
             let message = format!("unknown {} type `{name}`", kind.word());
             return self.at_value(code, message).help(choices(typed, &known(kind)));
         }
-        let options: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
+        let options = options.as_array().into_iter().flatten().filter(|option| !option.is_null());
+        let options: Vec<String> = options.map(plain).collect();
         let known: Vec<&str> = options.iter().map(String::as_str).collect();
         let message = format!("{} is not one of the accepted values", subject(&self.at()));
         self.at_value(Code::NotOneOf, message).help(choices(typed, &known))
@@ -191,13 +222,17 @@ impl Violation<'_> {
 
     fn wrong_format(&self) -> Diagnostic {
         let message = format!("{} is not in the expected format", subject(&self.at()));
+        self.at_value(Code::WrongFormat, message).maybe_help(self.format_hint())
+    }
+
+    /// What the format is.
+    fn format_hint(&self) -> Option<String> {
         let holder = self.holder();
         let own = holder.and_then(|h| h.get("patternErrorMessage")).and_then(Value::as_str).map(str::to_owned);
         let examples = holder.and_then(|h| h.get("examples")).and_then(Value::as_array);
         let examples = examples.map(|all| all.iter().map(|e| format!("`{}`", plain(e))).collect::<Vec<_>>().join(", "));
         let pattern = holder.and_then(|h| h.get("pattern")).and_then(Value::as_str).map(|p| format!("pattern: {p}"));
-        let help = own.or(examples.filter(|all| !all.is_empty()).map(|all| format!("for example {all}"))).or(pattern);
-        self.at_value(Code::WrongFormat, message).maybe_help(help)
+        own.or(examples.filter(|all| !all.is_empty()).map(|all| format!("for example {all}"))).or(pattern)
     }
 
     /// No form of several fits: the one form whose type fits is explained, or else what the types would be.

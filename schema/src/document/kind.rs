@@ -9,6 +9,8 @@ pub enum DocumentKind {
     Entry,
     /// One experiment, closed.
     Experiment,
+    /// An operator's policy, closed.
+    Policy,
 }
 
 impl DocumentKind {
@@ -18,6 +20,7 @@ impl DocumentKind {
             Self::Task => "task",
             Self::Entry => "entry",
             Self::Experiment => "experiment",
+            Self::Policy => "policy",
         }
     }
 }

@@ -24,10 +24,11 @@ pub struct TaskDocument {
     /// Name of the task.
     pub name: Option<String>,
     /// What is broken: a list of entries, one entry, or the same as JSON text. All entries run at the same time, each on its own trigger.
-    pub chaos_spec: Entries,
-    /// Named checks that `verify` refers to. A check that is not ours is left to the harness.
     #[serde(default)]
-    pub verification_spec: Vec<Deferred<NamedCheck>>,
+    pub chaos_spec: Entries,
+    /// Named checks that `verify` refers to, as a list or the same as JSON text. A check that is not ours is left to the harness.
+    #[serde(default)]
+    pub verification_spec: NamedChecks,
     /// Named probes that `verify` refers to.
     #[serde(default)]
     pub probes: BTreeMap<String, Deferred<ProbeNode>>,
@@ -40,6 +41,38 @@ pub struct TaskDocument {
     pub seed: Option<Deferred<u64>>,
 }
 
+/// The checks of a task, in a list.
+#[derive(Debug, Default)]
+pub struct NamedChecks(Vec<Deferred<NamedCheck>>);
+
+impl<'de> Deserialize<'de> for NamedChecks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = unpacked(Value::deserialize(deserializer)?, "verification_spec")?;
+        Vec::deserialize(value).map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for NamedChecks {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "NamedChecks".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["array", "string"], "items": NamedCheck::json_schema(generator) })
+    }
+}
+
+/// What a string holds as JSON, or the value itself.
+fn unpacked<E: de::Error>(value: Value, key: &str) -> Result<Value, E> {
+    let Value::String(text) = &value else { return Ok(value) };
+    // The parser's message could quote a value.
+    serde_json::from_str(text).map_err(|_| E::custom(format!("the string in `{key}` is not JSON")))
+}
+
 /// The entries of a task: several, or one that stands alone.
 #[derive(Debug)]
 pub enum Entries {
@@ -49,16 +82,18 @@ pub enum Entries {
     One(Deferred<ChaosSpec>),
 }
 
+impl Default for Entries {
+    /// No chaos.
+    fn default() -> Self {
+        Self::Several(Vec::new())
+    }
+}
+
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let nowhere = |value| Deferred::at(value, Positions::default());
-        let mut value = Value::deserialize(deserializer)?;
-        if let Value::String(text) = &value {
-            // The parser's message could quote a value.
-            value =
-                serde_json::from_str(text).map_err(|_| de::Error::custom("the string in `chaos_spec` is not JSON"))?;
-        }
-        Ok(match value {
+        Ok(match unpacked(Value::deserialize(deserializer)?, "chaos_spec")? {
+            Value::Null => Self::default(),
             Value::Array(items) => Self::Several(items.into_iter().map(nowhere).collect()),
             value => Self::One(nowhere(value)),
         })
@@ -79,7 +114,6 @@ impl JsonSchema for Entries {
         json_schema!({
             "type": ["array", "object", "string"],
             "items": entry,
-            "minItems": 1,
             "allOf": [{ "if": { "type": "object" }, "then": entry }],
         })
     }
@@ -129,12 +163,16 @@ impl JsonSchema for AnyCheck {
 
 impl NamedCheck {
     /// Reads the body; of `check` and `spec` the former counts.
-    fn read(self, positions: &Positions) -> Result<Check, Box<Diagnostic>> {
+    fn read(self, item: &Value, positions: &Positions) -> Result<Check, Box<Diagnostic>> {
         let (key, body) = match (self.check, self.spec) {
             (Some(AnyCheck(check)), _) => ("check", check),
-            (None, spec) => ("spec", spec.map_or(Value::Null, |AnyCheck(spec)| spec)),
+            (None, Some(AnyCheck(spec))) => ("spec", spec),
+            // A harness's own check that stands bare.
+            (None, None) if item.get("type").is_some() => ("type", item.clone()),
+            (None, None) => ("check", Value::Null),
         };
         let body = match foreign(&body).into_iter().next() {
+            None if key == "type" => CheckBody::Opaque { unknown_type: String::new(), value: body },
             Some(found) => CheckBody::Opaque { unknown_type: found.name.unwrap_or_default().to_owned(), value: body },
             None => CheckBody::Probe(Deferred::at(body, positions.inside(key)).read()?),
         };
@@ -195,7 +233,7 @@ impl Reader<'_> {
     fn checks(
         &mut self,
         probes: BTreeMap<String, Deferred<ProbeNode>>,
-        named: Vec<Deferred<NamedCheck>>,
+        NamedChecks(named): NamedChecks,
     ) -> BTreeMap<String, Check> {
         let mut checks = BTreeMap::new();
         for (name, probe) in probes {
@@ -206,9 +244,10 @@ impl Reader<'_> {
         }
         for (index, check) in named.into_iter().enumerate() {
             let at = self.positions.inside("verification_spec").inside(&index.to_string());
+            let item = check.value().clone();
             let Some(named) = self.read(check, at.clone()) else { continue };
             let name = named.name.clone();
-            if let Some(check) = self.kept(named.read(&at)) {
+            if let Some(check) = self.kept(named.read(&item, &at)) {
                 checks.entry(name).or_insert(check);
             }
         }

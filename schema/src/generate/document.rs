@@ -1,6 +1,6 @@
 //! The documents: what stands around the plug-ins, from their types, and the rules between keys.
 
-use chaos_core::ChaosSpec;
+use chaos_core::{ChaosSpec, PolicyRequest};
 use serde_json::{Value, json};
 
 use super::arms::finite_faults;
@@ -14,6 +14,7 @@ pub(crate) fn document(kind: DocumentKind, pool: &mut Pool) -> Value {
         DocumentKind::Task => (pool.of::<TaskDocument>(), "Squall task"),
         DocumentKind::Entry => (entry(pool), "Squall entry"),
         DocumentKind::Experiment => (pool.of::<ExperimentSpec>(), "Squall experiment"),
+        DocumentKind::Policy => (pool.of::<PolicyRequest>(), "Squall policy"),
     };
     if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
         // As editors write it; accepted and ignored.
@@ -43,7 +44,7 @@ pub(crate) fn entry(pool: &mut Pool) -> Value {
     }
     // A forbidden key, not `not: {required: …}`: so that the message stands at the key.
     let mut rules = vec![json!({
-        "if": { "type": "object", "required": ["verification"], "properties": { "verification": true } },
+        "if": { "type": "object", "required": ["verification"], "properties": { "verification": { "type": "string" } } },
         "then": { "properties": { "verify": false } },
     })];
     let finite = finite_faults();

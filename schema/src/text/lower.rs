@@ -1,27 +1,33 @@
 //! From the tree to a JSON value, with the place of every key and value beside it.
 
-use serde_json::{Map, Value};
-use serde_saphyr::{Location, Spanned};
+use std::collections::HashSet;
 
-use super::number::resolve;
+use serde_json::{Map, Number, Value};
+
+use super::node::{Kind, Node};
 use super::places::{Place, Places};
-use super::tree::Node;
+use super::scalar::Dialect;
 use crate::diagnostic::{Code, Diagnostic, TextSpan};
 use crate::pointer;
+
+/// The key of YAML 1.1 that most readers still obey: what it names is merged into its mapping.
+const MERGE: &str = "<<";
 
 /// A value, its places, and what can't be told from the value any more.
 #[derive(Debug, Default)]
 pub(crate) struct Lowered {
     pub(crate) value: Value,
     pub(crate) places: Places,
-    /// Duplicate keys and keys that are no text, already placed by pointer.
+    /// What is lost in a value: duplicate keys, keys that are no text, tags. Placed by pointer or span.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Pointers of `.inf` and `.nan`, which became null.
     pub(crate) not_finite: Vec<String>,
+    /// What YAML 1.1 reads otherwise, and where.
+    pub(crate) dialects: Vec<(String, Dialect, TextSpan)>,
 }
 
 /// Lowers a whole text's tree.
-pub(crate) fn lower(text: &str, root: Spanned<Node>) -> Lowered {
+pub(crate) fn lower(text: &str, root: Node) -> Lowered {
     let mut lowering = Lowering { text, out: Lowered::default() };
     let value = lowering.node(root, None, String::new());
     lowering.out.value = value;
@@ -34,57 +40,113 @@ struct Lowering<'t> {
 }
 
 impl Lowering<'_> {
-    fn node(&mut self, node: Spanned<Node>, key: Option<TextSpan>, at: String) -> Value {
+    fn node(&mut self, node: Node, key: Option<TextSpan>, at: String) -> Value {
         let value = self.value_span(&node, key);
         self.out.places.insert(at.clone(), Place { key, value });
-        match node.value {
-            Node::Null => Value::Null,
-            Node::Bool(b) => Value::Bool(b),
-            Node::Text(text) => Value::String(text),
-            Node::Number(number) => {
-                if number.is_none() {
-                    self.out.not_finite.push(at);
+        if let Some(dialect) = node.dialect {
+            self.out.dialects.push((at.clone(), dialect, value));
+        }
+        match node.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(b) => Value::Bool(b),
+            Kind::Text(text) => {
+                if node.plain && self.swallows_a_comment(&text, node.span) {
+                    self.comment(&at, node.span, "text");
                 }
-                resolve(number, span_of(node.defined).and_then(|s| self.text.get(s.start..s.end)))
+                Value::String(text)
             }
-            Node::List(items) => {
+            Kind::Number(Some(number)) => Value::Number(number),
+            Kind::Number(None) => {
+                self.out.not_finite.push(at);
+                Value::Null
+            }
+            Kind::List(items) => {
                 let items = items.into_iter().enumerate();
                 Value::Array(items.map(|(i, item)| self.node(item, None, pointer::join(&at, &i.to_string()))).collect())
             }
-            Node::Map(entries) => self.map(entries, &at),
+            Kind::Map(entries) => self.map(entries, &at),
         }
     }
 
-    fn map(&mut self, entries: Vec<(Spanned<Node>, Spanned<Node>)>, at: &str) -> Value {
+    fn map(&mut self, entries: Vec<(Node, Node)>, at: &str) -> Value {
         let mut map = Map::new();
+        let mut merged = Vec::new();
+        // Equal as YAML counts: `1` and `0x1` are one key, and so are `1` and `"1"` once they are text.
+        let mut seen = HashSet::new();
         for (key, value) in entries {
-            let key_span = span_of(key.referenced);
-            let Some(name) = self.key(&key) else {
-                self.report(Code::KeyNotText, at, key_span, "a key must be text".into(), "put quotes around it");
+            let span = Some(key.span);
+            let Some(name) = key_text(&key) else {
+                self.report(Code::KeyNotText, at, span, "a key must be text".into(), "put quotes around it");
                 continue;
             };
             let pointer = pointer::join(at, &name);
-            if map.contains_key(&name) {
+            if let Some(dialect) = key.dialect {
+                self.out.dialects.push((pointer.clone(), dialect, key.span));
+            }
+            if key.plain && self.is_no_key(&name, key.span) {
+                self.comment(&pointer, key.span, "key");
+            }
+            if !seen.insert(name.clone()) {
                 let line = "keep one of the two";
-                self.report(Code::DuplicateKey, &pointer, key_span, format!("duplicate key `{name}`"), line);
+                self.report(Code::DuplicateKey, &pointer, span, format!("duplicate key `{name}`"), line);
                 continue;
             }
-            let value = self.node(value, key_span, pointer);
+            if key.plain && name == MERGE {
+                merged.push((value, key.span));
+                continue;
+            }
+            let value = self.node(value, span, pointer);
             map.insert(name, value);
+        }
+        for (value, span) in merged {
+            self.merge(value, span, at, &mut map);
         }
         Value::Object(map)
     }
 
-    /// A scalar key as the text that stands in the file (`1:` is the key "1").
-    fn key(&self, key: &Spanned<Node>) -> Option<String> {
-        match &key.value {
-            Node::Text(name) => Some(name.clone()),
-            Node::List(_) | Node::Map(_) => None,
-            Node::Null | Node::Bool(_) | Node::Number(_) => {
-                let span = span_of(key.defined)?;
-                self.text.get(span.start..span.end).map(str::to_owned)
+    /// What stands in the mapping itself counts, then what is named first.
+    fn merge(&mut self, value: Node, span: TextSpan, at: &str, into: &mut Map<String, Value>) {
+        let sources = match value.kind {
+            Kind::List(items) => items,
+            _ => vec![value],
+        };
+        for source in sources {
+            let Kind::Map(entries) = source.kind else {
+                let message = "`<<` merges mappings, and this is none";
+                self.report(
+                    Code::Syntax,
+                    at,
+                    Some(span),
+                    message.into(),
+                    "name an anchor of a mapping, such as `<<: *base`",
+                );
+                continue;
+            };
+            let fresh = |(key, _): &(Node, Node)| key_text(key).is_none_or(|name| !into.contains_key(&name));
+            let entries: Vec<_> = entries.into_iter().filter(fresh).collect();
+            if let Value::Object(map) = self.map(entries, at) {
+                into.extend(map);
             }
         }
+    }
+
+    /// A comment of another language that YAML takes for the beginning of a key, and what stands behind it.
+    fn is_no_key(&self, name: &str, span: TextSpan) -> bool {
+        let quoted = name.contains('"') || name.contains(" '") || name.ends_with('\'');
+        quoted
+            || begins_like_a_comment(name)
+            || self.text.get(span.start..span.end).is_some_and(|raw| raw.contains('\n'))
+    }
+
+    fn swallows_a_comment(&self, text: &str, span: TextSpan) -> bool {
+        let raw = self.text.get(span.start..span.end).unwrap_or_default();
+        begins_like_a_comment(text) && (raw.contains('\n') || text.contains(['"', '\'']))
+    }
+
+    fn comment(&mut self, at: &str, span: TextSpan, what: &str) {
+        let message = format!("a comment or a quote is read as part of this {what}");
+        let help = "YAML comments begin with `#`, JSON has none; text that holds quotes stands in quotes itself";
+        self.report(Code::SwallowedComment, at, Some(span), message, help);
     }
 
     fn report(&mut self, code: Code, at: &str, span: Option<TextSpan>, message: String, help: &str) {
@@ -94,18 +156,16 @@ impl Lowering<'_> {
     }
 
     /// A block mapping has no length of its own: its first key stands for it, and an absent value's key.
-    fn value_span(&self, node: &Spanned<Node>, key: Option<TextSpan>) -> TextSpan {
-        let own = span_of(node.referenced);
-        let first_key = match &node.value {
-            Node::Map(entries) => entries.first().and_then(|(key, _)| span_of(key.referenced)),
+    fn value_span(&self, node: &Node, key: Option<TextSpan>) -> TextSpan {
+        let first_key = match &node.kind {
+            Kind::Map(entries) => entries.first().map(|(key, _)| key.span),
             _ => None,
         };
-        let empty = |span: &TextSpan| span.end <= span.start;
-        let trimmed = own.map(|span| self.trimmed(span));
-        match trimmed {
-            Some(span) if !empty(&span) || matches!(node.value, Node::List(_)) => span,
-            _ => first_key.or(key).or(own).unwrap_or(TextSpan { start: 0, end: 0 }),
+        let own = self.trimmed(node.span);
+        if own.end > own.start || matches!(node.kind, Kind::List(_)) {
+            return own;
         }
+        first_key.or(key).unwrap_or(node.span)
     }
 
     /// A block scalar's span ends behind its line breaks.
@@ -115,11 +175,25 @@ impl Lowering<'_> {
     }
 }
 
-fn span_of(location: Location) -> Option<TextSpan> {
-    if location == Location::UNKNOWN {
-        return None;
+fn begins_like_a_comment(text: &str) -> bool {
+    text.starts_with("//") || text.starts_with("/*")
+}
+
+/// A scalar key as the text that it is in JSON; an absent key is none.
+fn key_text(key: &Node) -> Option<String> {
+    match &key.kind {
+        Kind::Text(name) => Some(name.clone()),
+        Kind::Bool(b) => Some(b.to_string()),
+        Kind::Number(number) => number.as_ref().map(whole),
+        Kind::Null | Kind::List(_) | Kind::Map(_) => None,
     }
-    let start = usize::try_from(location.span().byte_offset()?).ok()?;
-    let length = usize::try_from(location.span().byte_len()?).ok()?;
-    Some(TextSpan { start, end: start.saturating_add(length) })
+}
+
+/// `1.0` is the number 1, and `-0` the number 0.
+fn whole(number: &Number) -> String {
+    if number.as_f64() == Some(0.0) {
+        return "0".to_owned();
+    }
+    let text = number.to_string();
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }

@@ -1,41 +1,21 @@
-//! One parser for YAML and JSON, with budgets.
+//! One reader for all documents: strict JSON where a text says that it is JSON, YAML 1.2 otherwise; with bounds.
 
-use serde_saphyr::budget::BudgetBreach;
-use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{Error, MessageFormatter, Options, Spanned, UserMessageFormatter};
+use std::path::Path;
 
+use super::json::json;
 use super::lower::{Lowered, lower};
 use super::source::Source;
-use super::tree::Node;
-use crate::depth::MAX_LEVELS;
+use super::yaml::{Tree, yaml};
 use crate::diagnostic::{Code, Diagnostic, TextSpan};
+use crate::other_tool;
 
 /// Bytes of a text; a task file is some kilobytes, and a prompt in it hardly more.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Nodes of a text. A list of 10,000 entries has some 250,000.
-const MAX_NODES: usize = 500_000;
-
-/// Nodes that aliases stand for: a small text must not become a large document.
-const MAX_REPLAYED: usize = 50_000;
-
-/// Aliases in one text; the largest task file seen had 12.
-const MAX_ALIASES: usize = 500;
-
-fn options() -> Options {
-    serde_saphyr::options! {
-        // Both are let through and found in the tree, so that one pass reports all.
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
-        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
-        // `no` is text in YAML 1.2.
-        strict_booleans: true,
-        with_snippet: false,
-        budget: serde_saphyr::budget! { max_nodes: MAX_NODES, max_depth: MAX_LEVELS, max_aliases: MAX_ALIASES },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
-    }
-}
-
 /// Reads a text, or says in one diagnostic where it stops being readable.
+///
+/// A file named `.json` is JSON. A text that begins with `{` or `[` is tried as JSON first: what YAML makes of JSON with
+/// comments is another document. Where neither reads it, the language that it is most like explains what is wrong.
 pub(crate) fn read(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
     if source.text.len() > MAX_BYTES {
         let message = format!("the text has {} bytes; the limit is {MAX_BYTES}", source.text.len());
@@ -43,56 +23,39 @@ pub(crate) fn read(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
         source.put(&mut diagnostic, TextSpan { start: 0, end: 0 });
         return Err(Box::new(diagnostic));
     }
-    serde_saphyr::from_str_with_options::<Spanned<Node>>(&source.text, options())
-        .map(|root| lower(&source.text, root))
-        .map_err(|error| Box::new(diagnose(source, &error)))
-}
-
-fn diagnose(source: &Source, error: &Error) -> Diagnostic {
-    let location = error.location();
-    let mut diagnostic = describe(error);
-    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    let start = location.map_or(0, |at| {
-        let offset = at.span().byte_offset().map(number);
-        offset.unwrap_or_else(|| source.offset(number(at.line()), number(at.column())))
-    });
-    let start = start.min(source.text.len());
-    if source.text.as_bytes().get(start) == Some(&b'\t') && diagnostic.code == Code::Syntax {
-        diagnostic = diagnostic.help("YAML is indented with spaces, never with tabs");
+    let named = Path::new(&source.name).extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+    let body = source.text.trim_start_matches('\u{feff}').trim_start();
+    if !named && !body.starts_with(['{', '[']) {
+        return read_yaml(source);
     }
-    let width = source.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-    source.put(&mut diagnostic, TextSpan { start, end: start + width });
-    diagnostic
-}
-
-fn describe(error: &Error) -> Diagnostic {
-    let of = |code, message: &str| Diagnostic::new(code, "", message);
-    match error {
-        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => describe(error),
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(),
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. } => {
-            let bounds = format!(
-                "the limit is {MAX_NODES} values, of which aliases may stand for {MAX_REPLAYED}, and {MAX_ALIASES} aliases"
-            );
-            of(Code::TooLarge, "too many values").help(bounds)
+    let refused = match read_json(source) {
+        Ok(lowered) => return Ok(lowered),
+        Err(refused) if named || !matches!(refused.code, Code::Syntax) => return Err(refused),
+        Err(refused) => refused,
+    };
+    // Strings and keys of JSON stand in double quotes; YAML's flow style has them rarely.
+    let like_json = body[1..].trim_start().starts_with(['"', '{', '[']);
+    match read_yaml(source) {
+        Err(_) if like_json => Err(refused),
+        Ok(lowered) if like_json && lowered.diagnostics.iter().any(|d| d.code == Code::SwallowedComment) => {
+            Err(refused)
         }
-        Error::MultipleDocuments { .. } => {
-            of(Code::ManyDocuments, "a second document starts here").help("one file holds one document")
-        }
-        Error::UnknownAnchor { .. } => of(Code::Syntax, "this alias has no anchor before it"),
-        other => {
-            let message = UserMessageFormatter.format_message(other).escape_debug().to_string();
-            // The parser has its own bound on flow nesting, which it reports as text only.
-            if message.starts_with("recursion limit") { too_deep() } else { of(Code::Syntax, &message) }
-        }
+        read => read,
     }
 }
 
-fn too_deep() -> Diagnostic {
-    let message = format!("nested more than {MAX_LEVELS} levels deep");
-    Diagnostic::new(Code::TooDeep, "", message).help(format!("the limit is {}", chaos_core::MAX_DEPTH))
+/// Reads strict JSON.
+pub(crate) fn read_json(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
+    json(source).map(|root| lower(&source.text, root))
+}
+
+fn read_yaml(source: &Source) -> Result<Lowered, Box<Diagnostic>> {
+    let Tree { root, found, second } = yaml(source)?;
+    let mut lowered = lower(&source.text, root);
+    lowered.diagnostics.extend(found);
+    match second {
+        // Files of other tools often hold several; that it is another tool's file is the better answer.
+        Some(second) if other_tool::of(&lowered.value).is_none() => Err(second),
+        _ => Ok(lowered),
+    }
 }

@@ -127,6 +127,10 @@ impl<'s> Maker<'s> {
 
     fn resolve(&self, mut schema: &'s Value) -> &'s Value {
         loop {
+            if let Some(own) = schema.get("else").filter(|_| schema["if"] == json!({"type": "null"})) {
+                schema = own;
+                continue;
+            }
             let target = match (schema.get("$ref"), schema.get("allOf").and_then(Value::as_array)) {
                 (Some(Value::String(target)), _) => target.as_str(),
                 (_, Some(all)) if all.len() == 1 && all[0].get("$ref").is_some() => {
@@ -302,10 +306,15 @@ fn types(schema: &Value) -> Vec<String> {
     match schema.get("type") {
         Some(Value::String(one)) => vec![one.clone()],
         // Text in place of entries is a case of its own.
-        Some(Value::Array(many)) if schema.get("items").is_some() => {
-            many.iter().filter_map(Value::as_str).filter(|t| *t != "string").map(str::to_owned).collect()
+        Some(Value::Array(many)) if schema.get("items").is_some() => many
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|t| !matches!(*t, "string" | "null"))
+            .map(str::to_owned)
+            .collect(),
+        Some(Value::Array(many)) => {
+            many.iter().filter_map(Value::as_str).filter(|t| *t != "null").map(str::to_owned).collect()
         }
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ if schema.get("properties").is_some() => vec!["object".into()],
         _ => vec!["any".into()],
     }

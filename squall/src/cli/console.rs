@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -76,6 +77,52 @@ impl Paint {
     pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
         let style = colour.style();
         if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+/// Where a report goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Out {
+    /// Where data goes.
+    Stdout,
+    /// Where people look, while standard output has something else.
+    Stderr,
+}
+
+impl Out {
+    /// Where the report goes beside events: they may have taken standard output.
+    pub(crate) fn beside(events: Option<&Path>) -> Self {
+        if events.is_some_and(|path| path.as_os_str() == "-") { Self::Stderr } else { Self::Stdout }
+    }
+
+    /// Its colours.
+    pub(crate) fn paint(self) -> Paint {
+        match self {
+            Self::Stdout => Paint::stdout(),
+            Self::Stderr => Paint::stderr(),
+        }
+    }
+
+    /// Prints a text.
+    pub(crate) fn print(self, text: &str) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => print(text),
+            Self::Stderr => {
+                say(text.trim_end());
+                Ok(())
+            }
+        }
+    }
+
+    /// Prints a value as one JSON object.
+    pub(crate) fn print_json(self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => print_json(value),
+            Self::Stderr => {
+                let text = serde_json::to_string_pretty(value);
+                self.print(&text.map_err(|error| Failure::Output(io::Error::from(error)))?)
+            }
+        }
     }
 }
 

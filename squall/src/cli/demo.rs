@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 
     let workspace = Some(private.path().to_owned());
     let flags = RunFlags { sham: args.sham, format: args.format, offline: true, workspace, ..RunFlags::default() };
-    let code = execute(task, &flags, Some(StateDir::at(private.path().join("state"))))?;
+    let code = execute(task, None, &flags, Some(StateDir::at(private.path().join("state"))))?;
     say(&format!("the target answered {} requests", target.requests()));
     Ok(code)
 }

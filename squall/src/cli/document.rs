@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use chaos_core::{Policy, Task};
-use chaos_schema::{Colour, Diagnostic, KindHint, LoadOptions, Loaded, is_reserved, load_bytes, render_with};
+use chaos_core::{Policy, Task, suggestion};
+use chaos_schema::{
+    Code, Colour, Diagnostic, Document, KindHint, LoadOptions, Loaded, is_reserved, load_bytes, render_with,
+};
 use clap::ValueEnum;
 
 use super::console::{Paint, say};
 use super::failure::Failure;
-
-/// The largest policy file, in bytes.
-const MAX_POLICY_BYTES: usize = 1 << 20;
 
 /// How a document is read.
 #[derive(Debug, Default, clap::Args)]
@@ -35,6 +34,8 @@ pub(crate) enum DocumentKind {
     Entry,
     /// An experiment.
     Experiment,
+    /// An operator's policy.
+    Policy,
 }
 
 impl DocumentFlags {
@@ -45,9 +46,10 @@ impl DocumentFlags {
             Some(DocumentKind::Task) => KindHint::Task,
             Some(DocumentKind::Entry) => KindHint::Entry,
             Some(DocumentKind::Experiment) => KindHint::Experiment,
+            Some(DocumentKind::Policy) => KindHint::Policy,
         };
         let vars: BTreeMap<_, _> = self.vars.iter().map(|var| (var.name.clone(), var.value.clone())).collect();
-        LoadOptions { kind, vars }
+        LoadOptions { vars, ..LoadOptions::of(kind) }
     }
 }
 
@@ -96,7 +98,26 @@ pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
         std::io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
         return Ok(bytes);
     }
-    std::fs::read(path).map_err(unreadable)
+    std::fs::read(path).map_err(|source| match near(path) {
+        Some(near) if source.kind() == std::io::ErrorKind::NotFound => {
+            let (path, near) = (path.display(), near.display());
+            Failure::Usage(format!("file `{path}` does not exist; did you mean `{near}`?"))
+        }
+        _ => unreadable(source),
+    })
+}
+
+/// A file beside one that is not there, whose name is almost the same.
+fn near(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.collect();
+    let wanted = path.file_name()?.to_str()?;
+    let stem = |name: &str| Path::new(name).file_stem().map(std::ffi::OsStr::to_owned);
+    let known = |name: &str| [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
+    let names = || names.iter().map(String::as_str);
+    let same = names().find(|name| stem(name) == stem(wanted) && known(name));
+    Some(path.with_file_name(same.or_else(|| suggestion(wanted, names()))?))
 }
 
 /// Loads a file.
@@ -106,6 +127,8 @@ pub(crate) fn load_file(path: &Path, options: &LoadOptions) -> Result<Loaded, Fa
 
 /// The task of what was loaded; its warnings go to standard error, its errors into the failure.
 pub(crate) fn task(loaded: Loaded) -> Result<Task, Failure> {
+    // Nobody else answers here, and a run without chaos would look like one that held.
+    let loaded = loaded.with_errors(|one| unanswered(one) || one.code == Code::NoChaos);
     let rendered = rendered(&loaded.diagnostics, Paint::stderr());
     let Some(document) = loaded.document else {
         return Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics });
@@ -113,8 +136,20 @@ pub(crate) fn task(loaded: Loaded) -> Result<Task, Failure> {
     if !rendered.is_empty() {
         say(rendered.trim_end());
     }
-    let experiment = || Failure::Usage("this is an experiment; run it with `squall experiment FILE`".to_owned());
-    document.into_task().ok_or_else(experiment)
+    match document {
+        Document::Experiment(_) => {
+            Err(Failure::Usage("this is an experiment; run it with `squall experiment FILE`".to_owned()))
+        }
+        Document::Policy(_) => {
+            Err(Failure::Usage("this is a policy; give it with `--policy FILE` beside a task".to_owned()))
+        }
+        document => document.into_task().ok_or_else(|| Failure::Internal("a document without entries".to_owned())),
+    }
+}
+
+/// A `verify` that names nothing: on the command line there is no embedder that could answer it.
+pub(crate) fn unanswered(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code == Code::UnknownVerify
 }
 
 /// The text form of diagnostics.
@@ -122,21 +157,19 @@ pub(crate) fn rendered(diagnostics: &[Diagnostic], paint: Paint) -> String {
     render_with(diagnostics, if paint.is_on() { Colour::Always } else { Colour::Never })
 }
 
-/// Reads a policy file.
+/// Reads a policy file, by the same rules as a task file; its warnings go to standard error.
 pub(crate) fn policy(path: &Path) -> Result<Policy, Failure> {
-    let wrong = |why: String| Failure::Usage(format!("policy file `{}`: {why}", path.display()));
-    let bytes = bytes(path)?;
-    if bytes.len() > MAX_POLICY_BYTES {
-        return Err(wrong(format!("larger than {MAX_POLICY_BYTES} bytes")));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8".to_owned()))?;
-    let policy: Policy = serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    for (key, ceiling) in [("max_qps", policy.max_qps), ("max_duration_seconds", policy.max_duration_seconds)] {
-        if !ceiling.is_finite() || ceiling < 0.0 {
-            return Err(wrong(format!("`{key}` must be 0 or more")));
+    let loaded = load_file(path, &LoadOptions::of(KindHint::Policy))?;
+    let rendered = rendered(&loaded.diagnostics, Paint::stderr());
+    match loaded.document.and_then(Document::into_policy) {
+        Some(policy) => {
+            if !rendered.is_empty() {
+                say(rendered.trim_end());
+            }
+            Ok(policy)
         }
+        None => Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics }),
     }
-    Ok(policy)
 }
 
 #[cfg(test)]
@@ -173,13 +206,18 @@ mod tests {
         let rows = [
             ("max_qsp: 1\n", "max_qsp"),
             ("max_qps: .nan\n", "max_qps"),
-            ("max_qps: -1\n", "must be 0 or more"),
-            ("allow_hosts: [\"a b\"]\n", "invalid host pattern"),
+            ("max_qps: -1\n", "must be at least 0"),
+            ("allow_hosts: [\"a b\"]\n", "`allow_hosts`"),
+            ("allow_privileged: yes\n", "must be `true` or `false`"),
+            ("max_qps: 0b101\n", "must be a number"),
+            ("max_qps: 5\n0x1: 1\nmax_qps: 6\n", "duplicate key `max_qps`"),
+            ("{\"max_qps\": 5, // never more\n\"max_bytes\": 1}", "no comments"),
         ];
         for (text, want) in rows {
             let error = policy_of(text).unwrap_err();
-            assert!(error.to_string().contains(want), "{text}: {error}");
-            assert_eq!(error.exit_code(), 64);
+            let Failure::Invalid { rendered, .. } = &error else { panic!("{text}: {error}") };
+            assert!(rendered.contains(want) && rendered.contains("policy.yaml:"), "{text}: {rendered}");
+            assert_eq!(error.exit_code(), 65);
         }
     }
 }

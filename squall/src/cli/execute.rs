@@ -1,13 +1,14 @@
 //! One task through the engine: in the background, with signals, live display and event file, to its report.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::pin::pin;
 
 use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, RunControl, Runner, junit, text};
+use chaos_runner::{Report, RunControl, Runner, html, junit, text};
 
-use super::console::{Colour, Paint, print, print_json, say};
+use super::console::{Colour, Out, Paint, say};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
@@ -16,8 +17,27 @@ use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
 use super::stdin_hold;
 
+/// The command line of this process, as a shell would read it again.
+fn command_line() -> String {
+    let quoted = |word: String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    let mut words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(program) = words.first_mut() {
+        let name = Path::new(program.as_str()).file_name().map(|name| name.to_string_lossy().into_owned());
+        *program = name.unwrap_or_else(|| "squall".to_owned());
+    }
+    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// Runs `task` (or prints its plan) and returns the exit code that its verdict has.
-pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> Result<u8, Failure> {
+pub(crate) fn execute(
+    task: Task,
+    file: Option<&Path>,
+    flags: &RunFlags,
+    state: Option<StateDir>,
+) -> Result<u8, Failure> {
     let runner = flags.runner(state)?;
     if flags.until_stdin_closes && !flags.dry_run {
         stdin_hold::check_open()?;
@@ -26,9 +46,11 @@ pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> 
         return plan::print_plan(&runner.dry_run(task)?, flags.format);
     }
     let events = flags.events.as_deref().map(create).transpose()?;
-    let report = run_to_the_end(&runner, task, events, flags.until_stdin_closes)?;
+    let mut report = run_to_the_end(&runner, task, events, flags.until_stdin_closes)?;
+    report.file = file.map(|file| file.display().to_string());
+    report.command = Some(command_line());
     let code = report.exit_code();
-    match print_report(&report, flags.format) {
+    match print_report(&report, flags.format, Out::beside(flags.events.as_deref())) {
         // What went wrong in the run matters more than that nobody could be told.
         Err(failure) if code != 0 => {
             super::console::complain(&failure.chain());
@@ -38,8 +60,14 @@ pub(crate) fn execute(task: Task, flags: &RunFlags, state: Option<StateDir>) -> 
     }
 }
 
+/// Makes a file for events; `-` is standard output.
 pub(crate) fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
+    let made = if path.as_os_str() == "-" {
+        std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
+    } else {
+        File::create(path)
+    };
+    made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
 
 fn run_to_the_end(
@@ -104,11 +132,12 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
     }
 }
 
-fn print_report(report: &Report, format: ReportFormat) -> Result<(), Failure> {
+fn print_report(report: &Report, format: ReportFormat, out: Out) -> Result<(), Failure> {
     match format {
-        ReportFormat::Json => print_json(report),
-        ReportFormat::Junit => print(&junit(report)),
-        ReportFormat::Text => print(&coloured(&text(report), Paint::stdout())),
+        ReportFormat::Json => out.print_json(report),
+        ReportFormat::Junit => out.print(&junit(report)),
+        ReportFormat::Html => out.print(&html(report)),
+        ReportFormat::Text => out.print(&coloured(&text(report), out.paint())),
     }
 }
 

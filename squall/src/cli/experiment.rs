@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use chaos_experiment::{Experiment, ExperimentReport, ExperimentTranscript, html, text};
 use chaos_runner::Runner;
+use chaos_schema::{Diagnostic, KindHint, LoadOptions, check_value, load_bytes, read_value};
 use chaos_schema::{ExperimentSpec, FaultName, StrategyName};
-use chaos_schema::{KindHint, LoadOptions, check_value, load_bytes};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::console::Paint;
-use super::console::{print, print_json, say};
+use super::console::{Out, say};
 use super::document::{Variable, bytes, rendered};
 use super::execute::{create, wait};
 use super::failure::Failure;
@@ -35,7 +35,7 @@ pub(super) struct Args {
     /// Allows this fault, beside load.
     #[arg(long, value_name = "FAULT")]
     allow: Vec<String>,
-    /// An SLO: `p99<200ms`, `errors<1%`. Default: both of these, or what the goal says.
+    /// An SLO: `p99<200ms`, `errors<1%`. Default: what the goal says, else `p99<200ms`; `errors<1%` comes with it.
     #[arg(long, value_name = "SLO")]
     slo: Vec<String>,
     /// How the question is answered. Default: a model's choice, or by the goal's words.
@@ -77,7 +77,8 @@ pub(super) struct Args {
     /// Where the transcript goes; default `.squall/experiments/` in the workspace.
     #[arg(long, value_name = "PATH")]
     transcript: Option<PathBuf>,
-    /// Writes every step of the engine as a line of JSON while the experiment runs.
+    /// Writes every step of the engine as a line of JSON while the experiment runs; `-` is standard output, the report
+    /// then goes to standard error.
     #[arg(long, value_name = "PATH")]
     events: Option<PathBuf>,
     /// Folder for transcripts; default: the current one.
@@ -179,9 +180,10 @@ fn told(report: &ExperimentReport, args: &Args) -> Result<u8, Failure> {
         let written = fs::write(path, html(report));
         written.map_err(|source| Failure::File { path: path.clone(), doing: "written", source })?;
     }
+    let out = Out::beside(args.events.as_deref());
     match args.format {
-        DataFormat::Json => print_json(report)?,
-        DataFormat::Text => print(&text(report))?,
+        DataFormat::Json => out.print_json(report)?,
+        DataFormat::Text => out.print(&text(report))?,
     }
     if let Some(path) = report.transcript() {
         say(&format!("transcript: {}", path.display()));
@@ -260,8 +262,12 @@ impl Args {
             set("strategy", json!(StrategyName::from(strategy).word()));
         }
         if let Some(fault) = &self.fault {
-            let parsed = serde_saphyr::from_str::<Value>(fault);
-            set("fault", parsed.map_err(|error| Failure::Usage(format!("`--fault`: {error}")))?);
+            let parsed = read_value(fault, "--fault");
+            let invalid = |diagnostics: Vec<Diagnostic>| {
+                let rendered = rendered(&diagnostics, Paint::stderr());
+                Failure::Invalid { rendered, diagnostics }
+            };
+            set("fault", parsed.map_err(invalid)?);
         }
         for (key, pairs) in [("load", &self.load), ("budget", &self.budget)] {
             let mut parts = Map::new();

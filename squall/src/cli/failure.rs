@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use chaos_core::JournalError;
-use chaos_runner::RunnerError;
+use chaos_runner::{InvalidRun, RunnerError};
 use chaos_schema::Diagnostic;
 
 /// Wrong usage; `EX_USAGE` of sysexits.
@@ -90,6 +90,20 @@ impl Failure {
             Self::Experiment(error) => experiment_code(error),
             Self::Runner(_) | Self::Control(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }
+    }
+
+    /// The same as a run that could not begin, for the forms of a report; `name` is what it is called.
+    pub(crate) fn as_invalid_run(&self, name: &str) -> InvalidRun {
+        let problem = |diagnostic: &Diagnostic| {
+            let line = diagnostic.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            let help = diagnostic.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+            format!("{line}{}: {}{help}", diagnostic.severity, diagnostic.message)
+        };
+        let problems = match self {
+            Self::Invalid { diagnostics, .. } => diagnostics.iter().map(problem).collect(),
+            _ => vec![self.chain()],
+        };
+        InvalidRun { name: name.to_owned(), error: self.chain(), problems, exit_code: self.exit_code() }
     }
 
     /// The whole chain of causes, in one line.

@@ -20,6 +20,8 @@ pub(crate) enum ReportFormat {
     Text,
     /// One JSON object.
     Json,
-    /// `JUnit` XML, one case an entry.
+    /// `JUnit` XML: a case for each entry, each undo, and each probe of the steady state.
     Junit,
+    /// One HTML page that needs nothing else.
+    Html,
 }

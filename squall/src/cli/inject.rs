@@ -6,6 +6,7 @@ use chaos_core::{DurationText, FAULTS, Span, TriggerNode};
 use chaos_schema::{KindHint, LoadOptions, check_value};
 use chaos_triggers::Immediate;
 use clap::builder::PossibleValuesParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::{Map, Value, json};
 
 use super::document::task;
@@ -33,7 +34,21 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let (entry, options) = entry(args)?;
     let task = task(check_value(&entry, "squall inject", &options))?;
-    execute(task, &args.flags, None)
+    execute(task, None, &args.flags, None)
+}
+
+/// A parameter that was typed like a flag is told how parameters are written.
+pub(super) fn with_tip(mut error: clap::Error) -> clap::Error {
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let unknown = error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::SuggestedArg).is_none();
+    if !unknown || !usage.contains("inject <TYPE>") {
+        return error;
+    }
+    let typed = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let name = typed.trim_start_matches('-').split('=').next().unwrap_or_default().replace('-', "_");
+    let tip = format!("a parameter of the fault is written without dashes: '{name}=…'");
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    error
 }
 
 /// One parameter as it was typed.

@@ -12,7 +12,9 @@ pub(crate) fn print_plan(plan: &DryRun, format: ReportFormat) -> Result<u8, Fail
     match format {
         ReportFormat::Text => print(&text(plan))?,
         ReportFormat::Json => print_json(plan)?,
-        ReportFormat::Junit => return Err(Failure::Usage("a plan has no JUnit form; use `text` or `json`".to_owned())),
+        ReportFormat::Junit | ReportFormat::Html => {
+            return Err(Failure::Usage("a plan has two forms; use `--format text` or `--format json`".to_owned()));
+        }
     }
     Ok(if plan.allowed() { 0 } else { chaos_core::Verdict::Inconclusive.exit_code() })
 }

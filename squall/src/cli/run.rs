@@ -11,7 +11,7 @@ use super::run_flags::RunFlags;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The task file (YAML or JSON); `-` reads standard input.
-    file: PathBuf,
+    pub(super) file: PathBuf,
     #[command(flatten)]
     document: DocumentFlags,
     #[command(flatten)]
@@ -28,5 +28,5 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let read = || task(load_file(&args.file, &args.document.options())?);
     let read = std::thread::scope(|scope| scope.spawn(read).join());
     let task = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    execute(task, &args.flags, None)
+    execute(task, Some(&args.file), &args.flags, None)
 }

@@ -1,6 +1,7 @@
 //! The flags of every command that runs something.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{DurationText, StateDir};
@@ -9,6 +10,7 @@ use chaos_runner::Runner;
 use super::failure::Failure;
 use super::format::ReportFormat;
 use super::policy_flags::PolicyFlags;
+use super::verifier::CommandVerifier;
 
 /// Variables that name a model; without them the offline planner plans.
 const MODEL_VARIABLES: &[&str] = &["CHAOS_MODEL", "AGENT_MODEL"];
@@ -23,7 +25,8 @@ pub(crate) struct RunFlags {
     /// How to print the report.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
-    /// Writes every event of the run as a line of JSON to this file.
+    /// Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to
+    /// standard error.
     #[arg(long, value_name = "PATH")]
     pub(crate) events: Option<PathBuf>,
     /// Seed of every random choice; default: the file's, else one that the report names.
@@ -44,6 +47,13 @@ pub(crate) struct RunFlags {
     /// Asks no model, whatever the environment says: the offline planner makes the planned call.
     #[arg(long)]
     pub(crate) offline: bool,
+    /// A program that answers the harness's own checks (`verify` names and check types that are not known here): a question
+    /// as JSON on its standard input, the answer as JSON on its standard output.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) verifier: Option<String>,
+    /// How long one answer of the verifier may take; default 30s.
+    #[arg(long, value_name = "TIME", requires = "verifier")]
+    pub(crate) verifier_timeout: Option<DurationText>,
     /// What may be touched.
     #[command(flatten)]
     pub(crate) policy: PolicyFlags,
@@ -66,6 +76,10 @@ impl RunFlags {
         if self.offline {
             builder =
                 builder.env(std::env::vars().filter(|(name, _)| !MODEL_VARIABLES.contains(&name.as_str())).collect());
+        }
+        if let Some(command) = &self.verifier {
+            let verifier = CommandVerifier::new(command, self.verifier_timeout.map(DurationText::get));
+            builder = builder.verifier(Arc::new(verifier.map_err(|error| Failure::Usage(error.to_string()))?));
         }
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);

@@ -7,15 +7,16 @@ use chaos_schema::{Document, FunctionTool, KindHint, LoadOptions, Profile, schem
 use clap::ValueEnum;
 
 use super::console::{Paint, print_json};
-use super::document::{DocumentKind, Variable, load_file, rendered};
+use super::document::{Variable, load_file, rendered};
 use super::failure::Failure;
 
-/// Prints the JSON Schema of task files, entries or experiments, with every plug-in of this program.
+/// Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run
+/// writes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Which document.
-    #[arg(long, value_enum, default_value = "task")]
-    kind: DocumentKind,
+    /// Which document, or which output.
+    #[arg(long, value_enum, default_value_t)]
+    kind: SchemaKind,
     /// Who reads it.
     #[arg(long, value_enum, default_value_t)]
     profile: Which,
@@ -25,6 +26,24 @@ pub(super) struct Args {
     /// Fills the placeholder `{{NAME}}` of the experiment.
     #[arg(long = "var", value_name = "NAME=VALUE", requires = "experiment")]
     vars: Vec<Variable>,
+}
+
+/// What a schema describes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum SchemaKind {
+    /// A task with its entries.
+    #[default]
+    Task,
+    /// One entry.
+    Entry,
+    /// An experiment.
+    Experiment,
+    /// A policy.
+    Policy,
+    /// The report that a run writes as JSON.
+    Report,
+    /// One line of the events that a run writes.
+    Event,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -40,9 +59,16 @@ enum Which {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let kind = match args.kind {
-        DocumentKind::Task => chaos_schema::DocumentKind::Task,
-        DocumentKind::Entry => chaos_schema::DocumentKind::Entry,
-        DocumentKind::Experiment => chaos_schema::DocumentKind::Experiment,
+        SchemaKind::Task => chaos_schema::DocumentKind::Task,
+        SchemaKind::Entry => chaos_schema::DocumentKind::Entry,
+        SchemaKind::Experiment => chaos_schema::DocumentKind::Experiment,
+        SchemaKind::Policy => chaos_schema::DocumentKind::Policy,
+        SchemaKind::Report | SchemaKind::Event if args.profile == Which::Tools => {
+            let why = "`--profile tools` is about faults; leave `--kind` out".to_owned();
+            return Err(Failure::Usage(why));
+        }
+        SchemaKind::Report => return print_json(&chaos_runner::report_schema()).map(|()| 0),
+        SchemaKind::Event => return print_json(&chaos_runner::event_schema()).map(|()| 0),
     };
     match (args.profile, &args.experiment) {
         (Which::Tools, None) => print_json(&tools(FAULTS.all().iter().copied()))?,
@@ -59,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 /// The tools that an experiment offers to its model.
 fn offered(file: &Path, vars: &[Variable]) -> Result<Vec<FunctionTool>, Failure> {
     let vars = vars.iter().map(Variable::parts).collect();
-    let loaded = load_file(file, &LoadOptions { kind: KindHint::Experiment, vars })?;
+    let loaded = load_file(file, &LoadOptions { vars, ..LoadOptions::of(KindHint::Experiment) })?;
     if let Some(spec) = loaded.document.and_then(Document::into_experiment) {
         return Ok(chaos_experiment::offered_tools(&spec));
     }

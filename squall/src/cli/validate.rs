@@ -2,22 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use chaos_schema::{Diagnostic, Document};
+use chaos_schema::{Code, Diagnostic, Document, Placeholders, Severity};
 use serde::Serialize;
 
 use super::console::{Colour, Paint, print, print_json};
-use super::document::{DocumentFlags, load_file, rendered};
+use super::document::{DocumentFlags, load_file, rendered, unanswered};
 use super::failure::{Failure, INVALID, USAGE};
 use super::format::DataFormat;
 
 /// Checks task files as `run` would, and as the published schema does; runs nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The files (YAML or JSON); `-` reads standard input.
+    /// The files (YAML or JSON), or folders of them; `-` reads standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
     document: DocumentFlags,
+    /// Refuses what is only a warning, too.
+    #[arg(long)]
+    strict: bool,
+    /// Lets placeholders stand that no `--var` fills.
+    #[arg(long)]
+    allow_placeholders: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
     format: DataFormat,
@@ -28,7 +34,10 @@ pub(super) struct Args {
 struct Checked {
     file: String,
     valid: bool,
-    /// Entries of a valid file.
+    /// What a valid file holds: `task`, `entry`, `experiment`, `policy`; absent while placeholders are left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    /// Entries of a valid task or entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     entries: Option<usize>,
     /// Why it could not be read.
@@ -54,7 +63,11 @@ struct Report<'a> {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let checked: Vec<Checked> = args.files.iter().map(|file| check(file, &args.document)).collect();
+    let mut files = Vec::new();
+    for path in &args.files {
+        collect(path, &mut files)?;
+    }
+    let checked: Vec<Checked> = files.iter().map(|file| check(file, args)).collect();
     match args.format {
         DataFormat::Json => print_json(&Report { valid: checked.iter().all(|one| one.valid), files: &checked })?,
         DataFormat::Text => print(&checked.iter().map(|one| text(one, Paint::stdout())).collect::<String>())?,
@@ -62,40 +75,98 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     Ok(checked.iter().map(Checked::exit_code).max().unwrap_or_default())
 }
 
-fn check(path: &Path, document: &DocumentFlags) -> Checked {
+/// A file as it is named; of a folder all that can be a document, in order, without what is hidden.
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let before = files.len();
+    walk(path, files)?;
+    if files.len() == before {
+        let folder = path.display();
+        return Err(Failure::Usage(format!("folder `{folder}` holds no `.yaml`, `.yml` or `.json` file")));
+    }
+    Ok(())
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let unreadable = |source| Failure::File { path: folder.to_owned(), doing: "read", source };
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let mut entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(unreadable)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let document = path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
+        // A link to a folder could lead around in a circle.
+        if kind.is_dir() && !hidden {
+            walk(&path, files)?;
+        } else if !kind.is_dir() && !hidden && document {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn check(path: &Path, args: &Args) -> Checked {
     let file = path.display().to_string();
-    match load_file(path, &document.options()) {
+    let mut options = args.document.options();
+    if args.allow_placeholders {
+        options.placeholders = Placeholders::Allowed;
+    }
+    match load_file(path, &options) {
         Ok(loaded) => {
-            let valid = loaded.document.is_some();
-            let entries = loaded.document.and_then(Document::into_task).map(|task| task.entries.len());
-            Checked { file, valid, entries, unreadable: None, diagnostics: loaded.diagnostics }
+            let strictly = |one: &Diagnostic| args.strict && one.severity == Severity::Warning;
+            let loaded = loaded.with_errors(|one| unanswered(one) || strictly(one));
+            let valid = !loaded.has_errors();
+            let (kind, entries) = match loaded.document {
+                Some(Document::Task(task)) => (Some("task"), Some(task.entries.len())),
+                Some(Document::Entry(_)) => (Some("entry"), Some(1)),
+                Some(Document::Experiment(_)) => (Some("experiment"), None),
+                Some(Document::Policy(_)) => (Some("policy"), None),
+                None => (None, None),
+            };
+            Checked { file, valid, kind, entries, unreadable: None, diagnostics: loaded.diagnostics }
         }
         Err(failure) => {
             let unreadable = Some(failure.chain());
-            Checked { file, valid: false, entries: None, unreadable, diagnostics: Vec::new() }
+            Checked { file, valid: false, kind: None, entries: None, unreadable, diagnostics: Vec::new() }
         }
     }
 }
 
 fn text(checked: &Checked, paint: Paint) -> String {
-    let mut lines = Vec::from_iter((!checked.diagnostics.is_empty()).then(|| rendered(&checked.diagnostics, paint)));
+    // What a line says in full needs no block of its own.
+    let told: Vec<Diagnostic> = checked.diagnostics.iter().filter(|one| !said_in_line(one)).cloned().collect();
+    let mut lines = Vec::from_iter((!told.is_empty()).then(|| rendered(&told, paint)));
     let unreadable = checked.unreadable.iter();
     lines.extend(unreadable.map(|why| format!("{} {why}", paint.paint(Colour::Red, "error:"))));
-    let warnings = checked.diagnostics.iter().filter(|diagnostic| !diagnostic.is_error()).count();
-    let errors = checked.diagnostics.len() - warnings;
-    let mut outcome = match checked.entries {
-        Some(1) => "valid, 1 entry".to_owned(),
-        Some(entries) => format!("valid, {entries} entries"),
-        None if checked.valid => "valid, an experiment".to_owned(),
-        None if checked.unreadable.is_some() => "not read".to_owned(),
-        None => format!("invalid, {}", counted(errors, "error")),
+    let count = |severity| checked.diagnostics.iter().filter(|one| one.severity == severity).count();
+    let no_chaos = checked.diagnostics.iter().find(|one| said_in_line(one));
+    let mut outcome = match (checked.kind, checked.entries, no_chaos) {
+        (_, _, Some(note)) => format!("valid, no chaos: {}", note.message),
+        (_, Some(1), _) => "valid, 1 entry".to_owned(),
+        (_, Some(entries), _) => format!("valid, {entries} entries"),
+        (Some("policy"), ..) => "valid, a policy".to_owned(),
+        (Some(_), ..) => "valid, an experiment".to_owned(),
+        _ if checked.valid => "valid, with placeholders to fill".to_owned(),
+        _ if checked.unreadable.is_some() => "not read".to_owned(),
+        _ => format!("invalid, {}", counted(count(Severity::Error), "error")),
     };
-    if warnings > 0 {
-        outcome = format!("{outcome}, {}", counted(warnings, "warning"));
+    if !checked.valid && no_chaos.is_some() {
+        outcome = format!("invalid, {}", counted(count(Severity::Error), "error"));
+    }
+    if count(Severity::Warning) > 0 {
+        outcome = format!("{outcome}, {}", counted(count(Severity::Warning), "warning"));
     }
     let colour = if checked.valid { Colour::Green } else { Colour::Red };
     lines.push(format!("{}: {}\n", checked.file, paint.paint(colour, &outcome)));
     lines.join("\n")
+}
+
+fn said_in_line(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code == Code::NoChaos && !diagnostic.is_error()
 }
 
 fn counted(n: usize, what: &str) -> String {

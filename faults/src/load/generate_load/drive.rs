@@ -239,6 +239,6 @@ mod tests {
         let (outcome, _) = run(&service.url(), script).await;
         let evidence = &outcome.sighting.evidence;
         assert_eq!((outcome.error, &evidence.data["error_ratio"]), (None, &json!(1.0)));
-        assert!(evidence.summary.contains("100.0 % errors, mostly status 503"), "{}", evidence.summary);
+        assert!(evidence.summary.contains("100.0 % errors: status 503 (50)"), "{}", evidence.summary);
     }
 }
