@@ -9,9 +9,11 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 
 mod completions;
+mod confirm;
 mod console;
 #[cfg(all(feature = "load", feature = "http"))]
 mod demo;
+mod diff;
 mod document;
 mod execute;
 mod experiment;
@@ -22,15 +24,19 @@ mod follow;
 mod format;
 #[cfg(feature = "load")]
 mod fortio;
+mod gate;
 mod inject;
 mod list;
 mod live;
+mod only;
 mod parameters;
 mod plan;
 mod plug_in;
 mod policy_flags;
 mod recover;
 mod release;
+mod repeat;
+mod report_file;
 mod run;
 mod run_flags;
 mod schema;
@@ -62,8 +68,9 @@ Exit codes: 0 held or unchecked, 1 deviated, 2 inconclusive, 3 revert_failed, 64
 enum Command {
     #[cfg(all(feature = "load", feature = "http"))]
     Demo(demo::Args),
-    Run(run::Args),
+    Run(Box<run::Args>),
     Inject(inject::Args),
+    Diff(diff::Args),
     Experiment(Box<experiment::Args>),
     Validate(validate::Args),
     Schema(schema::Args),
@@ -83,6 +90,7 @@ impl Command {
             Self::Demo(args) => demo::run(args),
             Self::Run(args) => run::run(args),
             Self::Inject(args) => inject::run(args),
+            Self::Diff(args) => diff::run(args),
             Self::Experiment(args) => experiment::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
@@ -108,6 +116,7 @@ impl Command {
             Self::Run(args) => args.flags.format,
             Self::Inject(args) => args.flags.format,
             Self::Experiment(args) => data(args.format),
+            Self::Diff(args) => data(args.format),
             Self::Recover(args) => data(args.format),
             Self::Release(args) => data(args.format),
             _ => ReportFormat::Text,
@@ -198,5 +207,54 @@ mod tests {
     fn a_panic_is_an_internal_failure() {
         assert_eq!(guarded(|| panic!("on purpose")), 70);
         assert_eq!(guarded(|| 3), 3);
+    }
+
+    /// Words of a command line as a shell cuts them, up to a comment, a pipe or a redirection.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), _) if open == c => quote = None,
+                (None, '"' | '\'') => quote = Some(c),
+                (None, '#' | '|' | '>' | '`' | '&' | ';' | ')') => break,
+                (None, ' ') => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn every_command_that_a_page_names_is_accepted() {
+        let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let pages =
+            ["README.md", "action.yml", ".pre-commit-hooks.yaml", "docs/comparing-runs.md", "docs/task-file.md"];
+        let mut checked = 0;
+        for page in pages {
+            let text = std::fs::read_to_string(root.join(page)).unwrap();
+            for line in text.lines() {
+                // Where a command begins: at the start of a line, of a pipe's end, of a code span or of a hook's entry.
+                let line = line.trim_start();
+                let starts = ["squall ", "entry: squall "].iter().find_map(|start| line.strip_prefix(start));
+                let piped = line.split_once("| squall ").filter(|_| !line.starts_with('|')).map(|(_, rest)| rest);
+                let Some(rest) = starts.or(piped) else { continue };
+                let mut words = words(rest);
+                // An array of a script, which may be empty.
+                words.retain(|word| word != "${arguments[@]}");
+                words.insert(0, "squall".to_owned());
+                if words.last().is_some_and(|word| word == "validate") {
+                    words.push("FILE".to_owned());
+                }
+                let accepted = Cli::command().try_get_matches_from(&words);
+                let shown =
+                    |kind| matches!(kind, clap::error::ErrorKind::DisplayVersion | clap::error::ErrorKind::DisplayHelp);
+                let wrong = accepted.err().filter(|error| !shown(error.kind())).map(|error| error.to_string());
+                assert_eq!(wrong, None, "{page}: {line}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 15, "{checked}");
     }
 }

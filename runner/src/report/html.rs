@@ -87,6 +87,12 @@ fn entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
     row(out, "undo", reverted_word(entry.reverted))?;
     entry.probes.iter().try_for_each(|probe| checked(out, "probe", probe))?;
     entry.verification.iter().try_for_each(|probe| checked(out, "verify", probe))?;
+    if let Some(time) = entry.time_to_detect_seconds {
+        row(out, "time to detect", &format!("{time:.3} s"))?;
+    }
+    if let Some(time) = entry.time_to_recover_seconds {
+        row(out, "time to recover", &format!("{time:.3} s"))?;
+    }
     row(out, "time in the fault", &format!("{:.1} s", entry.elapsed_time))?;
     if let Some(load) = &entry.load {
         let counts = &load.counts;

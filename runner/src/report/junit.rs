@@ -7,6 +7,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::case::{CaseOutcome, ReportCase};
 use super::invalid::InvalidRun;
+use super::repeat::RepeatReport;
 use super::run_report::Report;
 
 /// The report as JUnit XML. `deviated` is a failure; `inconclusive` and `revert_failed` are errors; an entry that was not
@@ -15,7 +16,37 @@ use super::run_report::Report;
 /// # Panics
 /// Never: the document is written to memory, and what XML can't hold is left out of it.
 pub fn junit(report: &Report) -> String {
-    let mut suite = TestSuite::new(one_line(report.title()));
+    document(vec![suite(report, one_line(report.title()))], report.elapsed_seconds)
+}
+
+/// Several rounds of one run as JUnit XML: a suite for each round, named for its number.
+///
+/// # Panics
+/// Never, as [`junit`].
+pub fn junit_rounds(repeat: &RepeatReport) -> String {
+    let name = |at: usize, round: &Report| format!("{} (round {} of {})", round.title(), at + 1, repeat.rounds_wanted);
+    let rounds = repeat.rounds.iter().enumerate();
+    let mut suites: Vec<TestSuite> = rounds.map(|(at, round)| suite(round, one_line(&name(at, round)))).collect();
+    if repeat.rounds.len() < repeat.rounds_wanted as usize {
+        suites.push(missing_rounds(repeat));
+    }
+    document(suites, repeat.rounds.iter().map(|round| round.elapsed_seconds).sum())
+}
+
+/// The rounds that did not run, as one error.
+fn missing_rounds(repeat: &RepeatReport) -> TestSuite {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    let why = format!("interrupted after {} of {} rounds", repeat.rounds.len(), repeat.rounds_wanted);
+    status.set_type("inconclusive").set_message(why);
+    let mut case = TestCase::new("rounds", status);
+    case.set_classname("repeat");
+    let mut suite = TestSuite::new("repeat");
+    suite.add_test_case(case);
+    suite
+}
+
+fn suite(report: &Report, name: String) -> TestSuite {
+    let mut suite = TestSuite::new(name);
     suite.set_time(seconds(report.elapsed_seconds));
     let facts = [
         ("run_id", Some(report.run_id.clone())),
@@ -31,7 +62,7 @@ pub fn junit(report: &Report) -> String {
         }
     }
     suite.add_test_cases(report.cases().iter().map(case));
-    document(suite, report.elapsed_seconds)
+    suite
 }
 
 /// A run that could not begin, as JUnit XML: one case, with an error.
@@ -45,13 +76,13 @@ pub fn junit_invalid(invalid: &InvalidRun) -> String {
     case.set_classname("document");
     let mut suite = TestSuite::new(one_line(&invalid.name));
     suite.add_test_case(case);
-    document(suite, 0.0)
+    document(vec![suite], 0.0)
 }
 
-fn document(suite: TestSuite, elapsed: f64) -> String {
+fn document(suites: Vec<TestSuite>, elapsed: f64) -> String {
     let mut document = quick_junit::Report::new("squall");
     document.set_time(seconds(elapsed));
-    document.add_test_suite(suite);
+    document.add_test_suites(suites);
     document.to_string().expect("a document is written to memory")
 }
 

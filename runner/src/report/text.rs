@@ -24,6 +24,7 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
         write_entry(out, entry)?;
     }
     probes(out, "steady state after", &report.steady_state_after)?;
+    baseline(out, report)?;
     let sham = if report.sham { ", sham run: effects were skipped" } else { "" };
     writeln!(out, "run {} (seed {}, {:.1} s{sham})", report.run_id, report.seed, report.elapsed_seconds)?;
     writeln!(out, "verdict: {}", report.verdict.word())
@@ -41,6 +42,12 @@ fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
     writeln!(out, "  undo:     {}", reverted_word(entry.reverted))?;
     probes(out, "  probe", &entry.probes)?;
     probes(out, "  verify", entry.verification.as_slice())?;
+    if let Some(time) = entry.time_to_detect_seconds {
+        writeln!(out, "  detected:  {time:.3} s after the fault became active")?;
+    }
+    if let Some(time) = entry.time_to_recover_seconds {
+        writeln!(out, "  recovered: {time:.3} s after the undo began")?;
+    }
     if !entry.output.is_empty() {
         writeln!(out, "  output:   {}", one_line(&entry.output))?;
     }
@@ -48,6 +55,13 @@ fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
         writeln!(out, "  error:    {}", one_line(error))?;
     }
     writeln!(out, "  verdict:  {}\n", entry.verdict.word())
+}
+
+fn baseline(out: &mut String, report: &Report) -> fmt::Result {
+    let Some(baseline) = &report.baseline else { return Ok(()) };
+    writeln!(out, "baseline `{}`: {}", one_line(&baseline.file), baseline.verdict.word())?;
+    baseline.diff.notes.iter().try_for_each(|note| writeln!(out, "  note: {}", one_line(note)))?;
+    baseline.reasons.iter().try_for_each(|reason| writeln!(out, "  {}", one_line(reason)))
 }
 
 fn probes(out: &mut String, what: &str, probes: &[Verification]) -> fmt::Result {

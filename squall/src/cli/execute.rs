@@ -12,6 +12,7 @@ use super::console::{Colour, Out, Paint, say};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
+use super::gate::Gate;
 use super::live::Detail;
 use super::plan;
 use super::run_flags::RunFlags;
@@ -39,6 +40,17 @@ pub(crate) fn execute(
     flags: &RunFlags,
     state: Option<StateDir>,
 ) -> Result<u8, Failure> {
+    execute_gated(task, file, flags, state, None)
+}
+
+/// The same, held against a baseline.
+pub(crate) fn execute_gated(
+    task: Task,
+    file: Option<&Path>,
+    flags: &RunFlags,
+    state: Option<StateDir>,
+    gate: Option<&Gate>,
+) -> Result<u8, Failure> {
     let runner = flags.runner(state)?;
     if flags.until_stdin_closes && !flags.dry_run {
         stdin_hold::check_open()?;
@@ -47,9 +59,10 @@ pub(crate) fn execute(
         return plan::print_plan(&runner.dry_run(task)?, flags.format);
     }
     let events = flags.events.as_deref().map(create).transpose()?;
-    let mut report = run_to_the_end(&runner, task, events, flags.until_stdin_closes)?;
-    report.file = file.map(|file| file.display().to_string());
-    report.command = Some(command_line());
+    let hold = flags.until_stdin_closes;
+    let run = on_runtime(async |signals| run_to_the_end(&runner, task, events, hold, signals).await);
+    let mut report = run?;
+    finished(&mut report, file, gate);
     let code = report.exit_code();
     match print_report(&report, flags.format, Out::beside(flags.events.as_deref())) {
         // What went wrong in the run matters more than that nobody could be told.
@@ -58,6 +71,15 @@ pub(crate) fn execute(
             Ok(code)
         }
         printed => printed.map(|()| code),
+    }
+}
+
+/// Adds what the command line knows of a run that has ended.
+pub(crate) fn finished(report: &mut Report, file: Option<&Path>, gate: Option<&Gate>) {
+    report.file = file.map(|file| file.display().to_string());
+    report.command = Some(command_line());
+    if let Some(gate) = gate {
+        gate.judge(report);
     }
 }
 
@@ -71,37 +93,43 @@ pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
 
-fn run_to_the_end(
+/// Does `work` on a runtime that listens to signals from the start: a signal must never find the process without a way to
+/// undo.
+pub(crate) fn on_runtime<T>(work: impl AsyncFnOnce(&mut Signals) -> Result<T, Failure>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
+    runtime.block_on(async {
+        let mut signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
+        work(&mut signals).await
+    })
+}
+
+/// Runs a task.
+pub(crate) async fn run_to_the_end(
     runner: &Runner,
     task: Task,
     events: Option<File>,
     until_stdin_closes: bool,
+    signals: &mut Signals,
 ) -> Result<Report, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
-    runtime.block_on(async {
-        // Before the run starts: a signal must never find the process without a way to undo.
-        let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
-        let mut handle = runner.start(task)?;
-        let follower =
-            handle.take_events().map(|stream| Follower::start(stream, events, Detail::Events)).transpose()?;
-        let control = handle.control();
-        if until_stdin_closes {
-            stdin_hold::release_at_end(handle.control())?;
-        }
-        let report = wait(handle.wait(), &control, signals).await;
-        if let Some(follower) = follower {
-            follower.finish()?;
-        }
-        report
-    })
+    let mut handle = runner.start(task)?;
+    let follower = handle.take_events().map(|stream| Follower::start(stream, events, Detail::Events)).transpose()?;
+    let control = handle.control();
+    if until_stdin_closes {
+        stdin_hold::release_at_end(handle.control())?;
+    }
+    let report = wait(handle.wait(), &control, signals).await;
+    if let Some(follower) = follower {
+        follower.finish()?;
+    }
+    report
 }
 
 /// Waits for what a run hands back; a signal ends the run early, or releases what it holds.
 pub(crate) async fn wait<T, E: Into<Failure>>(
     done: impl Future<Output = Result<T, E>>,
     control: &RunControl,
-    mut signals: Signals,
+    signals: &mut Signals,
 ) -> Result<T, Failure> {
     let mut report = pin!(done);
     let mut to_suspend = false;
@@ -144,7 +172,7 @@ fn print_report(report: &Report, format: ReportFormat, out: Out) -> Result<(), F
 }
 
 /// Colours the verdicts of a text report.
-fn coloured(report: &str, paint: Paint) -> String {
+pub(crate) fn coloured(report: &str, paint: Paint) -> String {
     if !paint.is_on() {
         return report.to_owned();
     }

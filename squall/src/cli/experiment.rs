@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL")]
     target: Option<String>,
     /// Allows this fault, beside load.
-    #[arg(long, value_name = "FAULT")]
+    #[arg(long, value_name = "FAULT", value_parser = super::type_names::AnyFault, hide_possible_values = true)]
     allow: Vec<String>,
     /// An SLO: `p99<200ms`, `errors<1%`. Default: what the goal says, else `p99<200ms`; `errors<1%` comes with it.
     #[arg(long, value_name = "SLO")]
@@ -162,11 +162,11 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
     let report = runtime.block_on(async {
         // Before it starts: a signal must never end the process before it can undo.
-        let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
+        let mut signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
         let mut run = experiment.start(&runner)?;
         let follower = run.take_events().map(|stream| Follower::start(stream, events, Detail::Figures)).transpose()?;
         let control = run.control();
-        let report = wait(run.wait(), &control, signals).await;
+        let report = wait(run.wait(), &control, &mut signals).await;
         if let Some(follower) = follower {
             follower.finish()?;
         }

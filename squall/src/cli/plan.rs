@@ -20,13 +20,17 @@ pub(crate) fn print_plan(plan: &DryRun, format: ReportFormat) -> Result<u8, Fail
 }
 
 fn text(plan: &DryRun) -> String {
+    format!("{}\ndry run: nothing was touched\n", outline(plan)).trim_start().to_owned()
+}
+
+/// What each entry would do.
+pub(crate) fn outline(plan: &DryRun) -> String {
     let mut text = Vec::new();
     for entry in &plan.entries {
         text.push(format!("{} ({} after trigger {})", entry.name, entry.fault, entry.trigger));
         text.extend(lines(entry).iter().map(|line| format!("  {line}")));
     }
     text.extend(plan.refusals.iter().map(|refusal| format!("would not start: {refusal}")));
-    text.push("dry run: nothing was touched\n".to_owned());
     text.join("\n")
 }
 

@@ -62,6 +62,11 @@ pub(crate) struct RunFlags {
 impl RunFlags {
     /// The runner that they say; `state` takes the place of the user's state directory.
     pub(crate) fn runner(&self, state: Option<StateDir>) -> Result<Runner, Failure> {
+        self.seeded_runner(state, self.seed)
+    }
+
+    /// The same with another seed.
+    pub(crate) fn seeded_runner(&self, state: Option<StateDir>, seed: Option<u64>) -> Result<Runner, Failure> {
         let mut builder = Runner::builder().policy(self.policy.policy()?).sham(self.sham);
         builder = builder.hold_until_released(self.until_stdin_closes);
         if self.policy.accept_policy {
@@ -81,7 +86,7 @@ impl RunFlags {
             let verifier = CommandVerifier::new(command, self.verifier_timeout.map(DurationText::get));
             builder = builder.verifier(Arc::new(verifier.map_err(|error| Failure::Usage(error.to_string()))?));
         }
-        if let Some(seed) = self.seed {
+        if let Some(seed) = seed {
             builder = builder.seed(seed);
         }
         if let Some(limit) = self.trigger_timeout {
