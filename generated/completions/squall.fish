@@ -202,7 +202,7 @@ complete -c squall -n "__fish_squall_using_subcommand validate" -s h -l help -d 
 complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document, or which output' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
 experiment\t'An experiment'
-policy\t'A policy'
+policy\t'An operator\'s policy'
 report\t'The report that a run writes as JSON'
 event\t'One line of the events that a run writes'"
 complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'Who reads it' -r -f -a "editor\t'Editors: with snippets and texts for hovering'

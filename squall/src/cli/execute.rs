@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
 use super::gate::Gate;
+use super::live::Detail;
 use super::plan;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
@@ -112,7 +113,7 @@ pub(crate) async fn run_to_the_end(
     signals: &mut Signals,
 ) -> Result<Report, Failure> {
     let mut handle = runner.start(task)?;
-    let follower = handle.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
+    let follower = handle.take_events().map(|stream| Follower::start(stream, events, Detail::Events)).transpose()?;
     let control = handle.control();
     if until_stdin_closes {
         stdin_hold::release_at_end(handle.control())?;

@@ -9,7 +9,7 @@ use chaos_core::{Event, EventStream};
 
 use super::console::complain;
 use super::failure::Failure;
-use super::live::Live;
+use super::live::{Detail, Live};
 
 /// How often a display that shows elapsed time is refreshed.
 const TICK: Duration = Duration::from_millis(500);
@@ -20,11 +20,11 @@ pub(crate) struct Follower(JoinHandle<()>);
 
 impl Follower {
     /// Starts it.
-    pub(crate) fn start(stream: EventStream, file: Option<File>) -> Result<Self, Failure> {
+    pub(crate) fn start(stream: EventStream, file: Option<File>, detail: Detail) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for events: {error}")))?;
         let thread = std::thread::Builder::new().name("squall-follow".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(follow(stream, file, Live::on_stderr())));
+        let thread = thread.spawn(move || runtime.block_on(follow(stream, file, Live::on_stderr(detail))));
         thread.map(Self).map_err(|error| Failure::Internal(format!("no thread for events: {error}")))
     }
 

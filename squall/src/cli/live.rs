@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::{Event, EventKind, Undone};
 
-use super::figures::Figures;
+use super::figures::{Figures, StepFigures};
 
 /// Elsewhere than on a terminal, figures come this often.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -14,8 +14,18 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 /// Takes the line away that stands on the terminal.
 const CLEAR: &str = "\r\x1b[2K";
 
+/// What gets a line of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Every event that is worth telling.
+    Events,
+    /// One line for each entry, with its figures, and what goes wrong: an experiment has dozens of entries.
+    Figures,
+}
+
 /// The live display.
 pub(crate) struct Live {
+    detail: Detail,
     out: Box<dyn Write + Send>,
     terminal: bool,
     names: HashMap<String, String>,
@@ -26,12 +36,12 @@ pub(crate) struct Live {
 
 impl Live {
     /// On standard error, as that is: a terminal or not.
-    pub(crate) fn on_stderr() -> Self {
-        Self::on(Box::new(io::stderr()), io::stderr().is_terminal())
+    pub(crate) fn on_stderr(detail: Detail) -> Self {
+        Self::on(Box::new(io::stderr()), io::stderr().is_terminal(), detail)
     }
 
-    fn on(out: Box<dyn Write + Send>, terminal: bool) -> Self {
-        Self { out, terminal, names: HashMap::new(), active: None, told: None, line_stands: false }
+    fn on(out: Box<dyn Write + Send>, terminal: bool, detail: Detail) -> Self {
+        Self { detail, out, terminal, names: HashMap::new(), active: None, told: None, line_stands: false }
     }
 
     /// Takes one event.
@@ -50,8 +60,8 @@ impl Live {
             }
             _ => {}
         }
-        if let Some(line) = line(&event.kind) {
-            let name = self.name(&event.path);
+        if let Some(line) = line(&event.kind, self.detail) {
+            let name = if self.detail == Detail::Events { self.name(&event.path) } else { String::new() };
             self.plain(&format!("{:>7.1} s  {name}{line}", event.at_seconds));
         }
     }
@@ -112,7 +122,21 @@ fn printable(text: &str) -> String {
 }
 
 /// What is worth a line; the report holds the rest.
-fn line(kind: &EventKind) -> Option<String> {
+fn line(kind: &EventKind, detail: Detail) -> Option<String> {
+    if detail == Detail::Figures {
+        match kind {
+            EventKind::Ended { result } => return Some(StepFigures(result).to_string()),
+            EventKind::Undid { undone: Some(_), .. }
+            | EventKind::Waiting { .. }
+            | EventKind::Fired { .. }
+            | EventKind::Planned { .. }
+            | EventKind::Injecting { .. }
+            | EventKind::Active { .. }
+            | EventKind::Holding { .. }
+            | EventKind::Released => return None,
+            _ => {}
+        }
+    }
     Some(match kind {
         EventKind::RunStarted { run_id, seed, .. } => format!("run {run_id}, seed {seed}"),
         EventKind::Recovered { steps } => format!("recovered from a crashed run: {}", steps.join("; ")),
@@ -160,7 +184,7 @@ mod tests {
 
     fn shown(terminal: bool, events: &[(&str, EventKind)]) -> String {
         let paper = Paper::default();
-        let mut live = Live::on(Box::new(paper.clone()), terminal);
+        let mut live = Live::on(Box::new(paper.clone()), terminal, Detail::Events);
         for (path, kind) in events {
             live.event(&Event { seq: 0, at_seconds: 1.5, path: (*path).to_owned(), kind: kind.clone() });
         }
@@ -199,6 +223,29 @@ mod tests {
         let text = shown(false, &[("/a", progress.clone()), ("/a", progress)]);
         assert_eq!(text.matches("active for").count(), 1, "{text:?}");
         assert!(!text.contains('\x1b'), "{text:?}");
+    }
+
+    #[test]
+    fn an_experiment_gets_one_line_of_figures_for_each_step() {
+        let result = json!({
+            "success": true, "name": "capacity: climb 40 qps", "injected_fault": "load", "output": "",
+            "elapsed_time": 2.0, "error": null, "verdict": "unchecked", "probes": [], "reverted": "nothing_to_revert",
+            "timeline": [],
+        });
+        let kinds = [
+            waiting("capacity: climb 40 qps"),
+            EventKind::Fired { detail: "immediately".into() },
+            EventKind::Injecting { fault: "load".into() },
+            EventKind::Ended { result: serde_json::from_value(result).unwrap() },
+            note("cut off"),
+        ];
+        let paper = Paper::default();
+        let mut live = Live::on(Box::new(paper.clone()), false, Detail::Figures);
+        for kind in kinds {
+            live.event(&Event { seq: 0, at_seconds: 1.5, path: "/a".to_owned(), kind });
+        }
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "    1.5 s  capacity: climb 40 qps: unchecked\n    1.5 s  cut off\n");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chaos_core::Task;
 use chaos_schema::{Loaded, load_bytes};
 
 use super::confirm;
-use super::document::{DocumentFlags, bytes, load_file, task, task_with_verifier};
+use super::document::{Checks, DocumentFlags, bytes, load_file, task};
 use super::execute::execute_gated;
 use super::failure::Failure;
 use super::gate::GateFlags;
@@ -64,7 +64,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 impl Args {
     /// The part of the task that is to run.
     fn task(&self, loaded: Loaded) -> Result<Task, Failure> {
-        let mut task = if self.flags.verifier.is_some() { task_with_verifier(loaded) } else { task(loaded) }?;
+        let checks = if self.flags.verifier.is_some() { Checks::OfVerifier } else { Checks::OfTheFile };
+        let mut task = task(loaded, checks)?;
         only::keep(&mut task, &self.only)?;
         Ok(task)
     }
