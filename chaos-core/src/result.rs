@@ -129,6 +129,12 @@ pub struct ChaosResult {
     /// The entry's steps.
     #[serde(default)]
     pub timeline: Vec<TimelinePoint>,
+    /// Seconds from the fault being active until `detect` said yes; null where it did not, or was not asked.
+    #[serde(default)]
+    pub time_to_detect_seconds: Option<f64>,
+    /// Seconds from the start of the undo until `verify` said yes; null where it did not, or was not asked.
+    #[serde(default)]
+    pub time_to_recover_seconds: Option<f64>,
     /// What the load gave, when the fault made one.
     #[serde(default)]
     pub load: Option<Box<LoadReport>>,
@@ -152,6 +158,8 @@ mod tests {
             probes: vec![],
             reverted: Reverted::NothingToRevert,
             timeline: vec![TimelinePoint { at_seconds: 0.001, event: "fired".into(), detail: String::new() }],
+            time_to_detect_seconds: Some(0.25),
+            time_to_recover_seconds: None,
             load: None,
         }
     }

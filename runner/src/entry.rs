@@ -50,6 +50,9 @@ struct Record {
     verification: Option<Verification>,
     reverted: Option<Reverted>,
     released: bool,
+    /// When the undo began, on the run's clock.
+    undo_began: Duration,
+    recovered_after: Option<Duration>,
 }
 
 impl Record {
@@ -126,8 +129,9 @@ impl Entry {
 
     async fn wait_for_trigger(&self) -> Result<(), Cause> {
         let trigger = &self.spec.trigger;
-        self.life.step(Step::Wait(trigger.type_name()))?;
-        let limit = self.shared.trigger_timeout + guarded_call(|| trigger.at_least())?;
+        let least = guarded_call(|| trigger.at_least());
+        self.life.step(Step::Wait(trigger.type_name(), least.as_ref().copied().unwrap_or_default()))?;
+        let limit = self.shared.trigger_timeout + least?;
         let cx = self.cx().child("trigger", Some(limit));
         let wait = self.cx().clock().timeout(limit, guarded(trigger.wait(&cx)));
         let fired = tokio::select! {
@@ -177,6 +181,7 @@ impl Entry {
             Err(cause) => record.failed(cause),
         }
         record.step(self.life.step(Step::Leave));
+        record.undo_began = self.cx().clock().now();
         watchers.stop(record.ended_by());
         // The undo waits for no probe.
         let reverted = self.revert(&log, guard, record).await;
@@ -346,6 +351,9 @@ impl Entry {
         let answer = verify(name, &self.shared.checks, self.shared.verifier.as_deref(), &cx).await;
         let seen = Observation { answer: answer.answer, value: answer.value.clone(), detail: answer.detail.clone() };
         self.probed(ProbeRole::Verify, name, &seen);
+        if answer.success {
+            record.recovered_after = Some(self.cx().clock().now().saturating_sub(record.undo_began));
+        }
         record.facts.probes.push(answer.clone());
         record.verification = Some(answer);
     }
@@ -354,6 +362,9 @@ impl Entry {
         let reverted = record.reverted.unwrap_or(Reverted::NothingToRevert);
         let success = record.facts.success(reverted);
         let verdict = record.facts.verdict(reverted);
+        // The watchers' answers are in the order of the document: `detect` comes after `during`.
+        let detect = self.spec.detect.as_ref().and_then(|_| record.facts.probes.get(self.spec.during.len()));
+        let detected = detect.filter(|probe| probe.success).and_then(|probe| probe.value["after_seconds"].as_f64());
         let probes = record.facts.probes.iter().filter(|probe| Some(*probe) != record.verification.as_ref());
         let result = ChaosResult {
             success,
@@ -368,6 +379,8 @@ impl Entry {
             verification: record.verification,
             reverted,
             timeline: self.life.scope().take_timeline(),
+            time_to_detect_seconds: detected,
+            time_to_recover_seconds: record.recovered_after.map(|time| time.as_secs_f64()),
             load: record.load,
         };
         // Every path to here has left or never reached what must be left first.

@@ -61,11 +61,12 @@ pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
 pub use report::{
-    CaseOutcome, InvalidRun, Machine, Report, ReportCase, escape_html, event_schema, html, html_invalid, report_schema,
-    text,
+    BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport,
+    Report, ReportCase, RunDiff, RunOutcome, TimeSpread, escape_html, event_schema, html, html_invalid, html_runs,
+    report_schema, text, text_brief,
 };
 #[cfg(feature = "junit")]
-pub use report::{junit, junit_invalid};
+pub use report::{junit, junit_invalid, junit_rounds, junit_runs};
 pub use runner::{Runner, RunnerBuilder};
 pub use session::{Session, SessionEnd, SessionPlan};
 pub use time_source::TimeSource;

@@ -135,6 +135,7 @@ impl TaskRun {
             entries,
             steady_state_before: seen.before,
             steady_state_after: seen.after,
+            baseline: None,
             recovered: self.recovered,
             seed: self.seed,
             sham: self.session.shared().sham,
@@ -165,6 +166,8 @@ fn lost(name: String) -> ChaosResult {
         probes: Vec::new(),
         reverted: Reverted::Failed,
         timeline: Vec::new(),
+        time_to_detect_seconds: None,
+        time_to_recover_seconds: None,
         load: None,
     }
 }

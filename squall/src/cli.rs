@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use chaos_runner::{html_invalid, junit_invalid};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
-use serde_json::json;
 
 mod completions;
+mod confirm;
 mod console;
 #[cfg(all(feature = "load", feature = "http"))]
 mod demo;
+mod diff;
 mod document;
 mod execute;
 mod experiment;
@@ -22,26 +22,37 @@ mod follow;
 mod format;
 #[cfg(feature = "load")]
 mod fortio;
+mod gate;
 mod inject;
 mod list;
 mod live;
+mod only;
+mod outcome;
 mod parameters;
 mod plan;
 mod plug_in;
 mod policy_flags;
 mod recover;
 mod release;
+mod repeat;
+mod report_file;
+mod report_flags;
 mod run;
 mod run_flags;
 mod schema;
+mod secrets;
+mod settings;
 mod signals;
 mod stdin_hold;
 mod type_names;
 mod validate;
+mod variables;
 mod verifier;
 
+use console::Out;
 use failure::{Failure, INTERNAL, USAGE};
 use format::{DataFormat, ReportFormat};
+use outcome::Outcome;
 
 /// Injects faults, proves that they landed, reverts them, and reports how the system held.
 #[derive(Debug, Parser)]
@@ -50,6 +61,8 @@ struct Cli {
     /// Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`.
     #[arg(long, global = true, value_name = "WHEN", default_value_t)]
     color: ColorChoice,
+    #[command(flatten)]
+    settings: settings::SettingsFlags,
     #[command(subcommand)]
     command: Command,
 }
@@ -62,8 +75,9 @@ Exit codes: 0 held or unchecked, 1 deviated, 2 inconclusive, 3 revert_failed, 64
 enum Command {
     #[cfg(all(feature = "load", feature = "http"))]
     Demo(demo::Args),
-    Run(run::Args),
+    Run(Box<run::Args>),
     Inject(inject::Args),
+    Diff(diff::Args),
     Experiment(Box<experiment::Args>),
     Validate(validate::Args),
     Schema(schema::Args),
@@ -83,6 +97,7 @@ impl Command {
             Self::Demo(args) => demo::run(args),
             Self::Run(args) => run::run(args),
             Self::Inject(args) => inject::run(args),
+            Self::Diff(args) => diff::run(args),
             Self::Experiment(args) => experiment::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
@@ -108,16 +123,37 @@ impl Command {
             Self::Run(args) => args.flags.format,
             Self::Inject(args) => args.flags.format,
             Self::Experiment(args) => data(args.format),
+            Self::Diff(args) => data(args.format),
             Self::Recover(args) => data(args.format),
             Self::Release(args) => data(args.format),
             _ => ReportFormat::Text,
         }
     }
 
+    /// Whether it needs the operator's settings; a demo must run with nothing set up.
+    fn has_settings(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Recover(_) | Self::Release(_))
+    }
+
+    /// Writes the report files of a run that could not begin.
+    fn write_reports(&self, outcome: &[Outcome]) {
+        let (reports, taken) = match self {
+            Self::Run(args) => (&args.flags.reports, args.taken()),
+            Self::Inject(args) => (&args.flags.reports, args.taken()),
+            _ => return,
+        };
+        // What cannot be written, or has another use, was told as the failure.
+        if reports.check(&taken).is_ok()
+            && let Err(failure) = reports.write(outcome)
+        {
+            console::complain(&failure.chain());
+        }
+    }
+
     /// What a run is called that could not begin.
     fn subject(&self) -> String {
         match self {
-            Self::Run(args) => args.file.display().to_string(),
+            Self::Run(args) => args.subject(),
             _ => "squall".to_owned(),
         }
     }
@@ -145,7 +181,7 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => {
             console::choose_colour(cli.color);
-            told(cli.command.run(), cli.command.format(), &cli.command.subject())
+            told(&cli)
         }
         Err(error) => {
             let error = inject::with_tip(error);
@@ -156,33 +192,18 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
     }
 }
 
-fn told(result: Result<u8, Failure>, format: ReportFormat, subject: &str) -> u8 {
-    result.unwrap_or_else(|failure| {
-        tell(&failure, format, subject);
-        failure.exit_code()
+fn told(cli: &Cli) -> u8 {
+    let command = &cli.command;
+    let settings = if command.has_settings() { settings::read(&cli.settings) } else { Ok(()) };
+    settings.and_then(|()| command.run()).unwrap_or_else(|failure| {
+        let code = failure.exit_code();
+        outcome::tell_people(&failure);
+        let outcome = [Outcome::failed(command.subject(), failure)];
+        // It is on standard error already.
+        let _ = outcome::print_data(&outcome, command.format(), Out::Stdout);
+        command.write_reports(&outcome);
+        code
     })
-}
-
-/// Reports a failure: to people on standard error, and on standard output in the form that is read there.
-fn tell(failure: &Failure, format: ReportFormat, subject: &str) {
-    let diagnostics = if let Failure::Invalid { rendered, diagnostics } = failure {
-        console::say(rendered.trim_end());
-        diagnostics.as_slice()
-    } else {
-        console::complain(&failure.chain());
-        &[]
-    };
-    let invalid = || failure.as_invalid_run(subject);
-    // It is on standard error already.
-    let _ = match format {
-        ReportFormat::Text => Ok(()),
-        ReportFormat::Json => {
-            let told = json!({"error": failure.chain(), "exit_code": failure.exit_code(), "diagnostics": diagnostics});
-            console::print_json(&told)
-        }
-        ReportFormat::Junit => console::print(&junit_invalid(&invalid())),
-        ReportFormat::Html => console::print(&html_invalid(&invalid())),
-    };
 }
 
 #[cfg(test)]
@@ -198,5 +219,54 @@ mod tests {
     fn a_panic_is_an_internal_failure() {
         assert_eq!(guarded(|| panic!("on purpose")), 70);
         assert_eq!(guarded(|| 3), 3);
+    }
+
+    /// Words of a command line as a shell cuts them, up to a comment, a pipe or a redirection.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), _) if open == c => quote = None,
+                (None, '"' | '\'') => quote = Some(c),
+                (None, '#' | '|' | '>' | '`' | '&' | ';' | ')') => break,
+                (None, ' ') => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn every_command_that_a_page_names_is_accepted() {
+        let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let pages =
+            ["README.md", "action.yml", ".pre-commit-hooks.yaml", "docs/comparing-runs.md", "docs/task-file.md"];
+        let mut checked = 0;
+        for page in pages {
+            let text = std::fs::read_to_string(root.join(page)).unwrap();
+            for line in text.lines() {
+                // Where a command begins: at the start of a line, of a pipe's end, of a code span or of a hook's entry.
+                let line = line.trim_start();
+                let starts = ["squall ", "entry: squall "].iter().find_map(|start| line.strip_prefix(start));
+                let piped = line.split_once("| squall ").filter(|_| !line.starts_with('|')).map(|(_, rest)| rest);
+                let Some(rest) = starts.or(piped) else { continue };
+                let mut words = words(rest);
+                // An array of a script, which may be empty.
+                words.retain(|word| word != "${arguments[@]}");
+                words.insert(0, "squall".to_owned());
+                if words.last().is_some_and(|word| word == "validate") {
+                    words.push("FILE".to_owned());
+                }
+                let accepted = Cli::command().try_get_matches_from(&words);
+                let shown =
+                    |kind| matches!(kind, clap::error::ErrorKind::DisplayVersion | clap::error::ErrorKind::DisplayHelp);
+                let wrong = accepted.err().filter(|error| !shown(error.kind())).map(|error| error.to_string());
+                assert_eq!(wrong, None, "{page}: {line}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 15, "{checked}");
     }
 }

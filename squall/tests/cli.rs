@@ -125,12 +125,26 @@ fn output_that_can_not_be_written_is_a_failure() {
 
 #[test]
 fn completions_hold_the_commands_and_the_types() {
-    for shell in ["bash", "zsh"] {
+    for shell in ["bash", "zsh", "fish"] {
         let script = out(&squall(&["completions", shell]));
-        for word in ["validate", "inject", "--allow-host", "pause_process"] {
+        for word in ["validate", "inject", "allow-host", "pause_process"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
+}
+
+#[test]
+fn fish_completes_the_types_where_a_type_is_wanted() {
+    let script = out(&squall(&["completions", "fish"]));
+    let offers = |command: &str, value: &str| {
+        let (start, end) = (format!("__fish_squall_using_subcommand {command};"), format!("-a \"{value}\""));
+        script.lines().any(|line| line.contains(&start) && line.contains(&end))
+    };
+    assert!(offers("inject", "pause_process") && offers("explain", "pause_process") && offers("explain", "time"));
+    assert!(offers("list", "triggers") && !offers("inject", "time"));
+    // What a policy flag may name is offered, and other names are taken.
+    let flag = script.split("-l allow-fault").nth(1).unwrap();
+    assert!(flag[..flag.find("complete -c").unwrap()].contains("pause_process"), "{flag}");
 }
 
 #[test]

@@ -33,6 +33,8 @@ fn entries() -> Vec<ChaosResult> {
         probes: Vec::new(),
         reverted,
         timeline: Vec::new(),
+        time_to_detect_seconds: None,
+        time_to_recover_seconds: None,
         load: None,
     };
     rows.into_iter().map(entry).collect()
@@ -60,6 +62,7 @@ fn report(entries: Vec<ChaosResult>, before: &[Answer], after: &[Answer]) -> Rep
         entries,
         steady_state_before: before,
         steady_state_after: after,
+        baseline: None,
         recovered: RecoverReport::default(),
         seed: 1,
         sham: false,

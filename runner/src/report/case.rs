@@ -56,7 +56,8 @@ impl CaseOutcome {
 }
 
 impl Report {
-    /// The run as cases: steady state before, recovery of dead runs, each entry and its undo, steady state after. The worst
+    /// The run as cases: steady state before, recovery of dead runs, each entry and its undo, steady state after,
+    /// the baseline. The worst
     /// of them has the report's exit code.
     pub fn cases(&self) -> Vec<ReportCase> {
         let mut cases: Vec<ReportCase> =
@@ -67,12 +68,25 @@ impl Report {
             cases.extend(revert_case(entry));
         }
         cases.extend(self.steady_state_after.iter().map(|probe| steady("steady_state.after", probe)));
+        cases.extend(self.baseline_case());
         if cases.iter().map(|case| case.outcome.code()).max().unwrap_or(0) != self.exit_code()
             || worst(&cases).is_none_or(|worst| worst.exit_code() != self.exit_code())
         {
             cases.push(self.run_case());
         }
         unique(cases)
+    }
+
+    /// The run against its baseline.
+    fn baseline_case(&self) -> Option<ReportCase> {
+        let baseline = self.baseline.as_deref()?;
+        Some(ReportCase {
+            class: "baseline".to_owned(),
+            name: baseline.file.clone(),
+            outcome: CaseOutcome::Judged(baseline.verdict),
+            seconds: 0.0,
+            reasons: baseline.reasons.clone(),
+        })
     }
 
     /// The run itself: for what no other case says.

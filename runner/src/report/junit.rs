@@ -7,6 +7,8 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::case::{CaseOutcome, ReportCase};
 use super::invalid::InvalidRun;
+use super::outcome::RunOutcome;
+use super::repeat::RepeatReport;
 use super::run_report::Report;
 
 /// The report as JUnit XML. `deviated` is a failure; `inconclusive` and `revert_failed` are errors; an entry that was not
@@ -15,7 +17,59 @@ use super::run_report::Report;
 /// # Panics
 /// Never: the document is written to memory, and what XML can't hold is left out of it.
 pub fn junit(report: &Report) -> String {
-    let mut suite = TestSuite::new(one_line(report.title()));
+    junit_runs(&[RunOutcome::Ran(report)])
+}
+
+/// What became of several files as one JUnit document: a suite for each run, round, and run that could not begin.
+///
+/// # Panics
+/// Never, as [`junit`].
+pub fn junit_runs(runs: &[RunOutcome<'_>]) -> String {
+    let suites = runs.iter().flat_map(|run| match run {
+        RunOutcome::Ran(report) => vec![suite(report, one_line(report.title()))],
+        RunOutcome::Repeated(repeat) => round_suites(repeat),
+        RunOutcome::Invalid(invalid) => vec![invalid_suite(invalid)],
+    });
+    let elapsed = runs.iter().map(|run| match run {
+        RunOutcome::Ran(report) => report.elapsed_seconds,
+        RunOutcome::Repeated(repeat) => repeat.rounds.iter().map(|round| round.elapsed_seconds).sum(),
+        RunOutcome::Invalid(_) => 0.0,
+    });
+    document(suites.collect(), elapsed.sum())
+}
+
+/// Several rounds of one run as JUnit XML: a suite for each round, named for its number.
+///
+/// # Panics
+/// Never, as [`junit`].
+pub fn junit_rounds(repeat: &RepeatReport) -> String {
+    junit_runs(&[RunOutcome::Repeated(repeat)])
+}
+
+fn round_suites(repeat: &RepeatReport) -> Vec<TestSuite> {
+    let name = |at: usize, round: &Report| format!("{} (round {} of {})", round.title(), at + 1, repeat.rounds_wanted);
+    let rounds = repeat.rounds.iter().enumerate();
+    let mut suites: Vec<TestSuite> = rounds.map(|(at, round)| suite(round, one_line(&name(at, round)))).collect();
+    if repeat.rounds.len() < repeat.rounds_wanted as usize {
+        suites.push(missing_rounds(repeat));
+    }
+    suites
+}
+
+/// The rounds that did not run, as one error.
+fn missing_rounds(repeat: &RepeatReport) -> TestSuite {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    let why = format!("interrupted after {} of {} rounds", repeat.rounds.len(), repeat.rounds_wanted);
+    status.set_type("inconclusive").set_message(why);
+    let mut case = TestCase::new("rounds", status);
+    case.set_classname("repeat");
+    let mut suite = TestSuite::new("repeat");
+    suite.add_test_case(case);
+    suite
+}
+
+fn suite(report: &Report, name: String) -> TestSuite {
+    let mut suite = TestSuite::new(name);
     suite.set_time(seconds(report.elapsed_seconds));
     let facts = [
         ("run_id", Some(report.run_id.clone())),
@@ -31,7 +85,7 @@ pub fn junit(report: &Report) -> String {
         }
     }
     suite.add_test_cases(report.cases().iter().map(case));
-    document(suite, report.elapsed_seconds)
+    suite
 }
 
 /// A run that could not begin, as JUnit XML: one case, with an error.
@@ -39,19 +93,23 @@ pub fn junit(report: &Report) -> String {
 /// # Panics
 /// Never, as [`junit`].
 pub fn junit_invalid(invalid: &InvalidRun) -> String {
+    document(vec![invalid_suite(invalid)], 0.0)
+}
+
+fn invalid_suite(invalid: &InvalidRun) -> TestSuite {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status.set_type("invalid").set_message(one_line(&invalid.error)).set_description(lines(&invalid.problems));
     let mut case = TestCase::new(one_line(&invalid.name), status);
     case.set_classname("document");
     let mut suite = TestSuite::new(one_line(&invalid.name));
     suite.add_test_case(case);
-    document(suite, 0.0)
+    suite
 }
 
-fn document(suite: TestSuite, elapsed: f64) -> String {
+fn document(suites: Vec<TestSuite>, elapsed: f64) -> String {
     let mut document = quick_junit::Report::new("squall");
     document.set_time(seconds(elapsed));
-    document.add_test_suite(suite);
+    document.add_test_suites(suites);
     document.to_string().expect("a document is written to memory")
 }
 

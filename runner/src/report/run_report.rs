@@ -4,6 +4,7 @@ use chaos_core::{ChaosResult, Verdict, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::baseline::BaselineResult;
 use super::machine::Machine;
 use crate::recover::RecoverReport;
 
@@ -41,6 +42,9 @@ pub struct Report {
     pub steady_state_before: Vec<Verification>,
     /// The steady state after the last undo; empty when it was not there before.
     pub steady_state_after: Vec<Verification>,
+    /// How it compares with a baseline; absent where it was held against none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Box<BaselineResult>>,
     /// What dead runs had left behind, and what became of it.
     pub recovered: RecoverReport,
     /// Seed of every random choice.

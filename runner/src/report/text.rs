@@ -11,27 +11,43 @@ use super::words::{reverted_word, word};
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut out, report);
+    let _ = write(&mut out, report, Timeline::Shown);
     out
 }
 
-fn write(out: &mut String, report: &Report) -> fmt::Result {
+/// The same without the timelines, for a terminal that showed the steps as they happened.
+pub fn text_brief(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut out, report, Timeline::LeftOut);
+    out
+}
+
+/// Whether each step of an entry is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timeline {
+    Shown,
+    LeftOut,
+}
+
+fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
     for line in report.recovered.lines() {
         writeln!(out, "recovered: {line}")?;
     }
     probes(out, "steady state before", &report.steady_state_before)?;
     for entry in &report.entries {
-        write_entry(out, entry)?;
+        write_entry(out, entry, timeline)?;
     }
     probes(out, "steady state after", &report.steady_state_after)?;
+    baseline(out, report)?;
     let sham = if report.sham { ", sham run: effects were skipped" } else { "" };
     writeln!(out, "run {} (seed {}, {:.1} s{sham})", report.run_id, report.seed, report.elapsed_seconds)?;
     writeln!(out, "verdict: {}", report.verdict.word())
 }
 
-fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
+fn write_entry(out: &mut String, entry: &ChaosResult, timeline: Timeline) -> fmt::Result {
     writeln!(out, "{} ({})", entry.name, entry.injected_fault)?;
-    for point in entry.timeline.iter().filter(|point| point.event != "probed") {
+    for point in entry.timeline.iter().filter(|point| timeline == Timeline::Shown && point.event != "probed") {
         let detail = one_line(&point.detail);
         writeln!(out, "  {:>8.3} s  {:<9} {detail}", point.at_seconds, point.event)?;
     }
@@ -41,6 +57,12 @@ fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
     writeln!(out, "  undo:     {}", reverted_word(entry.reverted))?;
     probes(out, "  probe", &entry.probes)?;
     probes(out, "  verify", entry.verification.as_slice())?;
+    if let Some(time) = entry.time_to_detect_seconds {
+        writeln!(out, "  detected:  {time:.3} s after the fault became active")?;
+    }
+    if let Some(time) = entry.time_to_recover_seconds {
+        writeln!(out, "  recovered: {time:.3} s after the undo began")?;
+    }
     if !entry.output.is_empty() {
         writeln!(out, "  output:   {}", one_line(&entry.output))?;
     }
@@ -48,6 +70,13 @@ fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
         writeln!(out, "  error:    {}", one_line(error))?;
     }
     writeln!(out, "  verdict:  {}\n", entry.verdict.word())
+}
+
+fn baseline(out: &mut String, report: &Report) -> fmt::Result {
+    let Some(baseline) = &report.baseline else { return Ok(()) };
+    writeln!(out, "baseline `{}`: {}", one_line(&baseline.file), baseline.verdict.word())?;
+    baseline.diff.notes.iter().try_for_each(|note| writeln!(out, "  note: {}", one_line(note)))?;
+    baseline.reasons.iter().try_for_each(|reason| writeln!(out, "  {}", one_line(reason)))
 }
 
 fn probes(out: &mut String, what: &str, probes: &[Verification]) -> fmt::Result {

@@ -6,12 +6,14 @@ use std::path::Path;
 use std::pin::pin;
 
 use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, RunControl, Runner, html, junit, text};
+use chaos_runner::{Report, RunControl, Runner};
 
 use super::console::{Colour, Out, Paint, say};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
+use super::gate::Gate;
+use super::outcome::{Outcome, conclude};
 use super::plan;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
@@ -39,24 +41,39 @@ pub(crate) fn execute(
     state: Option<StateDir>,
 ) -> Result<u8, Failure> {
     let runner = flags.runner(state)?;
-    if flags.until_stdin_closes && !flags.dry_run {
-        stdin_hold::check_open()?;
-    }
+    check_hold(flags)?;
     if flags.dry_run {
         return plan::print_plan(&runner.dry_run(task)?, flags.format);
     }
     let events = flags.events.as_deref().map(create).transpose()?;
-    let mut report = run_to_the_end(&runner, task, events, flags.until_stdin_closes)?;
+    let report = on_runtime(async |signals| run_to_the_end(&runner, task, events, flags, signals).await);
+    let mut report = report?;
+    finished(&mut report, file, None);
+    let outcome = Outcome::Ran(Box::new(report));
+    let shown = tell_text(&outcome, flags);
+    let code = conclude(&[], &[outcome], flags)?;
+    if code == 0 { shown.map(|()| code) } else { Ok(code) }
+}
+
+/// Prints an outcome as it ends, where text is what is printed.
+pub(crate) fn tell_text(outcome: &Outcome, flags: &RunFlags) -> Result<(), Failure> {
+    match flags.format {
+        ReportFormat::Text => outcome.print_text(Out::beside(flags.events.as_deref()), flags.quiet),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to hold until standard input closes when it is closed.
+pub(crate) fn check_hold(flags: &RunFlags) -> Result<(), Failure> {
+    if flags.until_stdin_closes && !flags.dry_run { stdin_hold::check_open() } else { Ok(()) }
+}
+
+/// Adds what the command line knows of a run that has ended.
+pub(crate) fn finished(report: &mut Report, file: Option<&Path>, gate: Option<&Gate>) {
     report.file = file.map(|file| file.display().to_string());
     report.command = Some(command_line());
-    let code = report.exit_code();
-    match print_report(&report, flags.format, Out::beside(flags.events.as_deref())) {
-        // What went wrong in the run matters more than that nobody could be told.
-        Err(failure) if code != 0 => {
-            super::console::complain(&failure.chain());
-            Ok(code)
-        }
-        printed => printed.map(|()| code),
+    if let Some(gate) = gate {
+        gate.judge(report);
     }
 }
 
@@ -70,36 +87,43 @@ pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
 
-fn run_to_the_end(
-    runner: &Runner,
-    task: Task,
-    events: Option<File>,
-    until_stdin_closes: bool,
-) -> Result<Report, Failure> {
+/// Does `work` on a runtime that listens to signals from the start: a signal must never find the process without a way to
+/// undo.
+pub(crate) fn on_runtime<T>(work: impl AsyncFnOnce(&mut Signals) -> Result<T, Failure>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
     runtime.block_on(async {
-        // Before the run starts: a signal must never find the process without a way to undo.
-        let signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
-        let mut handle = runner.start(task)?;
-        let follower = handle.take_events().map(|stream| Follower::start(stream, events)).transpose()?;
-        let control = handle.control();
-        if until_stdin_closes {
-            stdin_hold::release_at_end(handle.control())?;
-        }
-        let report = wait(handle.wait(), &control, signals).await;
-        if let Some(follower) = follower {
-            follower.finish()?;
-        }
-        report
+        let mut signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
+        work(&mut signals).await
     })
+}
+
+/// Runs a task.
+pub(crate) async fn run_to_the_end(
+    runner: &Runner,
+    task: Task,
+    events: Option<File>,
+    flags: &RunFlags,
+    signals: &mut Signals,
+) -> Result<Report, Failure> {
+    let mut handle = runner.start(task)?;
+    let follower = handle.take_events().map(|stream| Follower::start(stream, events, flags.detail())).transpose()?;
+    let control = handle.control();
+    if flags.until_stdin_closes {
+        stdin_hold::release_at_end(handle.control())?;
+    }
+    let report = wait(handle.wait(), &control, signals).await;
+    if let Some(follower) = follower {
+        follower.finish()?;
+    }
+    report
 }
 
 /// Waits for what a run hands back; a signal ends the run early, or releases what it holds.
 pub(crate) async fn wait<T, E: Into<Failure>>(
     done: impl Future<Output = Result<T, E>>,
     control: &RunControl,
-    mut signals: Signals,
+    signals: &mut Signals,
 ) -> Result<T, Failure> {
     let mut report = pin!(done);
     let mut to_suspend = false;
@@ -132,17 +156,8 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
     }
 }
 
-fn print_report(report: &Report, format: ReportFormat, out: Out) -> Result<(), Failure> {
-    match format {
-        ReportFormat::Json => out.print_json(report),
-        ReportFormat::Junit => out.print(&junit(report)),
-        ReportFormat::Html => out.print(&html(report)),
-        ReportFormat::Text => out.print(&coloured(&text(report), out.paint())),
-    }
-}
-
 /// Colours the verdicts of a text report.
-fn coloured(report: &str, paint: Paint) -> String {
+pub(crate) fn coloured(report: &str, paint: Paint) -> String {
     if !paint.is_on() {
         return report.to_owned();
     }

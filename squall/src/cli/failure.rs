@@ -57,6 +57,9 @@ pub(crate) enum Failure {
     /// Standard output cannot be written.
     #[error("standard output cannot be written")]
     Output(#[source] std::io::Error),
+    /// Nobody agreed to the plan.
+    #[error("{0}: nothing was touched")]
+    Declined(&'static str),
     /// Something that should not happen.
     #[error("{0}")]
     Internal(String),
@@ -87,6 +90,7 @@ impl Failure {
             Self::Usage(_) | Self::File { .. } => USAGE,
             Self::Invalid { .. } => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) => INCONCLUSIVE,
+            Self::Declined(_) => INCONCLUSIVE,
             Self::Experiment(error) => experiment_code(error),
             Self::Runner(_) | Self::Control(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }
@@ -136,6 +140,7 @@ mod tests {
             (Failure::Invalid { rendered: "x".into(), diagnostics: vec![] }, 65),
             (Failure::Runner(RunnerError::StateDir(StateDirError::Nowhere)), 2),
             (Failure::Runner(RunnerError::Died), 70),
+            (Failure::Declined("x"), 2),
             (Failure::Output(io()), 70),
             (Failure::Internal("x".into()), 70),
         ];

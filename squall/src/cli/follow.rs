@@ -9,7 +9,8 @@ use chaos_core::{Event, EventStream};
 
 use super::console::complain;
 use super::failure::Failure;
-use super::live::Live;
+use super::live::{Live, LiveDetail};
+use super::secrets::masked_value;
 
 /// How often a display that shows elapsed time is refreshed.
 const TICK: Duration = Duration::from_millis(500);
@@ -20,11 +21,11 @@ pub(crate) struct Follower(JoinHandle<()>);
 
 impl Follower {
     /// Starts it.
-    pub(crate) fn start(stream: EventStream, file: Option<File>) -> Result<Self, Failure> {
+    pub(crate) fn start(stream: EventStream, file: Option<File>, detail: LiveDetail) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for events: {error}")))?;
         let thread = std::thread::Builder::new().name("squall-follow".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(follow(stream, file, Live::on_stderr())));
+        let thread = thread.spawn(move || runtime.block_on(follow(stream, file, Live::on_stderr(detail))));
         thread.map(Self).map_err(|error| Failure::Internal(format!("no thread for events: {error}")))
     }
 
@@ -50,7 +51,11 @@ async fn follow(mut stream: EventStream, mut file: Option<File>, mut live: Live)
 
 /// Line by line, so that a harness in another language can follow. A file that fails is given up, not the run.
 fn write(mut file: File, event: &Event) -> Option<File> {
-    let line = serde_json::to_string(event).ok()? + "\n";
+    let line = match masked_value(event) {
+        Some(masked) => serde_json::to_string(&masked.ok()?),
+        None => serde_json::to_string(event),
+    };
+    let line = line.ok()? + "\n";
     match file.write_all(line.as_bytes()) {
         Ok(()) => Some(file),
         Err(error) => {

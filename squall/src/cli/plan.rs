@@ -1,5 +1,7 @@
 //! The plan of a run that touches nothing.
 
+use std::path::Path;
+
 use chaos_core::{Plan, Reversible};
 use chaos_runner::{DryEntry, DryRun};
 
@@ -19,14 +21,36 @@ pub(crate) fn print_plan(plan: &DryRun, format: ReportFormat) -> Result<u8, Fail
     Ok(if plan.allowed() { 0 } else { chaos_core::Verdict::Inconclusive.exit_code() })
 }
 
+/// Prints those of several files, in JSON as an array; a refusal in one is one of all.
+pub(crate) fn print_plans(plans: &[(&Path, DryRun)], format: ReportFormat) -> Result<u8, Failure> {
+    if let [(_, plan)] = plans {
+        return print_plan(plan, format);
+    }
+    if format == ReportFormat::Json {
+        print_json(&plans.iter().map(|(_, plan)| plan).collect::<Vec<_>>())?;
+        let allowed = plans.iter().all(|(_, plan)| plan.allowed());
+        return Ok(if allowed { 0 } else { chaos_core::Verdict::Inconclusive.exit_code() });
+    }
+    let mut worst = 0;
+    for (file, plan) in plans {
+        print(&format!("{}\n", file.display()))?;
+        worst = worst.max(print_plan(plan, format)?);
+    }
+    Ok(worst)
+}
+
 fn text(plan: &DryRun) -> String {
+    format!("{}\ndry run: nothing was touched\n", outline(plan)).trim_start().to_owned()
+}
+
+/// What each entry would do.
+pub(crate) fn outline(plan: &DryRun) -> String {
     let mut text = Vec::new();
     for entry in &plan.entries {
         text.push(format!("{} ({} after trigger {})", entry.name, entry.fault, entry.trigger));
         text.extend(lines(entry).iter().map(|line| format!("  {line}")));
     }
     text.extend(plan.refusals.iter().map(|refusal| format!("would not start: {refusal}")));
-    text.push("dry run: nothing was touched\n".to_owned());
     text.join("\n")
 }
 

@@ -6,6 +6,8 @@ use chaos_core::{DurationText, HostPattern, Permission, Policy};
 
 use super::document;
 use super::failure::Failure;
+use super::settings;
+use super::type_names::AnyFault;
 
 /// What may be touched. Default: loopback only, nothing outside the workspace, 1,000 qps, 10 minutes, 64 connections,
 /// 1 GiB, no permission, no commands.
@@ -16,7 +18,7 @@ pub(crate) struct PolicyFlags {
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<HostPattern>,
     /// Allows only this fault, and others so named; adds to the list of a policy file.
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = AnyFault, hide_possible_values = true)]
     allow_fault: Vec<String>,
     /// Allows this program to be started, by its name in the file or in the plan; `*` allows all.
     #[arg(long, value_name = "PROGRAM")]
@@ -53,7 +55,7 @@ pub(crate) struct PolicyFlags {
 impl PolicyFlags {
     /// The policy that they say.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        let mut policy = match &self.policy {
+        let mut policy = match self.policy.as_deref().or_else(settings::policy) {
             Some(path) => document::policy(path)?,
             None => Policy::default(),
         };

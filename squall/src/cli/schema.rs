@@ -7,11 +7,12 @@ use chaos_schema::{Document, FunctionTool, KindHint, LoadOptions, Profile, schem
 use clap::ValueEnum;
 
 use super::console::{Paint, print_json};
-use super::document::{Variable, load_file, rendered};
+use super::document::{load_file, rendered};
 use super::failure::Failure;
+use super::variables::Variable;
 
-/// Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run
-/// writes.
+/// Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a
+/// run writes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Which document, or which output.
@@ -38,7 +39,7 @@ enum SchemaKind {
     Entry,
     /// An experiment.
     Experiment,
-    /// A policy.
+    /// An operator's policy.
     Policy,
     /// The report that a run writes as JSON.
     Report,

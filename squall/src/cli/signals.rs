@@ -40,6 +40,7 @@ const ENDING: [(Number, &str); 14] = [
 /// The signals that ask something of a run.
 pub(crate) struct Signals {
     requests: mpsc::UnboundedReceiver<Request>,
+    cancelled: bool,
 }
 
 impl Signals {
@@ -59,15 +60,19 @@ impl Signals {
             forward(Number::TSTP, Request::Suspend, &told)?;
         }
         forward(Number::USR1, Request::Release, &told)?;
-        Ok(Self { requests })
+        Ok(Self { requests, cancelled: false })
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> Request {
-        match self.requests.recv().await {
-            Some(request) => request,
-            None => std::future::pending().await,
-        }
+        let Some(request) = self.requests.recv().await else { return std::future::pending().await };
+        self.cancelled |= request != Request::Release;
+        request
+    }
+
+    /// Whether one of them has asked for the end of what runs.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancelled
     }
 }
 

@@ -1,7 +1,7 @@
 //! The registered `type`s as values that the command line offers and completes.
 
 use chaos_core::{Descriptor, FAULTS, PROBES, TRIGGERS};
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 /// The types of every kind, each once.
 pub(crate) fn every() -> Vec<PossibleValue> {
@@ -16,6 +16,27 @@ pub(crate) fn every() -> Vec<PossibleValue> {
 /// The types of the faults.
 pub(crate) fn faults() -> Vec<PossibleValue> {
     FAULTS.all().iter().map(|descriptor| value(descriptor)).collect()
+}
+
+/// Any name, where shells offer those of the faults: a policy may name a fault of another program too.
+#[derive(Debug, Clone)]
+pub(crate) struct AnyFault;
+
+impl TypedValueParser for AnyFault {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(faults().into_iter()))
+    }
 }
 
 fn value<T: ?Sized>(descriptor: &Descriptor<T>) -> PossibleValue {
