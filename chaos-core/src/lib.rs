@@ -38,8 +38,8 @@ pub use run::{
     FailureCauses, FaultEdges, HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError,
     InjectContext, LatencyBucket, LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure,
     LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment,
-    LoadSlice, LoadTls, LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads,
-    RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
+    LoadSlice, LoadTls, LoadTlsError, LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext,
+    RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,

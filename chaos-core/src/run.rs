@@ -29,7 +29,7 @@ pub use load_report::{
 };
 pub use load_request::{
     HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError, LoadDuration,
-    LoadDurationError, LoadRequest, LoadTls,
+    LoadDurationError, LoadRequest, LoadTls, LoadTlsError,
 };
 pub use run_loads::{LoadFigures, LoadSlice, PostedLoad, RunLoads};
 pub use scope::{EntryScope, RunScope};

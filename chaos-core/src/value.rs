@@ -3,6 +3,7 @@
 mod address;
 mod duration;
 pub(crate) mod fnv;
+pub(crate) mod ip_pattern;
 mod redactor;
 mod secret;
 

@@ -51,6 +51,7 @@ pub struct Experiment {
     spec: ExperimentSpec,
     model: Option<Arc<dyn Model>>,
     transcript: Option<PathBuf>,
+    command: String,
 }
 
 impl fmt::Debug for Experiment {
@@ -62,13 +63,20 @@ impl fmt::Debug for Experiment {
 impl Experiment {
     /// An experiment without a model: a strategy answers, the document's or the one that the goal's words choose.
     pub fn new(spec: ExperimentSpec) -> Self {
-        Self { spec, model: None, transcript: None }
+        Self { spec, model: None, transcript: None, command: String::new() }
     }
 
     /// Lets a model plan, inside the guardrails.
     #[must_use]
     pub fn model(mut self, model: Arc<dyn Model>) -> Self {
         self.model = Some(model);
+        self
+    }
+
+    /// The command that makes the experiment again, for the report.
+    #[must_use]
+    pub fn command(mut self, command: impl Into<String>) -> Self {
+        self.command = command.into();
         self
     }
 
@@ -98,8 +106,8 @@ impl Experiment {
             seed,
             hidden_env: MODEL_VARIABLES.to_vec(),
         };
-        let (model, path) = (self.model, self.transcript);
-        let run = runner.session(plan, move |session| Box::pin(work(session, setup, model, path)))?;
+        let (model, path, command) = (self.model, self.transcript, self.command);
+        let run = runner.session(plan, move |session| Box::pin(work(session, setup, model, path, command)))?;
         Ok(ExperimentRun { run })
     }
 }
@@ -150,7 +158,13 @@ fn report(end: SessionEnd<Done>) -> Result<ExperimentReport, ExperimentError> {
 }
 
 /// The whole experiment, on the engine's thread.
-async fn work(session: Session, setup: Setup, model: Option<Arc<dyn Model>>, path: Option<PathBuf>) -> Done {
+async fn work(
+    session: Session,
+    setup: Setup,
+    model: Option<Arc<dyn Model>>,
+    path: Option<PathBuf>,
+    command: String,
+) -> Done {
     let cx = session.cx();
     let path = path.unwrap_or_else(|| cx.workspace().join(FOLDER).join(format!("{}.jsonl", cx.run_id())));
     let mut writer = Writer::create(&path)?;
@@ -163,7 +177,7 @@ async fn work(session: Session, setup: Setup, model: Option<Arc<dyn Model>>, pat
         }
         (None, None, None) => "no model: no word of the goal chose, so the strategy is `capacity`".to_owned(),
     };
-    writer.write(&Line::Header(Box::new(header(&session, &setup, planner))))?;
+    writer.write(&Line::Header(Box::new(header(&session, &setup, planner, command))))?;
     let runner = StepRunner::new(setup, session.clone(), writer);
     let reason = match model {
         Some(model) => conversation::run(&runner, model.as_ref(), &conversation_path(&path)).await,
@@ -180,7 +194,7 @@ async fn work(session: Session, setup: Setup, model: Option<Arc<dyn Model>>, pat
     Ok((runner.transcript()?, runner.path()))
 }
 
-fn header(session: &Session, setup: &Setup, planner: String) -> TranscriptHeader {
+fn header(session: &Session, setup: &Setup, planner: String, command: String) -> TranscriptHeader {
     let cx = session.cx();
     let unix = cx.clock().wall().duration_since(UNIX_EPOCH).unwrap_or_default();
     TranscriptHeader {
@@ -196,7 +210,21 @@ fn header(session: &Session, setup: &Setup, planner: String) -> TranscriptHeader
         planner,
         seed: cx.seed(),
         started_at_unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+        machine: machine(),
+        command,
     }
+}
+
+/// Host name, kernel and processors of this machine, as far as it tells.
+fn machine() -> String {
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let processors = std::thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get);
+    let parts =
+        [read("hostname"), format!("{} {}", read("ostype"), read("osrelease")), format!("{processors} processors")];
+    parts.into_iter().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// The conversation with a model is a record of its own, beside the transcript.

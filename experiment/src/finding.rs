@@ -118,7 +118,10 @@ impl Finding {
     /// Whether the SLOs held; `None` where it can't tell.
     pub fn slo_held(&self) -> Option<bool> {
         match self {
-            Self::Capacity { limit: CapacityLimit::BelowFloor, .. } => Some(false),
+            // Where nothing is answered any more there is no difference to tell, and no SLO that holds.
+            Self::Capacity { limit: CapacityLimit::BelowFloor, .. } | Self::Compare { held_with: false, .. } => {
+                Some(false)
+            }
             Self::Capacity { limit: CapacityLimit::Generator | CapacityLimit::CutOff, .. } => None,
             Self::Capacity { confirmed, .. } => confirmed.then_some(true),
             Self::Ramp { points, .. } | Self::Repeat { points, .. } => match points.iter().find(|point| !point.held) {
@@ -127,8 +130,6 @@ impl Finding {
                 Some(_) => Some(matches!(self, Self::Ramp { knee_qps: Some(_), .. })),
                 None => (!points.is_empty()).then_some(true),
             },
-            // Where nothing is answered any more there is no difference to tell, and no SLO that holds.
-            Self::Compare { held_with: false, .. } => Some(false),
             Self::Compare { difference, .. } => difference.map(|_| true),
         }
     }

@@ -22,6 +22,9 @@ _squall() {
             squall,demo)
                 cmd="squall__subcmd__demo"
                 ;;
+            squall,diff)
+                cmd="squall__subcmd__diff"
+                ;;
             squall,experiment)
                 cmd="squall__subcmd__experiment"
                 ;;
@@ -60,6 +63,9 @@ _squall() {
                 ;;
             squall__subcmd__help,demo)
                 cmd="squall__subcmd__help__subcmd__demo"
+                ;;
+            squall__subcmd__help,diff)
+                cmd="squall__subcmd__help__subcmd__diff"
                 ;;
             squall__subcmd__help,experiment)
                 cmd="squall__subcmd__help__subcmd__experiment"
@@ -101,7 +107,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --help --version demo run inject experiment validate schema list explain fortio recover release completions help"
+            opts="-h -V --color --help --version demo run inject diff experiment validate schema list explain fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -148,7 +154,29 @@ _squall() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__diff)
+            opts="-h --format --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -174,7 +202,7 @@ _squall() {
                     return 0
                     ;;
                 --allow)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "disk_full failpoint generate_load load pause_process" -- "${cur}"))
                     return 0
                     ;;
                 --slo)
@@ -246,7 +274,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "disk_full failpoint generate_load load pause_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -333,7 +361,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject experiment validate schema list explain fortio recover release completions help"
+            opts="demo run inject diff experiment validate schema list explain fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -361,6 +389,20 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help__subcmd__demo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -529,7 +571,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-h --for --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help disk_full failpoint generate_load load pause_process"
+            opts="-h --for --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help disk_full failpoint generate_load load pause_process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,7 +582,7 @@ _squall() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
                     return 0
                     ;;
                 --events)
@@ -559,12 +601,20 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --verifier)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verifier-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "disk_full failpoint generate_load load pause_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -681,7 +731,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__run)
-            opts="-h --var --kind --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
+            opts="-h --var --kind --only --repeat --confirm --baseline --baseline-tolerance --baseline-floor --dry-run --format --events --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -695,8 +745,28 @@ _squall() {
                     COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
                     return 0
                     ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline-tolerance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline-floor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json junit html" -- "${cur}"))
                     return 0
                     ;;
                 --events)
@@ -715,12 +785,20 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --verifier)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verifier-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "disk_full failpoint generate_load load pause_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -774,7 +852,7 @@ _squall() {
             fi
             case "${prev}" in
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy report event" -- "${cur}"))
                     return 0
                     ;;
                 --profile)

@@ -32,9 +32,10 @@ complete -c squall -n "__fish_squall_needs_command" -s V -l version -d 'Print ve
 complete -c squall -n "__fish_squall_needs_command" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
 complete -c squall -n "__fish_squall_needs_command" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
 complete -c squall -n "__fish_squall_needs_command" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_needs_command" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
 complete -c squall -n "__fish_squall_needs_command" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
 complete -c squall -n "__fish_squall_needs_command" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
-complete -c squall -n "__fish_squall_needs_command" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program'
+complete -c squall -n "__fish_squall_needs_command" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
 complete -c squall -n "__fish_squall_needs_command" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
 complete -c squall -n "__fish_squall_needs_command" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
 complete -c squall -n "__fish_squall_needs_command" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
@@ -45,7 +46,8 @@ complete -c squall -n "__fish_squall_needs_command" -f -a "help" -d 'Print this 
 complete -c squall -n "__fish_squall_using_subcommand demo" -l serve -d 'Only serves a target on this port of loopback (0 takes a free one) until interrupted: 4 workers that need 10 ms for each request, so 400 requests per second. A target to try `squall experiment` on' -r
 complete -c squall -n "__fish_squall_using_subcommand demo" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
-junit\t'`JUnit` XML, one case an entry'"
+junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
+html\t'One HTML page that needs nothing else'"
 complete -c squall -n "__fish_squall_using_subcommand demo" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -56,15 +58,27 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l kind -d 'What the 
 entry\t'One entry'
 experiment\t'An experiment'
 policy\t'An operator\'s policy'"
+complete -c squall -n "__fish_squall_using_subcommand run" -l only -d 'Runs only the entries of this name; may be given several times' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l repeat -d 'Runs the task so often, one round after the other, with a summary at the end; the worst round makes the exit code. Each round\'s seed is one more than that of the round before' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l baseline -d 'Compares the run with an earlier one, a report of `--format json`: the run is `deviated` (exit code 1) where response times, failed requests, or the time to detect or to recover exceed their bounds' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l baseline-tolerance -d 'How much worse than the baseline a figure may be, in percent; default 20%' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l baseline-floor -d 'A response time that is worse by less than this is within its bound; default 5ms. For the time to detect and to recover it is 500ms, for failed requests 1 percentage point' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
-junit\t'`JUnit` XML, one case an entry'"
+junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
+html\t'One HTML page that needs nothing else'"
 complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l verifier -d 'A program that answers the harness\'s own checks (`verify` names and check types that are not known here): a question as JSON on its standard input, the answer as JSON on its standard output' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l verifier-timeout -d 'How long one answer of the verifier may take; default 30s' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
-complete -c squall -n "__fish_squall_using_subcommand run" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r -f -a "disk_full\t'Fills the file system of a directory.'
+failpoint\t'Arms a fail point of another process over its control endpoints.'
+generate_load\t'Sends one load to a service, asked for by a model.'
+load\t'Sends load to a service.'
+pause_process\t'Pauses a process with SIGSTOP, and resumes it with SIGCONT.'"
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
@@ -76,6 +90,7 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l policy -d 'Takes t
 complete -c squall -n "__fish_squall_using_subcommand run" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand run" -l confirm -d 'Shows the plan, as `--dry-run` does, and waits for a yes on the terminal before anything runs'
 complete -c squall -n "__fish_squall_using_subcommand run" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
 complete -c squall -n "__fish_squall_using_subcommand run" -l sham -d 'Skips every effect and keeps every check; a sham run never passes'
 complete -c squall -n "__fish_squall_using_subcommand run" -l until-stdin-closes -d 'Holds until standard input closes: a fault without a time of its own lasts as long as the policy allows'
@@ -86,13 +101,20 @@ complete -c squall -n "__fish_squall_using_subcommand run" -s h -l help -d 'Prin
 complete -c squall -n "__fish_squall_using_subcommand inject" -l for -d 'How long to hold it; default 10s, with `--until-stdin-closes` as long as the policy allows. A fault that runs to its own end refuses it' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
-junit\t'`JUnit` XML, one case an entry'"
+junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
+html\t'One HTML page that needs nothing else'"
 complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l verifier -d 'A program that answers the harness\'s own checks (`verify` names and check types that are not known here): a question as JSON on its standard input, the answer as JSON on its standard output' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l verifier-timeout -d 'How long one answer of the verifier may take; default 30s' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
-complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r -f -a "disk_full\t'Fills the file system of a directory.'
+failpoint\t'Arms a fail point of another process over its control endpoints.'
+generate_load\t'Sends one load to a service, asked for by a model.'
+load\t'Sends load to a service.'
+pause_process\t'Pauses a process with SIGSTOP, and resumes it with SIGCONT.'"
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
@@ -111,8 +133,18 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l offline -d 'Ask
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand inject" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand diff" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand diff" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c squall -n "__fish_squall_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l target -d 'The service: an `http://` URL' -r
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow -d 'Allows this fault, beside load' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow -d 'Allows this fault, beside load' -r -f -a "disk_full\t'Fills the file system of a directory.'
+failpoint\t'Arms a fail point of another process over its control endpoints.'
+generate_load\t'Sends one load to a service, asked for by a model.'
+load\t'Sends load to a service.'
+pause_process\t'Pauses a process with SIGSTOP, and resumes it with SIGCONT.'"
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l slo -d 'An SLO: `p99<200ms`, `errors<1%`. Default: what the goal says, else `p99<200ms`; `errors<1%` comes with it' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l strategy -d 'How the question is answered. Default: a model\'s choice, or by the goal\'s words' -r -f -a "capacity\t'The greatest rate at which the SLOs hold'
 ramp\t'Evenly spaced rates'
@@ -134,7 +166,11 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d '
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l workspace -d 'Folder for transcripts; default: the current one' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fills the placeholder `{{NAME}}` of a file' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r -f -a "disk_full\t'Fills the file system of a directory.'
+failpoint\t'Arms a fail point of another process over its control endpoints.'
+generate_load\t'Sends one load to a service, asked for by a model.'
+load\t'Sends load to a service.'
+pause_process\t'Pauses a process with SIGSTOP, and resumes it with SIGCONT.'"
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
@@ -163,10 +199,12 @@ never\t''"
 complete -c squall -n "__fish_squall_using_subcommand validate" -l strict -d 'Refuses what is only a warning, too'
 complete -c squall -n "__fish_squall_using_subcommand validate" -l allow-placeholders -d 'Lets placeholders stand that no `--var` fills'
 complete -c squall -n "__fish_squall_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document' -r -f -a "task\t'A task with its entries'
+complete -c squall -n "__fish_squall_using_subcommand schema" -l kind -d 'Which document, or which output' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
 experiment\t'An experiment'
-policy\t'An operator\'s policy'"
+policy\t'An operator\'s policy'
+report\t'The report that a run writes as JSON'
+event\t'One line of the events that a run writes'"
 complete -c squall -n "__fish_squall_using_subcommand schema" -l profile -d 'Who reads it' -r -f -a "editor\t'Editors: with snippets and texts for hovering'
 plain\t'Validators: standard keywords only'
 tools\t'Models: one function tool for each fault, without parameters that only an author may set'"
@@ -207,16 +245,45 @@ complete -c squall -n "__fish_squall_using_subcommand completions" -l color -d '
 always\t''
 never\t''"
 complete -c squall -n "__fish_squall_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "release" -d 'Ends the hold of a live run now; undo, verification and verdict follow in that run as usual'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "completions" -d 'Prints a completion script for a shell'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject experiment validate schema list explain fortio recover release completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "list" -d 'Lists the faults, triggers and probes of this program'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "release" -d 'Ends the hold of a live run now; undo, verification and verdict follow in that run as usual'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "completions" -d 'Prints a completion script for a shell'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from disk_full failpoint generate_load load pause_process" -f -a "disk_full" -d 'Fills the file system of a directory.'
+complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from disk_full failpoint generate_load load pause_process" -f -a "failpoint" -d 'Arms a fail point of another process over its control endpoints.'
+complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from disk_full failpoint generate_load load pause_process" -f -a "generate_load" -d 'Sends one load to a service, asked for by a model.'
+complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from disk_full failpoint generate_load load pause_process" -f -a "load" -d 'Sends load to a service.'
+complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from disk_full failpoint generate_load load pause_process" -f -a "pause_process" -d 'Pauses a process with SIGSTOP, and resumes it with SIGCONT.'
+complete -c squall -n "__fish_squall_using_subcommand list; and not __fish_seen_subcommand_from faults triggers probes" -f -a "faults" -d ''
+complete -c squall -n "__fish_squall_using_subcommand list; and not __fish_seen_subcommand_from faults triggers probes" -f -a "triggers" -d ''
+complete -c squall -n "__fish_squall_using_subcommand list; and not __fish_seen_subcommand_from faults triggers probes" -f -a "probes" -d ''
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "all" -d 'Asks several probes at the same time: yes when all say yes.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "any" -d 'Asks several probes at the same time: yes when at least one says yes.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "command" -d 'Asks a program, without a shell.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "disk_full" -d 'Fills the file system of a directory.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "failpoint" -d 'Arms a fail point of another process over its control endpoints.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "generate_load" -d 'Sends one load to a service, asked for by a model.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "http" -d 'Asks a URL, and checks the status and, if wanted, the body.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "immediate" -d 'Fires at once.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "load" -d 'Sends load to a service.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "load_slo" -d 'Holds the response times, errors and rate of a load of the same run against what they should be.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "none" -d 'Asks several probes at the same time: yes when none says yes.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "pause_process" -d 'Pauses a process with SIGSTOP, and resumes it with SIGCONT.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "sequence" -d 'Asks several probes one after the other, and stops at the first that does not say yes.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "tcp" -d 'Asks whether a TCP connection opens.'
+complete -c squall -n "__fish_squall_using_subcommand explain; and not __fish_seen_subcommand_from all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time" -f -a "time" -d 'Fires after a delay.'
+complete -c squall -n "__fish_squall_using_subcommand completions; and not __fish_seen_subcommand_from bash elvish fish powershell zsh" -f -a "bash" -d ''
+complete -c squall -n "__fish_squall_using_subcommand completions; and not __fish_seen_subcommand_from bash elvish fish powershell zsh" -f -a "elvish" -d ''
+complete -c squall -n "__fish_squall_using_subcommand completions; and not __fish_seen_subcommand_from bash elvish fish powershell zsh" -f -a "fish" -d ''
+complete -c squall -n "__fish_squall_using_subcommand completions; and not __fish_seen_subcommand_from bash elvish fish powershell zsh" -f -a "powershell" -d ''
+complete -c squall -n "__fish_squall_using_subcommand completions; and not __fish_seen_subcommand_from bash elvish fish powershell zsh" -f -a "zsh" -d ''

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `pidfd` | [`PidFd`]: one process, and no later one with its pid |
 //! | `process` | what `/proc` says of a process, its threads and its ancestors |
-//! | `process_group` | [`ProcessGroup`]: a program and what it started, killed together |
+//! | `process_tree` | [`ProcessTree`]: a program and what it started, killed together |
 //! | `command_line` | processes by a word of their command line |
 //! | `namespace` | the namespaces in which pids and start times count |
 //! | `nested` | processes of other pid namespaces, as they are seen from ours |
@@ -14,12 +14,12 @@ mod namespace;
 mod nested;
 mod pidfd;
 mod process;
-mod process_group;
+mod process_tree;
 
 pub use command_line::with_argument;
 pub use namespace::{pid_namespace, time_namespace};
 pub use nested::{Elsewhere, Nested};
 pub use pidfd::{PidFd, polls_in_seconds};
 pub use process::{ProcessOwner, ProcessStat, ancestors, thread_states};
-pub use process_group::ProcessGroup;
+pub use process_tree::{ProcessTree, TreeMark};
 pub use rustix::process::Signal;

@@ -15,6 +15,10 @@ pub struct ProcessStat {
     pub pid: u32,
     /// Its parent's pid; 0 for none in this namespace.
     pub parent: u32,
+    /// The number of its process group.
+    pub group: u32,
+    /// The number of its session.
+    pub session: u32,
     /// Its name, as the kernel cuts it (15 bytes).
     pub name: String,
     /// The state letter of its first thread.
@@ -43,9 +47,12 @@ impl ProcessStat {
         // Field 3, the state, comes first here.
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let number = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok()).ok_or_else(wrong);
+        let pid_of = |field: usize| u32::try_from(number(field)?).map_err(|_| wrong());
         Ok(Self {
             pid: pid.parse().map_err(|_| wrong())?,
-            parent: u32::try_from(number(4)?).map_err(|_| wrong())?,
+            parent: pid_of(4)?,
+            group: pid_of(5)?,
+            session: pid_of(6)?,
             name: name.to_owned(),
             state: fields.first().and_then(|state| state.chars().next()).ok_or_else(wrong)?,
             start_time: number(22)?,
@@ -150,10 +157,11 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_move_the_fields() {
-        let tail = "S 7 71 71 0 -1 2097152 0 0 0 0 0 0 0 0 20 0 1 0 8812 0 0";
+        let tail = "S 7 72 73 0 -1 2097152 0 0 0 0 0 0 0 0 20 0 1 0 8812 0 0";
         for name in ["sleep", "a) R 1 (b", "x y", ")", ""] {
             let stat = ProcessStat::read(&format!("71 ({name}) {tail}")).unwrap();
             assert_eq!((stat.pid, stat.name.as_str(), stat.parent), (71, name, 7));
+            assert_eq!((stat.group, stat.session), (72, 73));
             assert_eq!((stat.state, stat.start_time, stat.is_kernel), ('S', 8812, true));
         }
     }

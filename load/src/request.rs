@@ -73,6 +73,7 @@ pub(crate) fn method(load: &LoadPlan) -> String {
 }
 
 /// Path and query of a URL, as its parser writes them.
+#[cfg(feature = "std-client")]
 pub(crate) fn path(url: &Url) -> String {
     match url.query() {
         Some(query) => format!("{}?{query}", url.path()),

@@ -1,5 +1,7 @@
 //! One question to the world: its time limit, and the run's cancellation.
 
+use std::net::{SocketAddr, UdpSocket};
+
 use chaos_core::{RunContext, Seconds};
 
 /// Why a question has no answer.
@@ -42,6 +44,14 @@ pub(crate) fn lacks_here(error: &std::io::Error) -> bool {
         Errno::AFNOSUPPORT,
     ];
     error.raw_os_error().is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// Addresses without the loopback ones that this machine does not have, as where IPv6 is switched off; all of them where
+/// none is left. That one of these can't be asked says nothing of a service at the others.
+pub(crate) fn present(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let is_missing = |at: &SocketAddr| at.ip().is_loopback() && UdpSocket::bind((at.ip(), 0)).is_err();
+    let present: Vec<_> = addresses.iter().copied().filter(|at| !is_missing(at)).collect();
+    if present.is_empty() { addresses } else { present }
 }
 
 #[cfg(test)]

@@ -5,29 +5,35 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use chaos_core::{Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
-use chaos_host::ProcessGroup;
+use chaos_host::{ProcessTree, TreeMark};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncReadExt, Interest};
 use tokio::process::Child;
 
 use crate::asking::{Cut, ask, five_seconds};
 
 /// How much of what a program prints is kept: its end, which is where programs say why they failed.
 const KEPT_BYTES: usize = 4096;
-/// How long a program's pipes are read after its exit; a process that it left behind may hold them open for ever.
+/// How long a program's pipes are read after its exit; a process that could not be killed may hold them open for ever.
 const PIPE_GRACE: Duration = Duration::from_millis(100);
 
 /// Asks a program, without a shell.
 ///
 /// # Answers
 /// Yes when it exits with `expect_exit`, no when it exits with another code. Unknown when it can't be started, is ended
-/// by a signal, or takes longer than `timeout_seconds` (then it and its process group are killed). The observation's
-/// value is the last 4 KiB of its standard output.
+/// by a signal, or takes longer than `timeout_seconds`. The observation's value is the last 4 KiB of its standard output.
+///
+/// However it ends, all processes that it started are killed, in whatever session they are; so don't start a service
+/// with it. They are found by their process group, by their parent, and by the variable `SQUALL_PROCESS_TREE` in their
+/// environment.
 ///
 /// # Limits
 /// The policy must allow the program by the name that stands in `argv` (`--allow-command NAME`). It gets the run's
-/// environment and no standard input. It should change nothing: nothing undoes what it does.
+/// environment and no standard input. It should change nothing: nothing undoes what it does. A process that clears or
+/// overwrites its environment, opens a session of its own, and whose parent has ended is not found; one of another user
+/// is not killed.
 ///
 /// # Example
 /// ```yaml
@@ -102,9 +108,11 @@ impl Probe for Command {
             Ok(running) => running,
             Err(error) => return Observation::unknown(format!("`{program}` can't be started: {error}")),
         };
-        match ask(cx, self.timeout_seconds, running.exit(cx)).await {
+        let answer = ask(cx, self.timeout_seconds, running.exit(cx)).await;
+        running.kill().await;
+        match answer {
             Ok(Ok(ended)) => self.judge(&ended),
-            Ok(Err(error)) => Observation::unknown(format!("`{program}` can't be waited for: {error}")),
+            Ok(Err(error)) => Observation::unknown(format!("failed to wait for `{program}`: {error}")),
             Err(Cut::Late) => {
                 let seconds = self.timeout_seconds.get().as_secs_f64();
                 Observation::unknown(format!("`{program}` did not end within {seconds} s"))
@@ -142,10 +150,10 @@ impl Command {
     }
 }
 
-/// A program under way; dropped before its exit, its whole process group is killed.
+/// A program that runs; dropped before its exit, it is killed with everything that it started.
 struct Running {
+    tree: Option<ProcessTree>,
     child: Child,
-    group: Option<ProcessGroup>,
 }
 
 struct Ended {
@@ -156,18 +164,21 @@ struct Ended {
 
 impl Running {
     fn start(argv: &Argv, cx: &RunContext) -> std::io::Result<Self> {
+        let mark = TreeMark::unique();
+        let outer = cx.environment().get(TreeMark::VARIABLE).map(String::as_str);
         let child = tokio::process::Command::new(&argv.program)
             .args(&argv.arguments)
             .env_clear()
             .envs(cx.environment())
+            .env(TreeMark::VARIABLE, mark.value(outer))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let group = child.id().map(ProcessGroup::led_by);
-        Ok(Self { child, group })
+        let tree = ProcessTree::led_by(child.id().unwrap_or_default(), mark);
+        Ok(Self { tree: Some(tree), child })
     }
 
     async fn exit(&mut self, cx: &RunContext) -> std::io::Result<Ended> {
@@ -175,19 +186,38 @@ impl Running {
         let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
         let status = {
             let mut reading = pin!(async { tokio::join!(stdout.read(out), stderr.read(err)) });
-            let (status, read) = tokio::select! {
-                status = self.child.wait() => (status?, false),
-                _ = &mut reading => (self.child.wait().await?, true),
+            let is_read = {
+                let mut ending = pin!(self.end());
+                tokio::select! {
+                    ended = &mut ending => ended.map(|()| false)?,
+                    _ = &mut reading => ending.await.map(|()| true)?,
+                }
             };
-            // Its leader is gone, so its number may soon be another group's.
-            self.group.iter_mut().for_each(ProcessGroup::leave);
-            if !read {
-                // What it left in the pipes is worth having; that they stay open is not worth waiting for.
+            self.kill().await;
+            let status = self.child.wait().await?;
+            if !is_read {
+                // What is left in the pipes is worth having; that they stay open is not worth waiting for.
                 let _ = cx.clock().timeout(PIPE_GRACE, reading).await;
             }
             status
         };
         Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
+    }
+
+    /// Waits for the end of the program, without collecting it where the kernel allows: its number stays its own then.
+    #[expect(deprecated, reason = "its successors are unsafe functions; a borrowed descriptor stays open meanwhile")]
+    async fn end(&mut self) -> std::io::Result<()> {
+        match self.tree.as_ref().and_then(ProcessTree::leader) {
+            Some(leader) => AsyncFd::with_interest(leader, Interest::READABLE)?.readable().await.map(drop),
+            None => self.child.wait().await.map(drop),
+        }
+    }
+
+    /// Kills whatever still runs of it, on a thread that may block: the process table may be long.
+    async fn kill(&mut self) {
+        if let Some(tree) = self.tree.take() {
+            let _ = tokio::task::spawn_blocking(move || drop(tree)).await;
+        }
     }
 }
 
@@ -286,34 +316,8 @@ mod tests {
         assert_eq!((seen.answer, seen.detail.as_str()), (Answer::Unknown, "`/bin/sh` did not end within 0.05 s"));
     }
 
-    #[tokio::test]
-    async fn a_program_that_is_given_up_is_killed_with_its_children() {
-        let bench = tempfile::tempdir().unwrap();
-        let file = bench.path().join("pids");
-        let mut probe = sh(&format!("sleep 600 & echo $! $$ . > {}; wait", file.display()), 0);
-        probe.timeout_seconds = Seconds::from(255);
-        let mut policy = Policy::default();
-        policy.allow_commands.push("/bin/sh".into());
-        let cancel = CancellationToken::new();
-        let cx = context(policy, &[("PATH", "/bin:/usr/bin")], cancel.clone());
-        let started = async {
-            loop {
-                match std::fs::read_to_string(&file) {
-                    Ok(text) if text.ends_with(".\n") => break text,
-                    _ => tokio::task::yield_now().await,
-                }
-            }
-        };
-        let (seen, pids) = tokio::join!(Probe::observe(&probe, &cx), async {
-            let pids = started.await;
-            cancel.cancel();
-            pids
-        });
-        assert_eq!((seen.answer, seen.detail.as_str()), (Answer::Unknown, "cancelled"));
-        for pid in pids.split_whitespace().filter(|word| *word != ".") {
-            gone(pid).await;
-        }
-    }
+    /// Scripts that start a process, and print its pid.
+    const STARTERS: [&str; 3] = ["sleep 600 & echo $!", "setsid sleep 600 & echo $!", "env -i sleep 600 & echo $!"];
 
     /// Waits until a killed process is gone or a zombie; a process that lives on fails the test by never ending.
     async fn gone(pid: &str) {
@@ -326,9 +330,83 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_that_keeps_the_pipes_open_does_not_keep_the_answer() {
-        let seen = Probe::observe(&sh("sleep 2 & echo done", 0), &free(&[("PATH", "/bin:/usr/bin")])).await;
-        assert_eq!((seen.answer, seen.value), (Answer::Yes, json!("done")));
+    async fn what_a_program_leaves_behind_is_killed_and_does_not_keep_the_answer() {
+        for (end, answer) in [("", Answer::Yes), ("; exit 1", Answer::No), ("; kill -9 $$", Answer::Unknown)] {
+            for script in STARTERS {
+                let probe = sh(&format!("{script}{end}"), 0);
+                let seen = Probe::observe(&probe, &free(&[("PATH", "/bin:/usr/bin")])).await;
+                assert_eq!(seen.answer, answer, "{script}{end}: {}", seen.detail);
+                gone(seen.value.as_str().unwrap()).await;
+            }
+        }
+    }
+
+    /// Asks a program that never ends, and waits for its children to be gone; the pid comes through a file.
+    async fn given_up(script: &str, limit: Seconds, cancel: CancellationToken, is_cancelled: bool) -> Observation {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pids");
+        let mut probe = sh(&format!("({script}; echo $$ .) > {}; sleep 600", file.display()), 0);
+        probe.timeout_seconds = limit;
+        let mut policy = Policy::default();
+        policy.allow_commands.push("/bin/sh".into());
+        let cx = context(policy, &[("PATH", "/bin:/usr/bin")], cancel.clone());
+        let started = async {
+            loop {
+                match std::fs::read_to_string(&file) {
+                    Ok(text) if text.ends_with(".\n") => break text,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        let (seen, pids) = tokio::join!(Probe::observe(&probe, &cx), async {
+            let pids = started.await;
+            if is_cancelled {
+                cancel.cancel();
+            }
+            pids
+        });
+        for pid in pids.split_whitespace().filter(|word| *word != ".") {
+            gone(pid).await;
+        }
+        seen
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_cancelled_is_killed_with_all_that_it_started() {
+        for script in STARTERS {
+            let seen = given_up(script, Seconds::from(255), CancellationToken::new(), true).await;
+            assert_eq!((seen.answer, seen.detail.as_str()), (Answer::Unknown, "cancelled"), "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_late_is_killed_with_all_that_it_started() {
+        for script in STARTERS {
+            let seen = given_up(script, Seconds::from(1), CancellationToken::new(), false).await;
+            assert_eq!(seen.answer, Answer::Unknown);
+            assert!(seen.detail.ends_with("did not end within 1 s"), "{script}: {}", seen.detail);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_is_dropped_kills_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let probe = sh(&format!("setsid sleep 600 & echo $! > {0}.new; mv {0}.new {0}; wait", file.display()), 0);
+        let cx = free(&[("PATH", "/bin:/usr/bin")]);
+        let started = async {
+            loop {
+                match std::fs::read_to_string(&file) {
+                    Ok(pid) => break pid,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        };
+        let pid = tokio::select! {
+            seen = Probe::observe(&probe, &cx) => panic!("{}", seen.detail),
+            pid = started => pid,
+        };
+        gone(pid.trim()).await;
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use checks::{Checks, NoChecks};
 pub use command::{Argv, Command, EmptyArgv};
 #[cfg(feature = "http")]
 pub use http::{
-    BodyPattern, BodyPatternError, Http, HttpProbeError, JsonExpectation, JsonPointer, JsonPointerError, Method,
+    BodyPattern, BodyPatternError, Http, JsonExpectation, JsonExpectationError, JsonPointer, JsonPointerError,
     StatusRange, StatusRangeError, StatusSet,
 };
 pub use load_slo::{LoadPhase, LoadSlo, Ratio, RatioError};

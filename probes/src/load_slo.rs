@@ -225,7 +225,7 @@ impl Sum {
     fn errors(&mut self, whole: &LoadSlice, holds: impl FnOnce(f64) -> bool) {
         self.ratio("error_ratio", share(whole.errors, whole.completed), whole.completed, holds);
         if let Some(words) = self.words.last_mut().filter(|_| !whole.failures.is_empty()) {
-            words.push_str(&format!(": {}", FailureCauses(&whole.failures)));
+            *words = format!("{words}: {}", FailureCauses(&whole.failures));
         }
     }
 

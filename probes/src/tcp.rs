@@ -2,18 +2,25 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use chaos_core::{Address, Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
+use chaos_core::{Address, Clock, Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-use crate::asking::{Cut, ask, five_seconds, lacks_here};
+use crate::asking::{Cut, ask, five_seconds, lacks_here, present};
+
+/// How long one address is given before the next one is tried beside it (RFC 8305, section 5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Asks whether a TCP connection opens.
 ///
 /// # Answers
-/// Yes when one of the host's addresses accepts. No when each refuses, resets, is unreachable, or none has answered in
+/// Yes when one of the host's addresses accepts; they are tried in turn (`localhost` is `127.0.0.1` and `::1`), the next
+/// one as soon as one fails or has not answered for 250 ms (RFC 8305). No when each refuses, resets, is unreachable, or none has answered in
 /// time. Unknown when the policy does not allow the host, its name does not resolve, or this machine can't open a
 /// socket. The connection is closed at once; nothing is sent.
 ///
@@ -39,10 +46,10 @@ impl Probe for Tcp {
             Ok(addresses) => addresses,
             Err(refusal) => return Observation::unknown(refusal.to_string()),
         };
-        match ask(cx, self.timeout_seconds, connect(&addresses)).await {
+        match ask(cx, self.timeout_seconds, connect(&present(addresses), cx.clock())).await {
             Ok(Ok(at)) => Observation::yes(format!("{at} accepts connections")),
             Ok(Err(error)) if lacks_here(&error) => {
-                Observation::unknown(format!("can't ask {}: {error}", self.address))
+                Observation::unknown(format!("failed to ask {}: {error}", self.address))
             }
             Ok(Err(error)) => Observation::no(format!("{}: {error}", self.address)),
             Err(Cut::Late) => {
@@ -64,16 +71,30 @@ impl Probe for Tcp {
 
 register_probe!(Tcp, "tcp");
 
-/// Tries the addresses in order; the first that accepts, or the last one's error.
-async fn connect(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(_) => return Ok(*address),
-            Err(error) => last = error,
+/// Tries the addresses in turn; the first that accepts, or an error, of the far side where there is one.
+async fn connect(addresses: &[SocketAddr], clock: &dyn Clock) -> io::Result<SocketAddr> {
+    let mut waiting = addresses.iter();
+    let mut open = FuturesUnordered::new();
+    let mut failed = Vec::new();
+    loop {
+        if let Some(address) = waiting.next() {
+            open.push(async move { TcpStream::connect(address).await.map(|_| *address) });
+        }
+        let ended = match waiting.len() {
+            0 => open.next().await,
+            _ => match clock.timeout(ATTEMPT_DELAY, open.next()).await {
+                Some(ended) => ended,
+                None => continue,
+            },
+        };
+        match ended {
+            Some(Ok(address)) => return Ok(address),
+            Some(Err(error)) => failed.push(error),
+            None => break,
         }
     }
-    Err(last)
+    let last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    Err(failed.into_iter().min_by_key(lacks_here).unwrap_or(last))
 }
 
 #[cfg(test)]
@@ -112,11 +133,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_on_the_other_loopback_address_is_localhost_too() {
-        let listener = TcpListener::bind("[::1]:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let seen = Probe::observe(&probe(&format!("localhost:{port}")), &plain()).await;
-        assert_eq!(seen.answer, Answer::Yes, "{}", seen.detail);
+    async fn a_service_at_one_loopback_address_alone_is_found_by_name() {
+        for ip in ["127.0.0.1", "::1"] {
+            let Ok(listener) = TcpListener::bind((ip, 0)) else { continue };
+            let at = listener.local_addr().unwrap();
+            for name in ["localhost", "db.localhost"] {
+                let seen = Probe::observe(&probe(&format!("{name}:{}", at.port())), &plain()).await;
+                assert_eq!((seen.answer, seen.detail), (Answer::Yes, format!("{at} accepts connections")), "{name}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_silent_does_not_keep_the_next_one_from_its_turn() {
+        // A backlog that is full drops what comes after it.
+        let silent = tokio::net::TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let silent = silent.listen(1).unwrap();
+        let full = silent.local_addr().unwrap();
+        let connection = || std::net::TcpStream::connect_timeout(&full, Duration::from_millis(100));
+        let _waiting: Vec<_> = std::iter::from_fn(|| connection().ok()).take(64).collect();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let cx = plain();
+        let _real = cx.clock().external();
+        assert_eq!(connect(&[full, at], cx.clock()).await.unwrap(), at);
     }
 
     #[tokio::test]

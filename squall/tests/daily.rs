@@ -337,7 +337,7 @@ fn what_is_no_report_is_refused_before_anything_runs() {
 /// The script of the action's last step, run as the action runs it.
 fn action(place: &TempDir, command: &str, files: &str, arguments: &str) -> std::process::Output {
     let action = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../action.yml")).unwrap();
-    let action: Value = serde_saphyr::from_str(&action).unwrap();
+    let action: Value = chaos_schema::read_value(&action, "action.yml").unwrap();
     let steps = action["runs"]["steps"].as_array().unwrap();
     let script = steps.last().unwrap()["run"].as_str().unwrap();
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_squall")).parent().unwrap().display().to_string();
@@ -378,7 +378,7 @@ fn the_action_validates_and_runs_every_file() {
 fn hook_and_editor_settings_name_what_is_there() {
     let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let hooks = fs::read_to_string(root.join(".pre-commit-hooks.yaml")).unwrap();
-    let hooks: Value = serde_saphyr::from_str(&hooks).unwrap();
+    let hooks: Value = chaos_schema::read_value(&hooks, "hooks").unwrap();
     for key in ["id", "name", "entry", "language", "files"] {
         assert!(hooks[0][key].is_string(), "{key}");
     }

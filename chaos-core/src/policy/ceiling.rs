@@ -39,6 +39,17 @@ impl CeilingKind {
             Self::Bytes => "--max-bytes",
         }
     }
+
+    /// The least value that its flag takes and that is not below `value`.
+    fn at_least(self, value: f64) -> Option<f64> {
+        // 2 to the power of 32 and 64: what a whole number of the flag's type does not reach.
+        let (value, end) = match self {
+            Self::Qps | Self::DurationSeconds => (value, f64::INFINITY),
+            Self::Concurrency => (value.ceil(), 4_294_967_296.0),
+            Self::Bytes => (value.ceil(), 18_446_744_073_709_551_616.0),
+        };
+        (value < end).then_some(value)
+    }
 }
 
 /// The most that a plan would use of something.
@@ -57,8 +68,7 @@ impl Ceiling {
         if value <= limit {
             return Ok(());
         }
-        // No flag takes infinity or NaN.
-        let flag = value.is_finite().then(|| format!("{} {value}", kind.flag()));
+        let flag = kind.at_least(value).map(|value| format!("{} {value}", kind.flag()));
         Err(Refusal::new(format!("{} {value} is above the ceiling of {limit}", kind.words()), flag))
     }
 }
@@ -77,6 +87,9 @@ mod tests {
             (CeilingKind::Qps, 1.0, f64::NAN, Err(Some("--max-qps 1"))),
             (CeilingKind::DurationSeconds, 700.0, 600.0, Err(Some("--max-duration 700"))),
             (CeilingKind::Concurrency, 65.0, 64.0, Err(Some("--max-concurrency 65"))),
+            (CeilingKind::Concurrency, 65.5, 64.0, Err(Some("--max-concurrency 66"))),
+            (CeilingKind::Concurrency, 5e9, 64.0, Err(None)),
+            (CeilingKind::Bytes, 1e30, 1e9, Err(None)),
             (CeilingKind::Bytes, 2e12, 1e9, Err(Some("--max-bytes 2000000000000"))),
         ];
         for (kind, value, limit, want) in rows {

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::host_port::HostPort;
+use crate::value::ip_pattern::{IPV4, ipv6};
 
 /// Hosts that are allowed: an exact name, an address, a network (`10.0.0.0/8`), or `*.` and a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +99,7 @@ impl JsonSchema for HostPattern {
         schemars::json_schema!({
             "type": "string",
             "description": "An exact name, an address, a network such as `10.0.0.0/8`, or `*.` and a name.",
-            "pattern": format!("^({NAME_PATTERN}|{IPV4_NETWORK}|{})$", ipv6_pattern()),
+            "pattern": format!("^({NAME_PATTERN}|{IPV4}/(3[0-2]|[12]?[0-9])|{}(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$", ipv6()),
             "patternErrorMessage": "expected a name, an address, a network such as 10.0.0.0/8, or `*.` and a name"
         })
     }
@@ -106,29 +107,6 @@ impl JsonSchema for HostPattern {
 
 /// A name, with `*.` before it or without; an IPv4 address reads as a name too.
 const NAME_PATTERN: &str = r"(\*\.)?[A-Za-z0-9_-][A-Za-z0-9_.-]*";
-const IPV4_NETWORK: &str = concat!(
-    r"((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])",
-    "/(3[0-2]|[12]?[0-9])"
-);
-
-/// IPv6 (without an embedded IPv4 address) and an optional 0 to 128: full, or with one `::` that leaves room.
-fn ipv6_pattern() -> String {
-    const GROUP: &str = "[0-9A-Fa-f]{1,4}";
-    let mut forms = vec![format!("({GROUP}:){{7}}{GROUP}")];
-    // With n groups before the `::`, at most 7 - n follow it.
-    forms.extend((0..=7).map(|before: usize| {
-        let head = match before {
-            0 => ":".to_owned(),
-            n => format!("({GROUP}:){{{n}}}"),
-        };
-        match 7 - before {
-            0 => format!("{head}:"),
-            after => format!("{head}:({GROUP}(:{GROUP}){{0,{}}})?", after - 1),
-        }
-    }));
-    format!("({})(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?", forms.join("|"))
-}
-
 impl HostPattern {
     /// The loopback networks.
     pub fn loopback() -> Vec<Self> {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::allowed_dir::{AllowedDir, is_link};
-use super::refusal::{Refusal, shell_word};
+use super::refusal::{Refusal, flag};
 
 /// How many dangling links are followed, as the kernel's own limit has it.
 const MAX_LINKS: usize = 40;
@@ -97,7 +97,7 @@ impl PathRules<'_> {
             } else {
                 format!("path `{}` (`{shown}`) is not beneath an allowed path", path.display())
             };
-            return Err(Refusal::new(what, Some(format!("--allow-path {}", shell_word(&shown)))));
+            return Err(Refusal::new(what, Some(flag("--allow-path", &shown))));
         };
         let within = |list: &[PathBuf]| listed(list).iter().chain([&workspace]).any(|root| real.starts_with(root));
         if self.within.is_some_and(|list| !within(list)) {

@@ -28,8 +28,15 @@ impl Refusal {
     }
 }
 
-/// A value as one word of a shell, so that a flag can be pasted.
-pub(crate) fn shell_word(text: &str) -> String {
+/// A flag with its value, so that it can be pasted into a shell and is accepted.
+pub(super) fn flag(name: &str, value: &str) -> String {
+    // A value that begins like a flag would be taken for one.
+    let between = if value.starts_with('-') { '=' } else { ' ' };
+    format!("{name}{between}{}", shell_word(value))
+}
+
+/// A value as one word of a shell.
+fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=,*".contains(c);
     if !text.is_empty() && text.chars().all(plain) && !text.contains('*') {
         text.to_owned()

@@ -11,7 +11,7 @@ use super::host_pattern::{HostPattern, allows};
 use super::host_port::HostPort;
 use super::paths::{Located, OpenDirError, PathBase, PathRules};
 use super::permission::{Permission, PermissionNeed};
-use super::refusal::{Refusal, shell_word};
+use super::refusal::{Refusal, flag};
 use super::request::PolicyRequest;
 
 /// What is allowed. The default: loopback only, 1,000 requests per second, 10 minutes, 64 connections, 1 GiB, nothing
@@ -144,7 +144,7 @@ impl Policy {
     pub fn check_fault(&self, fault: &str) -> Result<(), Refusal> {
         match &self.allow_faults {
             Some(allowed) if !allowed.iter().any(|name| name == fault) => {
-                let flag = Some(format!("--allow-fault {fault}"));
+                let flag = Some(flag("--allow-fault", fault));
                 Err(Refusal::new(format!("fault `{fault}` is not among the allowed ones"), flag))
             }
             _ => Ok(()),
@@ -183,7 +183,7 @@ impl Policy {
     pub fn check_command(&self, program: &str) -> Result<(), Refusal> {
         let on = |list: &[String]| list.iter().any(|allowed| allowed == "*" || allowed == program);
         if !on(&self.allow_commands) {
-            let flag = Some(format!("--allow-command {}", shell_word(program)));
+            let flag = Some(flag("--allow-command", program));
             return Err(Refusal::new(format!("command `{program}` is not among the allowed ones"), flag));
         }
         if self.within.allow_commands.as_deref().is_some_and(|list| !on(list)) {
@@ -221,7 +221,7 @@ impl Policy {
         {
             return Ok(());
         }
-        let flag = Some(format!("--allow-host {}", host.host));
+        let flag = allow_host(host);
         Err(Refusal::new(format!("host `{}` is not among the allowed ones", host.host), flag))
     }
 
@@ -230,7 +230,7 @@ impl Policy {
         if !allows(&self.allow_hosts, host, addresses) {
             let at = host.ip().is_none().then(|| addresses.first()).flatten();
             let at = at.map(|ip| format!(" ({ip})")).unwrap_or_default();
-            let flag = Some(format!("--allow-host {}", host.host));
+            let flag = allow_host(host);
             return Err(Refusal::new(format!("host `{}`{at} is not among the allowed ones", host.host), flag));
         }
         if self.only_hosts.as_deref().is_some_and(|only| !allows(only, host, addresses)) {
@@ -242,6 +242,11 @@ impl Policy {
         }
         Err(Refusal::by_document(&format!("host `{}`", host.host)))
     }
+}
+
+/// The flag that would allow a host; `None` where it would be refused itself.
+fn allow_host(host: &HostPort) -> Option<String> {
+    host.host.parse::<HostPattern>().is_ok().then(|| flag("--allow-host", &host.host))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "plans count bytes as f64 too, and beyond 2^53 a few don't matter")]

@@ -130,7 +130,7 @@ mod tests {
     }
 
     /// A load of 1,000 requests: of all of them, of those that were answered well, and how many were given up.
-    fn load(all: serde_json::Value, good: &serde_json::Value, late: u64) -> LoadReport {
+    fn load(all: &serde_json::Value, good: &serde_json::Value, late: u64) -> LoadReport {
         let ok = good["count"].as_u64().unwrap();
         serde_json::from_value(json!({
             "request": {"service_url": "http://h/"}, "generator": "embedded", "schedule": "open", "connections": 64,
@@ -148,13 +148,13 @@ mod tests {
     fn failing_fast_has_no_say_in_a_percentile_and_giving_up_is_never_fast() {
         // Half of them failed within 1 ms.
         let p = |load: LoadReport, p: f64| load.judged_response().percentile(p);
-        let half = || load(times(1000, 1.0, 300.0), &times(500, 250.0, 400.0), 0);
+        let half = || load(&times(1000, 1.0, 300.0), &times(500, 250.0, 400.0), 0);
         assert_eq!((p(half(), 50.0), p(half(), 99.0)), (Some(250.0), Some(400.0)));
         // All of them did.
         assert_eq!(
             p(
                 load(
-                    times(1000, 1.0, 2.0),
+                    &times(1000, 1.0, 2.0),
                     &json!({"count": 0, "min_ms": 0.0, "mean_ms": 0.0, "max_ms": 0.0,
             "percentiles": []}),
                     0
@@ -164,13 +164,13 @@ mod tests {
             None
         );
         // Every twentieth was given up, and 45 % failed fast beside it.
-        let late = || load(times(1000, 1.0, 2.0), &times(500, 10.0, 20.0), 50);
+        let late = || load(&times(1000, 1.0, 2.0), &times(500, 10.0, 20.0), 50);
         assert_eq!((p(late(), 50.0), p(late(), 99.0)), (Some(10.0), Some(3000.0)));
     }
 
     #[test]
     fn a_tail_of_seconds_above_a_median_of_milliseconds_names_concurrency() {
-        let seen = |p50, p99| load(times(1000, p50, p99), &times(1000, p50, p99), 0).unserved_connections();
+        let seen = |p50, p99| load(&times(1000, p50, p99), &times(1000, p50, p99), 0).unserved_connections();
         let text = seen(10.0, 1800.0).unwrap().to_string();
         assert!(text.contains("fewer than 64 at once; try a lower `concurrency`"), "{text}");
         // Overload moves the median too, and 200 ms is no connection that waits.

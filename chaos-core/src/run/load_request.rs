@@ -110,6 +110,39 @@ pub struct LoadTls {
     pub key_file: Option<PathBuf>,
 }
 
+/// Settings of TLS that contradict each other or their URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadTlsError {
+    /// They stand beside a URL without TLS.
+    #[error("`tls` does not fit `{0}`; remove it, or give an `https://` URL")]
+    PlainUrl(HttpUrl),
+    /// A CA is given, and every certificate is trusted.
+    #[error("`insecure` trusts every certificate, so `ca_file` would have no effect; give one of them")]
+    InsecureCa,
+    /// A certificate without its key, or a key without its certificate.
+    #[error("a client certificate needs both `cert_file` and `key_file`")]
+    HalfIdentity,
+}
+
+impl LoadTls {
+    /// Checks that they fit together, and the URL.
+    ///
+    /// # Errors
+    /// What contradicts, with what would be right.
+    pub fn check(&self, url: &HttpUrl) -> Result<(), LoadTlsError> {
+        if !url.is_tls() {
+            return Err(LoadTlsError::PlainUrl(url.clone()));
+        }
+        if self.insecure && self.ca_file.is_some() {
+            return Err(LoadTlsError::InsecureCa);
+        }
+        if self.cert_file.is_some() != self.key_file.is_some() {
+            return Err(LoadTlsError::HalfIdentity);
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

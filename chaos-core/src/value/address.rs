@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ip_pattern::{IPV4, ipv6};
 use crate::HostPort;
 
 /// A host and a port as text: `127.0.0.1:5432`, `[::1]:80`, `db.example:5432`.
@@ -33,17 +34,11 @@ pub struct HttpUrl {
 
 /// Text that is not a URL to connect to; the text itself is left out, since it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a URL to connect to; write `http://host:port/path`, without user, password, fragment or spaces")]
+#[error("invalid URL: expected `http://host:port/path`, without user, password, fragment or spaces")]
 pub struct HttpUrlError;
 
-/// A name, or an IPv4 address; `is_host` accepts exactly the same.
+/// A name whose last part begins with a letter; `is_name` accepts exactly the same.
 const NAME: &str = r"([A-Za-z0-9_-]+\.)*[A-Za-z_][A-Za-z0-9_-]*\.?";
-/// An IPv4 address.
-const IPV4: &str = r"((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
-/// An IPv6 address, as RFC 4291 writes it: `h` is a group, `v4` an IPv4 address at its end.
-const IPV6: &str = "(h:){7}h|(h:){1,7}:|(h:){1,6}:h|(h:){1,5}(:h){1,2}|(h:){1,4}(:h){1,3}|(h:){1,3}(:h){1,4}\
-    |(h:){1,2}(:h){1,5}|h:(:h){1,6}|:((:h){1,7}|:)\
-    |(h:){6}v4|(h:){1,5}:v4|(h:){1,4}:h:v4|(h:){1,3}(:h){1,2}:v4|(h:){1,2}(:h){1,3}:v4|h:(:h){1,4}:v4|:(:h){0,5}:v4";
 /// A port from 1 to 65535; `port` accepts exactly the same.
 const PORT: &str = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 /// Path and query: printable ASCII without `"`, `#`, `<`, `>` and `\`; `is_path` accepts exactly the same.
@@ -98,8 +93,8 @@ impl JsonSchema for Address {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": format!("^{}:{PORT}$", host_pattern()),
-            "patternErrorMessage": "write a host and a port, such as 127.0.0.1:5432 or [::1]:80",
+            "pattern": format!("^{}:{PORT}$", host()),
+            "patternErrorMessage": "expected a host and a port, such as 127.0.0.1:5432 or [::1]:80",
             "examples": ["127.0.0.1:5432"]
         })
     }
@@ -177,22 +172,21 @@ impl JsonSchema for HttpUrl {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": format!("^https?://{}(:{PORT})?{PATH}$", host_pattern()),
-            "patternErrorMessage": "write http://host:port/path, without user, password, fragment or spaces",
+            "pattern": format!("^https?://{}(:{PORT})?{PATH}$", host()),
+            "patternErrorMessage": "expected http://host:port/path, without user, password, fragment or spaces",
             "examples": ["http://127.0.0.1:8080/healthz"]
         })
     }
 }
 
-/// A host; `is_host` accepts exactly the same.
-fn host_pattern() -> String {
-    let six = IPV6.replace('h', "[0-9A-Fa-f]{1,4}").replace("v4", IPV4);
-    format!(r"({NAME}|{IPV4}|\[({six})\])")
-}
-
 fn port(digits: &str) -> Option<u16> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
     digits.parse().ok().filter(|_| plain)
+}
+
+/// The pattern of a host; `is_host` accepts exactly the same.
+fn host() -> String {
+    format!(r"({NAME}|{IPV4}|\[{}\])", ipv6())
 }
 
 fn is_host(text: &str) -> bool {
@@ -236,9 +230,13 @@ mod tests {
             "host:08",
             "a b:1",
             "::1:80",
-            "[1:2]:80",
             "u@h:1",
             "1.2.3:4",
+            "[1:2]:80",
+            "[]:80",
+            "[::1]",
+            "[fe80::1%eth0]:1",
+            "256.0.0.1:1",
         ];
         for text in rows {
             let error = text.parse::<Address>().unwrap_err();
@@ -254,10 +252,21 @@ mod tests {
             ("http://127.0.0.1:8080/{uuid}", "127.0.0.1:8080", false),
             ("http://[::1]/", "[::1]:80", false),
             ("http://[::1]:81?q", "[::1]:81", false),
+            ("http://[2001:DB8::7]/", "[2001:db8::7]:80", false),
+            ("http://[::ffff:127.0.0.1]:8080/", "[::ffff:127.0.0.1]:8080", false),
         ];
         for (text, host, tls) in rows {
             let url: HttpUrl = text.parse().unwrap();
             assert_eq!((url.host().to_string().as_str(), url.is_tls(), url.as_str()), (host, tls, text));
+        }
+    }
+
+    #[test]
+    fn the_host_of_every_url_can_be_allowed_by_its_own_flag() {
+        let hosts = ["localhost", "a_b.C-d.", "127.0.0.1", "[::1]", "[2001:db8::7]", "[::ffff:10.0.0.1]", "_srv.x"];
+        for host in hosts {
+            let url: HttpUrl = format!("http://{host}/").parse().unwrap();
+            url.host().host.parse::<crate::HostPattern>().unwrap();
         }
     }
 
@@ -284,10 +293,16 @@ mod tests {
             "http://\u{fc}/",
             "http://a..b/",
             "http://[]/",
-            "http://[1:2]:80/",
-            "http://[::1%lo]/",
-            "http://[127.0.0.1]/",
             "http://[::1]80/",
+            "http://[1:2]:80/",
+            "http://[1:2:3:4:5:6:7:8:9]/",
+            "http://[1::2::3]/",
+            "http://[:::1]/",
+            "http://[12345::]/",
+            "http://[::1%lo]/",
+            "http://[::256.0.0.1]/",
+            "http://[127.0.0.1]/",
+            "http://[.]/",
             "http://h/\n",
         ];
         for text in rows {

@@ -54,6 +54,12 @@ impl StepRow {
 pub struct ExperimentReport {
     /// Id of the run.
     pub run_id: String,
+    /// Version of the program that made it.
+    pub version: String,
+    /// Machine on which it ran: host name, kernel, processors.
+    pub machine: String,
+    /// The command that makes it again; empty where it is not known.
+    pub command: String,
     /// The question.
     pub goal: String,
     /// The service.
@@ -132,6 +138,9 @@ impl ExperimentReport {
         let last = transcript.steps.last().map(|step| step.spent).unwrap_or_default();
         Self {
             run_id: header.run_id.clone(),
+            version: header.writer.clone(),
+            machine: header.machine.clone(),
+            command: header.command.clone(),
             goal: header.goal.clone(),
             target: header.target.clone(),
             slo: header.slo.clone(),

@@ -29,8 +29,10 @@ fn page(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
          <title>{goal} · Squall experiment</title><style>{STYLE}</style></head><body><main>\n\
          <header><p class=\"eyebrow\">Squall experiment</p><h1>{goal}</h1>\
-         <p class=\"outcome {word}\"><strong>{word}</strong>{}</p></header>\n",
+         <p class=\"outcome {word}\"><strong>{word}</strong>{}</p><p class=\"small\">{} · squall {}</p></header>\n",
         report.why.as_ref().map(|why| format!(" · {}", escape(why))).unwrap_or_default(),
+        utc(report.started_at_unix_ms),
+        escape(&report.version),
     )?;
     for answer in &report.answer {
         writeln!(out, "<p class=\"answer\">{}</p>", escape(answer))?;
@@ -108,6 +110,22 @@ fn steps(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "</tbody></table></div></section>")
 }
 
+/// A moment in UTC to the minute: `2024-02-29 12:30 UTC`.
+///
+/// The calendar is the one of Howard Hinnant's `civil_from_days`: years of 400, from the first of March.
+fn utc(unix_ms: u64) -> String {
+    let minutes = unix_ms / 60_000;
+    let (days, minute) = (minutes / 1440 + 719_468, minutes % 1440);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let date = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{date:02} {:02}:{:02} UTC", minute / 60, minute % 60)
+}
+
 fn state(step: &StepRow) -> String {
     let (word, class) = match step.held {
         Some(true) => ("held", "good"),
@@ -134,8 +152,37 @@ fn facts(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
         ("tokens of a model", format!("{} of {}", spent.tokens, budget.tokens)),
         ("run", report.run_id.clone()),
         ("seed", report.seed.to_string()),
+        ("date", utc(report.started_at_unix_ms)),
+        ("version", format!("squall {}", report.version)),
+        ("machine", report.machine.clone()),
+        ("command", report.command.clone()),
     ];
+    let rows: Vec<_> = rows.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     *out += "<section><h2>Facts</h2><dl>";
     rows.iter().try_for_each(|(key, value)| write!(out, "<dt>{key}</dt><dd>{}</dd>", escape(value)))?;
     writeln!(out, "</dl></section>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_date_of_the_calendar() {
+        let rows = [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_827_400_000, "2000-02-29 12:30 UTC"),
+            (1_709_251_199_999, "2024-02-29 23:59 UTC"),
+            (1_735_689_600_000, "2025-01-01 00:00 UTC"),
+        ];
+        for (unix_ms, date) in rows {
+            assert_eq!(utc(unix_ms), date);
+        }
+    }
+
+    #[test]
+    fn the_page_fits_a_telephone() {
+        // The drawings keep their size and scroll; scaled to 480 px their text would be 6 px high.
+        assert!(STYLE.contains("@media (max-width:600px)") && STYLE.contains("svg{width:"), "{STYLE}");
+    }
 }

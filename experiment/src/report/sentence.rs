@@ -15,7 +15,7 @@ pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
             let text = capacity(*capacity_qps, *broken_qps, *limit, *confirmed, &slo);
             // A rate at which nothing holds needs its reason more than any other.
             let reason = matches!(limit, CapacityLimit::BelowFloor | CapacityLimit::Target);
-            because(text, points.iter().rfind(at).filter(|_| reason))
+            because(&text, points.iter().rfind(at).filter(|_| reason))
         }
         Finding::Ramp { knee_qps: Some(knee), points } => {
             let last = points.last().map_or(0.0, |point| point.target_qps);
@@ -26,7 +26,7 @@ pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
             }
         }
         Finding::Ramp { points, .. } => {
-            because(format!("{slo} did not hold at the lowest rate"), points.iter().find(|point| !point.held))
+            because(&format!("{slo} did not hold at the lowest rate"), points.iter().find(|point| !point.held))
         }
         Finding::Compare { fault, measure, difference, without, with, held_with, .. } => {
             let held = if *held_with { "held" } else { "did not hold" };
@@ -54,14 +54,14 @@ pub(crate) fn sentence(finding: &Finding, slo: &[Slo]) -> String {
             });
             let p99 = p99.unwrap_or_default();
             let text = format!("at {} qps {slo} held in {held} of {} runs{p99}", number(rate), points.len());
-            because(text, points.iter().find(|point| !point.held))
+            because(&text, points.iter().find(|point| !point.held))
         }
     }
 }
 
 /// The text with the reason for which a point did not hold.
-fn because(text: String, broken: Option<&Point>) -> String {
-    broken.map_or_else(|| text.clone(), |point| format!("{text} ({})", point.why))
+fn because(text: &str, broken: Option<&Point>) -> String {
+    broken.map_or_else(|| text.to_owned(), |point| format!("{text} ({})", point.why))
 }
 
 fn capacity(good: Option<f64>, bad: Option<f64>, limit: CapacityLimit, confirmed: bool, slo: &str) -> String {

@@ -50,6 +50,12 @@ pub struct TranscriptHeader {
     pub seed: u64,
     /// When it began, as Unix time in milliseconds.
     pub started_at_unix_ms: u64,
+    /// Machine on which it ran: host name, kernel, processors.
+    #[serde(default)]
+    pub machine: String,
+    /// The command that makes it again; empty where it is not known.
+    #[serde(default)]
+    pub command: String,
 }
 
 impl TranscriptHeader {

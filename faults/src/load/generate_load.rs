@@ -155,7 +155,7 @@ mod tests {
             (json!({"target": {"service_url": "http://h/", "concurrency": 0}}), "nonzero"),
             (json!({"target": {"service_url": "http://h/", "duration": "0s"}}), "above zero"),
             (json!({"target": {"service_url": "http://h/", "duration": "-5s"}}), "above zero"),
-            (json!({"target": {"service_url": "http://u:p@h/"}}), "not a URL to connect to"),
+            (json!({"target": {"service_url": "http://u:p@h/"}}), "invalid URL"),
             (json!({"target": {"service_url": "http://h/"}, "engine": "wrk"}), "unknown variant `wrk`"),
             (json!({"target": {"service_url": "https://h/", "tls": {"insecure": "no"}}}), "expected a boolean"),
             (json!({"target": {"service_url": "https://h/", "tls": {"verify": false}}}), "unknown field `verify`"),

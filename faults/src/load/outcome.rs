@@ -1,5 +1,7 @@
 //! Whether a load landed, and what shows it.
 
+use std::fmt::Write;
+
 use chaos_core::{EarlyStop, Evidence, FailureCauses, LoadReport, Outcome};
 use serde_json::{Map, Value, json};
 
@@ -61,6 +63,7 @@ fn figures(report: &LoadReport) -> Data {
     figures.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
+/// Writing into a string cannot fail.
 fn summary(report: &LoadReport) -> String {
     let counts = &report.counts;
     let mut text = format!(
@@ -71,16 +74,16 @@ fn summary(report: &LoadReport) -> String {
         report.achieved_qps,
         report.error_ratio() * 100.0
     );
-    match &report.failure {
-        Some(why) => text.push_str(&format!(", {why}")),
-        None if report.failures.is_empty() => {}
-        None => text.push_str(&format!(": {}", FailureCauses(&report.failures))),
+    if let Some(why) = &report.failure {
+        let _ = write!(text, ", {why}");
+    } else if !report.failures.is_empty() {
+        let _ = write!(text, ": {}", FailureCauses(&report.failures));
     }
     if report.saturated {
         text.push_str("; requests waited for a free connection");
     }
     if let Some(unserved) = report.unserved_connections() {
-        text.push_str(&format!("; {unserved}"));
+        let _ = write!(text, "; {unserved}");
     }
     text
 }

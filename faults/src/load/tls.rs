@@ -17,18 +17,11 @@ pub(super) fn apply(tls: &LoadTls, transport: &mut Transport, workspace: &Path) 
 /// Refuses what contradicts itself, and what this build can't do.
 pub(super) fn check(target: &LoadRequest) -> Result<(), PluginError> {
     let url = &target.service_url;
-    let why = match &target.tls {
-        _ if url.is_tls() && !cfg!(feature = "https") => format!("`{url}` needs a build with the feature `https`"),
-        Some(_) if !url.is_tls() => format!("`tls` does not fit `{url}`; remove it, or give an `https://` URL"),
-        Some(tls) if tls.insecure && tls.ca_file.is_some() => {
-            "`insecure` trusts every certificate, so `ca_file` would count for nothing; give one of them".to_owned()
-        }
-        Some(tls) if tls.cert_file.is_some() != tls.key_file.is_some() => {
-            "a client certificate needs both `cert_file` and `key_file`".to_owned()
-        }
-        _ => return Ok(()),
-    };
-    Err(PluginError::refused(why))
+    if url.is_tls() && !cfg!(feature = "https") {
+        return Err(PluginError::refused(format!("`{url}` needs a build with the feature `https`")));
+    }
+    let checked = target.tls.as_ref().map_or(Ok(()), |tls| tls.check(url));
+    checked.map_err(|error| PluginError::refused(error.to_string()))
 }
 
 #[cfg(test)]

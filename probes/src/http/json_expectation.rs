@@ -1,134 +1,147 @@
-//! What a value of a JSON answer must be.
+//! What a JSON document must have at a place.
+
+use std::cmp::Ordering;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Number, Value};
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::body_pattern::BodyPattern;
+use super::json_pointer::JsonPointer;
 
-/// A value of a JSON answer, and what it must be. Without a comparison it must be there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
+/// How many characters of a value are shown.
+const SHOWN: usize = 60;
+
+/// Comparisons with the value at one place, which must all hold; a value that is missing meets none but `exists: false`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[schemars(rename = "JsonExpectation", inline)]
 pub struct JsonExpectation {
-    /// Where it is, as a JSON pointer (RFC 6901): `/checks/0/status`; empty for the whole answer.
-    pub path: JsonPointer,
-    /// What it must be equal to; numbers are compared by value, so 1 is 1.0.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "even_null")]
+    /// The place, as a JSON pointer (RFC 6901), such as `/items/0/name`; empty for the whole body.
+    pub pointer: JsonPointer,
+    /// It is this value, of any type; numbers are compared by value (`1` is `1.0`).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub equals: Option<Value>,
-    /// It must be a number above this.
+    /// It is there, and another value than this.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub not_equals: Option<Value>,
+    /// It is a number above this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above: Option<Number>,
-    /// It must be a number below this.
+    pub above: Option<f64>,
+    /// It is a number below this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub below: Option<Number>,
-    /// It must be a text that has this regular expression somewhere.
+    pub below: Option<f64>,
+    /// It has this regular expression somewhere; what is not a string is read as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<BodyPattern>,
+    /// Whether there is a value, be it `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exists: Option<bool>,
 }
 
-/// `equals: null` is a comparison with null.
-fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+/// Comparisons that can't be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JsonExpectationError {
+    /// Nothing is compared.
+    #[error("no comparison: expected `equals`, `not_equals`, `above`, `below`, `matches` or `exists`")]
+    Nothing,
+    /// A value that must be missing is compared.
+    #[error("`exists: false` leaves nothing to compare; remove it, or the other comparisons")]
+    Missing,
+}
+
+/// A key that is there is given, `null` too.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-/// A JSON pointer (RFC 6901).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct JsonPointer(String);
-
-/// Text that is not a JSON pointer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid JSON pointer `{0}`: expected one such as `/checks/0/status` (`~1` for `/`, `~0` for `~` in a key)")]
-pub struct JsonPointerError(String);
-
-impl TryFrom<String> for JsonPointer {
-    type Error = JsonPointerError;
-
-    fn try_from(text: String) -> Result<Self, JsonPointerError> {
-        let escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        let rooted = text.is_empty() || text.starts_with('/');
-        if escaped && rooted { Ok(Self(text)) } else { Err(JsonPointerError(text)) }
+impl<'de> Deserialize<'de> for JsonExpectation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = Self::deserialize(deserializer)?;
+        expected.check().map_err(D::Error::custom)?;
+        Ok(expected)
     }
 }
 
-impl From<JsonPointer> for String {
-    fn from(pointer: JsonPointer) -> Self {
-        pointer.0
-    }
-}
-
-impl JsonSchema for JsonPointer {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "JsonPointer".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "pattern": "^(/([^~]|~[01])*)?$",
-            "patternErrorMessage": "write a JSON pointer such as /checks/0/status",
-            "examples": ["/status"]
-        })
+impl Serialize for JsonExpectation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
     }
 }
 
 impl JsonExpectation {
-    /// Why a body does not meet it, if it does not. The values themselves are not told: they may be secret.
-    pub(super) fn unmet(&self, body: &str) -> Option<String> {
-        let path = &self.path.0;
-        let Ok(whole) = serde_json::from_str::<Value>(body) else { return Some("is not JSON".to_owned()) };
-        let Some(found) = whole.pointer(path) else { return Some(format!("has nothing at `{path}`")) };
-        let number = |bound: &Number, holds: fn(f64, f64) -> bool| {
-            found.as_f64().zip(bound.as_f64()).is_some_and(|(found, bound)| holds(found, bound))
+    fn check(&self) -> Result<(), JsonExpectationError> {
+        let Self { pointer: _, equals, not_equals, above, below, matches, exists } = self;
+        let is_compared =
+            equals.is_some() || not_equals.is_some() || above.is_some() || below.is_some() || matches.is_some();
+        match (is_compared, exists) {
+            (false, None) => Err(JsonExpectationError::Nothing),
+            (true, Some(false)) => Err(JsonExpectationError::Missing),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is otherwise in a document, as a clause; `None` when all is as expected.
+    pub(super) fn contradicted_by(&self, document: &Value) -> Option<String> {
+        let place = &self.pointer;
+        let Some(found) = self.pointer.find(document) else {
+            return (self.exists != Some(false)).then(|| format!("{place} is missing"));
         };
-        let rows = [
-            self.equals.as_ref().map(|want| (same(found, want), format!("equal to {}", shown(want)))),
-            self.above.as_ref().map(|bound| (number(bound, |found, bound| found > bound), format!("above {bound}"))),
-            self.below.as_ref().map(|bound| (number(bound, |found, bound| found < bound), format!("below {bound}"))),
-            self.matches.as_ref().map(|pattern| {
-                (found.as_str().is_some_and(|text| pattern.is_in(text)), "what `matches` asks for".to_owned())
-            }),
-        ];
-        let wrong = rows.into_iter().flatten().find(|(holds, _)| !holds)?;
-        Some(format!("has {} at `{path}`, which is not {}", kind(found), wrong.1))
+        let is = format!("{place} is {}", shown(found));
+        if self.exists == Some(false) {
+            return Some(format!("{is} and should be missing"));
+        }
+        if let Some(wanted) = self.equals.as_ref().filter(|wanted| !is_same(found, wanted)) {
+            return Some(format!("{is} instead of {}", shown(wanted)));
+        }
+        if self.not_equals.as_ref().is_some_and(|unwanted| is_same(found, unwanted)) {
+            return Some(format!("{is}, which `not_equals` excludes"));
+        }
+        if self.above.is_none() && self.below.is_none() {
+            return self.unmatched(found).map(|pattern| format!("{is}, which does not match `{pattern}`"));
+        }
+        let Some(number) = found.as_f64() else { return Some(format!("{is}, which is not a number")) };
+        if let Some(limit) = self.above.filter(|limit| number.partial_cmp(limit) != Some(Ordering::Greater)) {
+            return Some(format!("{is}, which is not above {limit}"));
+        }
+        if let Some(limit) = self.below.filter(|limit| number.partial_cmp(limit) != Some(Ordering::Less)) {
+            return Some(format!("{is}, which is not below {limit}"));
+        }
+        self.unmatched(found).map(|pattern| format!("{is}, which does not match `{pattern}`"))
+    }
+
+    /// The pattern that a value does not have.
+    fn unmatched(&self, found: &Value) -> Option<&str> {
+        let is_matched = |pattern: &&BodyPattern| match found {
+            Value::String(text) => pattern.is_in(text),
+            other => pattern.is_in(&other.to_string()),
+        };
+        self.matches.as_ref().filter(|pattern| !is_matched(pattern)).map(BodyPattern::as_str)
     }
 }
 
-/// Equal, with numbers compared by value.
-fn same(one: &Value, other: &Value) -> bool {
+/// Whether two values are equal, numbers by value.
+fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        // Whole numbers beyond 2^53 are told apart; a fraction is compared as what it was read as.
+        (Value::Number(a), Value::Number(b)) if a.is_f64() || b.is_f64() => {
+            a.as_f64().zip(b.as_f64()).and_then(|(a, b)| a.partial_cmp(&b)) == Some(Ordering::Equal)
         }
-        (Value::Object(one), Value::Object(other)) => {
-            let equal = |(key, value): (&String, &Value)| other.get(key).is_some_and(|other| same(value, other));
-            one.len() == other.len() && one.iter().all(equal)
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_same(a, b)))
         }
-        (one, other) => one == other,
+        _ => one == other,
     }
 }
 
+/// A value as JSON text, shortened.
 fn shown(value: &Value) -> String {
-    match value {
-        Value::Array(_) | Value::Object(_) => "the value of `equals`".to_owned(),
-        plain => plain.to_string(),
-    }
-}
-
-fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Number(value) => value.to_string(),
-        Value::String(_) => "another text".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("`{}…`", &text[..end]),
+        None => format!("`{text}`"),
     }
 }
 
@@ -140,47 +153,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_found_by_pointer_and_compared() {
-        let body = r#"{"status": "ok", "lag": 3, "a/b": {"m~n": [1, null]}, "up": true}"#;
+    fn comparisons_hold_or_say_what_is_there() {
+        let document = json!({
+            "status": "degraded", "n": 17, "f": 2.0, "none": null, "list": [1, 2.0], "text": "42", "long": "x".repeat(99)
+        });
         let rows = [
-            (json!({"path": "/status", "equals": "ok"}), None),
-            (
-                json!({"path": "/status", "equals": "down"}),
-                Some("has another text at `/status`, which is not equal to \"down\""),
-            ),
-            (json!({"path": "/lag", "equals": 3.0}), None),
-            (json!({"path": "/lag", "above": 2, "below": 5}), None),
-            (json!({"path": "/lag", "above": 3}), Some("has 3 at `/lag`, which is not above 3")),
-            (json!({"path": "/status", "below": 3}), Some("has another text at `/status`, which is not below 3")),
-            (json!({"path": "/status", "matches": "^o"}), None),
-            (json!({"path": "/lag", "matches": "3"}), Some("has 3 at `/lag`, which is not what `matches` asks for")),
-            (json!({"path": "/a~1b/m~0n/1", "equals": null}), None),
-            (json!({"path": "/a~1b/m~0n/2"}), Some("has nothing at `/a~1b/m~0n/2`")),
-            (json!({"path": "/a~1b", "equals": {"m~n": [1.0, null]}}), None),
-            (json!({"path": "/up", "equals": "true"}), Some("has true at `/up`, which is not equal to \"true\"")),
-            (json!({"path": ""}), None),
+            (json!({"pointer": "/status", "equals": "degraded"}), None),
+            (json!({"pointer": "/status", "equals": "ok"}), Some("`/status` is `\"degraded\"` instead of `\"ok\"`")),
+            (json!({"pointer": "/status", "not_equals": "ok"}), None),
+            (json!({"pointer": "/n", "not_equals": 17.0}), Some("`/n` is `17`, which `not_equals` excludes")),
+            (json!({"pointer": "/n", "equals": 17.0}), None),
+            (json!({"pointer": "/f", "equals": 2}), None),
+            (json!({"pointer": "/list", "equals": [1.0, 2]}), None),
+            (json!({"pointer": "/list", "equals": [2, 1]}), Some("`/list` is `[1,2.0]` instead of `[2,1]`")),
+            (json!({"pointer": "/n", "above": 16, "below": 18}), None),
+            (json!({"pointer": "/n", "above": 17}), Some("`/n` is `17`, which is not above 17")),
+            (json!({"pointer": "/n", "below": 17.0}), Some("`/n` is `17`, which is not below 17")),
+            (json!({"pointer": "/text", "above": 1}), Some("`/text` is `\"42\"`, which is not a number")),
+            (json!({"pointer": "/status", "matches": "^deg"}), None),
+            (json!({"pointer": "/n", "matches": "^1.$"}), None),
+            (json!({"pointer": "/n", "above": 1, "matches": "8"}), Some("`/n` is `17`, which does not match `8`")),
+            (json!({"pointer": "/none", "exists": true}), None),
+            (json!({"pointer": "/none", "equals": null}), None),
+            (json!({"pointer": "/none", "exists": false}), Some("`/none` is `null` and should be missing")),
+            (json!({"pointer": "/gone", "exists": false}), None),
+            (json!({"pointer": "/gone", "exists": true}), Some("`/gone` is missing")),
+            (json!({"pointer": "/gone", "equals": null}), Some("`/gone` is missing")),
+            (json!({"pointer": "/gone", "not_equals": 1}), Some("`/gone` is missing")),
+            (json!({"pointer": "", "equals": 1}), Some("the body is `{\"f\":2.0,\"list\":[1,2.0],")),
         ];
-        for (expect, unmet) in rows {
-            let expectation: JsonExpectation = parse(&expect).unwrap();
-            assert_eq!(expectation.unmet(body).as_deref(), unmet, "{expect}");
+        for (expected, wrong) in rows {
+            let read: JsonExpectation = parse(&expected).unwrap();
+            let found = read.contradicted_by(&document);
+            match (&found, wrong) {
+                (Some(found), Some(wrong)) => assert!(found.starts_with(wrong), "{expected}: {found}"),
+                _ => assert_eq!(found.as_deref(), wrong, "{expected}"),
+            }
+            let written = serde_json::to_value(&read).unwrap();
+            assert_eq!(parse::<JsonExpectation>(&written).unwrap(), read, "{expected}");
         }
-        let whole: JsonExpectation = parse(&json!({"path": ""})).unwrap();
-        assert_eq!(whole.unmet("<html>").as_deref(), Some("is not JSON"));
+        let long: JsonExpectation = parse(&json!({"pointer": "/long", "equals": 1})).unwrap();
+        assert!(long.contradicted_by(&document).unwrap().chars().count() < 100);
     }
 
     #[test]
-    fn mistakes_are_refused_before_anything_is_asked() {
+    fn whole_numbers_are_not_rounded() {
+        let close: JsonExpectation = parse(&json!({"pointer": "", "equals": 9_007_199_254_740_993_u64})).unwrap();
+        assert!(close.contradicted_by(&json!(9_007_199_254_740_992_u64)).is_some());
+    }
+
+    #[test]
+    fn what_compares_nothing_is_refused() {
         let rows = [
-            (json!({"path": "status"}), "invalid JSON pointer `status`"),
-            (json!({"path": "/a~2"}), "invalid JSON pointer"),
-            (json!({"path": "$.status"}), "expected one such as `/checks/0/status`"),
-            (json!({"path": "/a", "matches": "("}), "invalid pattern `(`"),
-            (json!({"path": "/a", "equal": 1}), "unknown field `equal`"),
-            (json!({"equals": 1}), "missing field `path`"),
+            (json!({"pointer": "/a"}), "", "no comparison: expected `equals`"),
+            (json!({"pointer": "/a", "exists": false, "equals": 1}), "", "leaves nothing to compare"),
+            (json!({"pointer": "a", "exists": true}), "/pointer", "invalid JSON pointer `a`"),
+            (json!({"equals": 1}), "", "missing field `pointer`"),
+            (json!({"pointer": "/a", "equal": 1}), "", "unknown field `equal`"),
+            (json!({"pointer": "/a", "matches": "("}), "/matches", "invalid regular expression `(`"),
         ];
-        for (expect, why) in rows {
-            let error = parse::<JsonExpectation>(&expect).unwrap_err().to_string();
-            assert!(error.contains(why), "{expect}: {error}");
+        for (value, pointer, message) in rows {
+            let error = parse::<JsonExpectation>(&value).unwrap_err();
+            assert!(error.pointer.starts_with(pointer) && error.message.contains(message), "{value}: {error}");
         }
     }
 }

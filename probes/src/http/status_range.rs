@@ -47,6 +47,14 @@ impl TryFrom<u64> for StatusRange {
     }
 }
 
+impl TryFrom<i64> for StatusRange {
+    type Error = StatusRangeError;
+
+    fn try_from(status: i64) -> Result<Self, StatusRangeError> {
+        u64::try_from(status).map_err(|_| StatusRangeError(status.to_string()))?.try_into()
+    }
+}
+
 impl FromStr for StatusRange {
     type Err = StatusRangeError;
 
@@ -93,10 +101,7 @@ impl Visitor<'_> for NumberOrText {
     }
 
     fn visit_i64<E: de::Error>(self, status: i64) -> Result<StatusRange, E> {
-        u64::try_from(status)
-            .map_err(|_| E::custom(StatusRangeError(status.to_string())))?
-            .try_into()
-            .map_err(E::custom)
+        status.try_into().map_err(E::custom)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<StatusRange, E> {
@@ -119,7 +124,7 @@ impl JsonSchema for StatusRange {
             "minimum": 100,
             "maximum": 599,
             "pattern": "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$",
-            "patternErrorMessage": "write a number from 100 to 599, or a range such as 200-299",
+            "patternErrorMessage": "expected a number from 100 to 599, or a range such as 200-299",
             "examples": [200, "200-299"]
         })
     }

@@ -2,31 +2,27 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
 
 use super::status_range::StatusRange;
 
-/// One status code (`204`), a range (`200-299`), or a list of both (`[200, "300-399"]`).
+/// Status codes: a number, a range, or a list of both (`[200, "300-399"]`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusSet(Vec<StatusRange>);
 
 impl StatusSet {
-    /// Every status from 200 to 299.
-    pub fn success() -> Self {
-        StatusRange::success().into()
-    }
-
-    /// Every status.
-    pub fn any() -> Self {
-        StatusRange::any().into()
-    }
-
     /// Whether it holds this status.
     pub fn contains(&self, status: u16) -> bool {
         self.0.iter().any(|range| range.contains(status))
+    }
+}
+
+impl Default for StatusSet {
+    /// Every status from 200 to 299.
+    fn default() -> Self {
+        StatusRange::success().into()
     }
 }
 
@@ -38,8 +34,15 @@ impl From<StatusRange> for StatusSet {
 
 impl fmt::Display for StatusSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ranges: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&ranges.join(" or "))
+        for (index, range) in self.0.iter().enumerate() {
+            let before = match index {
+                0 => "",
+                n if n + 1 == self.0.len() => " or ",
+                _ => ", ",
+            };
+            write!(f, "{before}{range}")?;
+        }
+        Ok(())
     }
 }
 
@@ -72,18 +75,22 @@ impl<'de> Visitor<'de> for OneOrMore {
     }
 
     fn visit_i64<E: de::Error>(self, status: i64) -> Result<StatusSet, E> {
-        // Below zero it is no status, and neither is zero.
-        self.visit_u64(u64::try_from(status).unwrap_or_default())
+        StatusRange::try_from(status).map(Into::into).map_err(E::custom)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<StatusSet, E> {
         text.parse::<StatusRange>().map(Into::into).map_err(E::custom)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<StatusSet, A::Error> {
-        let ranges = Vec::<StatusRange>::deserialize(SeqAccessDeserializer::new(list))?;
-        let none = "no status: expected at least one, such as `[200, \"300-399\"]`";
-        if ranges.is_empty() { Err(de::Error::custom(none)) } else { Ok(StatusSet(ranges)) }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<StatusSet, A::Error> {
+        let mut ranges = Vec::new();
+        while let Some(range) = items.next_element()? {
+            ranges.push(range);
+        }
+        if ranges.is_empty() {
+            return Err(de::Error::custom("an empty list: expected at least one status, such as `[200, \"300-399\"]`"));
+        }
+        Ok(StatusSet(ranges))
     }
 }
 
@@ -96,13 +103,17 @@ impl JsonSchema for StatusSet {
         "StatusSet".into()
     }
 
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let one = StatusRange::json_schema(generator);
-        let mut schema = one.clone();
-        schema.insert("type".to_owned(), serde_json::json!(["integer", "string", "array"]));
-        schema.insert("items".to_owned(), one.to_value());
-        schema.insert("minItems".to_owned(), 1.into());
-        schema.insert("examples".to_owned(), serde_json::json!([200, "200-299", [200, "300-399"]]));
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = StatusRange::json_schema(generator);
+        let items = schema.clone();
+        schema.insert("type".into(), ["integer", "string", "array"].into());
+        schema.insert("items".into(), items.into());
+        schema.insert("minItems".into(), 1.into());
+        schema.insert("examples".into(), serde_json::json!([200, "200-299", [200, "300-399"]]));
+        schema.insert(
+            "patternErrorMessage".into(),
+            "expected a number from 100 to 599, a range such as 200-299, or a list of both".into(),
+        );
         schema
     }
 }
@@ -117,24 +128,33 @@ mod tests {
     #[test]
     fn one_and_several_are_read_and_written_again() {
         let rows = [
-            (json!(204), json!(204), 204, 205),
-            (json!("200-299"), json!("200-299"), 250, 300),
-            (json!([200, "300-399"]), json!([200, "300-399"]), 301, 201),
-            (json!([200]), json!(200), 200, 301),
+            (json!(204), json!(204), "204"),
+            (json!("200-299"), json!("200-299"), "200-299"),
+            (json!([204]), json!(204), "204"),
+            (json!([200, "300-399"]), json!([200, "300-399"]), "200 or 300-399"),
+            (json!([200, "302", 404]), json!([200, 302, 404]), "200, 302 or 404"),
         ];
-        for (from, to, inside, outside) in rows {
+        for (from, to, text) in rows {
             let set: StatusSet = parse(&from).unwrap();
-            assert_eq!(serde_json::to_value(&set).unwrap(), to, "{from}");
-            assert!(set.contains(inside) && !set.contains(outside), "{from}");
+            assert_eq!((serde_json::to_value(&set).unwrap(), set.to_string()), (to, text.to_owned()), "{from}");
         }
+        let set: StatusSet = parse(&json!([200, "300-399"])).unwrap();
+        assert!(set.contains(200) && set.contains(302) && !set.contains(201) && !set.contains(404));
     }
 
     #[test]
-    fn an_empty_list_and_a_wrong_item_are_refused() {
-        let rows = [(json!([]), "at least one"), (json!([200, 42]), "invalid status `42`"), (json!(-1), "100 to 599")];
-        for (from, why) in rows {
+    fn mistakes_are_named_at_their_place() {
+        let rows = [
+            (json!([]), "", "an empty list"),
+            (json!([200, 42]), "/1", "invalid status `42`"),
+            (json!(["2xx"]), "/0", "invalid status `2xx`"),
+            (json!([[200]]), "/0", "a number from 100 to 599"),
+            (json!({"a": 1}), "", "a list of both"),
+            (json!(-1), "", "invalid status `-1`"),
+        ];
+        for (from, pointer, message) in rows {
             let error = parse::<StatusSet>(&from).unwrap_err();
-            assert!(error.message.contains(why), "{from}: {error}");
+            assert!(error.pointer == pointer && error.message.contains(message), "{from}: {error}");
         }
     }
 }

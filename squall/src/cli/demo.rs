@@ -8,7 +8,7 @@ use chaos_load::target::{Behaviour, serve};
 use chaos_schema::{LoadOptions, load};
 
 use super::console::{print, say};
-use super::document::task;
+use super::document::{Checks, task};
 use super::execute::execute;
 use super::failure::Failure;
 use super::format::ReportFormat;
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     say(&format!("the target listens on http://{}/; this is the task file:\n", target.address()));
     say(TASK);
     let options = LoadOptions::default().var("TARGET", target.address().to_string());
-    let task = task(load(TASK, "demo.yaml", &options))?;
+    let task = task(load(TASK, "demo.yaml", &options), Checks::OfTheFile)?;
     say("demo.yaml is valid; running it");
 
     let workspace = Some(private.path().to_owned());

@@ -4,7 +4,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chaos_core::{Policy, Task, suggestion};
-use chaos_schema::{Code, Colour, Diagnostic, Document, KindHint, LoadOptions, Loaded, load_bytes, render_with};
+use chaos_schema::{
+    Code, Colour, Diagnostic, Document, KindHint, LoadOptions, Loaded, Severity, load_bytes, render_with,
+};
 use clap::ValueEnum;
 
 use super::console::{Paint, say};
@@ -83,16 +85,22 @@ pub(crate) fn load_file(path: &Path, options: &LoadOptions) -> Result<Loaded, Fa
     Ok(load_bytes(&bytes(path)?, &path.display().to_string(), options))
 }
 
-/// The task of what was loaded; its warnings go to standard error, its errors into the failure.
-pub(crate) fn task(loaded: Loaded) -> Result<Task, Failure> {
-    // Nobody else answers here.
-    task_with_verifier(loaded.with_errors(unanswered))
+/// Who answers a `verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checks {
+    /// Only the checks of the file.
+    OfTheFile,
+    /// A verifier of the operator, too.
+    OfVerifier,
 }
 
-/// The same beside a verifier, which answers what no check of the document does.
-pub(crate) fn task_with_verifier(loaded: Loaded) -> Result<Task, Failure> {
+/// The task of what was loaded; its warnings go to standard error, its errors into the failure.
+pub(crate) fn task(loaded: Loaded, checks: Checks) -> Result<Task, Failure> {
     // A run without chaos would look like one that held.
-    let loaded = loaded.with_errors(|one| one.code == Code::NoChaos);
+    let is_error = |one: &Diagnostic| checks == Checks::OfTheFile && unanswered(one) || one.code == Code::NoChaos;
+    let mut loaded = loaded.with_errors(is_error);
+    // Notes are for who writes the file, not for who runs it.
+    loaded.diagnostics.retain(|one| one.severity != Severity::Note);
     let rendered = rendered(&loaded.diagnostics, Paint::stderr());
     let Some(document) = loaded.document else {
         return Err(Failure::Invalid { rendered, diagnostics: loaded.diagnostics });
@@ -111,7 +119,7 @@ pub(crate) fn task_with_verifier(loaded: Loaded) -> Result<Task, Failure> {
     }
 }
 
-/// A `verify` that names nothing: on the command line there is no embedder that could answer it.
+/// A `verify` that names nothing: without a verifier nobody could answer it.
 pub(crate) fn unanswered(diagnostic: &Diagnostic) -> bool {
     diagnostic.code == Code::UnknownVerify
 }

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
 use super::gate::Gate;
-use super::outcome::{Outcome, conclude};
+use super::outcome::{Outcome, conclude, tell_people};
 use super::plan;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
@@ -59,7 +59,12 @@ pub(crate) fn execute(
 pub(crate) fn tell_text(outcome: &Outcome, flags: &RunFlags) -> Result<(), Failure> {
     match flags.format {
         ReportFormat::Text => outcome.print_text(Out::beside(flags.events.as_deref()), flags.quiet),
-        _ => Ok(()),
+        _ => {
+            if let Outcome::Failed { failure, .. } = outcome {
+                tell_people(failure);
+            }
+            Ok(())
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::execute::{create, wait};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::DataFormat;
-use super::live::LiveDetail;
+use super::live::Detail;
 use super::policy_flags::PolicyFlags;
 use super::secrets::{masked, redactor};
 use super::settings;
@@ -147,7 +147,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     }
     let spec = spec(args)?;
     let runner = runner(args)?;
-    let mut experiment = Experiment::new(spec);
+    let mut experiment = Experiment::new(spec).command(repeatable(std::env::args()));
     if let Some(path) = &args.transcript {
         experiment = experiment.transcript(path);
     }
@@ -166,8 +166,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         // Before it starts: a signal must never end the process before it can undo.
         let mut signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
         let mut run = experiment.start(&runner)?;
-        let follower =
-            run.take_events().map(|stream| Follower::start(stream, events, LiveDetail::Steps)).transpose()?;
+        let follower = run.take_events().map(|stream| Follower::start(stream, events, Detail::Figures)).transpose()?;
         let control = run.control();
         let report = wait(run.wait(), &control, &mut signals).await;
         if let Some(follower) = follower {
@@ -176,6 +175,26 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         report
     })?;
     told(&report, args)
+}
+
+/// The command line as a shell reads it. Values of variables may be secrets, and stay out.
+fn repeatable(words: impl Iterator<Item = String>) -> String {
+    let mut variable = false;
+    let quoted = words.enumerate().map(|(index, word)| {
+        let word = match (index, word.strip_prefix("--var=").or(Some(word.as_str()).filter(|_| variable))) {
+            // Where the program lies says nothing to others.
+            (0, _) => "squall".to_owned(),
+            (_, Some(pair)) => {
+                let name = pair.split('=').next().unwrap_or_default();
+                format!("{}{name}=***", if variable { "" } else { "--var=" })
+            }
+            (_, None) => word,
+        };
+        variable = word == "--var";
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+*".contains(c);
+        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Prints the report, writes its page, and gives its exit code.
@@ -297,7 +316,7 @@ fn runner(args: &Args) -> Result<Runner, Failure> {
     if let Some(state) = settings::state_dir() {
         builder = builder.state_dir(state);
     }
-    if let Some(folder) = args.workspace.as_deref().or_else(settings::workspace) {
+    if let Some(folder) = args.workspace.as_deref().or_else(|| settings::workspace()) {
         builder = builder.workspace(folder);
     }
     if let Some(seed) = args.seed {
@@ -326,6 +345,14 @@ fn model(args: &Args) -> Result<Option<std::sync::Arc<dyn chaos_agent::Model>>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_can_be_typed_again_and_holds_no_secret() {
+        let words =
+            ["/x/squall", "experiment", "what's up", "--slo", "p99<200ms", "--var", "key=s3cret", "--var=k=s3cret"];
+        let command = repeatable(words.iter().map(|word| (*word).to_owned()));
+        assert_eq!(command, r"squall experiment 'what'\''s up' --slo 'p99<200ms' --var key=*** --var=k=***");
+    }
 
     #[test]
     fn a_sentence_is_a_goal_and_a_file_has_an_ending() {

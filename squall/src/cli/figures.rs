@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chaos_core::{LoadProgress, Progress};
+use chaos_core::{ChaosResult, FailureCauses, LoadProgress, Progress};
 
 /// The figures of a load; none before the first ones, and for other faults.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,6 +29,33 @@ impl fmt::Display for Figures {
             write!(f, "  retries {}", load.retries)?;
         }
         Ok(())
+    }
+}
+
+/// What a step of an experiment gave, on one line.
+pub(crate) struct StepFigures<'a>(pub(crate) &'a ChaosResult);
+
+impl fmt::Display for StepFigures<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let result = self.0;
+        f.write_str(&result.name)?;
+        let Some(load) = &result.load else {
+            write!(f, ": {}", result.verdict.word())?;
+            return result.error.as_ref().map_or(Ok(()), |error| write!(f, ": {error}"));
+        };
+        write!(f, ": qps {:.1} of {}", load.achieved_qps, load.request.qps)?;
+        let response = load.judged_response();
+        for percentile in [50.0, 99.0] {
+            match response.percentile(percentile) {
+                Some(ms) => write!(f, "  p{percentile} {ms:.1} ms")?,
+                None => write!(f, "  p{percentile} -")?,
+            }
+        }
+        write!(f, "  errors {:.1} %", load.error_ratio() * 100.0)?;
+        match load.judged_failures() {
+            [] => Ok(()),
+            failures => write!(f, ": {}", FailureCauses(failures)),
+        }
     }
 }
 

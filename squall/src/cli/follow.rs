@@ -9,7 +9,7 @@ use chaos_core::{Event, EventStream};
 
 use super::console::complain;
 use super::failure::Failure;
-use super::live::{Live, LiveDetail};
+use super::live::{Detail, Live};
 use super::secrets::masked_value;
 
 /// How often a display that shows elapsed time is refreshed.
@@ -21,7 +21,7 @@ pub(crate) struct Follower(JoinHandle<()>);
 
 impl Follower {
     /// Starts it.
-    pub(crate) fn start(stream: EventStream, file: Option<File>, detail: LiveDetail) -> Result<Self, Failure> {
+    pub(crate) fn start(stream: EventStream, file: Option<File>, detail: Detail) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for events: {error}")))?;
         let thread = std::thread::Builder::new().name("squall-follow".to_owned());

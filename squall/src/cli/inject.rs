@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::{Map, Value, json};
 
-use super::document::task;
+use super::document::{Checks, task};
 use super::execute::execute;
 use super::failure::Failure;
 use super::run_flags::RunFlags;
@@ -38,7 +38,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     args.flags.reports.check(&args.taken())?;
     let (entry, options) = entry(args)?;
-    let task = task(check_value(&entry, "squall inject", &options))?;
+    let task = task(check_value(&entry, "squall inject", &options), Checks::OfTheFile)?;
     execute(task, None, &args.flags, None)
 }
 

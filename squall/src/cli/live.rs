@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::{Answer, Event, EventKind, ProbeRole, Undone};
 
-use super::figures::Figures;
+use super::figures::{Figures, StepFigures};
 use super::secrets::masked;
 
 /// Elsewhere than on a terminal, figures come this often.
@@ -21,11 +21,13 @@ const CLEAR: &str = "\r\x1b[2K";
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LiveDetail {
+pub(crate) enum Detail {
     /// Nothing.
     Nothing,
-    /// What is worth a line, and what goes wrong.
-    Steps,
+    /// One line for each entry, with its figures, and what goes wrong: an experiment has dozens of entries.
+    Figures,
+    /// Every event that is worth telling.
+    Events,
     /// Every event.
     Everything,
 }
@@ -49,7 +51,7 @@ impl Countdown {
 pub(crate) struct Live {
     out: Box<dyn Write + Send>,
     terminal: bool,
-    detail: LiveDetail,
+    detail: Detail,
     countdowns: Vec<Countdown>,
     /// The last answer of each probe: one that stays the same is told once.
     answers: HashMap<(String, String), Answer>,
@@ -61,18 +63,18 @@ pub(crate) struct Live {
 
 impl Live {
     /// On standard error, as that is: a terminal or not.
-    pub(crate) fn on_stderr(detail: LiveDetail) -> Self {
+    pub(crate) fn on_stderr(detail: Detail) -> Self {
         Self::on(Box::new(io::stderr()), io::stderr().is_terminal(), detail)
     }
 
-    fn on(out: Box<dyn Write + Send>, terminal: bool, detail: LiveDetail) -> Self {
+    fn on(out: Box<dyn Write + Send>, terminal: bool, detail: Detail) -> Self {
         let (names, answers) = (HashMap::new(), HashMap::new());
         Self { out, terminal, detail, countdowns: vec![], answers, names, active: None, told: None, line_stands: false }
     }
 
     /// Takes one event.
     pub(crate) fn event(&mut self, event: &Event) {
-        if self.detail == LiveDetail::Nothing {
+        if self.detail == Detail::Nothing {
             return;
         }
         self.count_down(event);
@@ -91,7 +93,7 @@ impl Live {
             _ => {}
         }
         if let Some(line) = self.line(event) {
-            let name = self.name(&event.path);
+            let name = if self.detail == Detail::Figures { String::new() } else { self.name(&event.path) };
             self.plain(&format!("{:>7.1} s  {name}{line}", event.at_seconds));
         }
     }
@@ -121,7 +123,7 @@ impl Live {
     fn line(&mut self, event: &Event) -> Option<String> {
         if let EventKind::Probed { role, probe, observation } = &event.kind {
             let before = self.answers.insert((event.path.clone(), probe.clone()), observation.answer);
-            let during = *role == ProbeRole::During;
+            let during = *role == ProbeRole::During && self.detail != Detail::Figures;
             let turned = before != Some(observation.answer) && (before.is_some() || observation.answer != Answer::Yes);
             if during && turned {
                 let answer = match observation.answer {
@@ -132,8 +134,8 @@ impl Live {
                 return Some(format!("probe `{probe}` {answer}: {}", observation.detail));
             }
         }
-        match line(&event.kind) {
-            None if self.detail == LiveDetail::Everything => {
+        match line(&event.kind, self.detail) {
+            None if self.detail == Detail::Everything => {
                 Some(format!("{}: {}", event.kind.name(), event.kind.detail()))
             }
             line => line,
@@ -205,7 +207,21 @@ fn printable(text: &str) -> String {
 }
 
 /// What is worth a line; the report holds the rest.
-fn line(kind: &EventKind) -> Option<String> {
+fn line(kind: &EventKind, detail: Detail) -> Option<String> {
+    if detail == Detail::Figures {
+        match kind {
+            EventKind::Ended { result } => return Some(StepFigures(result).to_string()),
+            EventKind::Undid { undone: Some(_), .. }
+            | EventKind::Waiting { .. }
+            | EventKind::Fired { .. }
+            | EventKind::Planned { .. }
+            | EventKind::Injecting { .. }
+            | EventKind::Active { .. }
+            | EventKind::Holding { .. }
+            | EventKind::Released => return None,
+            _ => {}
+        }
+    }
     Some(match kind {
         EventKind::RunStarted { run_id, seed, .. } => format!("run {run_id}, seed {seed}"),
         EventKind::Recovered { steps } => format!("recovered from a crashed run: {}", steps.join("; ")),
@@ -252,10 +268,10 @@ mod tests {
     }
 
     fn shown(terminal: bool, events: &[(&str, EventKind)]) -> String {
-        shown_in(LiveDetail::Steps, terminal, events)
+        shown_in(Detail::Events, terminal, events)
     }
 
-    fn shown_in(detail: LiveDetail, terminal: bool, events: &[(&str, EventKind)]) -> String {
+    fn shown_in(detail: Detail, terminal: bool, events: &[(&str, EventKind)]) -> String {
         let paper = Paper::default();
         let mut live = Live::on(Box::new(paper.clone()), terminal, detail);
         for (path, kind) in events {
@@ -300,6 +316,29 @@ mod tests {
     }
 
     #[test]
+    fn an_experiment_gets_one_line_of_figures_for_each_step() {
+        let result = json!({
+            "success": true, "name": "capacity: climb 40 qps", "injected_fault": "load", "output": "",
+            "elapsed_time": 2.0, "error": null, "verdict": "unchecked", "probes": [], "reverted": "nothing_to_revert",
+            "timeline": [],
+        });
+        let kinds = [
+            waiting("capacity: climb 40 qps"),
+            EventKind::Fired { detail: "immediately".into() },
+            EventKind::Injecting { fault: "load".into() },
+            EventKind::Ended { result: serde_json::from_value(result).unwrap() },
+            note("cut off"),
+        ];
+        let paper = Paper::default();
+        let mut live = Live::on(Box::new(paper.clone()), false, Detail::Figures);
+        for kind in kinds {
+            live.event(&Event { seq: 0, at_seconds: 1.5, path: "/a".to_owned(), kind });
+        }
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "    1.5 s  capacity: climb 40 qps: unchecked\n    1.5 s  cut off\n");
+    }
+
+    #[test]
     fn control_characters_of_a_target_never_reach_the_terminal() {
         assert_eq!(shown(false, &[("/a", note("x\x1b[31m\ny"))]), "    1.5 s  x[31m | y\n");
     }
@@ -338,7 +377,7 @@ mod tests {
     fn quiet_shows_nothing_and_verbose_shows_every_event() {
         let yes = probed(ProbeRole::Verify, Observation::yes("200"));
         let events = [("/a", note("hi")), ("/a", yes)];
-        assert_eq!(shown_in(LiveDetail::Nothing, true, &events), "");
-        assert_eq!(shown_in(LiveDetail::Everything, false, &events).lines().count(), 2);
+        assert_eq!(shown_in(Detail::Nothing, true, &events), "");
+        assert_eq!(shown_in(Detail::Everything, false, &events).lines().count(), 2);
     }
 }

@@ -55,7 +55,7 @@ pub(crate) struct PolicyFlags {
 impl PolicyFlags {
     /// The policy that they say.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        let mut policy = match self.policy.as_deref().or_else(settings::policy) {
+        let mut policy = match self.policy.as_deref().or_else(|| settings::policy()) {
             Some(path) => document::policy(path)?,
             None => Policy::default(),
         };
@@ -122,7 +122,10 @@ mod tests {
     /// Every flag that a refusal of the policy names is one that the command line takes.
     #[test]
     fn a_flag_that_a_refusal_names_works() {
-        use chaos_core::{CeilingKind, HostPort, PathBase, Plan, Reach};
+        use std::path::Path;
+        use std::process::Command as Program;
+
+        use chaos_core::{CeilingKind, HostPort, PathBase, Plan, Reach, Refusal};
         use clap::Parser;
 
         #[derive(clap::Parser)]
@@ -130,6 +133,14 @@ mod tests {
             #[command(flatten)]
             flags: PolicyFlags,
         }
+        // As a person does who pastes it into a shell.
+        let with_flag = |refusal: Refusal| {
+            let flag = refusal.flag.unwrap_or_else(|| panic!("no flag: {}", refusal.what));
+            let printed = Program::new("/bin/sh").args(["-c", &format!("printf '%s\\0' {flag}")]).output().unwrap();
+            let words = String::from_utf8(printed.stdout).unwrap();
+            let words = words.split_terminator('\0').map(str::to_owned);
+            Command::parse_from(std::iter::once("x".to_owned()).chain(words)).flags.policy().unwrap()
+        };
         let plan = || Plan::new("x");
         let plans = [
             plan().at_most(CeilingKind::Qps, 1000.5),
@@ -137,22 +148,50 @@ mod tests {
             plan().at_most(CeilingKind::Bytes, 2e12),
             plan().lasting(std::time::Duration::from_millis(700_500)),
             plan().irreversible("nobody restarts it"),
-            plan().reaching(Reach::command("systemctl")),
         ];
         let permissions = Permission::ALL.map(|permission| plan().needing(permission, "it is so"));
-        for plan in plans.into_iter().chain(permissions) {
-            let flag = plan.check(&Policy::default()).unwrap_err().flag.unwrap();
-            let given = Command::parse_from(["x"].into_iter().chain(flag.split(' ')));
-            assert_eq!(plan.check(&given.flags.policy().unwrap()), Ok(()), "{flag}");
+        let programs = ["systemctl", "/opt/my tools/x", "-x", "it's", "a*b", "$HOME", "é"];
+        let programs = programs.map(|program| plan().reaching(Reach::command(program)));
+        for plan in plans.into_iter().chain(permissions).chain(programs) {
+            let given = with_flag(plan.check(&Policy::default()).unwrap_err());
+            assert_eq!(plan.check(&given), Ok(()), "{plan:?}");
         }
-        let base = PathBase { workspace: std::path::Path::new("/nowhere"), home: None };
-        let path = std::path::Path::new("/srv/data");
-        let flag = Policy::default().check_path(path, base).unwrap_err().flag.unwrap();
-        let given = Command::parse_from(["x"].into_iter().chain(flag.split(' '))).flags.policy().unwrap();
-        assert_eq!(given.check_path(path, base), Ok(()), "{flag}");
-        let flag = Policy::default().check_name(&HostPort::new("a.example", 80)).unwrap_err().flag.unwrap();
-        let given = Command::parse_from(["x"].into_iter().chain(flag.split(' '))).flags.policy().unwrap();
-        assert_eq!(given.check_name(&HostPort::new("a.example", 80)), Ok(()), "{flag}");
+        let base = PathBase { workspace: Path::new("/nowhere"), home: None };
+        for path in ["/srv/data", "/srv/my data", "/srv/it's"].map(Path::new) {
+            let given = with_flag(Policy::default().check_path(path, base).unwrap_err());
+            assert_eq!(given.check_path(path, base), Ok(()), "{path:?}");
+        }
+        let faults = Policy { allow_faults: Some(Vec::new()), ..Policy::default() };
+        for fault in ["load", "-x"] {
+            assert_eq!(with_flag(faults.check_fault(fault).unwrap_err()).check_fault(fault), Ok(()));
+        }
+        // Whatever can stand in a URL or an address of a document.
+        let names = ["a.example", "-a.example", "_dns.example", "a-b_c", "xn--bcher-kva.example"];
+        for name in names.map(|name| format!("http://{name}/").parse::<chaos_core::HttpUrl>().unwrap()) {
+            let given = with_flag(Policy::default().check_name(name.host()).unwrap_err());
+            assert_eq!(given.check_name(name.host()), Ok(()), "{name}");
+        }
+        for ip in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7", "fe80::1"].map(|ip| ip.parse().unwrap()) {
+            let host = HostPort::new(&std::net::IpAddr::to_string(&ip), 80);
+            let given = with_flag(Policy::default().check_host(&host, &[ip]).unwrap_err());
+            assert_eq!(given.check_host(&host, &[ip]), Ok(()), "{ip}");
+        }
+    }
+
+    /// What no flag can allow is refused without one.
+    #[test]
+    fn a_refusal_names_no_flag_that_would_be_refused() {
+        use chaos_core::{CeilingKind, HostPort, Plan};
+
+        for host in ["1:2", "a b", "", "::1%lo", "$(x)"] {
+            let refusal = Policy::default().check_name(&HostPort::new(host, 80)).unwrap_err();
+            assert_eq!(refusal.flag, None, "{host}");
+        }
+        for (kind, value) in [(CeilingKind::Concurrency, 5e9), (CeilingKind::Bytes, 1e30), (CeilingKind::Qps, f64::NAN)]
+        {
+            let refusal = Plan::new("x").at_most(kind, value).check(&Policy::default()).unwrap_err();
+            assert_eq!(refusal.flag, None, "{kind:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use chaos_core::Task;
 use chaos_schema::{LoadOptions, Loaded, load_bytes};
 
 use super::confirm;
-use super::document::{DocumentFlags, bytes, task, task_with_verifier};
+use super::document::{Checks, DocumentFlags, bytes, task};
 use super::execute::{check_hold, create, finished, on_runtime, run_to_the_end, tell_text};
 use super::failure::Failure;
 use super::gate::{Gate, GateFlags};
@@ -78,8 +78,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let events = args.flags.events.as_deref().map(create).transpose()?;
     let work = Work { args, options: &options, gate: gate.as_ref(), events };
     let outcomes = on_runtime(async |signals| work.all(&mut documents, signals).await)?;
-    let code = conclude(&files, &outcomes, &args.flags);
-    code
+    conclude(&files, &outcomes, &args.flags)
 }
 
 /// Why nothing runs.
@@ -149,7 +148,8 @@ impl Args {
 
     /// The part of the task that is to run.
     fn checked(&self, loaded: Loaded) -> Result<Task, Failure> {
-        let mut task = if self.flags.verifier.is_some() { task_with_verifier(loaded) } else { task(loaded) }?;
+        let checks = if self.flags.verifier.is_some() { Checks::OfVerifier } else { Checks::OfTheFile };
+        let mut task = task(loaded, checks)?;
         only::keep(&mut task, &self.only)?;
         Ok(task)
     }
@@ -197,10 +197,6 @@ impl Work<'_> {
             // The other files run for their verdict when nobody reads any more.
             if let Err(failure) = tell_text(&outcome, &self.args.flags) {
                 tell_people(&failure);
-            } else if matches!(outcome, Outcome::Failed { .. }) && self.args.flags.format != Default::default() {
-                if let Outcome::Failed { failure, .. } = &outcome {
-                    tell_people(failure);
-                }
             }
             outcomes.push(outcome);
         }

@@ -9,7 +9,7 @@ use chaos_runner::Runner;
 
 use super::failure::Failure;
 use super::format::ReportFormat;
-use super::live::LiveDetail;
+use super::live::Detail;
 use super::policy_flags::PolicyFlags;
 use super::report_flags::ReportFlags;
 use super::secrets;
@@ -73,11 +73,11 @@ pub(crate) struct RunFlags {
 
 impl RunFlags {
     /// How much is shown while it runs.
-    pub(crate) fn detail(&self) -> LiveDetail {
+    pub(crate) fn detail(&self) -> Detail {
         match (self.quiet, self.verbose) {
-            (true, _) => LiveDetail::Nothing,
-            (_, true) => LiveDetail::Everything,
-            _ => LiveDetail::Steps,
+            (true, _) => Detail::Nothing,
+            (_, true) => Detail::Everything,
+            _ => Detail::Events,
         }
     }
 
@@ -96,7 +96,7 @@ impl RunFlags {
         if let Some(state) = state.or_else(settings::state_dir) {
             builder = builder.state_dir(state);
         }
-        if let Some(folder) = self.workspace.as_deref().or_else(settings::workspace) {
+        if let Some(folder) = self.workspace.as_deref().or_else(|| settings::workspace()) {
             builder = builder.workspace(folder);
         }
         if self.offline {

@@ -92,6 +92,8 @@ fn forms(secret: &str) -> Vec<String> {
             forms.push(escaped.replace('"', double).replace('\'', single));
         }
         forms.push(escaped);
+        // As a shell is told it.
+        forms.push(text.replace('\'', "'\\''"));
         forms.extend(URL_PARTS.map(|left| encoded(&text, left)));
         forms.push(encoded(&text, "-._*").replace("%20", "+"));
         forms.push(text);

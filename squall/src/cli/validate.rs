@@ -102,6 +102,8 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     for entry in entries {
         let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        // What `squall schema` writes lies beside the tasks that name it.
+        let hidden = hidden || path.to_string_lossy().ends_with(".schema.json");
         let document = path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known));
         // A link to a folder could lead around in a circle.
         if kind.is_dir() && !hidden {
@@ -143,7 +145,7 @@ fn text(checked: &Checked, paint: Paint) -> String {
     let unreadable = checked.unreadable.iter();
     lines.extend(unreadable.map(|why| format!("{} {why}", paint.paint(Colour::Red, "error:"))));
     let count = |severity| checked.diagnostics.iter().filter(|one| one.severity == severity).count();
-    let no_chaos = checked.diagnostics.iter().find(|one| said_in_line(one));
+    let no_chaos = checked.diagnostics.iter().find(|one| one.code == Code::NoChaos && !one.is_error());
     let mut outcome = match (checked.kind, checked.entries, no_chaos) {
         (_, _, Some(note)) => format!("valid, no chaos: {}", note.message),
         (_, Some(1), _) => "valid, 1 entry".to_owned(),
@@ -160,13 +162,17 @@ fn text(checked: &Checked, paint: Paint) -> String {
     if count(Severity::Warning) > 0 {
         outcome = format!("{outcome}, {}", counted(count(Severity::Warning), "warning"));
     }
+    let empty = checked.diagnostics.iter().filter(|one| one.code == Code::EmptyKey).count();
+    if checked.valid && empty > 0 {
+        outcome = format!("{outcome}, {} that count as absent", counted(empty, "empty key"));
+    }
     let colour = if checked.valid { Colour::Green } else { Colour::Red };
     lines.push(format!("{}: {}\n", checked.file, paint.paint(colour, &outcome)));
     lines.join("\n")
 }
 
 fn said_in_line(diagnostic: &Diagnostic) -> bool {
-    diagnostic.code == Code::NoChaos && !diagnostic.is_error()
+    diagnostic.severity == Severity::Note && matches!(diagnostic.code, Code::NoChaos | Code::EmptyKey)
 }
 
 fn counted(n: usize, what: &str) -> String {
