@@ -76,7 +76,7 @@ enum Command {
     #[cfg(all(feature = "load", feature = "http"))]
     Demo(demo::Args),
     Run(Box<run::Args>),
-    Inject(inject::Args),
+    Inject(Box<inject::Args>),
     Diff(diff::Args),
     Experiment(Box<experiment::Args>),
     Validate(validate::Args),

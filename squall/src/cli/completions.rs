@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, command: &mut clap::Command) -> Result<u8, Failur
 /// The values of arguments without a flag (`inject TYPE`), which `clap_complete` leaves out for fish. They are offered until
 /// one of them stands in the line.
 fn fish_arguments(command: &clap::Command) -> String {
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for subcommand in command.get_subcommands() {
         for argument in subcommand.get_positionals() {
             let values = argument.get_possible_values();
@@ -35,15 +35,15 @@ fn fish_arguments(command: &clap::Command) -> String {
             for value in &values {
                 let help = value.get_help().map(ToString::to_string).unwrap_or_default();
                 let help = help.replace('\n', " ").replace('\\', "\\\\").replace('\'', "\\'");
-                lines += &format!(
+                lines.push(format!(
                     "complete -c squall -n \"__fish_squall_using_subcommand {}; and not __fish_seen_subcommand_from {}\" -f -a \
                      \"{}\" -d '{help}'\n",
                     subcommand.get_name(),
                     names.join(" "),
                     value.get_name(),
-                );
+                ));
             }
         }
     }
-    lines
+    lines.concat()
 }

@@ -89,8 +89,7 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::File { .. } => USAGE,
             Self::Invalid { .. } => INVALID,
-            Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) => INCONCLUSIVE,
-            Self::Declined(_) => INCONCLUSIVE,
+            Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) | Self::Declined(_) => INCONCLUSIVE,
             Self::Experiment(error) => experiment_code(error),
             Self::Runner(_) | Self::Control(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }
