@@ -4,8 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
 use chaos_load::target::{Behaviour, serve};
 use serde_json::{Value, json};
@@ -152,6 +153,28 @@ fn of_several_files_none_runs_where_one_is_invalid() {
     assert_eq!(junit.matches("<error").count(), 2, "{junit}");
 }
 
+#[test]
+fn an_interruption_ends_the_run_and_the_files_after_it_do_not_begin() {
+    let (place, sleeper) = (place(), Sleeper::start());
+    let entry = json!({"name": "long", "trigger": {"type": "immediate"}, "duration_seconds": 60,
+                       "action": {"type": "pause_process", "pid": sleeper.pid()}});
+    let long = write(&place, "long.json", &json!({"chaos_spec": [entry]}));
+    let mut run = command(&place, &["run", &long, &long, "--json", "out.json"]);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("holding for") {
+        assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "it ended early: {seen}");
+    }
+    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+    lines.read_to_string(&mut seen).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(2), "{seen}");
+    assert!(!sleeper.is_stopped() && seen.matches("injecting").count() == 1, "{seen}");
+    let told: Value = serde_json::from_str(&read(&place, "out.json")).unwrap();
+    assert_eq!(told[0]["verdict"], "inconclusive");
+    assert!(told[1]["error"].as_str().unwrap().contains("interrupted before it began"), "{told:#}");
+}
+
 /// A secret that a URL can hold, and one that every encoding changes.
 const KEY: &str = "tr0ub4dor&3'!";
 const ODD: &str = "tr0ub4dor <x>'\"! \\ ü";
@@ -279,6 +302,25 @@ fn quiet_leaves_the_progress_out_and_verbose_shows_every_event() {
     assert!(verbose.contains("armed: ") && verbose.contains("looked: "), "{verbose}");
     let usual = text(&squall(&place, &["run", &file]).stderr);
     assert!(usual.contains("injecting") && !usual.contains("armed: "), "{usual}");
+}
+
+#[test]
+fn on_a_terminal_no_step_is_printed_twice_and_holds_count_down() {
+    let (place, sleeper) = (place(), Sleeper::start());
+    let entry = json!({"name": "pause", "trigger": {"type": "immediate"}, "duration_seconds": 2,
+                       "action": {"type": "pause_process", "pid": sleeper.pid()}});
+    let file = write(&place, "task.json", &json!({"chaos_spec": [entry]}));
+    let line = format!("'{}' run '{file}'", env!("CARGO_BIN_EXE_squall"));
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(&place).stdin(Stdio::null());
+    script.env("XDG_STATE_HOME", place.path().join("state")).env("XDG_CONFIG_HOME", place.path().join("config"));
+    let Ok(output) = script.output() else {
+        eprintln!("skipped: needs `script`, which gives a program a terminal");
+        return;
+    };
+    let out = text(&output.stdout);
+    assert!(out.contains("verdict: ") && out.contains("holding: 2 s left"), "{out}");
+    assert_eq!(out.matches("resume process").count(), 1, "{out}");
 }
 
 #[test]

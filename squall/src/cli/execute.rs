@@ -57,15 +57,13 @@ pub(crate) fn execute(
 
 /// Prints an outcome as it ends, where text is what is printed.
 pub(crate) fn tell_text(outcome: &Outcome, flags: &RunFlags) -> Result<(), Failure> {
-    match flags.format {
-        ReportFormat::Text => outcome.print_text(Out::beside(flags.events.as_deref()), flags.quiet),
-        _ => {
-            if let Outcome::Failed { failure, .. } = outcome {
-                tell_people(failure);
-            }
-            Ok(())
-        }
+    if flags.format == ReportFormat::Text {
+        return outcome.print_text(Out::beside(flags.events.as_deref()), flags.quiet);
     }
+    if let Outcome::Failed { failure, .. } = outcome {
+        tell_people(failure);
+    }
+    Ok(())
 }
 
 /// Refuses to hold until standard input closes when it is closed.

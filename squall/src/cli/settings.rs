@@ -58,7 +58,7 @@ fn settings(flags: &SettingsFlags, env: impl Fn(&str) -> Option<OsString>) -> Re
     let path = |name: &str| env(name).map(PathBuf::from);
     let file = match flags.config.clone().or_else(|| path("SQUALL_CONFIG")) {
         Some(named) => of_file(&named)?,
-        None => match own_file(&path) {
+        None => match own_file(path) {
             Some(own) if own.exists() => of_file(&own)?,
             _ => Settings::default(),
         },
