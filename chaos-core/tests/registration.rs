@@ -239,6 +239,7 @@ fn context() -> RunContext {
         hosts: chaos_core::Hosts::new(Arc::new(chaos_core::SystemResolver)),
         env: Arc::default(),
         workspace: std::env::temp_dir(),
+        redactor: chaos_core::Redactor::default(),
     };
     RunContext::new(parts, tokio_util::sync::CancellationToken::new())
 }

@@ -103,6 +103,7 @@ impl RunContextBuilder {
             hosts: Hosts::new(self.resolver),
             env: Arc::new(self.env),
             workspace: self.workspace,
+            redactor: chaos_core::Redactor::default(),
         };
         RunScope::new(parts, self.cancel)
     }

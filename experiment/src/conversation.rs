@@ -5,7 +5,7 @@ use std::future::pending;
 use std::path::Path;
 use std::time::Duration;
 
-use chaos_agent::{EndReason, Limits, LoopContext, Model, Redactor, Tool, TranscriptWriter, run_tool_loop};
+use chaos_agent::{EndReason, Limits, LoopContext, Model, Tool, TranscriptWriter, run_tool_loop};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::BudgetKind;
@@ -38,7 +38,7 @@ Rules, each of which is enforced by the tools:
 
 /// Lets a model plan until it concludes, stops, or a budget ends it.
 pub(crate) async fn run(runner: &StepRunner, model: &dyn Model, record: &Path) -> ExperimentEnd {
-    let writer = match TranscriptWriter::create(record, Redactor::default()) {
+    let writer = match TranscriptWriter::create(record, runner.cx().redactor().clone()) {
         Ok(writer) => writer,
         Err(error) => return ExperimentEnd::Failed { why: error.to_string() },
     };

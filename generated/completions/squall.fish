@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_squall_global_optspecs
-    string join \n color= h/help V/version
+    string join \n color= config= state= h/help V/version
 end
 
 function __fish_squall_needs_command
@@ -27,10 +27,12 @@ end
 complete -c squall -n "__fish_squall_needs_command" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_needs_command" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_needs_command" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_needs_command" -s h -l help -d 'Print help'
 complete -c squall -n "__fish_squall_needs_command" -s V -l version -d 'Print version'
 complete -c squall -n "__fish_squall_needs_command" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
-complete -c squall -n "__fish_squall_needs_command" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
+complete -c squall -n "__fish_squall_needs_command" -f -a "run" -d 'Runs task files: every entry on its own trigger, undone whatever happens, judged by its probes'
 complete -c squall -n "__fish_squall_needs_command" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
 complete -c squall -n "__fish_squall_needs_command" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
 complete -c squall -n "__fish_squall_needs_command" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
@@ -51,9 +53,13 @@ html\t'One HTML page that needs nothing else'"
 complete -c squall -n "__fish_squall_using_subcommand demo" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand demo" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand demo" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand demo" -l sham -d 'Skips every effect and keeps every check; a sham run must never pass'
 complete -c squall -n "__fish_squall_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand run" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand run" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
 experiment\t'An experiment'
@@ -68,6 +74,9 @@ json\t'One JSON object'
 junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
 html\t'One HTML page that needs nothing else'"
 complete -c squall -n "__fish_squall_using_subcommand run" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l json -d 'Writes the report as JSON to this file, beside what is printed' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l junit -d 'Writes the report as `JUnit` XML to this file, beside what is printed' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l html -d 'Writes the report as one HTML page to this file, beside what is printed' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
@@ -90,8 +99,12 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l policy -d 'Takes t
 complete -c squall -n "__fish_squall_using_subcommand run" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand run" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand run" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand run" -l confirm -d 'Shows the plan, as `--dry-run` does, and waits for a yes on the terminal before anything runs'
 complete -c squall -n "__fish_squall_using_subcommand run" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
+complete -c squall -n "__fish_squall_using_subcommand run" -s q -l quiet -d 'Shows no progress; the report and errors stay'
+complete -c squall -n "__fish_squall_using_subcommand run" -s v -l verbose -d 'Shows every event as it happens'
 complete -c squall -n "__fish_squall_using_subcommand run" -l sham -d 'Skips every effect and keeps every check; a sham run never passes'
 complete -c squall -n "__fish_squall_using_subcommand run" -l until-stdin-closes -d 'Holds until standard input closes: a fault without a time of its own lasts as long as the policy allows'
 complete -c squall -n "__fish_squall_using_subcommand run" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
@@ -99,11 +112,17 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l allow-privileged -
 complete -c squall -n "__fish_squall_using_subcommand run" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l for -d 'How long to hold it; default 10s, with `--until-stdin-closes` as long as the policy allows. A fault that runs to its own end refuses it' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
 json\t'One JSON object'
 junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
 html\t'One HTML page that needs nothing else'"
 complete -c squall -n "__fish_squall_using_subcommand inject" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l json -d 'Writes the report as JSON to this file, beside what is printed' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l junit -d 'Writes the report as `JUnit` XML to this file, beside what is printed' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l html -d 'Writes the report as one HTML page to this file, beside what is printed' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
@@ -126,7 +145,11 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l policy -d 'Take
 complete -c squall -n "__fish_squall_using_subcommand inject" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand inject" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand inject" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand inject" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
+complete -c squall -n "__fish_squall_using_subcommand inject" -s q -l quiet -d 'Shows no progress; the report and errors stay'
+complete -c squall -n "__fish_squall_using_subcommand inject" -s v -l verbose -d 'Shows every event as it happens'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l sham -d 'Skips every effect and keeps every check; a sham run never passes'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l until-stdin-closes -d 'Holds until standard input closes: a fault without a time of its own lasts as long as the policy allows'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
@@ -138,6 +161,8 @@ json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand diff" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand diff" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand diff" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l target -d 'The service: an `http://` URL' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow -d 'Allows this fault, beside load' -r -f -a "disk_full\t'Fills the file system of a directory.'
@@ -164,7 +189,9 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l replay -d '
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l transcript -d 'Where the transcript goes; default `.squall/experiments/` in the workspace' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l events -d 'Writes every step of the engine as a line of JSON while the experiment runs; `-` is standard output, the report then goes to standard error' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l workspace -d 'Folder for transcripts; default: the current one' -r -F
-complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fills the placeholder `{{NAME}}` of a file' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r -f -a "disk_full\t'Fills the file system of a directory.'
 failpoint\t'Arms a fail point of another process over its control endpoints.'
@@ -182,11 +209,15 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l policy -d '
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand experiment" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l offline -d 'Asks no model, whatever the environment says'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand validate" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand validate" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand validate" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
 complete -c squall -n "__fish_squall_using_subcommand validate" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
 entry\t'One entry'
 experiment\t'An experiment'
@@ -196,6 +227,8 @@ json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand validate" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand validate" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand validate" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand validate" -l strict -d 'Refuses what is only a warning, too'
 complete -c squall -n "__fish_squall_using_subcommand validate" -l allow-placeholders -d 'Lets placeholders stand that no `--var` fills'
 complete -c squall -n "__fish_squall_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -212,41 +245,55 @@ complete -c squall -n "__fish_squall_using_subcommand schema" -l var -d 'Fills t
 complete -c squall -n "__fish_squall_using_subcommand schema" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand schema" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand schema" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand list" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand list" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand list" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand list" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand explain" -l format -d 'How to print it; the text is Markdown' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand explain" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand explain" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand explain" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand fortio" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand fortio" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand fortio" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand recover" -l forget -d 'Gives up the journal of a dead run that can\'t be undone here; its effects may stay in force' -r
 complete -c squall -n "__fish_squall_using_subcommand recover" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand recover" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand recover" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand recover" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand release" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand release" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand release" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand release" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand completions" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c squall -n "__fish_squall_using_subcommand completions" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand completions" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "run" -d 'Runs a task file: every entry on its own trigger, undone whatever happens, judged by its probes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "run" -d 'Runs task files: every entry on its own trigger, undone whatever happens, judged by its probes'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
 complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'

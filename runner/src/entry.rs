@@ -129,8 +129,9 @@ impl Entry {
 
     async fn wait_for_trigger(&self) -> Result<(), Cause> {
         let trigger = &self.spec.trigger;
-        self.life.step(Step::Wait(trigger.type_name()))?;
-        let limit = self.shared.trigger_timeout + guarded_call(|| trigger.at_least())?;
+        let least = guarded_call(|| trigger.at_least());
+        self.life.step(Step::Wait(trigger.type_name(), least.as_ref().copied().unwrap_or_default()))?;
+        let limit = self.shared.trigger_timeout + least?;
         let cx = self.cx().child("trigger", Some(limit));
         let wait = self.cx().clock().timeout(limit, guarded(trigger.wait(&cx)));
         let fired = tokio::select! {

@@ -43,8 +43,8 @@ pub struct EntryState {
 /// A step from one stage to the next.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Begins to wait for a trigger of this type.
-    Wait(&'static str),
+    /// Begins to wait for a trigger of this type, which takes at least so long.
+    Wait(&'static str, Duration),
     Fire(String),
     Plan(Plan),
     /// Injects a fault of this type; `None` in a sham run.
@@ -71,7 +71,7 @@ impl EntryStage {
     pub(crate) fn after(self, step: &Step) -> Result<Self, IllegalStep> {
         use EntryStage as At;
         match (self, step) {
-            (At::Pending, Step::Wait(_)) => Ok(At::Waiting),
+            (At::Pending, Step::Wait(..)) => Ok(At::Waiting),
             (At::Waiting, Step::Fire(_)) => Ok(At::Fired),
             (At::Fired, Step::Plan(_)) => Ok(At::Planned),
             (At::Planned, Step::Inject(_)) => Ok(At::Injecting),
@@ -90,7 +90,7 @@ impl EntryStage {
 impl Step {
     fn word(&self) -> &'static str {
         match self {
-            Self::Wait(_) => "wait",
+            Self::Wait(..) => "wait",
             Self::Fire(_) => "fire",
             Self::Plan(_) => "plan",
             Self::Inject(_) => "inject",
@@ -110,7 +110,7 @@ mod tests {
     /// One step of each kind.
     fn steps() -> [Step; 9] {
         [
-            Step::Wait(""),
+            Step::Wait("", Duration::ZERO),
             Step::Fire(String::new()),
             Step::Plan(Plan::default()),
             Step::Inject(None),

@@ -62,10 +62,11 @@ pub use handle::{EntryHandle, RunHandle};
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
 pub use report::{
     BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport,
-    Report, ReportCase, RunDiff, TimeSpread, escape_html, event_schema, html, html_invalid, report_schema, text,
+    Report, ReportCase, RunDiff, RunOutcome, TimeSpread, escape_html, event_schema, html, html_invalid, html_runs,
+    report_schema, text, text_brief,
 };
 #[cfg(feature = "junit")]
-pub use report::{junit, junit_invalid, junit_rounds};
+pub use report::{junit, junit_invalid, junit_rounds, junit_runs};
 pub use runner::{Runner, RunnerBuilder};
 pub use session::{Session, SessionEnd, SessionPlan};
 pub use time_source::TimeSource;

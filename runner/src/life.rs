@@ -91,9 +91,13 @@ impl Life {
     fn tell(&self, step: Step, result: Option<&ChaosResult>) {
         let scope = &self.scope;
         match step {
-            Step::Wait(trigger) => {
+            Step::Wait(trigger, least) => {
                 let name = scope.id().name.clone();
-                scope.emit(EventKind::Waiting { name, trigger: trigger.to_owned() });
+                scope.emit(EventKind::Waiting {
+                    name,
+                    trigger: trigger.to_owned(),
+                    at_least_seconds: least.as_secs_f64(),
+                });
             }
             Step::Fire(detail) => scope.emit(EventKind::Fired { detail }),
             Step::Plan(plan) => scope.emit(EventKind::Planned { plan }),

@@ -15,6 +15,7 @@ mod invalid;
 #[cfg(feature = "junit")]
 mod junit;
 mod machine;
+mod outcome;
 mod repeat;
 mod run_report;
 mod schema;
@@ -26,13 +27,14 @@ pub use case::{CaseOutcome, ReportCase};
 pub use diff::{EntryDiff, FigureDiff, RunDiff};
 pub use escape::escape_html;
 pub use figures::FigureUnit;
-pub use html::{html, html_invalid};
+pub use html::{html, html_invalid, html_runs};
 pub use invalid::InvalidRun;
 #[cfg(feature = "junit")]
-pub use junit::{junit, junit_invalid, junit_rounds};
+pub use junit::{junit, junit_invalid, junit_rounds, junit_runs};
 pub use machine::Machine;
+pub use outcome::RunOutcome;
 pub use repeat::{RepeatReport, TimeSpread};
 pub use run_report::Report;
 pub(crate) use run_report::SQUALL_VERSION;
 pub use schema::{event_schema, report_schema};
-pub use text::text;
+pub use text::{text, text_brief};

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
     BoxFuture, Check, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES, Policy, PolicyRequest,
-    Resolve, RunScope, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    Redactor, Resolve, RunScope, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,7 @@ pub struct RunnerBuilder {
     state: Option<StateDir>,
     env: HashMap<String, String>,
     workspace: PathBuf,
+    redactor: Redactor,
     seed: Option<u64>,
     sham: bool,
     hold_until_released: bool,
@@ -112,6 +113,13 @@ impl RunnerBuilder {
     #[must_use]
     pub fn workspace(mut self, folder: impl Into<PathBuf>) -> Self {
         self.workspace = folder.into();
+        self
+    }
+
+    /// Masks secrets in the files that plug-ins keep there. Events and report are the caller's to mask.
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
         self
     }
 
@@ -196,6 +204,7 @@ impl Runner {
                 .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
                 .collect(),
             workspace: PathBuf::from("."),
+            redactor: Redactor::default(),
             seed: None,
             sham: false,
             hold_until_released: false,
@@ -359,6 +368,7 @@ impl Runner {
             hosts: Hosts::new(Arc::clone(&self.set.resolver)),
             env: Arc::clone(&self.env),
             workspace: self.set.workspace.clone(),
+            redactor: self.set.redactor.clone(),
         };
         RunScope::new(parts, cancel)
     }

@@ -4,9 +4,7 @@ use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use chaos_runner::{html_invalid, junit_invalid};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
-use serde_json::json;
 
 mod completions;
 mod confirm;
@@ -29,6 +27,7 @@ mod inject;
 mod list;
 mod live;
 mod only;
+mod outcome;
 mod parameters;
 mod plan;
 mod plug_in;
@@ -37,17 +36,23 @@ mod recover;
 mod release;
 mod repeat;
 mod report_file;
+mod report_flags;
 mod run;
 mod run_flags;
 mod schema;
+mod secrets;
+mod settings;
 mod signals;
 mod stdin_hold;
 mod type_names;
 mod validate;
+mod variables;
 mod verifier;
 
+use console::Out;
 use failure::{Failure, INTERNAL, USAGE};
 use format::{DataFormat, ReportFormat};
+use outcome::Outcome;
 
 /// Injects faults, proves that they landed, reverts them, and reports how the system held.
 #[derive(Debug, Parser)]
@@ -56,6 +61,8 @@ struct Cli {
     /// Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`.
     #[arg(long, global = true, value_name = "WHEN", default_value_t)]
     color: ColorChoice,
+    #[command(flatten)]
+    settings: settings::SettingsFlags,
     #[command(subcommand)]
     command: Command,
 }
@@ -123,10 +130,30 @@ impl Command {
         }
     }
 
+    /// Whether it needs the operator's settings; a demo must run with nothing set up.
+    fn has_settings(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Recover(_) | Self::Release(_))
+    }
+
+    /// Writes the report files of a run that could not begin.
+    fn write_reports(&self, outcome: &[Outcome]) {
+        let (reports, taken) = match self {
+            Self::Run(args) => (&args.flags.reports, args.taken()),
+            Self::Inject(args) => (&args.flags.reports, args.taken()),
+            _ => return,
+        };
+        // What cannot be written, or has another use, was told as the failure.
+        if reports.check(&taken).is_ok()
+            && let Err(failure) = reports.write(outcome)
+        {
+            console::complain(&failure.chain());
+        }
+    }
+
     /// What a run is called that could not begin.
     fn subject(&self) -> String {
         match self {
-            Self::Run(args) => args.file.display().to_string(),
+            Self::Run(args) => args.subject(),
             _ => "squall".to_owned(),
         }
     }
@@ -154,7 +181,7 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => {
             console::choose_colour(cli.color);
-            told(cli.command.run(), cli.command.format(), &cli.command.subject())
+            told(&cli)
         }
         Err(error) => {
             let error = inject::with_tip(error);
@@ -165,33 +192,18 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
     }
 }
 
-fn told(result: Result<u8, Failure>, format: ReportFormat, subject: &str) -> u8 {
-    result.unwrap_or_else(|failure| {
-        tell(&failure, format, subject);
-        failure.exit_code()
+fn told(cli: &Cli) -> u8 {
+    let command = &cli.command;
+    let settings = if command.has_settings() { settings::read(&cli.settings) } else { Ok(()) };
+    settings.and_then(|()| command.run()).unwrap_or_else(|failure| {
+        let code = failure.exit_code();
+        outcome::tell_people(&failure);
+        let outcome = [Outcome::failed(command.subject(), failure)];
+        // It is on standard error already.
+        let _ = outcome::print_data(&outcome, command.format(), Out::Stdout);
+        command.write_reports(&outcome);
+        code
     })
-}
-
-/// Reports a failure: to people on standard error, and on standard output in the form that is read there.
-fn tell(failure: &Failure, format: ReportFormat, subject: &str) {
-    let diagnostics = if let Failure::Invalid { rendered, diagnostics } = failure {
-        console::say(rendered.trim_end());
-        diagnostics.as_slice()
-    } else {
-        console::complain(&failure.chain());
-        &[]
-    };
-    let invalid = || failure.as_invalid_run(subject);
-    // It is on standard error already.
-    let _ = match format {
-        ReportFormat::Text => Ok(()),
-        ReportFormat::Json => {
-            let told = json!({"error": failure.chain(), "exit_code": failure.exit_code(), "diagnostics": diagnostics});
-            console::print_json(&told)
-        }
-        ReportFormat::Junit => console::print(&junit_invalid(&invalid())),
-        ReportFormat::Html => console::print(&html_invalid(&invalid())),
-    };
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::entry_record::EntryRecord;
 use crate::value::fnv::fnv1a;
 use crate::{
-    AllowedDir, Clock, EntryId, EventKind, Events, HostPort, Hosts, OpenDirError, PathBase, Policy, Progress, Refusal,
-    RunServices, UndoContext,
+    AllowedDir, Clock, EntryId, EventKind, Events, HostPort, Hosts, OpenDirError, PathBase, Policy, Progress, Redactor,
+    Refusal, RunServices, UndoContext,
 };
 
 /// What a context is made of.
@@ -36,6 +36,8 @@ pub struct ContextParts {
     pub env: Arc<HashMap<String, String>>,
     /// Folder for files that a plug-in leaves on purpose (transcripts, results).
     pub workspace: PathBuf,
+    /// What those files must not hold.
+    pub redactor: Redactor,
 }
 
 /// The context of one node of a run, as plug-ins get it; cheap to clone. What only the engine may do is on
@@ -215,5 +217,10 @@ impl RunContext {
     /// Folder for files that a plug-in leaves on purpose (transcripts, results).
     pub fn workspace(&self) -> &Path {
         &self.run.workspace
+    }
+
+    /// Masks what files in the workspace must not hold.
+    pub fn redactor(&self) -> &Redactor {
+        &self.run.redactor
     }
 }

@@ -99,6 +99,9 @@ pub enum EventKind {
         name: String,
         /// The trigger's `type`.
         trigger: String,
+        /// How long it takes at least.
+        #[serde(default)]
+        at_least_seconds: f64,
     },
     /// The trigger fired.
     Fired {

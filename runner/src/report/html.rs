@@ -8,6 +8,7 @@ use super::case::ReportCase;
 use super::date::utc;
 use super::escape::escape_html;
 use super::invalid::InvalidRun;
+use super::outcome::RunOutcome;
 use super::run_report::Report;
 use super::words::{reverted_word, word};
 
@@ -21,6 +22,31 @@ pub fn html(report: &Report) -> String {
     out
 }
 
+/// What became of several files as one page.
+pub fn html_runs(runs: &[RunOutcome<'_>]) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = pages(&mut out, runs);
+    out
+}
+
+fn pages(out: &mut String, runs: &[RunOutcome<'_>]) -> fmt::Result {
+    match runs {
+        [RunOutcome::Ran(report)] => return page(out, report),
+        [RunOutcome::Invalid(invalid)] => return invalid_page(out, invalid),
+        _ => {}
+    }
+    begin(out, "Squall runs", &format!("{} files", runs.len()))?;
+    for run in runs {
+        match run {
+            RunOutcome::Ran(report) => body(out, report)?,
+            RunOutcome::Repeated(repeat) => repeat.rounds.iter().try_for_each(|round| body(out, round))?,
+            RunOutcome::Invalid(invalid) => invalid_body(out, invalid)?,
+        }
+    }
+    writeln!(out, "{END}")
+}
+
 /// A run that could not begin, as one page.
 pub fn html_invalid(invalid: &InvalidRun) -> String {
     let mut out = String::new();
@@ -29,7 +55,9 @@ pub fn html_invalid(invalid: &InvalidRun) -> String {
     out
 }
 
-fn head(out: &mut String, title: &str, word: &str, code: u8) -> fmt::Result {
+const END: &str = "</main></body></html>";
+
+fn begin(out: &mut String, title: &str, word: &str) -> fmt::Result {
     let title = escape_html(title);
     writeln!(
         out,
@@ -37,14 +65,27 @@ fn head(out: &mut String, title: &str, word: &str, code: u8) -> fmt::Result {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>{title}: {word}</title><style>{STYLE}</style></head><body><main>\n\
-         <header><p class=\"eyebrow\">Squall run</p><h1>{title}</h1>\
+         <title>{title}: {word}</title><style>{STYLE}</style></head><body><main>"
+    )
+}
+
+fn header(out: &mut String, title: &str, word: &str, code: u8) -> fmt::Result {
+    let title = escape_html(title);
+    writeln!(
+        out,
+        "<header><p class=\"eyebrow\">Squall run</p><h1>{title}</h1>\
          <p class=\"outcome {word}\" data-exit-code=\"{code}\"><strong>{word}</strong> (exit code {code})</p></header>"
     )
 }
 
 fn page(out: &mut String, report: &Report) -> fmt::Result {
-    head(out, report.title(), report.verdict.word(), report.exit_code())?;
+    begin(out, report.title(), report.verdict.word())?;
+    body(out, report)?;
+    writeln!(out, "{END}")
+}
+
+fn body(out: &mut String, report: &Report) -> fmt::Result {
+    header(out, report.title(), report.verdict.word(), report.exit_code())?;
     if report.sham {
         writeln!(out, "<p>Sham run: the effects were skipped.</p>")?;
     }
@@ -52,15 +93,20 @@ fn page(out: &mut String, report: &Report) -> fmt::Result {
     report.cases().iter().try_for_each(|one| case(out, one))?;
     writeln!(out, "</ul></section>")?;
     report.entries.iter().try_for_each(|one| entry(out, one))?;
-    facts(out, report)?;
-    writeln!(out, "</main></body></html>")
+    facts(out, report)
 }
 
 fn invalid_page(out: &mut String, invalid: &InvalidRun) -> fmt::Result {
-    head(out, &invalid.name, "invalid", invalid.exit_code)?;
+    begin(out, &invalid.name, "invalid")?;
+    invalid_body(out, invalid)?;
+    writeln!(out, "{END}")
+}
+
+fn invalid_body(out: &mut String, invalid: &InvalidRun) -> fmt::Result {
+    header(out, &invalid.name, "invalid", invalid.exit_code)?;
     writeln!(out, "<p>{}</p><ul>", escape_html(&invalid.error))?;
     invalid.problems.iter().try_for_each(|problem| writeln!(out, "<li>{}</li>", escape_html(problem)))?;
-    writeln!(out, "</ul></main></body></html>")
+    writeln!(out, "</ul>")
 }
 
 fn case(out: &mut String, case: &ReportCase) -> fmt::Result {

@@ -7,6 +7,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::case::{CaseOutcome, ReportCase};
 use super::invalid::InvalidRun;
+use super::outcome::RunOutcome;
 use super::repeat::RepeatReport;
 use super::run_report::Report;
 
@@ -16,7 +17,25 @@ use super::run_report::Report;
 /// # Panics
 /// Never: the document is written to memory, and what XML can't hold is left out of it.
 pub fn junit(report: &Report) -> String {
-    document(vec![suite(report, one_line(report.title()))], report.elapsed_seconds)
+    junit_runs(&[RunOutcome::Ran(report)])
+}
+
+/// What became of several files as one JUnit document: a suite for each run, round, and run that could not begin.
+///
+/// # Panics
+/// Never, as [`junit`].
+pub fn junit_runs(runs: &[RunOutcome<'_>]) -> String {
+    let suites = runs.iter().flat_map(|run| match run {
+        RunOutcome::Ran(report) => vec![suite(report, one_line(report.title()))],
+        RunOutcome::Repeated(repeat) => round_suites(repeat),
+        RunOutcome::Invalid(invalid) => vec![invalid_suite(invalid)],
+    });
+    let elapsed = runs.iter().map(|run| match run {
+        RunOutcome::Ran(report) => report.elapsed_seconds,
+        RunOutcome::Repeated(repeat) => repeat.rounds.iter().map(|round| round.elapsed_seconds).sum(),
+        RunOutcome::Invalid(_) => 0.0,
+    });
+    document(suites.collect(), elapsed.sum())
 }
 
 /// Several rounds of one run as JUnit XML: a suite for each round, named for its number.
@@ -24,13 +43,17 @@ pub fn junit(report: &Report) -> String {
 /// # Panics
 /// Never, as [`junit`].
 pub fn junit_rounds(repeat: &RepeatReport) -> String {
+    junit_runs(&[RunOutcome::Repeated(repeat)])
+}
+
+fn round_suites(repeat: &RepeatReport) -> Vec<TestSuite> {
     let name = |at: usize, round: &Report| format!("{} (round {} of {})", round.title(), at + 1, repeat.rounds_wanted);
     let rounds = repeat.rounds.iter().enumerate();
     let mut suites: Vec<TestSuite> = rounds.map(|(at, round)| suite(round, one_line(&name(at, round)))).collect();
     if repeat.rounds.len() < repeat.rounds_wanted as usize {
         suites.push(missing_rounds(repeat));
     }
-    document(suites, repeat.rounds.iter().map(|round| round.elapsed_seconds).sum())
+    suites
 }
 
 /// The rounds that did not run, as one error.
@@ -70,13 +93,17 @@ fn suite(report: &Report, name: String) -> TestSuite {
 /// # Panics
 /// Never, as [`junit`].
 pub fn junit_invalid(invalid: &InvalidRun) -> String {
+    document(vec![invalid_suite(invalid)], 0.0)
+}
+
+fn invalid_suite(invalid: &InvalidRun) -> TestSuite {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status.set_type("invalid").set_message(one_line(&invalid.error)).set_description(lines(&invalid.problems));
     let mut case = TestCase::new(one_line(&invalid.name), status);
     case.set_classname("document");
     let mut suite = TestSuite::new(one_line(&invalid.name));
     suite.add_test_case(case);
-    document(vec![suite], 0.0)
+    suite
 }
 
 fn document(suites: Vec<TestSuite>, elapsed: f64) -> String {

@@ -11,17 +11,32 @@ use super::words::{reverted_word, word};
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut out, report);
+    let _ = write(&mut out, report, Timeline::Shown);
     out
 }
 
-fn write(out: &mut String, report: &Report) -> fmt::Result {
+/// The same without the timelines, for a terminal that showed the steps as they happened.
+pub fn text_brief(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut out, report, Timeline::LeftOut);
+    out
+}
+
+/// Whether each step of an entry is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timeline {
+    Shown,
+    LeftOut,
+}
+
+fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
     for line in report.recovered.lines() {
         writeln!(out, "recovered: {line}")?;
     }
     probes(out, "steady state before", &report.steady_state_before)?;
     for entry in &report.entries {
-        write_entry(out, entry)?;
+        write_entry(out, entry, timeline)?;
     }
     probes(out, "steady state after", &report.steady_state_after)?;
     baseline(out, report)?;
@@ -30,9 +45,9 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out, "verdict: {}", report.verdict.word())
 }
 
-fn write_entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
+fn write_entry(out: &mut String, entry: &ChaosResult, timeline: Timeline) -> fmt::Result {
     writeln!(out, "{} ({})", entry.name, entry.injected_fault)?;
-    for point in entry.timeline.iter().filter(|point| point.event != "probed") {
+    for point in entry.timeline.iter().filter(|point| timeline == Timeline::Shown && point.event != "probed") {
         let detail = one_line(&point.detail);
         writeln!(out, "  {:>8.3} s  {:<9} {detail}", point.at_seconds, point.event)?;
     }

@@ -1,13 +1,14 @@
 //! Where a command's words go: data to standard output, words for people to standard error.
 
 use std::env;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 use super::failure::Failure;
+use super::secrets::{masked, masked_value};
 
 /// What a colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,8 +120,9 @@ impl Out {
         match self {
             Self::Stdout => print_json(value),
             Self::Stderr => {
-                let text = serde_json::to_string_pretty(value);
-                self.print(&text.map_err(|error| Failure::Output(io::Error::from(error)))?)
+                // There is no place to report that it failed.
+                let _ = write_json(io::stderr().lock(), value);
+                Ok(())
             }
         }
     }
@@ -129,7 +131,7 @@ impl Out {
 /// Puts data on standard output. A reader that has gone away is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(masked(text).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
         _ => Ok(()),
     }
@@ -137,18 +139,31 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Puts a value on standard output as one JSON object.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    // Piece by piece: the report of thousands of entries need not be in memory twice.
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
-    match written.and_then(|()| writeln!(out)).and_then(|()| out.flush()) {
+    match write_json(&mut out, value).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
         _ => Ok(()),
     }
 }
 
+/// Writes a value as JSON, without secrets.
+pub(crate) fn write_json(mut out: impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    match masked_value(value) {
+        // Piece by piece: the report of thousands of entries need not be in memory twice.
+        None => serde_json::to_writer_pretty(&mut out, value)?,
+        Some(masked) => serde_json::to_writer_pretty(&mut out, &masked?)?,
+    }
+    writeln!(out)
+}
+
+/// Whether a report on standard output follows the display on the same terminal.
+pub(crate) fn is_one_terminal() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Puts a line for people on standard error. There is no place to report that it failed.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", masked(line));
 }
 
 /// Says that something failed.

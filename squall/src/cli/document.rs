@@ -1,25 +1,23 @@
 //! Reads task files and policy files for the commands.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use chaos_core::{Policy, Task, suggestion};
 use chaos_schema::{
-    Code, Colour, Diagnostic, Document, KindHint, LoadOptions, Loaded, Severity, is_reserved, load_bytes, render_with,
+    Code, Colour, Diagnostic, Document, KindHint, LoadOptions, Loaded, Severity, load_bytes, render_with,
 };
 use clap::ValueEnum;
 
 use super::console::{Paint, say};
 use super::failure::Failure;
+use super::variables::VariableFlags;
 
 /// How a document is read.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct DocumentFlags {
-    /// Fills the placeholder `{{NAME}}`.
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    vars: Vec<Variable>,
+    #[command(flatten)]
+    variables: VariableFlags,
     /// What the file is, where its keys don't say.
     #[arg(long, value_enum)]
     kind: Option<DocumentKind>,
@@ -40,7 +38,7 @@ pub(crate) enum DocumentKind {
 
 impl DocumentFlags {
     /// The options that the flags set.
-    pub(crate) fn options(&self) -> LoadOptions {
+    pub(crate) fn options(&self) -> Result<LoadOptions, Failure> {
         let kind = match self.kind {
             None => KindHint::Auto,
             Some(DocumentKind::Task) => KindHint::Task,
@@ -48,45 +46,7 @@ impl DocumentFlags {
             Some(DocumentKind::Experiment) => KindHint::Experiment,
             Some(DocumentKind::Policy) => KindHint::Policy,
         };
-        let vars: BTreeMap<_, _> = self.vars.iter().map(|var| (var.name.clone(), var.value.clone())).collect();
-        LoadOptions { vars, ..LoadOptions::of(kind) }
-    }
-}
-
-/// The value of a placeholder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Variable {
-    name: String,
-    value: String,
-}
-
-impl Variable {
-    /// Its name and its value.
-    pub(crate) fn parts(&self) -> (String, String) {
-        (self.name.clone(), self.value.clone())
-    }
-}
-
-/// Why a variable is refused.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub(crate) enum VariableError {
-    #[error("invalid variable `{0}`: expected NAME=VALUE")]
-    NotAPair(String),
-    #[error(
-        "reserved variable name `{0}`: names that start with `node.`, `link.` or `steps.` are filled from the file"
-    )]
-    Reserved(String),
-}
-
-impl FromStr for Variable {
-    type Err = VariableError;
-
-    fn from_str(text: &str) -> Result<Self, VariableError> {
-        match text.split_once('=') {
-            Some((name, _)) if is_reserved(name) => Err(VariableError::Reserved(name.to_owned())),
-            Some((name, value)) if !name.is_empty() => Ok(Self { name: name.to_owned(), value: value.to_owned() }),
-            _ => Err(VariableError::NotAPair(text.to_owned())),
-        }
+        Ok(LoadOptions { vars: self.variables.values()?, ..LoadOptions::of(kind) })
     }
 }
 
@@ -187,17 +147,6 @@ pub(crate) fn policy(path: &Path) -> Result<Policy, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_variable_is_cut_at_its_first_equals_sign() {
-        let var: Variable = "A=b=c".parse().unwrap();
-        assert_eq!((var.name.as_str(), var.value.as_str()), ("A", "b=c"));
-        for wrong in ["A", "=b", ""] {
-            assert_eq!(wrong.parse::<Variable>(), Err(VariableError::NotAPair(wrong.to_owned())));
-        }
-        let reserved = "node.web.dir=/tmp".parse::<Variable>();
-        assert_eq!(reserved, Err(VariableError::Reserved("node.web.dir".to_owned())));
-    }
 
     fn policy_of(text: &str) -> Result<Policy, Failure> {
         let temp = tempfile::tempdir().unwrap();

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::pin::pin;
 
 use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, RunControl, Runner, html, junit, text};
+use chaos_runner::{Report, RunControl, Runner};
 
 use super::console::{Colour, Out, Paint, say};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
 use super::gate::Gate;
-use super::live::Detail;
+use super::outcome::{Outcome, conclude, tell_people};
 use super::plan;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
@@ -40,38 +40,35 @@ pub(crate) fn execute(
     flags: &RunFlags,
     state: Option<StateDir>,
 ) -> Result<u8, Failure> {
-    execute_gated(task, file, flags, state, None)
-}
-
-/// The same, held against a baseline.
-pub(crate) fn execute_gated(
-    task: Task,
-    file: Option<&Path>,
-    flags: &RunFlags,
-    state: Option<StateDir>,
-    gate: Option<&Gate>,
-) -> Result<u8, Failure> {
     let runner = flags.runner(state)?;
-    if flags.until_stdin_closes && !flags.dry_run {
-        stdin_hold::check_open()?;
-    }
+    check_hold(flags)?;
     if flags.dry_run {
         return plan::print_plan(&runner.dry_run(task)?, flags.format);
     }
     let events = flags.events.as_deref().map(create).transpose()?;
-    let hold = flags.until_stdin_closes;
-    let run = on_runtime(async |signals| run_to_the_end(&runner, task, events, hold, signals).await);
-    let mut report = run?;
-    finished(&mut report, file, gate);
-    let code = report.exit_code();
-    match print_report(&report, flags.format, Out::beside(flags.events.as_deref())) {
-        // What went wrong in the run matters more than that nobody could be told.
-        Err(failure) if code != 0 => {
-            super::console::complain(&failure.chain());
-            Ok(code)
-        }
-        printed => printed.map(|()| code),
+    let report = on_runtime(async |signals| run_to_the_end(&runner, task, events, flags, signals).await);
+    let mut report = report?;
+    finished(&mut report, file, None);
+    let outcome = Outcome::Ran(Box::new(report));
+    let shown = tell_text(&outcome, flags);
+    let code = conclude(&[], &[outcome], flags)?;
+    if code == 0 { shown.map(|()| code) } else { Ok(code) }
+}
+
+/// Prints an outcome as it ends, where text is what is printed.
+pub(crate) fn tell_text(outcome: &Outcome, flags: &RunFlags) -> Result<(), Failure> {
+    if flags.format == ReportFormat::Text {
+        return outcome.print_text(Out::beside(flags.events.as_deref()), flags.quiet);
     }
+    if let Outcome::Failed { failure, .. } = outcome {
+        tell_people(failure);
+    }
+    Ok(())
+}
+
+/// Refuses to hold until standard input closes when it is closed.
+pub(crate) fn check_hold(flags: &RunFlags) -> Result<(), Failure> {
+    if flags.until_stdin_closes && !flags.dry_run { stdin_hold::check_open() } else { Ok(()) }
 }
 
 /// Adds what the command line knows of a run that has ended.
@@ -109,13 +106,13 @@ pub(crate) async fn run_to_the_end(
     runner: &Runner,
     task: Task,
     events: Option<File>,
-    until_stdin_closes: bool,
+    flags: &RunFlags,
     signals: &mut Signals,
 ) -> Result<Report, Failure> {
     let mut handle = runner.start(task)?;
-    let follower = handle.take_events().map(|stream| Follower::start(stream, events, Detail::Events)).transpose()?;
+    let follower = handle.take_events().map(|stream| Follower::start(stream, events, flags.detail())).transpose()?;
     let control = handle.control();
-    if until_stdin_closes {
+    if flags.until_stdin_closes {
         stdin_hold::release_at_end(handle.control())?;
     }
     let report = wait(handle.wait(), &control, signals).await;
@@ -159,15 +156,6 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
                 }
             },
         }
-    }
-}
-
-fn print_report(report: &Report, format: ReportFormat, out: Out) -> Result<(), Failure> {
-    match format {
-        ReportFormat::Json => out.print_json(report),
-        ReportFormat::Junit => out.print(&junit(report)),
-        ReportFormat::Html => out.print(&html(report)),
-        ReportFormat::Text => out.print(&coloured(&text(report), out.paint())),
     }
 }
 

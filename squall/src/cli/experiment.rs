@@ -12,14 +12,17 @@ use serde_json::{Map, Value, json};
 
 use super::console::Paint;
 use super::console::{Out, say};
-use super::document::{Variable, bytes, rendered};
+use super::document::{bytes, rendered};
 use super::execute::{create, wait};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::DataFormat;
 use super::live::Detail;
 use super::policy_flags::PolicyFlags;
+use super::secrets::{masked, redactor};
+use super::settings;
 use super::signals::Signals;
+use super::variables::VariableFlags;
 
 /// Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked.
 ///
@@ -85,9 +88,8 @@ pub(super) struct Args {
     /// Folder for transcripts; default: the current one.
     #[arg(long, value_name = "FOLDER")]
     workspace: Option<PathBuf>,
-    /// Fills the placeholder `{{NAME}}` of a file.
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    vars: Vec<Variable>,
+    #[command(flatten)]
+    variables: VariableFlags,
     /// What may be touched.
     #[command(flatten)]
     policy: PolicyFlags,
@@ -198,7 +200,7 @@ fn repeatable(words: impl Iterator<Item = String>) -> String {
 /// Prints the report, writes its page, and gives its exit code.
 fn told(report: &ExperimentReport, args: &Args) -> Result<u8, Failure> {
     if let Some(path) = &args.report {
-        let written = fs::write(path, html(report));
+        let written = fs::write(path, masked(&html(report)).as_bytes());
         written.map_err(|source| Failure::File { path: path.clone(), doing: "written", source })?;
     }
     let out = Out::beside(args.events.as_deref());
@@ -215,10 +217,7 @@ fn told(report: &ExperimentReport, args: &Args) -> Result<u8, Failure> {
 /// The experiment: of a file, with flags on top, or of flags alone. Both pass the same checks.
 fn spec(args: &Args) -> Result<ExperimentSpec, Failure> {
     let goal = args.goal.as_deref().unwrap_or_default();
-    let options = args.vars.iter().fold(LoadOptions::of(KindHint::Experiment), |options, var| {
-        let (name, value) = var.parts();
-        options.var(name, value)
-    });
+    let options = LoadOptions { vars: args.variables.values()?, ..LoadOptions::of(KindHint::Experiment) };
     let loaded = if is_file(goal) {
         if let Some(flag) = args.flag_beside_a_file() {
             let why = format!("`{flag}` belongs to a goal; beside a file, write it into the file");
@@ -313,7 +312,11 @@ fn runner(args: &Args) -> Result<Runner, Failure> {
     if args.policy.accept_policy {
         builder = builder.accept_policy();
     }
-    if let Some(folder) = &args.workspace {
+    builder = builder.redactor(redactor());
+    if let Some(state) = settings::state_dir() {
+        builder = builder.state_dir(state);
+    }
+    if let Some(folder) = args.workspace.as_deref().or_else(|| settings::workspace()) {
         builder = builder.workspace(folder);
     }
     if let Some(seed) = args.seed {

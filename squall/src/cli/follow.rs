@@ -10,6 +10,7 @@ use chaos_core::{Event, EventStream};
 use super::console::complain;
 use super::failure::Failure;
 use super::live::{Detail, Live};
+use super::secrets::masked_value;
 
 /// How often a display that shows elapsed time is refreshed.
 const TICK: Duration = Duration::from_millis(500);
@@ -50,7 +51,11 @@ async fn follow(mut stream: EventStream, mut file: Option<File>, mut live: Live)
 
 /// Line by line, so that a harness in another language can follow. A file that fails is given up, not the run.
 fn write(mut file: File, event: &Event) -> Option<File> {
-    let line = serde_json::to_string(event).ok()? + "\n";
+    let line = match masked_value(event) {
+        Some(masked) => serde_json::to_string(&masked.ok()?),
+        None => serde_json::to_string(event),
+    };
+    let line = line.ok()? + "\n";
     match file.write_all(line.as_bytes()) {
         Ok(()) => Some(file),
         Err(error) => {

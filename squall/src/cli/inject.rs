@@ -1,5 +1,6 @@
 //! `squall inject`: one fault without a file, through the same checks and the same engine.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chaos_core::{DurationText, FAULTS, Span, TriggerNode};
@@ -13,6 +14,7 @@ use super::document::{Checks, task};
 use super::execute::execute;
 use super::failure::Failure;
 use super::run_flags::RunFlags;
+use super::variables::VariableFlags;
 
 /// Injects one fault now, holds it, and undoes it.
 #[derive(Debug, clap::Args)]
@@ -28,13 +30,23 @@ pub(super) struct Args {
     #[arg(long = "for", value_name = "TIME")]
     hold: Option<DurationText>,
     #[command(flatten)]
+    variables: VariableFlags,
+    #[command(flatten)]
     pub(super) flags: RunFlags,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
+    args.flags.reports.check(&args.taken())?;
     let (entry, options) = entry(args)?;
     let task = task(check_value(&entry, "squall inject", &options), Checks::OfTheFile)?;
     execute(task, None, &args.flags, None)
+}
+
+impl Args {
+    /// Files that no report may take.
+    pub(super) fn taken(&self) -> Vec<&Path> {
+        self.flags.events.iter().map(PathBuf::as_path).collect()
+    }
 }
 
 /// A parameter that was typed like a flag is told how parameters are written.
@@ -98,13 +110,16 @@ impl FromStr for Parameter {
 /// the schema wants, by the same rule as in a file.
 fn entry(args: &Args) -> Result<(Value, LoadOptions), Failure> {
     let mut action = Map::from_iter([("type".to_owned(), json!(args.fault))]);
-    let mut options = LoadOptions::of(KindHint::Entry);
+    let filled = args.variables.values()?;
+    let mut options = LoadOptions { vars: filled.clone(), ..LoadOptions::of(KindHint::Entry) };
     for (index, parameter) in args.parameters.iter().enumerate() {
         let value = match &parameter.value {
             Typed::Json(value) => value.clone(),
             Typed::Text(text) => {
                 let name = format!("typed_{index}");
-                options = options.var(name.clone(), text.clone());
+                let fill =
+                    |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{{{name}}}}}"), value);
+                options = options.var(name.clone(), filled.iter().fold(text.clone(), fill));
                 json!(format!("{{{{{name}}}}}"))
             }
         };
@@ -150,6 +165,7 @@ mod tests {
             fault: "some_fault".into(),
             parameters: parameters.iter().map(|text| text.parse().unwrap()).collect(),
             hold: None,
+            variables: VariableFlags::default(),
             flags: RunFlags::default(),
         }
     }

@@ -4,30 +4,57 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use chaos_core::{Event, EventKind, Undone};
+use chaos_core::{Answer, Event, EventKind, ProbeRole, Undone};
 
 use super::figures::{Figures, StepFigures};
+use super::secrets::masked;
 
 /// Elsewhere than on a terminal, figures come this often.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
+/// How many countdowns the line of a terminal has room for, and how many characters it has.
+const COUNTDOWNS: usize = 2;
+const WIDTH: usize = 79;
+
 /// Takes the line away that stands on the terminal.
 const CLEAR: &str = "\r\x1b[2K";
 
-/// What gets a line of its own.
+/// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// Every event that is worth telling.
-    Events,
+    /// Nothing.
+    Nothing,
     /// One line for each entry, with its figures, and what goes wrong: an experiment has dozens of entries.
     Figures,
+    /// Every event that is worth telling.
+    Events,
+    /// Every event.
+    Everything,
+}
+
+/// What an entry waits for, and since when.
+struct Countdown {
+    path: String,
+    what: &'static str,
+    since: Instant,
+    seconds: f64,
+}
+
+impl Countdown {
+    fn text(&self) -> String {
+        let left = self.seconds - self.since.elapsed().as_secs_f64();
+        if left > 0.0 { format!("{}: {:.0} s left", self.what, left.ceil()) } else { self.what.to_owned() }
+    }
 }
 
 /// The live display.
 pub(crate) struct Live {
-    detail: Detail,
     out: Box<dyn Write + Send>,
     terminal: bool,
+    detail: Detail,
+    countdowns: Vec<Countdown>,
+    /// The last answer of each probe: one that stays the same is told once.
+    answers: HashMap<(String, String), Answer>,
     names: HashMap<String, String>,
     active: Option<(Instant, Figures)>,
     told: Option<Instant>,
@@ -41,11 +68,16 @@ impl Live {
     }
 
     fn on(out: Box<dyn Write + Send>, terminal: bool, detail: Detail) -> Self {
-        Self { detail, out, terminal, names: HashMap::new(), active: None, told: None, line_stands: false }
+        let (names, answers) = (HashMap::new(), HashMap::new());
+        Self { out, terminal, detail, countdowns: vec![], answers, names, active: None, told: None, line_stands: false }
     }
 
     /// Takes one event.
     pub(crate) fn event(&mut self, event: &Event) {
+        if self.detail == Detail::Nothing {
+            return;
+        }
+        self.count_down(event);
         match &event.kind {
             EventKind::Waiting { name, .. } => {
                 self.names.insert(event.path.clone(), name.clone());
@@ -60,9 +92,53 @@ impl Live {
             }
             _ => {}
         }
-        if let Some(line) = line(&event.kind, self.detail) {
-            let name = if self.detail == Detail::Events { self.name(&event.path) } else { String::new() };
+        if let Some(line) = self.line(event) {
+            let name = if self.detail == Detail::Figures { String::new() } else { self.name(&event.path) };
             self.plain(&format!("{:>7.1} s  {name}{line}", event.at_seconds));
+        }
+    }
+
+    /// Begins and ends the countdowns of triggers and holds.
+    fn count_down(&mut self, event: &Event) {
+        let (what, seconds) = match &event.kind {
+            EventKind::Waiting { at_least_seconds, .. } => ("waiting for the trigger", *at_least_seconds),
+            EventKind::Holding { seconds } => ("holding", *seconds),
+            EventKind::Fired { .. }
+            | EventKind::Released
+            | EventKind::Aborted { .. }
+            | EventKind::Undoing { .. }
+            | EventKind::Ended { .. } => {
+                // A part of an entry stands below it.
+                let over =
+                    |count: &Countdown| count.path.starts_with(&event.path) || event.path.starts_with(&count.path);
+                self.countdowns.retain(|count| !over(count));
+                return;
+            }
+            _ => return,
+        };
+        self.countdowns.push(Countdown { path: event.path.clone(), what, since: Instant::now(), seconds });
+    }
+
+    /// What is worth a line at this detail.
+    fn line(&mut self, event: &Event) -> Option<String> {
+        if let EventKind::Probed { role, probe, observation } = &event.kind {
+            let before = self.answers.insert((event.path.clone(), probe.clone()), observation.answer);
+            let during = *role == ProbeRole::During && self.detail != Detail::Figures;
+            let turned = before != Some(observation.answer) && (before.is_some() || observation.answer != Answer::Yes);
+            if during && turned {
+                let answer = match observation.answer {
+                    Answer::Yes => "holds again",
+                    Answer::No => "FAILS",
+                    Answer::Unknown => "unknown",
+                };
+                return Some(format!("probe `{probe}` {answer}: {}", observation.detail));
+            }
+        }
+        match line(&event.kind, self.detail) {
+            None if self.detail == Detail::Everything => {
+                Some(format!("{}: {}", event.kind.name(), event.kind.detail()))
+            }
+            line => line,
         }
     }
 
@@ -90,13 +166,22 @@ impl Live {
     }
 
     fn figures(&mut self) {
-        let Some((since, figures)) = &self.active else { return };
-        let text = format!("active for {:.0} s{figures}", since.elapsed().as_secs_f64());
+        let active = self
+            .active
+            .as_ref()
+            .map(|(since, figures)| format!("active for {:.0} s{figures}", since.elapsed().as_secs_f64()));
         if self.terminal {
+            let counts = self.countdowns.iter().map(|count| self.name(&count.path) + &count.text());
+            let parts: Vec<String> = counts.take(COUNTDOWNS).chain(active).collect();
+            if parts.is_empty() {
+                return;
+            }
+            // A line that wraps could not be taken away again.
+            let text: String = printable(&masked(&parts.join("; "))).chars().take(WIDTH).collect();
             self.line_stands = true;
             let _ = write!(self.out, "{CLEAR}{text}");
             let _ = self.out.flush();
-        } else if self.told.is_none_or(|told| told.elapsed() >= PLAIN_EVERY) {
+        } else if let Some(text) = active.filter(|_| self.told.is_none_or(|told| told.elapsed() >= PLAIN_EVERY)) {
             self.told = Some(Instant::now());
             self.plain(&text);
         }
@@ -105,7 +190,7 @@ impl Live {
     fn plain(&mut self, text: &str) {
         self.clear();
         // A terminal that cannot be written to leaves no place to report it.
-        let _ = writeln!(self.out, "{}", printable(text));
+        let _ = writeln!(self.out, "{}", printable(&masked(text)));
     }
 
     fn clear(&mut self) {
@@ -163,7 +248,7 @@ fn line(kind: &EventKind, detail: Detail) -> Option<String> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use chaos_core::Progress;
+    use chaos_core::{Observation, Progress};
     use serde_json::json;
 
     use super::*;
@@ -183,10 +268,15 @@ mod tests {
     }
 
     fn shown(terminal: bool, events: &[(&str, EventKind)]) -> String {
+        shown_in(Detail::Events, terminal, events)
+    }
+
+    fn shown_in(detail: Detail, terminal: bool, events: &[(&str, EventKind)]) -> String {
         let paper = Paper::default();
-        let mut live = Live::on(Box::new(paper.clone()), terminal, Detail::Events);
+        let mut live = Live::on(Box::new(paper.clone()), terminal, detail);
         for (path, kind) in events {
             live.event(&Event { seq: 0, at_seconds: 1.5, path: (*path).to_owned(), kind: kind.clone() });
+            live.tick();
         }
         live.finish();
         let bytes = paper.0.lock().unwrap().clone();
@@ -194,7 +284,7 @@ mod tests {
     }
 
     fn waiting(name: &str) -> EventKind {
-        EventKind::Waiting { name: name.into(), trigger: "time".into() }
+        EventKind::Waiting { name: name.into(), trigger: "time".into(), at_least_seconds: 90.0 }
     }
 
     fn note(text: &str) -> EventKind {
@@ -251,5 +341,43 @@ mod tests {
     #[test]
     fn control_characters_of_a_target_never_reach_the_terminal() {
         assert_eq!(shown(false, &[("/a", note("x\x1b[31m\ny"))]), "    1.5 s  x[31m | y\n");
+    }
+
+    fn probed(role: ProbeRole, observation: Observation) -> EventKind {
+        EventKind::Probed { role, probe: "up".into(), observation }
+    }
+
+    #[test]
+    fn triggers_and_holds_count_down_on_a_terminal() {
+        let holding = EventKind::Holding { seconds: 30.0 };
+        let fired = EventKind::Fired { detail: "now".into() };
+        let text = shown(true, &[("/a", waiting("A")), ("/a/trigger", fired), ("/a", holding.clone())]);
+        assert!(text.contains("waiting for the trigger: 90 s left"), "{text:?}");
+        let after = text.split("fired").nth(1).unwrap();
+        assert!(after.contains("holding: 30 s left") && !after.contains("waiting"), "{text:?}");
+        let elsewhere = shown(false, &[("/a", holding)]);
+        assert!(!elsewhere.contains("left"), "{elsewhere:?}");
+    }
+
+    #[test]
+    fn a_during_probe_is_shown_when_it_fails_and_when_it_holds_again() {
+        let [yes, no] = [Observation::yes("200"), Observation::no("503")].map(|seen| probed(ProbeRole::During, seen));
+        let other = probed(ProbeRole::Detect, Observation::no("quiet"));
+        let path = "/a";
+        for terminal in [true, false] {
+            let events = [&yes, &no, &no, &other, &yes].map(|kind| (path, kind.clone()));
+            let text = shown(terminal, &events);
+            assert_eq!(text.matches("probe `up` FAILS: 503").count(), 1, "{text}");
+            assert_eq!(text.matches("probe `up` holds again: 200").count(), 1, "{text}");
+            assert!(!text.contains("quiet"), "{text}");
+        }
+    }
+
+    #[test]
+    fn quiet_shows_nothing_and_verbose_shows_every_event() {
+        let yes = probed(ProbeRole::Verify, Observation::yes("200"));
+        let events = [("/a", note("hi")), ("/a", yes)];
+        assert_eq!(shown_in(Detail::Nothing, true, &events), "");
+        assert_eq!(shown_in(Detail::Everything, false, &events).lines().count(), 2);
     }
 }

@@ -1,5 +1,7 @@
 //! The plan of a run that touches nothing.
 
+use std::path::Path;
+
 use chaos_core::{Plan, Reversible};
 use chaos_runner::{DryEntry, DryRun};
 
@@ -17,6 +19,24 @@ pub(crate) fn print_plan(plan: &DryRun, format: ReportFormat) -> Result<u8, Fail
         }
     }
     Ok(if plan.allowed() { 0 } else { chaos_core::Verdict::Inconclusive.exit_code() })
+}
+
+/// Prints those of several files, in JSON as an array; a refusal in one is one of all.
+pub(crate) fn print_plans(plans: &[(&Path, DryRun)], format: ReportFormat) -> Result<u8, Failure> {
+    if let [(_, plan)] = plans {
+        return print_plan(plan, format);
+    }
+    if format == ReportFormat::Json {
+        print_json(&plans.iter().map(|(_, plan)| plan).collect::<Vec<_>>())?;
+        let allowed = plans.iter().all(|(_, plan)| plan.allowed());
+        return Ok(if allowed { 0 } else { chaos_core::Verdict::Inconclusive.exit_code() });
+    }
+    let mut worst = 0;
+    for (file, plan) in plans {
+        print(&format!("{}\n", file.display()))?;
+        worst = worst.max(print_plan(plan, format)?);
+    }
+    Ok(worst)
 }
 
 fn text(plan: &DryRun) -> String {

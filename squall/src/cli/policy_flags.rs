@@ -6,6 +6,7 @@ use chaos_core::{DurationText, HostPattern, Permission, Policy};
 
 use super::document;
 use super::failure::Failure;
+use super::settings;
 use super::type_names::AnyFault;
 
 /// What may be touched. Default: loopback only, nothing outside the workspace, 1,000 qps, 10 minutes, 64 connections,
@@ -54,7 +55,7 @@ pub(crate) struct PolicyFlags {
 impl PolicyFlags {
     /// The policy that they say.
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        let mut policy = match &self.policy {
+        let mut policy = match self.policy.as_deref().or_else(|| settings::policy()) {
             Some(path) => document::policy(path)?,
             None => Policy::default(),
         };

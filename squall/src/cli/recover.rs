@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::console::{print, print_json};
 use super::failure::Failure;
 use super::format::DataFormat;
+use super::settings;
 
 /// Undoes what crashed runs left behind, newest first; a run that is alive is left alone.
 ///
@@ -30,7 +31,8 @@ struct Printed<'a> {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let state = StateDir::locate(|name| std::env::var(name).ok()).map_err(RunnerError::StateDir)?;
+    let located = || StateDir::locate(|name| std::env::var(name).ok());
+    let state = settings::state_dir().map_or_else(located, Ok).map_err(RunnerError::StateDir)?;
     if let Some(run) = &args.forget {
         return forget(&state, run, args.format);
     }

@@ -6,6 +6,7 @@ use chaos_runner::{ControlError, ControlReply, ControlRequest, EntryReply, Relea
 use super::console::{print, print_json};
 use super::failure::Failure;
 use super::format::DataFormat;
+use super::settings;
 
 /// Ends the hold of a live run now; undo, verification and verdict follow in that run as usual.
 ///
@@ -24,7 +25,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let state = StateDir::locate(|name| std::env::var(name).ok()).map_err(RunnerError::StateDir)?;
+    let located = || StateDir::locate(|name| std::env::var(name).ok());
+    let state = settings::state_dir().map_or_else(located, Ok).map_err(RunnerError::StateDir)?;
     let request = ControlRequest::Release { entry: args.entry.clone() };
     let entries = match control(&state, &args.run, &request) {
         Ok(ControlReply::Entries(entries)) => entries,

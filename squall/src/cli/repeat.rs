@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::Path;
 
 use chaos_core::Task;
-use chaos_runner::{RepeatReport, Report, junit_rounds, text};
+use chaos_runner::{RepeatReport, Report, text};
 
 use super::console::{Out, complain, say};
-use super::execute::{coloured, create, finished, on_runtime, run_to_the_end};
+use super::execute::{coloured, finished, run_to_the_end};
 use super::failure::Failure;
 use super::format::ReportFormat;
 use super::gate::Gate;
@@ -28,37 +28,12 @@ pub(crate) struct Rounds<'a> {
 
 /// Runs the rounds one after the other; the worst one makes the exit code. The first round has the seed of the flags or of
 /// the file, else one that its report names; each later round has the next number.
-pub(crate) fn repeat(rounds: &Rounds<'_>, flags: &RunFlags) -> Result<u8, Failure> {
-    if flags.format == ReportFormat::Html {
-        return Err(Failure::Usage("several rounds have no HTML form; use `text`, `json` or `junit`".to_owned()));
-    }
-    let events = flags.events.as_deref().map(create).transpose()?;
-    let reports = on_runtime(async |signals| all(rounds, flags, events, signals).await)?;
-    let repeat = RepeatReport::of(reports, rounds.wanted);
-    let repeat = repeat.ok_or_else(|| Failure::Internal("no round ran".to_owned()))?;
-    let code = repeat.exit_code();
-    let out = Out::beside(flags.events.as_deref());
-    let printed = match flags.format {
-        ReportFormat::Json => out.print_json(&repeat),
-        ReportFormat::Junit => out.print(&junit_rounds(&repeat)),
-        ReportFormat::Text | ReportFormat::Html => out.print(&coloured(&repeat.summary(), out.paint())),
-    };
-    match printed {
-        // What went wrong in a round matters more than that nobody could be told.
-        Err(failure) if code != 0 => {
-            complain(&failure.chain());
-            Ok(code)
-        }
-        printed => printed.map(|()| code),
-    }
-}
-
-async fn all(
+pub(crate) async fn repeat(
     rounds: &Rounds<'_>,
     flags: &RunFlags,
     events: Option<File>,
     signals: &mut Signals,
-) -> Result<Vec<Report>, Failure> {
+) -> Result<RepeatReport, Failure> {
     let out = Out::beside(flags.events.as_deref());
     let mut reports: Vec<Report> = Vec::new();
     for round in 0..rounds.wanted {
@@ -66,7 +41,7 @@ async fn all(
         let runner = flags.seeded_runner(None, seed)?;
         let events = events.as_ref().map(File::try_clone).transpose();
         let events = events.map_err(|error| Failure::Internal(format!("no handle for events: {error}")))?;
-        let mut report = run_to_the_end(&runner, (rounds.task)()?, events, false, signals).await?;
+        let mut report = run_to_the_end(&runner, (rounds.task)()?, events, flags, signals).await?;
         finished(&mut report, Some(rounds.file), rounds.gate);
         if flags.format == ReportFormat::Text {
             let head = format!("round {} of {}\n", round + 1, rounds.wanted);
@@ -81,5 +56,5 @@ async fn all(
             break;
         }
     }
-    Ok(reports)
+    RepeatReport::of(reports, rounds.wanted).ok_or_else(|| Failure::Internal("no round ran".to_owned()))
 }

@@ -9,7 +9,11 @@ use chaos_runner::Runner;
 
 use super::failure::Failure;
 use super::format::ReportFormat;
+use super::live::Detail;
 use super::policy_flags::PolicyFlags;
+use super::report_flags::ReportFlags;
+use super::secrets;
+use super::settings;
 use super::verifier::CommandVerifier;
 
 /// Variables that name a model; without them the offline planner plans.
@@ -29,6 +33,14 @@ pub(crate) struct RunFlags {
     /// standard error.
     #[arg(long, value_name = "PATH")]
     pub(crate) events: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reports: ReportFlags,
+    /// Shows no progress; the report and errors stay.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Shows every event as it happens.
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
     /// Seed of every random choice; default: the file's, else one that the report names.
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
@@ -60,6 +72,15 @@ pub(crate) struct RunFlags {
 }
 
 impl RunFlags {
+    /// How much is shown while it runs.
+    pub(crate) fn detail(&self) -> Detail {
+        match (self.quiet, self.verbose) {
+            (true, _) => Detail::Nothing,
+            (_, true) => Detail::Everything,
+            _ => Detail::Events,
+        }
+    }
+
     /// The runner that they say; `state` takes the place of the user's state directory.
     pub(crate) fn runner(&self, state: Option<StateDir>) -> Result<Runner, Failure> {
         self.seeded_runner(state, self.seed)
@@ -72,10 +93,10 @@ impl RunFlags {
         if self.policy.accept_policy {
             builder = builder.accept_policy();
         }
-        if let Some(state) = state {
+        if let Some(state) = state.or_else(settings::state_dir) {
             builder = builder.state_dir(state);
         }
-        if let Some(folder) = &self.workspace {
+        if let Some(folder) = self.workspace.as_deref().or_else(|| settings::workspace()) {
             builder = builder.workspace(folder);
         }
         if self.offline {
@@ -86,6 +107,7 @@ impl RunFlags {
             let verifier = CommandVerifier::new(command, self.verifier_timeout.map(DurationText::get));
             builder = builder.verifier(Arc::new(verifier.map_err(|error| Failure::Usage(error.to_string()))?));
         }
+        builder = builder.redactor(secrets::redactor());
         if let Some(seed) = seed {
             builder = builder.seed(seed);
         }

@@ -7,8 +7,9 @@ use chaos_schema::{Document, FunctionTool, KindHint, LoadOptions, Profile, schem
 use clap::ValueEnum;
 
 use super::console::{Paint, print_json};
-use super::document::{Variable, load_file, rendered};
+use super::document::{load_file, rendered};
 use super::failure::Failure;
+use super::variables::Variable;
 
 /// Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a
 /// run writes.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chaos_schema::{Code, Diagnostic, Document, Placeholders, Severity};
+use chaos_schema::{Code, Diagnostic, Document, LoadOptions, Placeholders, Severity};
 use serde::Serialize;
 
 use super::console::{Colour, Paint, print, print_json};
@@ -67,7 +67,11 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     for path in &args.files {
         collect(path, &mut files)?;
     }
-    let checked: Vec<Checked> = files.iter().map(|file| check(file, args)).collect();
+    let mut options = args.document.options()?;
+    if args.allow_placeholders {
+        options.placeholders = Placeholders::Allowed;
+    }
+    let checked: Vec<Checked> = files.iter().map(|file| check(file, args, &options)).collect();
     match args.format {
         DataFormat::Json => print_json(&Report { valid: checked.iter().all(|one| one.valid), files: &checked })?,
         DataFormat::Text => print(&checked.iter().map(|one| text(one, Paint::stdout())).collect::<String>())?,
@@ -111,13 +115,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check(path: &Path, args: &Args) -> Checked {
+fn check(path: &Path, args: &Args, options: &LoadOptions) -> Checked {
     let file = path.display().to_string();
-    let mut options = args.document.options();
-    if args.allow_placeholders {
-        options.placeholders = Placeholders::Allowed;
-    }
-    match load_file(path, &options) {
+    match load_file(path, options) {
         Ok(loaded) => {
             let strictly = |one: &Diagnostic| args.strict && one.severity == Severity::Warning;
             let loaded = loaded.with_errors(|one| unanswered(one) || strictly(one));

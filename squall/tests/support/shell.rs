@@ -14,6 +14,11 @@ pub(crate) fn place() -> TempDir {
 pub(crate) fn command(place: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
     command.args(arguments).current_dir(place).env("XDG_STATE_HOME", place.path().join("state"));
+    // Whoever runs the tests may have settings.
+    command.env("XDG_CONFIG_HOME", place.path().join("config"));
+    for name in ["SQUALL_CONFIG", "SQUALL_POLICY", "SQUALL_STATE", "SQUALL_WORKSPACE"] {
+        command.env_remove(name);
+    }
     command.env_remove("CHAOS_MODEL").env_remove("AGENT_MODEL").stdin(Stdio::null());
     command
 }

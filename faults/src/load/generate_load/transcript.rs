@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use chaos_agent::{Redactor, TranscriptWriter};
-use chaos_core::{PluginError, RunContext};
+use chaos_agent::TranscriptWriter;
+use chaos_core::{PluginError, Redactor, RunContext};
 
 /// Folder of transcripts inside the workspace.
 const FOLDER: &str = ".squall/transcripts";
@@ -20,18 +20,19 @@ impl Record {
     pub(super) async fn create(cx: &RunContext) -> Result<Self, PluginError> {
         let folder = cx.workspace().join(FOLDER);
         let path = folder.join(file_name(cx.run_id(), cx.path()));
-        let opened = tokio::task::spawn_blocking(move || open(&folder, path)).await;
+        let redactor = cx.redactor().clone();
+        let opened = tokio::task::spawn_blocking(move || open(&folder, path, redactor)).await;
         opened.map_err(|_| PluginError::failed("the transcript could not be opened"))?
     }
 }
 
-fn open(folder: &Path, path: PathBuf) -> Result<Record, PluginError> {
+fn open(folder: &Path, path: PathBuf, redactor: Redactor) -> Result<Record, PluginError> {
     let failed = |why: String| {
         let right = "choose a workspace that can be written";
         PluginError::failed(format!("no load without a transcript: {why}; {right}"))
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(format!("`{}`: {error}", folder.display())))?;
-    let writer = TranscriptWriter::create(&path, Redactor::default());
+    let writer = TranscriptWriter::create(&path, redactor);
     let writer = writer.map_err(|error| {
         let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
         failed(format!("{error}{cause}"))
