@@ -71,3 +71,19 @@ fn an_editor_offers_every_linked_fault_with_its_summary() {
     let hover = server.hover(&task, 5, 15);
     assert!(hover.contains(&FAULTS.all()[0].summary()), "{hover}");
 }
+
+#[test]
+fn a_null_that_is_compared_with_stays_a_null() {
+    let text = r#"{"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "pid": 7, "name": null},
+        "detect": null, "during": [{"type": "http", "url": "http://127.0.0.1:1/", "expect_status": null,
+        "expect_json": [{"pointer": "/error", "equals": null, "above": null},
+                        {"pointer": "/a", "not_equals": {"b": null, "c": [null]}}]}]}"#;
+    let loaded = load(text, "entry.json", &LoadOptions::default());
+    assert!(!loaded.has_errors(), "{}", render(&loaded.diagnostics));
+    let task = loaded.document.and_then(chaos_schema::Document::into_task).unwrap();
+    let probe = serde_json::to_value(&task.entries[0].during[0]).unwrap();
+    assert_eq!(
+        probe["expect_json"],
+        serde_json::json!([{"pointer": "/error", "equals": null}, {"pointer": "/a", "not_equals": {"b": null, "c": [null]}}])
+    );
+}
