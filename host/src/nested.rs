@@ -94,7 +94,7 @@ fn sees_every_process() -> bool {
 /// mounts that can't be read.
 fn hides_processes(mounts: Option<&str>) -> bool {
     let Some(mounts) = mounts else { return true };
-    let proc = mounts.lines().filter(|line| line.split(' ').nth(4) == Some("/proc")).last();
+    let proc = mounts.lines().rfind(|line| line.split(' ').nth(4) == Some("/proc"));
     proc.is_none_or(|line| {
         let option = line.split([' ', ',']).find_map(|word| word.strip_prefix("hidepid="));
         !matches!(option, None | Some("0" | "off"))

@@ -244,6 +244,7 @@ fn ctrl_z_with_nobody_to_continue_us_ends_with_the_report() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test of real time: the hold must end while nobody runs")]
 fn a_hold_that_lasted_longer_than_asked_says_so() {
     let (place, victim) = (place(), Sleeper::start());
     let pid = format!("pid={}", victim.pid());

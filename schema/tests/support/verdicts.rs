@@ -95,9 +95,29 @@ fn documents(count: usize) -> (Vec<Judged>, BTreeMap<(String, Spoil), usize>) {
 }
 
 /// Near misses of open keys are in the closed list of what only the loader sees.
-fn is_near_miss(loaded: &Loaded) -> bool {
-    let near = |code| matches!(code, Code::MisspeltKey | Code::BareCheck | Code::UnknownKind);
-    loaded.diagnostics.iter().filter(|d| d.is_error()).all(|d| near(d.code))
+fn is_near_miss(diagnostic: &chaos_schema::Diagnostic) -> bool {
+    matches!(diagnostic.code, Code::MisspeltKey | Code::BareCheck | Code::UnknownKind)
+}
+
+/// Rules between the parameters of one plug-in, which the typed parse knows: in the closed list too.
+const BETWEEN_PARAMETERS: [&str; 7] = [
+    "so `expect_",
+    "request has no `body` here",
+    "`CONNECT` opens a tunnel",
+    "`tls` does not fit",
+    "`insecure` trusts every certificate",
+    "a client certificate needs both",
+    "leaves nothing to compare",
+];
+
+fn is_between_parameters(diagnostic: &chaos_schema::Diagnostic) -> bool {
+    diagnostic.code == Code::InvalidValue
+        && BETWEEN_PARAMETERS.iter().any(|rule| diagnostic.to_string().contains(rule))
+}
+
+/// Whether nothing is wrong but what stands in the closed list.
+fn is_listed(loaded: &Loaded) -> bool {
+    loaded.diagnostics.iter().filter(|d| d.is_error()).all(|d| is_near_miss(d) || is_between_parameters(d))
 }
 
 /// Asks both about so many documents, and holds them to one verdict on each.
@@ -113,11 +133,12 @@ pub(crate) fn agree_on(count: usize, modules: &Path) {
             0 => check_value(&judged.document, "", &options),
             _ => load(&judged.document.to_string(), "", &options),
         };
-        if loaded.document.is_some() != *accepted && !(*accepted && is_near_miss(&loaded)) {
+        if loaded.document.is_some() != *accepted && !(*accepted && is_listed(&loaded)) {
             let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
             disagreements.push(format!("ajv {accepted}, {}: {}\n{}", judged.how, judged.document, told.join("\n")));
         }
-        assert!(!loaded.diagnostics.iter().any(|d| d.code == Code::InvalidValue), "{}", judged.document);
+        let mut typed = loaded.diagnostics.iter().filter(|d| d.code == Code::InvalidValue);
+        assert!(typed.all(is_between_parameters), "{}", judged.document);
     }
     let differing = disagreements.len();
     assert_eq!(differing, 0, "{}", disagreements.into_iter().take(5).collect::<Vec<_>>().join("\n\n"));
