@@ -100,7 +100,9 @@ fn is_near_miss(diagnostic: &chaos_schema::Diagnostic) -> bool {
 }
 
 /// Rules between the parameters of one plug-in, which the typed parse knows: in the closed list too.
-const BETWEEN_PARAMETERS: [&str; 7] = [
+const BETWEEN_PARAMETERS: [&str; 9] = [
+    "no comparison",
+    "invalid regular expression",
     "so `expect_",
     "request has no `body` here",
     "`CONNECT` opens a tunnel",
