@@ -12,7 +12,7 @@ use crate::{limits::Limits, model::Model, outcome::LoopOutcome, tool::Tool};
 /// Lets a model work towards a goal with the given tools, until it is done or a limit ends it.
 ///
 /// Nothing that a model writes can fail the loop: bad arguments, unknown tools, tool errors and panics go back to it as
-/// `Error: …`. A reply that was cut off, or that holds a call as text, is no final answer: the model is told so, twice at
+/// `Error: …`. A reply that was cut off, or that holds a call as text, is not a final answer: the model is told so, twice at
 /// most. Calls of one turn run one after the other. When a reply reaches the turn cap or the token budget, the
 /// calls in it are recorded but not run, since the model would not read their answers.
 ///

@@ -28,7 +28,7 @@ struct Case {
     /// Arguments of curl; `None` where it has nothing to compare.
     curl: Option<&'static str>,
     reply: fn(u64, &str) -> Reply,
-    /// What the three make of it: statuses with their numbers (-1 is no answer), and how many requests the server saw.
+    /// What the three make of it: statuses with their numbers (-1: no answer), and how many requests the server saw.
     ours: &'static str,
     fortio: &'static str,
     curl_says: &'static str,

@@ -31,7 +31,7 @@ impl PidFd {
         let Some(raw) = i32::try_from(pid.get()).ok().and_then(Pid::from_raw) else { return Ok(None) };
         match pidfd_open(raw, PidfdFlags::empty()) {
             Ok(fd) => Ok(Some(Self { pid, fd })),
-            // A number that is a thread's by now is no process's: ENOENT from Linux 6.9 on, EINVAL before (the other
+            // A number that a thread has by now stands for no process: ENOENT from Linux 6.9 on, EINVAL before (the other
             // causes of EINVAL, flags and a pid below 1, can't occur here).
             Err(Errno::SRCH | Errno::NOENT | Errno::INVAL) => Ok(None),
             Err(errno) => Err(errno.into()),

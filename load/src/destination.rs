@@ -10,9 +10,9 @@ use crate::call::ConnectionReport;
 use crate::clock::since;
 use crate::error::LoadError;
 use crate::failure::{Failure, FailureKind};
+use crate::localhost::is_localhost;
 use crate::plan::{Buckets, LoadPlan};
 use crate::request::Request;
-use crate::running::is_localhost;
 #[cfg(feature = "std-client")]
 use crate::standard_plan::StandardPlan;
 use crate::wire::Wire;

@@ -50,6 +50,7 @@ mod header;
 mod histogram;
 mod lanes;
 mod latency;
+mod localhost;
 mod observer;
 mod open;
 mod pacer;
@@ -68,6 +69,7 @@ mod tally;
 pub mod target;
 #[cfg(feature = "tls")]
 mod tls;
+mod url_text;
 mod wire;
 mod worker;
 mod worker_stats;

@@ -11,7 +11,7 @@ use url::Url;
 use crate::error::LoadError;
 use crate::header;
 use crate::histogram::Histogram;
-use crate::request;
+use crate::url_text::{authority, typed_path};
 
 /// Largest number of connections that one run may hold.
 const MAX_CONNECTIONS: usize = 100_000;
@@ -217,7 +217,7 @@ impl LoadPlan {
     /// The URL does not parse, has no host, or has a scheme other than `http`,
     /// `https` and `tcp`.
     pub fn to(url: &str) -> Result<Self, LoadError> {
-        let path = request::typed_path(url);
+        let path = typed_path(url);
         let mut url = parse_url(url)?;
         let user = take_user(&mut url);
         Ok(Self {
@@ -311,7 +311,7 @@ impl LoadPlan {
 
     /// The URL with its path as it was typed, without credentials.
     pub fn typed_url(&self) -> String {
-        format!("{}://{}{}", self.url.scheme(), request::authority(&self.url), self.path)
+        format!("{}://{}{}", self.url.scheme(), authority(&self.url), self.path)
     }
 
     /// Whether the fast client cannot serve the plan, so that the feature `std-client` is needed.

@@ -14,6 +14,7 @@ use crate::control::Control;
 use crate::coordinator::Coordinator;
 use crate::destination::Destination;
 use crate::error::LoadError;
+use crate::localhost::is_localhost;
 use crate::observer::Observer;
 use crate::plan::{AddressFamily, LoadPlan, Rate, Warmup};
 use crate::program::Program;
@@ -238,12 +239,6 @@ fn addresses(load: &LoadPlan) -> Result<Vec<SocketAddr>, LoadError> {
         return Err(LoadError::NoAddress { host, source: Some(source) });
     }
     Ok(chosen)
-}
-
-/// Whether a name means this machine, whatever a name server says (RFC 6761, section 6.3).
-pub(crate) fn is_localhost(host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    host == "localhost" || host.ends_with(".localhost")
 }
 
 /// The loopback addresses that the system gives, then those that many a system forgets.

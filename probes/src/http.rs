@@ -32,8 +32,6 @@ use crate::asking::{Cut, ask, five_seconds};
 
 /// How many redirects are followed, as many as curl's and reqwest's users rarely need.
 const MAX_REDIRECTS: usize = 5;
-/// How much of a body is read for `expect_body` and `expect_json`.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Asks a URL, and checks the status and, if wanted, the body.
 ///
@@ -191,10 +189,16 @@ impl Http {
         Ok(())
     }
 
+    fn request(&self) -> exchange::Request<'_> {
+        let Self { url, headers, body, tls, .. } = self;
+        exchange::Request { url, method: self.method(), headers, body: body.as_deref(), tls: tls.as_ref() }
+    }
+
     async fn ask(&self, cx: &RunContext) -> Observation {
-        let mut hop = exchange::Hop::first(self);
+        let request = self.request();
+        let mut hop = exchange::Hop::first(&request);
         for _ in 0..=MAX_REDIRECTS {
-            let response = match hop.send(self, cx).await {
+            let response = match hop.send(&request, cx).await {
                 Ok(response) => response,
                 Err(seen) => return seen,
             };
@@ -202,7 +206,7 @@ impl Http {
             if self.expect_status.contains(status) {
                 return self.judge_body(&hop.url, response).await;
             }
-            match hop.next(self, &response) {
+            match hop.next(&request, &response) {
                 Ok(Some(next)) => hop = next,
                 Ok(None) => {
                     let detail = format!("`{}` answered {status} instead of {}", hop.url, self.expect_status);
@@ -228,7 +232,8 @@ impl Http {
         let seen = match self.wrong_with_body(&text) {
             None => Observation::yes(format!("{answered}, and the body {}", self.wanted_of_body())),
             Some(_) if !is_whole => Observation::unknown(format!(
-                "{answered}, and its first {MAX_BODY_BYTES} bytes don't match {}",
+                "{answered}, and its first {} bytes don't match {}",
+                exchange::MAX_BODY_BYTES,
                 self.wanted_of_body().trim_start_matches("matches ")
             )),
             Some(wrong) => Observation::no(format!("{answered}, but {wrong}")),

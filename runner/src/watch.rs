@@ -19,14 +19,12 @@ mod end;
 mod stop_condition;
 
 pub(crate) use end::EndedBy;
-use end::HoldEnd;
+use end::{HoldEnd, TOO_SHORT};
 
 /// How often `detect` and `abort_if` are asked.
 const POLL: Duration = Duration::from_millis(250);
 /// How long a watcher may take to stop; one that takes longer blocks its thread.
 const STOPPING: Duration = Duration::from_secs(1);
-/// What is said of a fault that ended before anything could be asked.
-const TOO_SHORT: &str = "the fault ended before the first answer";
 
 /// The watchers of one entry.
 #[derive(Debug)]

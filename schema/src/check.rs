@@ -8,12 +8,14 @@ mod keys;
 mod lint;
 mod message;
 mod names;
+mod not_finite;
 mod plug_in;
 mod prepare;
 mod report;
 mod timing;
 mod violation;
 
+pub(crate) use not_finite::not_finite_at;
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, TextSpan};
@@ -58,11 +60,6 @@ pub(crate) fn check(input: Input<'_>, options: &LoadOptions) -> Loaded {
     let diagnostics = report.into_sorted();
     let refused = diagnostics.iter().any(Diagnostic::is_error);
     Loaded { document: document.filter(|_| !refused), diagnostics }
-}
-
-/// A number that no schema knows.
-pub(crate) fn not_finite_at(at: &str) -> Diagnostic {
-    Diagnostic::new(Code::NotFinite, at, format!("{} must be a finite number", pointer::subject(at)))
 }
 
 /// Whether a pointer lies in what is ours.

@@ -1,5 +1,6 @@
 //! An author's text: its lines, its tree, and the place of every key and value.
 
+mod dialect;
 mod json;
 mod lower;
 mod node;
@@ -10,8 +11,9 @@ mod source;
 mod syntax;
 mod yaml;
 
+pub(crate) use dialect::Dialect;
 pub(crate) use lower::Lowered;
 pub(crate) use places::Places;
 pub(crate) use read::{read, read_json};
-pub(crate) use scalar::{Dialect, finite};
+pub(crate) use scalar::finite;
 pub(crate) use source::{Source, decode};

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod coloured;
 mod completions;
+mod conclude;
 mod confirm;
 mod console;
 #[cfg(all(feature = "load", feature = "http"))]

@@ -329,7 +329,7 @@ fn the_operators_settings_count_and_a_strangers_do_not() {
     let file = pause(&place, "task.json", "pause it", &sleeper);
     let own = place.path().join("config/squall");
     fs::create_dir_all(&own).unwrap();
-    // One in the working directory may come with a stranger's repository.
+    // One in the working directory may come with somebody else's repository.
     fs::write(place.path().join("squall.toml"), "nonsense = [").unwrap();
     fs::write(own.join("policy.yaml"), "allow_faults: [load]\n").unwrap();
     fs::write(own.join("squall.toml"), "policy = \"policy.yaml\"\nstate = \"state-of-file\"\n").unwrap();

@@ -63,7 +63,7 @@ fn time(text: &str) -> Option<(Duration, &str)> {
 fn part(text: &str) -> Option<(Duration, &str)> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number = &text[..digits];
-    // A full stop that ends a sentence is no part of a number.
+    // A full stop that ends a sentence does not belong to a number.
     let dots = number.len() - number.trim_end_matches('.').len();
     let (number, after) = (number.trim_end_matches('.'), &text[digits - dots..]);
     let number: f64 = number.parse().ok()?;

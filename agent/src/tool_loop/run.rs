@@ -73,7 +73,7 @@ fn outcome(end: EndReason) -> LoopOutcome {
     LoopOutcome { end, text: String::new(), turns: 0, calls: Vec::new(), usage: TokenUsage::default(), retries: 0 }
 }
 
-/// What a reply asks for, and why one that asks for nothing is no final answer.
+/// What a reply asks for, and why one that asks for nothing is not a final answer.
 struct Asked {
     calls: Vec<RawCall>,
     unfinished: Option<Unfinished>,
@@ -89,7 +89,7 @@ struct Run<'a> {
     messages: Vec<Value>,
     /// How many of the messages are in the transcript already.
     recorded: usize,
-    /// How often the model was told that its reply is no final answer.
+    /// How often the model was told that its reply is not a final answer.
     reminders: u32,
     outcome: LoopOutcome,
 }

@@ -17,7 +17,7 @@ const CALL_MARKS: [&str; 7] = [
     "<invoke ",
 ];
 
-/// Why a reply is no final answer.
+/// Why a reply is not a final answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unfinished {
     CutOff,

@@ -173,7 +173,7 @@ mod tests {
         let seen = |p50, p99| load(&times(1000, p50, p99), &times(1000, p50, p99), 0).unserved_connections();
         let text = seen(10.0, 1800.0).unwrap().to_string();
         assert!(text.contains("fewer than 64 at once; try a lower `concurrency`"), "{text}");
-        // Overload moves the median too, and 200 ms is no connection that waits.
+        // Overload moves the median too, and 200 ms does not show a connection that waits.
         assert_eq!((seen(900.0, 1800.0), seen(2.0, 200.0)), (None, None));
     }
 

@@ -175,7 +175,7 @@ impl Attempt<'_> {
             let Some((url, path)) = next else { return Ok(status) };
             // Another host would have to be looked up, and may not be allowed.
             if url.origin() != hop.url.origin() {
-                let text = format!("the redirect leads to another host ({})", crate::request::authority(&url));
+                let text = format!("the redirect leads to another host ({})", crate::url_text::authority(&url));
                 return Err(Failure::new(FailureKind::Redirects, text));
             }
             if status <= 303 && hop.method != Method::HEAD {
@@ -254,7 +254,7 @@ impl Attempt<'_> {
         let target = match host {
             _ if !two => path,
             Some(host) => format!("{}://{host}{path}", hop.url.scheme()),
-            None => format!("{}://{}{path}", hop.url.scheme(), crate::request::authority(&hop.url)),
+            None => format!("{}://{}{path}", hop.url.scheme(), crate::url_text::authority(&hop.url)),
         };
         let body = if hop.with_body { self.fill(&self.destination.body) } else { Vec::new() };
         self.sent += body.len() as u64;
@@ -374,7 +374,7 @@ fn redirect(url: &Url, status: u16, headers: &HeaderMap) -> Option<(Url, String)
     let location = headers.get(header::LOCATION)?.to_str().ok()?;
     let next = url.join(location).ok()?;
     let absolute = location.starts_with('/') && !location.starts_with("//");
-    let path = if absolute { crate::request::target(location) } else { crate::request::path(&next) };
+    let path = if absolute { crate::url_text::target(location) } else { crate::url_text::path(&next) };
     Some((next, standard_plan::target(&path)))
 }
 

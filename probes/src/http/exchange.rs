@@ -1,14 +1,26 @@
 //! One request and its answer, and where a redirect leads.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
-use chaos_core::{HttpUrl, HttpUrlError, LoadTls, Observation, RunContext};
+use chaos_core::{HeaderName as Name, HeaderValue as Value, HttpUrl, HttpUrlError, LoadTls, Observation, RunContext};
 use chaos_tls::{ClientTls, TlsFileError, Trust, in_words};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, ToStrError};
 use reqwest::{Client, Method, Response, Url, redirect};
 
-use super::{Http, MAX_BODY_BYTES};
 use crate::asking::{lacks_here, present};
+
+/// Bytes of an answer that are looked at.
+pub(super) const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// What is asked, as its author wrote it.
+pub(super) struct Request<'a> {
+    pub(super) url: &'a HttpUrl,
+    pub(super) method: &'a str,
+    pub(super) headers: &'a BTreeMap<Name, Value>,
+    pub(super) body: Option<&'a str>,
+    pub(super) tls: Option<&'a LoadTls>,
+}
 
 /// A URL that is about to be asked.
 pub(super) struct Hop {
@@ -49,13 +61,13 @@ enum SetUpError {
 
 impl Hop {
     /// The URL of the probe itself.
-    pub(super) fn first(http: &Http) -> Self {
-        let method = Method::from_bytes(http.method().as_bytes()).expect("the parameter is a token");
+    pub(super) fn first(http: &Request<'_>) -> Self {
+        let method = Method::from_bytes(http.method.as_bytes()).expect("the parameter is a token");
         Self { url: http.url.clone(), method, has_body: http.body.is_some() }
     }
 
     /// Where an answer redirects to; `None` when it is not a redirect.
-    pub(super) fn next(&self, http: &Http, response: &Response) -> Result<Option<Self>, RedirectError> {
+    pub(super) fn next(&self, http: &Request<'_>, response: &Response) -> Result<Option<Self>, RedirectError> {
         let status = response.status().as_u16();
         if !matches!(status, 301 | 302 | 303 | 307 | 308) {
             return Ok(None);
@@ -68,11 +80,11 @@ impl Hop {
         // RFC 9110, section 15.4: what every client does, whatever a 301 or 302 once meant.
         let turns = status == 303 && self.method != Method::HEAD || status < 303 && self.method == Method::POST;
         let method = if turns { Method::GET } else { self.method.clone() };
-        Ok(Some(Self { has_body: self.has_body && !turns && is_same_origin(&http.url, &url), url, method }))
+        Ok(Some(Self { has_body: self.has_body && !turns && is_same_origin(http.url, &url), url, method }))
     }
 
     /// One request, pinned to the addresses that the policy allows for its host.
-    pub(super) async fn send(&self, http: &Http, cx: &RunContext) -> Result<Response, Observation> {
+    pub(super) async fn send(&self, http: &Request<'_>, cx: &RunContext) -> Result<Response, Observation> {
         let url = &self.url;
         let addresses = cx.allowed_addresses(url.host()).await;
         let addresses = addresses.map_err(|refusal| Observation::unknown(refusal.to_string()))?;
@@ -91,11 +103,11 @@ impl Hop {
         let (client, parsed) =
             set_up().map_err(|error| Observation::unknown(format!("failed to ask `{url}`: {error}")))?;
         let mut request = client.request(self.method.clone(), parsed);
-        if is_same_origin(&http.url, url) {
+        if is_same_origin(http.url, url) {
             request = request.headers(headers(http, self.has_body == http.body.is_some()));
         }
-        if let Some(body) = http.body.as_ref().filter(|_| self.has_body) {
-            request = request.body(body.clone());
+        if let Some(body) = http.body.filter(|_| self.has_body) {
+            request = request.body(body.to_owned());
         }
         request.send().await.map_err(|error| unanswered(url, &error))
     }
@@ -107,9 +119,9 @@ pub(super) fn parsed(url: &HttpUrl) -> Result<Url, UrlError> {
 }
 
 /// The author's headers; without those of a body that is not sent.
-fn headers(http: &Http, has_all: bool) -> HeaderMap {
+fn headers(http: &Request<'_>, has_all: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (name, value) in &http.headers {
+    for (name, value) in http.headers {
         let name = HeaderName::from_bytes(name.as_str().as_bytes()).expect("the parameter is a token");
         let mut value =
             HeaderValue::from_bytes(value.expose().as_bytes()).expect("the parameter has no control characters");
@@ -122,16 +134,16 @@ fn headers(http: &Http, has_all: bool) -> HeaderMap {
 }
 
 /// Trusts what the author says for every hop; his certificate is for the first host only.
-fn tls(http: &Http, url: &HttpUrl, cx: &RunContext) -> ClientTls {
+fn tls(http: &Request<'_>, url: &HttpUrl, cx: &RunContext) -> ClientTls {
     let mut tls = ClientTls::http1(url.is_tls());
-    if let Some(LoadTls { ca_file, insecure, cert_file, key_file }) = http.tls.as_ref().filter(|_| url.is_tls()) {
+    if let Some(LoadTls { ca_file, insecure, cert_file, key_file }) = http.tls.filter(|_| url.is_tls()) {
         let path = |file: &std::path::PathBuf| cx.workspace().join(file);
         match ca_file {
             _ if *insecure => tls.trust = Trust::Everybody,
             Some(file) => tls.trust = Trust::File(path(file)),
             None => {}
         }
-        if is_same_origin(&http.url, url) {
+        if is_same_origin(http.url, url) {
             tls.identity = cert_file.as_ref().map(path).zip(key_file.as_ref().map(path));
         }
     }

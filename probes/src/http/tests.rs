@@ -168,7 +168,7 @@ async fn a_redirect_that_is_expected_is_not_followed() {
 
 #[tokio::test]
 async fn a_body_past_the_bound_can_say_yes_but_not_no() {
-    let (at, _) = serve(|_| say(200, "", &("x".repeat(MAX_BODY_BYTES) + "y")));
+    let (at, _) = serve(|_| say(200, "", &("x".repeat(exchange::MAX_BODY_BYTES) + "y")));
     for (pattern, answer) in [("^x", Answer::Yes), ("y", Answer::Unknown)] {
         let seen = probe(json!({"url": at, "expect_body": pattern})).observe(&plain()).await;
         assert_eq!(seen.answer, answer, "{}", seen.detail);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::diff::{FigureDiff, RunDiff};
 use super::figures::FigureUnit;
 
-/// Times to detect and recover come from probes that are asked every 250 or 500 ms, so that less is no difference.
+/// Times to detect and recover come from probes that are asked every 250 or 500 ms, so that less does not count as a difference.
 const SECONDS_FLOOR: f64 = 0.5;
 /// A percentage point of failed requests.
 const PERCENT_FLOOR: f64 = 1.0;

@@ -2,7 +2,7 @@
 
 /// Seconds since 1970 as `2026-01-31 12:00:00 UTC`. Days by Howard Hinnant's `civil_from_days`.
 pub(super) fn utc(unix_seconds: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, reason = "a float beyond i64 saturates, and is no moment of ours")]
+    #[expect(clippy::cast_possible_truncation, reason = "a float beyond i64 saturates, which no report reaches")]
     let seconds = unix_seconds.floor() as i64;
     let (days, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let shifted = days.saturating_add(719_468);

@@ -52,7 +52,7 @@ pub(super) fn of_entry(entry: &ChaosResult) -> Vec<Figure> {
     detect.into_iter().chain(recover).chain(load).collect()
 }
 
-/// The times are those of requests that were answered well, so that failing fast is no improvement; how many failed is a
+/// The times are those of requests that were answered well, so that failing fast is not an improvement; how many failed is a
 /// figure beside them. What a warm-up covers is left out.
 fn of_load(load: &LoadReport) -> Vec<Figure> {
     let (response, failed) = match &load.measured {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chaos_core::{Answer, Observation, ProbeRole, SampledProbe, Verification};
 use serde_json::json;
 
-use super::{TOO_SHORT, Watcher};
+use super::Watcher;
+use super::end::TOO_SHORT;
 
 /// Closer than this to the end of a hold nothing is asked any more: the answer would come too late.
 const LAST_QUESTION: Duration = Duration::from_millis(50);

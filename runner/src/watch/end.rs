@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use chaos_core::Observation;
 
-use super::TOO_SHORT;
 use crate::ask::seconds;
+
+/// What is said of a fault that ended before anything could be asked.
+pub(super) const TOO_SHORT: &str = "the fault ended before the first answer";
 
 /// A hold that was shorter than this was over before a service in order could have answered.
 const LEAST_HOLD: Duration = Duration::from_millis(100);

@@ -4,6 +4,7 @@ use chaos_core::{MAX_DEPTH, value_depth};
 use serde_json::{Map, Value};
 
 use super::keys::task_keys;
+use super::not_finite::not_finite_at;
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::DocumentKind;
@@ -176,7 +177,7 @@ fn inner(text: &str, at: &str, report: &mut Report) -> Option<Value> {
         report.add(Diagnostic::new(found.code, inside, found.message).maybe_help(found.help));
     }
     for infinite in lowered.not_finite {
-        report.add(super::not_finite_at(&format!("{at}{infinite}")));
+        report.add(not_finite_at(&format!("{at}{infinite}")));
     }
     if lowered.value.is_array() && lowered.value.as_array().is_some_and(Vec::is_empty) && at == "/chaos_spec" {
         no_chaos("`chaos_spec` is an empty list", at, report);

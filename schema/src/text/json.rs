@@ -4,7 +4,8 @@ use serde_json::Number;
 
 use super::node::{Kind, Node};
 use super::source::Source;
-use super::yaml::{MAX_NODES, too_deep, too_large};
+use super::syntax::too_deep;
+use super::yaml::{MAX_NODES, too_large};
 use crate::depth::MAX_LEVELS;
 use crate::diagnostic::{Code, Diagnostic, TextSpan};
 
@@ -182,7 +183,7 @@ impl Reader<'_> {
                 Err(_) if number.parse().is_ok_and(f64::is_infinite) && number.contains(['e', 'E']) => {
                     Kind::Number(None)
                 }
-                Err(_) => return Err(self.unquoted("this is no JSON value")),
+                Err(_) => return Err(self.unquoted("this is not a JSON value")),
             },
         };
         self.at = span.end;

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value};
 
+use super::dialect::Dialect;
 use super::node::{Kind, Node};
 use super::places::{Place, Places};
-use super::scalar::Dialect;
 use crate::diagnostic::{Code, Diagnostic, TextSpan};
 use crate::pointer;
 

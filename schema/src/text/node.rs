@@ -2,7 +2,7 @@
 
 use serde_json::Number;
 
-use super::scalar::Dialect;
+use super::dialect::Dialect;
 use crate::diagnostic::TextSpan;
 
 /// A node of a text.

@@ -2,7 +2,7 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
-use super::yaml::too_deep;
+use crate::depth::MAX_LEVELS;
 use crate::diagnostic::{Code, Diagnostic};
 
 /// The diagnostic of a text that ends being YAML where `rest` begins.
@@ -53,4 +53,9 @@ pub(super) fn describe(error: &ScanError, rest: &str) -> Diagnostic {
 
 fn closing(open: char) -> char {
     if open == '[' { ']' } else { '}' }
+}
+
+pub(super) fn too_deep() -> Diagnostic {
+    let message = format!("nested more than {MAX_LEVELS} levels deep");
+    Diagnostic::new(Code::TooDeep, "", message).help(format!("the limit is {}", chaos_core::MAX_DEPTH))
 }

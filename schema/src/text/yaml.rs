@@ -155,7 +155,7 @@ impl<'s> Builder<'s> {
     fn begin(&mut self, kind: Kind, style: StructureStyle, anchor: usize, at: TextSpan) -> Result<(), Box<Diagnostic>> {
         self.count(1, at)?;
         if self.open.len() >= MAX_LEVELS {
-            return Err(self.placed(too_deep(), at));
+            return Err(self.placed(syntax::too_deep(), at));
         }
         let end = if style == StructureStyle::Flow { at.start + 1 } else { at.start };
         let node = Node::new(kind, TextSpan { start: at.start, end });
@@ -197,7 +197,7 @@ impl<'s> Builder<'s> {
         };
         let (nodes, height) = (*nodes, *height);
         if self.open.len() + height > MAX_LEVELS {
-            return Err(self.placed(too_deep(), at));
+            return Err(self.placed(syntax::too_deep(), at));
         }
         self.aliases += 1;
         self.replayed += nodes;
@@ -292,11 +292,6 @@ fn tagged(suffix: &str, text: &str) -> Option<Kind> {
         ("float", Kind::Number(_)) if !text.starts_with("0o") && !text.starts_with("0x") => number(text),
         _ => None,
     }
-}
-
-pub(super) fn too_deep() -> Diagnostic {
-    let message = format!("nested more than {MAX_LEVELS} levels deep");
-    Diagnostic::new(Code::TooDeep, "", message).help(format!("the limit is {}", chaos_core::MAX_DEPTH))
 }
 
 pub(super) fn too_large() -> Diagnostic {

@@ -8,7 +8,7 @@ use super::console::say;
 use super::failure::Failure;
 use super::plan;
 
-/// Refuses to begin where nobody can answer.
+/// Refuses to begin where no terminal can answer.
 pub(crate) fn check_terminal() -> Result<(), Failure> {
     if std::io::stdin().is_terminal() {
         return Ok(());

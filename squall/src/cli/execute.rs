@@ -8,12 +8,13 @@ use std::pin::pin;
 use chaos_core::{StateDir, Task};
 use chaos_runner::{Report, RunControl, Runner};
 
-use super::console::{Colour, Out, Paint, say};
+use super::conclude::conclude;
+use super::console::{Out, say};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
 use super::gate::Gate;
-use super::outcome::{Outcome, conclude, tell_people};
+use super::outcome::{Outcome, tell_people};
 use super::plan;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
@@ -157,23 +158,4 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
             },
         }
     }
-}
-
-/// Colours the verdicts of a text report.
-pub(crate) fn coloured(report: &str, paint: Paint) -> String {
-    if !paint.is_on() {
-        return report.to_owned();
-    }
-    let mut text = String::new();
-    for line in report.lines() {
-        let colour = match line.trim().strip_prefix("verdict:").map(str::trim) {
-            Some("held" | "unchecked") => Some(Colour::Green),
-            Some("inconclusive") => Some(Colour::Yellow),
-            Some(_) => Some(Colour::Red),
-            None => None,
-        };
-        text += &colour.map_or_else(|| line.to_owned(), |colour| paint.paint(colour, line));
-        text.push('\n');
-    }
-    text
 }

@@ -1,16 +1,13 @@
 //! What became of one file, and of several: printed, and written to report files.
 
-use std::path::Path;
-
 use chaos_runner::{RepeatReport, Report, RunOutcome, html_runs, junit_runs, text, text_brief};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::console::{Out, Paint, complain, is_one_terminal, say};
-use super::execute::coloured;
+use super::coloured::coloured;
+use super::console::{Out, complain, is_one_terminal, say};
 use super::failure::Failure;
 use super::format::ReportFormat;
-use super::run_flags::RunFlags;
 
 /// What became of one file.
 pub(crate) enum Outcome {
@@ -65,7 +62,7 @@ impl Outcome {
     }
 
     /// One word.
-    fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Ran(report) => report.verdict.word(),
             Self::Repeated(repeat) => repeat.verdict.word(),
@@ -129,56 +126,5 @@ pub(crate) fn print_data(outcomes: &[Outcome], format: ReportFormat, out: Out) -
         ReportFormat::Json => out.print_json(&together(outcomes)),
         ReportFormat::Junit => out.print(&document(outcomes, junit_runs)),
         ReportFormat::Html => out.print(&document(outcomes, html_runs)),
-    }
-}
-
-/// Prints what became of all, writes the report files, and returns the worst exit code.
-pub(crate) fn conclude(files: &[&Path], outcomes: &[Outcome], flags: &RunFlags) -> Result<u8, Failure> {
-    let code = worst(outcomes);
-    let printed = print_data(outcomes, flags.format, Out::beside(flags.events.as_deref()));
-    let written = flags.reports.write(outcomes);
-    if outcomes.len() > 1 {
-        for (file, outcome) in files.iter().zip(outcomes) {
-            say(&format!("{}: {}", file.display(), coloured_word(outcome)));
-        }
-    }
-    match printed.and(written) {
-        // What went wrong in the run matters more than that nobody could be told.
-        Err(failure) if code != 0 => {
-            complain(&failure.chain());
-            Ok(code)
-        }
-        told => told.map(|()| code),
-    }
-}
-
-fn coloured_word(outcome: &Outcome) -> String {
-    let line = coloured(&format!("verdict: {}", outcome.word()), Paint::stderr());
-    line.trim_end().replacen("verdict: ", "", 1)
-}
-
-/// The exit code of several: 3, 1, what is no verdict (64, 65, 70), 2, 0.
-fn worst(outcomes: &[Outcome]) -> u8 {
-    let rank = |code: &u8| match code {
-        3 => 4,
-        1 => 3,
-        0 => 0,
-        2 => 1,
-        _ => 2,
-    };
-    outcomes.iter().map(Outcome::exit_code).max_by_key(rank).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_worst_code_of_several_wins() {
-        let usage = || Outcome::failed("a", Failure::Usage("x".into()));
-        let declined = || Outcome::failed("b", Failure::Declined("x"));
-        assert_eq!(worst(&[declined(), usage(), declined()]), 64);
-        assert_eq!(worst(&[declined()]), 2);
-        assert_eq!(worst(&[]), 0);
     }
 }

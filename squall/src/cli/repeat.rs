@@ -6,8 +6,9 @@ use std::path::Path;
 use chaos_core::Task;
 use chaos_runner::{RepeatReport, Report, text};
 
+use super::coloured::coloured;
 use super::console::{Out, complain, say};
-use super::execute::{coloured, finished, run_to_the_end};
+use super::execute::{finished, run_to_the_end};
 use super::failure::Failure;
 use super::format::ReportFormat;
 use super::gate::Gate;

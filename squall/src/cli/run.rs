@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use chaos_core::Task;
 use chaos_schema::{LoadOptions, Loaded, load_bytes};
 
+use super::conclude::conclude;
 use super::confirm;
 use super::document::{Checks, DocumentFlags, bytes, task};
 use super::execute::{check_hold, create, finished, on_runtime, run_to_the_end, tell_text};
 use super::failure::Failure;
 use super::gate::{Gate, GateFlags};
 use super::only;
-use super::outcome::{Outcome, conclude, tell_people};
+use super::outcome::{Outcome, tell_people};
 use super::plan::print_plans;
 use super::repeat::{Rounds, repeat};
 use super::run_flags::RunFlags;

@@ -1,13 +1,11 @@
 //! The mask over everything that leaves the command line.
 
 use std::borrow::Cow;
-use std::sync::{Once, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use chaos_core::{Redactor, Secret};
 use serde::Serialize;
 use serde_json::Value;
-
-use super::console::say;
 
 /// The secrets of this process: one mask where output leaves, so that no way to it can forget it.
 static MASK: RwLock<Option<Mask>> = RwLock::new(None);
@@ -20,9 +18,6 @@ struct Mask {
 
 /// Masks a value from here on, in every form in which output may hold it; `false` if it was masked before.
 pub(crate) fn hide(secret: &Secret) -> bool {
-    static PANICS: Once = Once::new();
-    // A panic's message is output, too.
-    PANICS.call_once(|| std::panic::set_hook(Box::new(|panic| say(&panic.to_string()))));
     let mut mask = MASK.write().unwrap_or_else(PoisonError::into_inner);
     let Mask { secrets, redactor } = mask.get_or_insert_default();
     if secrets.contains(secret) {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 pub(crate) enum Request {
     /// Ends the run early, at the signal of this name.
     Cancel(&'static str),
-    /// Ends the run early, and then stops this process: a fault must not stay in force while nobody can undo it.
+    /// Ends the run early, and then stops this process: a fault must not stay in force while this process cannot undo it.
     Suspend,
     /// Ends the holds now; undo, verification and verdict follow as usual.
     Release,

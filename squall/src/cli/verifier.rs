@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 /// How long one answer may take where `--verifier-timeout` does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The largest answer in bytes; what a program says beyond it is no answer.
+/// The largest answer in bytes; what a program says beyond it is refused.
 const MAX_ANSWER: u64 = 1 << 20;
 /// How much of what a program said is repeated in a reason, in characters.
 const MAX_SAID: usize = 200;

@@ -207,7 +207,7 @@ async fn a_process_in_a_container_is_resumed_from_outside_and_is_gone_with_its_n
     inside.end();
     held.settle(u32::MAX, <[char]>::is_empty).unwrap();
     for step in steps {
-        // Where not every process of the machine can be seen, nobody can say so.
+        // Where not every process of the machine can be seen, that cannot be known.
         match undo(&step).await {
             Ok(undone) => assert_eq!(undone, Undone::NothingToDo("process 2 is gone".to_owned())),
             Err(error) => {
