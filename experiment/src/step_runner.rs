@@ -334,7 +334,7 @@ impl StepRunner {
         {
             let spent = &mut self.log().spent;
             // What the engine counted, not what was planned.
-            spent.requests = spent.requests.saturating_add(counted(&step));
+            spent.requests = spent.requests.saturating_add(counted(&step.measures));
             spent.fault_seconds += step.result.as_ref().map_or(0.0, |result| result.elapsed_time);
         }
         step.spent = self.spent();
@@ -349,8 +349,21 @@ fn json(node: &impl serde::Serialize) -> Value {
     serde_json::to_value(node).unwrap_or_default()
 }
 
-/// Requests that a step made.
+/// Requests that were made; one that was sent once more counts twice.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and a cast from f64 saturates")]
-fn counted(step: &StepRecord) -> u64 {
-    step.measures.get("started").copied().unwrap_or(0.0) as u64
+fn counted(measures: &Measures) -> u64 {
+    ["started", "retries"].iter().filter_map(|name| measures.get(*name)).sum::<f64>() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_was_sent_once_more_counts_against_the_budget_twice() {
+        let measures = |figures: &[(&str, f64)]| figures.iter().map(|(name, n)| ((*name).into(), *n)).collect();
+        assert_eq!(counted(&measures(&[("started", 100.0), ("retries", 7.0), ("requests", 90.0)])), 107);
+        assert_eq!(counted(&measures(&[("started", 100.0)])), 100);
+        assert_eq!(counted(&Measures::new()), 0);
+    }
 }

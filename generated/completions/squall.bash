@@ -1031,7 +1031,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__validate)
-            opts="-h --var --var-env --var-file --kind --strict --allow-placeholders --format --color --config --state --help"
+            opts="-h --var --var-env --var-file --kind --strict --allow-placeholders --verifier --format --color --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1051,6 +1051,10 @@ _squall() {
                     ;;
                 --kind)
                     COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
+                    return 0
+                    ;;
+                --verifier)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --format)

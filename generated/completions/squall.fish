@@ -222,6 +222,7 @@ complete -c squall -n "__fish_squall_using_subcommand validate" -l kind -d 'What
 entry\t'One entry'
 experiment\t'An experiment'
 policy\t'An operator\'s policy'"
+complete -c squall -n "__fish_squall_using_subcommand validate" -l verifier -d 'The program that answers the harness\'s own checks at the run, so that a `verify` may name what only it knows; it is not started' -r
 complete -c squall -n "__fish_squall_using_subcommand validate" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand validate" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''

@@ -66,10 +66,10 @@ fn a_comment_never_swallows_a_key() {
 fn a_file_named_json_is_strict_json_and_says_where_it_is_none() {
     let rows = [
         ("{\"a\": 1,}", "a comma before `}`", 1, 8),
-        ("{\"a\": 0300}", "no JSON value", 1, 7),
+        ("{\"a\": 0300}", "not a JSON value", 1, 7),
         ("{\n  'a': 1}", "double quotes", 2, 3),
-        ("{\"a\": True}", "no JSON value", 1, 7),
-        ("a: 1\n", "no JSON value", 1, 1),
+        ("{\"a\": True}", "not a JSON value", 1, 7),
+        ("a: 1\n", "not a JSON value", 1, 1),
         ("{\"a\": 1} // x", "no comments", 1, 10),
         ("{\"a\": [1, 2}", "expected `,` or `]`", 1, 12),
     ];

@@ -29,7 +29,7 @@ pub enum Trust {
     Nobody,
 }
 
-/// Whom a client trusts, and as whom it comes.
+/// The trusted CAs and the certificate of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClientTls {
     /// Whose certificates count.

@@ -1,4 +1,4 @@
-//! TLS of every client: whom it trusts, as whom it comes, and what is wrong in words.
+//! TLS of every client: trusted CAs, client certificate, failures in words.
 //!
 //! The provider is ring, handed over explicitly: the process default belongs to the program that embeds us, and may be
 //! another one.
