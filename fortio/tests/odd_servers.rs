@@ -358,7 +358,7 @@ const CASES: &[Case] = &[
         flags: "",
         path: "/",
         curl: Some(""),
-        reply: |_, _| closing("HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
+        reply: |_, _| closing("HTTP/1.1 200 OK\nConnection: close\nContent-Length: 2\n\nok"),
         ours: "200x2 in 2",
         fortio: "200x2 in 2",
         curl_says: "200",
