@@ -151,7 +151,7 @@ fn a_signal_ends_the_rounds_that_are_left() {
     while !sleeper.is_stopped() {
         std::thread::yield_now();
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let (told, code) = report(&output);
     assert_eq!((code, told["rounds"].as_array().unwrap().len()), (2, 1), "{told:#}");

@@ -166,7 +166,7 @@ fn an_interruption_ends_the_run_and_the_files_after_it_do_not_begin() {
     while !seen.contains("holding for") {
         assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "it ended early: {seen}");
     }
-    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
     lines.read_to_string(&mut seen).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(2), "{seen}");
     assert!(!sleeper.is_stopped() && seen.matches("injecting").count() == 1, "{seen}");
