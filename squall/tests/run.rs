@@ -154,9 +154,30 @@ impl Background {
     }
 }
 
+/// Whether this test was started with a signal ignored, as a shell without job control starts a job in the background:
+/// what it starts then ignores it too.
+fn is_ignored(name: &str) -> bool {
+    let number = match name {
+        "HUP" => 1,
+        "INT" => 2,
+        "QUIT" => 3,
+        _ => return false,
+    };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    let ignored = u64::from_str_radix(mask.trim(), 16).unwrap() >> (number - 1) & 1 == 1;
+    if ignored {
+        eprintln!("skipped: needs SIG{name} not to be ignored by what starts the tests");
+    }
+    ignored
+}
+
 #[test]
 fn signals_undo_and_report_and_a_second_one_changes_nothing() {
     for signals in [&["INT"][..], &["TERM"], &["HUP"], &["INT", "INT", "TERM"]] {
+        if signals.iter().any(|name| is_ignored(name)) {
+            continue;
+        }
         let (place, sleeper) = (place(), Sleeper::start());
         let run = Background::pause(&place, &sleeper);
         assert!(sleeper.is_stopped());
