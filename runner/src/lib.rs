@@ -63,7 +63,7 @@ pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_as
 pub use report::{
     BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport,
     Report, ReportCase, RunDiff, RunOutcome, TimeSpread, escape_html, event_schema, html, html_invalid, html_runs,
-    report_schema, text, text_brief,
+    report_schema, text, text_brief, utc_to_the_minute,
 };
 #[cfg(feature = "junit")]
 pub use report::{junit, junit_invalid, junit_rounds, junit_runs};

@@ -24,6 +24,7 @@ mod words;
 
 pub use baseline::{BaselineBounds, BaselineResult};
 pub use case::{CaseOutcome, ReportCase};
+pub use date::utc_to_the_minute;
 pub use diff::{EntryDiff, FigureDiff, RunDiff};
 pub use escape::escape_html;
 pub use figures::FigureUnit;

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use super::build::{ExperimentReport, StepRow};
 use super::escape::escape;
 use super::plot;
+use chaos_runner::utc_to_the_minute;
+
 use crate::conclusion::Confidence;
 use crate::figure::{figure, number, slo_text};
 
@@ -110,20 +112,10 @@ fn steps(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "</tbody></table></div></section>")
 }
 
-/// A moment in UTC to the minute: `2024-02-29 12:30 UTC`.
-///
-/// The calendar is the one of Howard Hinnant's `civil_from_days`: years of 400, from the first of March.
+/// When it was, to the minute.
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 ms, which is beyond every report")]
 fn utc(unix_ms: u64) -> String {
-    let minutes = unix_ms / 60_000;
-    let (days, minute) = (minutes / 1440 + 719_468, minutes % 1440);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{date:02} {:02}:{:02} UTC", minute / 60, minute % 60)
+    utc_to_the_minute(unix_ms as f64 / 1000.0)
 }
 
 fn state(step: &StepRow) -> String {

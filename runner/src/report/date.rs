@@ -1,7 +1,19 @@
 //! A moment as people write it.
 
-/// Seconds since 1970 as `2026-01-31 12:00:00 UTC`. Days by Howard Hinnant's `civil_from_days`.
+/// Seconds since 1970 as `2026-01-31 12:00:00 UTC`.
 pub(super) fn utc(unix_seconds: f64) -> String {
+    let (day, time) = moment(unix_seconds);
+    format!("{day} {:02}:{:02}:{:02} UTC", time / 3600, time / 60 % 60, time % 60)
+}
+
+/// The same without the seconds: `2026-01-31 12:00 UTC`.
+pub fn utc_to_the_minute(unix_seconds: f64) -> String {
+    let (day, time) = moment(unix_seconds);
+    format!("{day} {:02}:{:02} UTC", time / 3600, time / 60 % 60)
+}
+
+/// The date, and the seconds since its midnight. Days by Howard Hinnant's `civil_from_days`.
+fn moment(unix_seconds: f64) -> (String, i64) {
     #[expect(clippy::cast_possible_truncation, reason = "a float beyond i64 saturates, which no report reaches")]
     let seconds = unix_seconds.floor() as i64;
     let (days, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -13,7 +25,7 @@ pub(super) fn utc(unix_seconds: f64) -> String {
     let day = day_of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = era.saturating_mul(400).saturating_add(year_of_era + i64::from(month <= 2));
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", time / 3600, time / 60 % 60, time % 60)
+    (format!("{year:04}-{month:02}-{day:02}"), time)
 }
 
 #[cfg(test)]
