@@ -2,6 +2,8 @@
 
 #[path = "support/documents.rs"]
 mod documents;
+#[path = "support/judge.rs"]
+mod judge;
 #[path = "support/node.rs"]
 mod node;
 #[path = "support/plugins.rs"]

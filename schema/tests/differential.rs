@@ -1,5 +1,7 @@
 //! What an editor makes of a text, and what the loader makes of it: a YAML 1.2 reader of another family as the judge.
 
+#[path = "support/judge.rs"]
+mod judge;
 #[path = "support/node.rs"]
 mod node;
 #[path = "support/plugins.rs"]
@@ -7,12 +9,11 @@ mod plugins;
 #[path = "support/spellings.rs"]
 mod spellings;
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use chaos_core::FAULTS;
 use chaos_schema::{Code, DocumentKind, KindHint, LoadOptions, Profile, load, read_value, schema};
+use judge::judged;
 use serde_json::{Value, json};
 use spellings::{PLACES, shapes, spellings};
 
@@ -34,20 +35,7 @@ fn judge(modules: &Path, kind: DocumentKind, texts: &[String]) -> Vec<Verdict> {
         input += &json!({ "kind": kind.word(), "text": text }).to_string();
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/yaml_judge.cjs");
-    let mut child = Command::new("node")
-        .arg(script)
-        .env("NODE_PATH", modules)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    // Both pipes are bounded, so one side must not wait for the other.
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().expect("node ends");
-    writer.join().expect("no panic").expect("node reads");
-    assert!(output.status.success(), "the judge failed");
-    let lines = String::from_utf8(output.stdout).expect("JSON is UTF-8");
+    let lines = String::from_utf8(judged(script, modules, input)).expect("JSON is UTF-8");
     lines.lines().map(|line| serde_json::from_str(line).expect("a verdict")).collect()
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "support/documents.rs"]
 mod documents;
+#[path = "support/judge.rs"]
+mod judge;
 #[path = "support/lsp.rs"]
 mod lsp;
 #[path = "support/node.rs"]

@@ -1,14 +1,13 @@
 //! The published schema, judged by ajv, against the loader.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use chaos_schema::{Code, DocumentKind, KindHint, LoadOptions, Loaded, Profile, check_value, load, schema};
 use serde_json::{Value, json};
 
 use crate::documents::{Dice, Maker, SPOILS, Spoil, spoil};
+use crate::judge::judged;
 
 const SEED: u64 = 20_260_301;
 /// Of twenty documents so many are spoilt; what is spoilt at an optional or foreign key stays valid.
@@ -43,17 +42,7 @@ pub(crate) fn judge(modules: &Path, documents: &[Judged]) -> Vec<bool> {
         input += &json!({ "kind": kind.word(), "document": document }).to_string();
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/judge.cjs");
-    let mut child = Command::new("node")
-        .arg(script)
-        .env("NODE_PATH", modules)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node starts");
-    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("node reads");
-    let output = child.wait_with_output().expect("node ends");
-    assert!(output.status.success(), "ajv refused the schema");
-    output.stdout.iter().map(|byte| *byte == b'1').collect()
+    judged(script, modules, input).iter().map(|byte| *byte == b'1').collect()
 }
 
 /// Documents of both kinds, most of them spoilt, where and how the fewest were before.
