@@ -10,6 +10,29 @@ pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// A command whose processes ignore no signal, whatever we inherited as ignored; as it is where `env` can't do that.
+///
+/// A shell without job control, `nohup` and some build servers leave signals ignored, and tests that send these would
+/// have nothing to show.
+pub(crate) fn heeding_signals(command: Command) -> Command {
+    let can = Command::new("env").args(["--default-signal", "true"]).stderr(Stdio::null()).status();
+    if !can.is_ok_and(|status| status.success()) {
+        return command;
+    }
+    let mut heeding = Command::new("env");
+    heeding.arg("--default-signal").arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        heeding.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => heeding.env(name, value),
+            None => heeding.env_remove(name),
+        };
+    }
+    heeding
+}
+
 /// The command as it would be typed.
 pub(crate) fn typed(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
@@ -57,6 +80,21 @@ mod tests {
             "`sh -c echo one; echo two >&2; exit 3` ended with exit status: 3: one",
             "standard error comes first, so the last line is of standard output"
         );
+    }
+
+    #[test]
+    fn what_was_ignored_is_heeded() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "kill -QUIT $$; echo \"$WORD\""]).env("WORD", "ignored");
+        let heeding = heeding_signals(command);
+        let words: Vec<_> = std::iter::once(heeding.get_program()).chain(heeding.get_args()).collect();
+        let mut ignoring = Command::new("sh");
+        ignoring.args(["-c", "trap '' QUIT; exec \"$@\"", "sh"]).args(&words);
+        if words[0] == "env" {
+            assert!(output(&mut ignoring).is_err());
+        } else {
+            println!("skipped: needs an `env` that knows --default-signal");
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
     cargo.env("SQUALL_NODE_MODULES", &tools.node_modules).env("PATH", path(&tools));
 
     let program = cargo.get_program().to_string_lossy().into_owned();
+    let mut cargo = process::heeding_signals(cargo);
     let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(|source| TaskError::Start { program, source })?;
     let mut tally = Tally::default();
     if let Some(stdout) = child.stdout.take() {

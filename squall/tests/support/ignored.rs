@@ -1,17 +1,31 @@
 //! Signals that what starts the tests has them ignore.
 
+use rustix::process::Signal;
+
 /// Whether this test was started with a signal ignored, as a shell without job control starts a job in the background:
-/// what it starts then ignores it too.
+/// what it starts then ignores it too. `cargo xtask test` undoes that where it can.
 pub(crate) fn is_ignored(name: &str) -> bool {
-    let number = match name {
-        "HUP" => 1,
-        "INT" => 2,
-        "QUIT" => 3,
-        _ => return false,
+    let signal = match name {
+        "HUP" => Signal::HUP,
+        "INT" => Signal::INT,
+        "QUIT" => Signal::QUIT,
+        "USR2" => Signal::USR2,
+        "ALRM" => Signal::ALARM,
+        "TERM" => Signal::TERM,
+        "STKFLT" => Signal::STKFLT,
+        "TSTP" => Signal::TSTP,
+        "TRAP" => Signal::TRAP,
+        "XCPU" => Signal::XCPU,
+        "XFSZ" => Signal::XFSZ,
+        "VTALRM" => Signal::VTALARM,
+        "PROF" => Signal::PROF,
+        "IO" => Signal::IO,
+        "PWR" => Signal::POWER,
+        other => panic!("no number for SIG{other}"),
     };
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
-    let ignored = u64::from_str_radix(mask.trim(), 16).unwrap() >> (number - 1) & 1 == 1;
+    let ignored = u64::from_str_radix(mask.trim(), 16).unwrap() >> (signal.as_raw() - 1) & 1 == 1;
     if ignored {
         eprintln!("skipped: needs SIG{name} not to be ignored by what starts the tests");
     }
