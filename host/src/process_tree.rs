@@ -158,7 +158,8 @@ impl Drop for ProcessTree {
 fn hold(seen: &ProcessStat) -> Option<PidFd> {
     let held = PidFd::open(NonZeroU32::new(seen.pid)?).ok().flatten()?;
     let now = held.stat().ok().flatten()?;
-    (now.start_time == seen.start_time).then_some(held)
+    // Another pid is one of another namespace, which `/proc` shows instead of ours.
+    (now.pid == seen.pid && now.start_time == seen.start_time).then_some(held)
 }
 
 /// Every process that `/proc` shows.
