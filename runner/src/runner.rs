@@ -61,6 +61,8 @@ pub struct Runner {
     only_hosts: Option<Vec<HostPattern>>,
     /// The settings' environment, without what a session hides.
     env: Arc<HashMap<String, String>>,
+    /// Ends every run early.
+    stop: CancellationToken,
 }
 
 /// What a run is made with, of its document.
@@ -188,7 +190,8 @@ impl RunnerBuilder {
         TRIGGERS.check()?;
         PROBES.check()?;
         UNDO_STEPS.check()?;
-        Ok(Runner { only_hosts: None, env: Arc::new(self.env.clone()), set: Arc::new(self) })
+        let (env, stop) = (Arc::new(self.env.clone()), CancellationToken::new());
+        Ok(Runner { set: Arc::new(self), only_hosts: None, env, stop })
     }
 }
 
@@ -215,6 +218,12 @@ impl Runner {
             time: TimeSource::default(),
             executable: executable.unwrap_or_else(|_| "squall".to_owned()),
         }
+    }
+
+    /// The same runner, whose runs end early when `stop` is cancelled, also while they still recover what others left.
+    #[must_use]
+    pub fn stopped_by(&self, stop: CancellationToken) -> Self {
+        Self { stop, ..self.clone() }
     }
 
     /// Starts a task in the background, on a thread of the engine's own: a session that starts all its entries.
@@ -317,12 +326,14 @@ impl Runner {
         let clock = (self.set.time.clock)();
         let state = self.state_dir()?;
         state.prepare()?;
-        let recovered = recover_async(&state, &clock).await?;
+        // A run that is stopped before it began still begins, to tell so: it injects nothing.
+        let stop = self.stop.child_token();
+        let recovered = recover_async(&state, &clock, &stop).await?;
         remove_dead(&state);
         let run_id = run_id(&clock);
-        let journal = Journal::create(&state, &run_id, &self.set.executable)?;
+        let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
-        let control = RunControl::new(CancellationToken::new());
+        let control = RunControl::new(stop);
         let session = Session::new(Arc::new(Shared {
             scope: self.scope(&setup.policy, clock, run_id, seed, control.token().clone()),
             checks: setup.checks,
@@ -377,7 +388,7 @@ impl Runner {
     fn confined(&self, hosts: Vec<HostPattern>, hidden: &[&str]) -> Self {
         let mut env = self.set.env.clone();
         env.retain(|name, _| !hidden.contains(&name.as_str()));
-        Self { set: Arc::clone(&self.set), only_hosts: Some(hosts), env: Arc::new(env) }
+        Self { only_hosts: Some(hosts), env: Arc::new(env), ..self.clone() }
     }
 
     fn state_dir(&self) -> Result<StateDir, RunnerError> {
