@@ -11,7 +11,7 @@ use chaos_core::{
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::control::{EntryControl, RunControl};
 use crate::control_server::{ControlServer, remove_dead};
@@ -61,7 +61,7 @@ pub struct Runner {
     only_hosts: Option<Vec<HostPattern>>,
     /// The settings' environment, without what a session hides.
     env: Arc<HashMap<String, String>>,
-    /// Ends every run early.
+    /// Ends every run of this runner, also one that is about to begin.
     stop: CancellationToken,
 }
 
@@ -191,7 +191,7 @@ impl RunnerBuilder {
         PROBES.check()?;
         UNDO_STEPS.check()?;
         let (env, stop) = (Arc::new(self.env.clone()), CancellationToken::new());
-        Ok(Runner { set: Arc::new(self), only_hosts: None, env, stop })
+        Ok(Runner { only_hosts: None, env, stop, set: Arc::new(self) })
     }
 }
 
@@ -220,12 +220,6 @@ impl Runner {
         }
     }
 
-    /// The same runner, whose runs end early when `stop` is cancelled, also while they still recover what others left.
-    #[must_use]
-    pub fn stopped_by(&self, stop: CancellationToken) -> Self {
-        Self { stop, ..self.clone() }
-    }
-
     /// Starts a task in the background, on a thread of the engine's own: a session that starts all its entries.
     ///
     /// # Errors
@@ -237,6 +231,12 @@ impl Runner {
             let entries = run.entries().iter().map(Entry::control).collect();
             (entries, Box::pin(run.run()))
         })
+    }
+
+    /// Ends every run of this runner and of its clones early, from any thread: what is in force is undone, and what has not
+    /// begun never does ([`RunnerError::Interrupted`]).
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Runs a task to its end; blocks. From async code, [`Runner::start`] and await the handle instead.
@@ -326,14 +326,12 @@ impl Runner {
         let clock = (self.set.time.clock)();
         let state = self.state_dir()?;
         state.prepare()?;
-        // A run that is stopped before it began still begins, to tell so: it injects nothing.
-        let stop = self.stop.child_token();
-        let recovered = recover_async(&state, &clock, &stop).await?;
+        let recovered = self.recovered(&state, &clock).await?;
         remove_dead(&state);
         let run_id = run_id(&clock);
         let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
-        let control = RunControl::new(stop);
+        let control = RunControl::new(self.stop.child_token());
         let session = Session::new(Arc::new(Shared {
             scope: self.scope(&setup.policy, clock, run_id, seed, control.token().clone()),
             checks: setup.checks,
@@ -353,6 +351,18 @@ impl Runner {
             Err(error) => (None, Some(format!("this run has no control socket: {error}"))),
         };
         Ok(Ready { session, seed, recovered, socket, no_socket })
+    }
+
+    /// What dead runs left behind. On a task of its own, so that a step which blocks its thread keeps nobody.
+    async fn recovered(&self, state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, RunnerError> {
+        let (state, clock, stop) = (state.clone(), Arc::clone(clock), self.stop.clone());
+        let recovering = async move { recover_async(&state, &clock, &stop).await };
+        let recovering = AbortOnDropHandle::new(tokio::spawn(recovering));
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(RunnerError::Interrupted),
+            recovered = recovering => Ok(recovered.map_err(|_| RunnerError::Died)??),
+        }
     }
 
     fn scope(
@@ -388,7 +398,7 @@ impl Runner {
     fn confined(&self, hosts: Vec<HostPattern>, hidden: &[&str]) -> Self {
         let mut env = self.set.env.clone();
         env.retain(|name, _| !hidden.contains(&name.as_str()));
-        Self { only_hosts: Some(hosts), env: Arc::new(env), ..self.clone() }
+        Self { set: Arc::clone(&self.set), only_hosts: Some(hosts), env: Arc::new(env), stop: self.stop.clone() }
     }
 
     fn state_dir(&self) -> Result<StateDir, RunnerError> {
