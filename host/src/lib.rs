@@ -21,6 +21,7 @@ mod process_tree;
 pub use command_line::with_argument;
 pub use identity::{ProcessIdentity, Sought};
 pub use namespace::{pid_namespace, proc_is_ours};
+pub use nested::sees_every_process;
 pub use pidfd::{PidFd, polls_in_seconds};
 pub use process::{ProcessOwner, ProcessStat, ancestors, thread_states};
 pub use process_tree::{ProcessTree, TreeMark};

@@ -82,7 +82,7 @@ fn is_known_inside_as(here: NonZeroU32, pid: NonZeroU32) -> bool {
 
 /// Whether `/proc` shows us every process of the machine: we are in the first namespace, `/proc` is that namespace's, and
 /// nothing in it is hidden from us.
-fn sees_every_process() -> bool {
+pub fn sees_every_process() -> bool {
     let first = pid_namespace().is_ok_and(|ours| ours == FIRST_PID_NAMESPACE);
     let own = proc_is_ours().unwrap_or(false);
     first
