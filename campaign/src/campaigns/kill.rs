@@ -1,0 +1,62 @@
+//! SIGKILL at a random moment of a run.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::campaign::Campaign;
+use crate::child::spin_for;
+use crate::finding::Finding;
+use crate::round::Round;
+
+/// A run of any of these takes about as long as its holds and this.
+const OVERHEAD: Duration = Duration::from_millis(35);
+
+/// Kills a run.
+#[derive(Debug)]
+pub(super) struct Kill;
+
+impl Campaign for Kill {
+    fn name(&self) -> &'static str {
+        "kill"
+    }
+
+    fn about(&self) -> &'static str {
+        "kills a run at a random moment, and now and then its recovery too"
+    }
+
+    fn round(&self, round: &mut Round) -> Result<(), Finding> {
+        let hold = round.random.time(Duration::from_millis(30));
+        let (args, holds) = if round.random.one_in(3) { (task(round, hold)?, 2) } else { (round.pause(hold)?, 1) };
+        let mut run = round.start(&args)?;
+        spin_for(round.random.time(OVERHEAD + hold * holds));
+        round.kill(&mut run);
+        round.settle()
+    }
+}
+
+/// The arguments that run a task of two entries, with a trigger that waits and a probe.
+fn task(round: &mut Round, hold: Duration) -> Result<Vec<String>, Finding> {
+    let (one, other) = (round.victim()?, round.victim()?);
+    let hold = hold.as_secs_f64().max(0.001);
+    let text = format!(
+        "name: two victims\n\
+         policy: {{ allow_commands: [grep] }}\n\
+         chaos_spec:\n\
+         \x20 - name: the first\n\
+         \x20   trigger: {{ type: immediate }}\n\
+         \x20   action: {{ type: pause_process, pid: {one} }}\n\
+         \x20   duration_seconds: {hold}\n\
+         \x20   detect: {{ type: command, argv: [grep, -q, \"State:.T\", /proc/{one}/status], within_seconds: 1 }}\n\
+         \x20 - name: the second\n\
+         \x20   trigger: {{ type: immediate }}\n\
+         \x20   action: {{ type: pause_process, pid: {other} }}\n\
+         \x20   duration_seconds: {hold}\n"
+    );
+    fs::write(round.place.path().join("task.yaml"), text)?;
+    let mut args = vec!["run".to_owned(), "task.yaml".into(), "--accept-policy".into()];
+    if round.random.one_in(2) {
+        args.extend(["--repeat".to_owned(), "2".into()]);
+    }
+    round.tally.count("task of two entries");
+    Ok(args)
+}

@@ -1,0 +1,140 @@
+//! One round, and the oracle that ends it.
+
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use crate::child::{kill, spin_for, wait_bounded};
+use crate::finding::{Finding, Kind};
+use crate::place::Place;
+use crate::random::Random;
+use crate::sleeper::Sleeper;
+use crate::tally::Tally;
+
+/// The longest time after its start at which recovery is killed.
+const RECOVERY: Duration = Duration::from_millis(15);
+
+/// One round: a place, its choices, and its victims.
+#[derive(Debug)]
+pub struct Round {
+    /// The seed of this round alone.
+    pub seed: u64,
+    /// Where the program runs.
+    pub place: Place,
+    /// Choices of this round.
+    pub random: Random,
+    /// What this round meets.
+    pub tally: Tally,
+    /// Processes that faults may stop.
+    pub victims: Vec<Sleeper>,
+}
+
+impl Round {
+    /// Starts a victim, and gives its pid.
+    pub fn victim(&mut self) -> Result<u32, Finding> {
+        let victim = Sleeper::start()?;
+        let pid = victim.pid();
+        self.victims.push(victim);
+        Ok(pid)
+    }
+
+    /// The arguments that pause a new victim for so long.
+    pub fn pause(&mut self, hold: Duration) -> Result<Vec<String>, Finding> {
+        let pid = self.victim()?;
+        let hold = format!("{}ms", hold.as_millis());
+        Ok(["inject", "pause_process", &format!("pid={pid}"), "--for", &hold].map(str::to_owned).to_vec())
+    }
+
+    /// Starts the program in its own process group, so that a Ctrl-C is the campaign's alone.
+    pub fn start<S: AsRef<str>>(&self, args: &[S]) -> Result<Child, Finding> {
+        let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+        let mut command = self.place.squall(&args);
+        self.start_quiet(&mut command)
+    }
+
+    /// Starts any command of this place without pipes.
+    pub fn start_quiet(&self, command: &mut Command) -> Result<Child, Finding> {
+        use std::os::unix::process::CommandExt;
+
+        self.place.quiet(command)?;
+        Ok(command.process_group(0).spawn()?)
+    }
+
+    /// Whether a victim is stopped.
+    pub fn any_stopped(&self) -> bool {
+        self.victims.iter().any(Sleeper::is_stopped)
+    }
+
+    /// Kills a run and counts at what moment that was.
+    pub fn kill(&mut self, run: &mut Child) {
+        let ended = matches!(run.try_wait(), Ok(Some(_)));
+        kill(run);
+        self.count_moment(ended);
+    }
+
+    /// Counts at what moment a run was killed.
+    pub fn count_moment(&mut self, ended: bool) {
+        let moment = match (ended, self.any_stopped(), self.place.is_armed(), self.place.journals().is_empty()) {
+            (true, ..) => "after its end",
+            (_, true, ..) => "victim stopped",
+            (_, _, true, _) => "step armed",
+            (.., false) => "journal open",
+            _ => "no journal",
+        };
+        self.tally.count(moment);
+    }
+
+    /// A run that ended by itself must have left nothing, and its exit code must be one of these.
+    pub fn ended(&self, run: &mut Child, codes: &[i32]) -> Result<(), Finding> {
+        let status = wait_bounded(run, "the run")?;
+        if self.any_stopped() {
+            let kind = if status.success() { Kind::SilentLoss } else { Kind::LeftStopped };
+            return Err(self.finding(kind, &format!("the run ended with {status}, and a victim is stopped")));
+        }
+        match status.code() {
+            Some(code) if !codes.contains(&code) => {
+                Err(self.finding(Kind::ExitCode, &format!("the run ended with {code}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Recovers, now and then killed at random moments before, and then looks: no victim is stopped, no journal is left,
+    /// and the exit code is 0.
+    pub fn settle(&mut self) -> Result<(), Finding> {
+        if self.random.one_in(3) {
+            for _ in 0..=self.random.below(3) {
+                let mut recovery = self.start(&["recover"])?;
+                spin_for(self.random.time(RECOVERY));
+                kill(&mut recovery);
+                self.tally.count("recovery killed");
+            }
+        }
+        let code = self.recover()?;
+        self.judge(code)
+    }
+
+    /// Recovers to its end, and gives its exit code.
+    pub fn recover(&mut self) -> Result<Option<i32>, Finding> {
+        let status = wait_bounded(&mut self.start(&["recover"])?, "recovery");
+        status.map(|status| status.code()).map_err(|finding| self.finding(finding.kind, &finding.detail))
+    }
+
+    fn judge(&self, code: Option<i32>) -> Result<(), Finding> {
+        if self.any_stopped() {
+            let kind = if code == Some(0) { Kind::SilentLoss } else { Kind::LeftStopped };
+            return Err(self.finding(kind, &format!("recovery ended with {code:?}, and a victim is stopped")));
+        }
+        if code != Some(0) {
+            return Err(self.finding(Kind::ExitCode, &format!("recovery ended with {code:?}")));
+        }
+        match self.place.journals().first() {
+            Some(left) => Err(self.finding(Kind::Journal, &format!("`{}` is left", left.display()))),
+            None => Ok(()),
+        }
+    }
+
+    /// A finding with the end of what the program printed.
+    pub fn finding(&self, kind: Kind, what: &str) -> Finding {
+        Finding::new(kind, format!("{what}\n{}", self.place.said().trim_end()))
+    }
+}
