@@ -48,7 +48,11 @@ fn main() -> ExitCode {
             drive.run(campaign.as_ref())
         })
         .collect();
-    if asked.json { println!("{:#}", as_json(&ran)) } else { print!("{}", as_table(&ran)) }
+    if asked.json {
+        println!("{:#}", as_json(&ran))
+    } else {
+        print!("{}", as_table(&ran))
+    }
     if ran.iter().all(|one| one.tally.findings.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -90,8 +94,7 @@ fn read(arguments: &[String]) -> Option<Asked> {
     let (name, options) = arguments.split_first()?;
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let mut bound = None;
-    let mut asked =
-        Asked { name: name.clone(), bound: Bound::Rounds(0), seed: 1, json: false, program: None, jobs };
+    let mut asked = Asked { name: name.clone(), bound: Bound::Rounds(0), seed: 1, json: false, program: None, jobs };
     let mut options = options.iter();
     while let Some(option) = options.next() {
         let value = options.next()?;

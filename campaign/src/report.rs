@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use crate::drive::Ran;
 use crate::finding::Kind;
 
-const KINDS: [Kind; 6] =
-    [Kind::LeftStopped, Kind::SilentLoss, Kind::ExitCode, Kind::Journal, Kind::Hang, Kind::Setup];
+const KINDS: [Kind; 6] = [Kind::LeftStopped, Kind::SilentLoss, Kind::ExitCode, Kind::Journal, Kind::Hang, Kind::Setup];
 
 /// The table of `docs/safety.md`.
 pub fn as_table(ran: &[Ran]) -> String {
@@ -25,10 +24,8 @@ pub fn as_table(ran: &[Ran]) -> String {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = rounds as f64 / took.as_secs_f64();
         let met = met.join(", ");
-        let _ = writeln!(
-            table,
-            "| `{name}` | {rounds} | {left} | {silent} | {other} | {p50}, {p99} | {rate:.0} | {met} |"
-        );
+        let _ =
+            writeln!(table, "| `{name}` | {rounds} | {left} | {silent} | {other} | {p50}, {p99} | {rate:.0} | {met} |");
     }
     table
 }
@@ -38,9 +35,10 @@ pub fn as_json(ran: &[Ran]) -> Value {
     let campaigns = ran.iter().map(|Ran { name, tally, took }| {
         let kinds: serde_json::Map<String, Value> =
             KINDS.iter().map(|kind| (kind.name().replace(' ', "_"), tally.found(*kind).into())).collect();
-        let findings = tally.findings.iter().map(
-            |(seed, finding)| json!({"seed": seed, "kind": finding.kind.name(), "detail": finding.detail}),
-        );
+        let findings = tally
+            .findings
+            .iter()
+            .map(|(seed, finding)| json!({"seed": seed, "kind": finding.kind.name(), "detail": finding.detail}));
         json!({
             "campaign": name,
             "rounds": tally.times.len(),

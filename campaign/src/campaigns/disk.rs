@@ -38,7 +38,7 @@ impl Campaign for Disk {
     }
 
     fn round(&self, round: &mut Round) -> Result<(), Finding> {
-        let hold = round.random.time(Duration::from_millis(20));
+        let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(20));
         let mut args = round.pause(hold)?;
         if round.random.one_in(2) {
             args.extend(["--events".to_owned(), "events.jsonl".into()]);
@@ -54,8 +54,8 @@ fn limited(round: &mut Round, args: &[String]) -> Result<(), Finding> {
     command.arg(format!("--fsize={most}"));
     command.args(["env", "--ignore-signal=XFSZ"]).arg(round.place.program()).args(args);
     round.place.settle_in(&mut command);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut run = command.spawn()?;
+    // What it prints must not meet the limit.
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     round.tally.count("append fails at a byte");
     round.ended(&mut run, &[0, 1, 2, 3])?;
     round.settle()

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use crate::campaign::Campaign;
-use crate::child::wait_until;
+use crate::child::{kill, wait_until};
 use crate::finding::{Finding, Kind};
 use crate::random::Random;
 use crate::round::Round;
+use crate::sleeper::Sleeper;
 
 /// How a journal is changed.
 const WAYS: [&str; 14] = [
@@ -44,13 +45,16 @@ impl Campaign for Journal {
     }
 
     fn round(&self, round: &mut Round) -> Result<(), Finding> {
-        let bad = killed(round)?;
-        let neighbour = if round.random.one_in(2) { Some(killed(round)?) } else { None };
+        // A run undoes what others left, so both are in force before either is killed.
+        let (bad, mut run) = held(round)?;
+        let neighbour = if round.random.one_in(2) { Some(held(round)?.1) } else { None };
+        kill(&mut run);
+        let with_neighbour = neighbour.map(|mut run| kill(&mut run)).is_some();
         let way = *round.random.choose(&WAYS);
         round.tally.count(way);
         corrupt(&bad, way, &mut round.random)?;
         let code = round.recover()?;
-        if neighbour.is_some() && round.victims[1].is_stopped() {
+        if with_neighbour && round.victims[1].is_stopped() {
             return Err(round.finding(Kind::LeftStopped, &format!("{way}: the neighbour's victim is stopped")));
         }
         let stopped = round.victims[0].is_stopped();
@@ -68,16 +72,21 @@ impl Campaign for Journal {
     }
 }
 
-/// The journal of a run that was killed with its victim stopped.
-fn killed(round: &mut Round) -> Result<std::path::PathBuf, Finding> {
+/// A run that holds a new victim stopped, and its journal.
+fn held(round: &mut Round) -> Result<(PathBuf, Child), Finding> {
     let before = round.place.journals();
     let args = round.pause(Duration::from_mins(1))?;
     let mut run = round.start(&args)?;
-    let stopped = wait_until("the victim stopped", || round.victims.last().is_some_and(crate::Sleeper::is_stopped));
-    crate::child::kill(&mut run);
-    stopped?;
-    let new = round.place.journals().into_iter().find(|path| !before.contains(path));
-    new.ok_or_else(|| round.finding(Kind::Journal, "the victim is stopped without a journal"))
+    let stopped = wait_until("the victim stopped", || round.victims.last().is_some_and(Sleeper::is_stopped));
+    let journal = round.place.journals().into_iter().find(|path| !before.contains(path));
+    match (stopped, journal) {
+        (Ok(()), Some(journal)) => Ok((journal, run)),
+        (stopped, _) => {
+            kill(&mut run);
+            stopped?;
+            Err(round.finding(Kind::Journal, "the victim is stopped without a journal"))
+        }
+    }
 }
 
 fn corrupt(journal: &Path, way: &str, random: &mut Random) -> Result<(), Finding> {

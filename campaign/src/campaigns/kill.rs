@@ -25,7 +25,7 @@ impl Campaign for Kill {
     }
 
     fn round(&self, round: &mut Round) -> Result<(), Finding> {
-        let hold = round.random.time(Duration::from_millis(30));
+        let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(30));
         let (args, holds) = if round.random.one_in(3) { (task(round, hold)?, 2) } else { (round.pause(hold)?, 1) };
         let mut run = round.start(&args)?;
         spin_for(round.random.time(OVERHEAD + hold * holds));
@@ -37,7 +37,7 @@ impl Campaign for Kill {
 /// The arguments that run a task of two entries, with a trigger that waits and a probe.
 fn task(round: &mut Round, hold: Duration) -> Result<Vec<String>, Finding> {
     let (one, other) = (round.victim()?, round.victim()?);
-    let hold = hold.as_secs_f64().max(0.001);
+    let hold = hold.as_secs_f64();
     let text = format!(
         "name: two victims\n\
          policy: {{ allow_commands: [grep] }}\n\

@@ -42,7 +42,11 @@ impl Campaign for Stall {
                 _ => filled(writer)?,
             };
             round.tally.count(if way == 1 { "closed output" } else { "full output" });
-            if output == 0 { command.stdout(writer) } else { command.stderr(writer) };
+            if output == 0 {
+                command.stdout(writer)
+            } else {
+                command.stderr(writer)
+            };
             readers.extend((way == 2).then_some(reader) as Option<PipeReader>);
         }
         let mut run = command.spawn()?;
