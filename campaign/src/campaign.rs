@@ -1,6 +1,6 @@
 //! What a campaign is.
 
-use crate::finding::Finding;
+use crate::flaw::Flaw;
 use crate::round::Round;
 
 /// One kind of attack on the program.
@@ -12,5 +12,5 @@ pub trait Campaign: Sync {
     fn about(&self) -> &'static str;
 
     /// Attacks once, with choices from the round's own randomness only, and lets the round's oracle look.
-    fn round(&self, round: &mut Round) -> Result<(), Finding>;
+    fn round(&self, round: &mut Round) -> Result<(), Flaw>;
 }

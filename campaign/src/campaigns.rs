@@ -12,7 +12,7 @@ mod syscall;
 /// Every campaign.
 pub fn all() -> Vec<Box<dyn Campaign>> {
     vec![
-        Box::new(kill::Kill),
+        Box::new(kill::Kill::default()),
         Box::new(syscall::Syscall::default()),
         Box::new(journal::Journal),
         Box::new(disk::Disk),

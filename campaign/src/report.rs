@@ -5,9 +5,16 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::drive::Ran;
-use crate::finding::Kind;
+use crate::flaw::FlawKind;
 
-const KINDS: [Kind; 6] = [Kind::LeftStopped, Kind::SilentLoss, Kind::ExitCode, Kind::Journal, Kind::Hang, Kind::Setup];
+const KINDS: [FlawKind; 6] = [
+    FlawKind::LeftStopped,
+    FlawKind::SilentLoss,
+    FlawKind::ExitCode,
+    FlawKind::Journal,
+    FlawKind::Hang,
+    FlawKind::Setup,
+];
 
 /// The table of `docs/safety.md`.
 pub fn as_table(ran: &[Ran]) -> String {
@@ -17,7 +24,7 @@ pub fn as_table(ran: &[Ran]) -> String {
     );
     for Ran { name, tally, took } in ran {
         let rounds = tally.times.len();
-        let (left, silent) = (tally.found(Kind::LeftStopped), tally.found(Kind::SilentLoss));
+        let (left, silent) = (tally.found(FlawKind::LeftStopped), tally.found(FlawKind::SilentLoss));
         let other = tally.findings.len() - left - silent;
         let (p50, p99) = (tally.percentile(50).as_millis(), tally.percentile(99).as_millis());
         let met: Vec<String> = tally.met.iter().map(|(what, times)| format!("{what} {times}")).collect();

@@ -3,13 +3,12 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::child::{BOUND, kill, spin_for, wait_bounded};
-use crate::finding::{Finding, Kind};
+use crate::child::{BOUND, kill, sleep, spin_for, wait_bounded};
+use crate::flaw::{Flaw, FlawKind};
 use crate::place::Place;
 use crate::random::Random;
 use crate::sleeper::Sleeper;
@@ -35,7 +34,7 @@ pub struct Round {
 
 impl Round {
     /// Starts a victim, and gives its pid.
-    pub fn victim(&mut self) -> Result<u32, Finding> {
+    pub fn victim(&mut self) -> Result<u32, Flaw> {
         let victim = Sleeper::start()?;
         let pid = victim.pid();
         self.victims.push(victim);
@@ -43,21 +42,21 @@ impl Round {
     }
 
     /// The arguments that pause a new victim for so long.
-    pub fn pause(&mut self, hold: Duration) -> Result<Vec<String>, Finding> {
+    pub fn pause(&mut self, hold: Duration) -> Result<Vec<String>, Flaw> {
         let pid = self.victim()?;
         let hold = format!("{}ms", hold.as_millis());
         Ok(["inject", "pause_process", &format!("pid={pid}"), "--for", &hold].map(str::to_owned).to_vec())
     }
 
     /// Starts the program in its own process group, so that a Ctrl-C is the campaign's alone.
-    pub fn start<S: AsRef<str>>(&self, args: &[S]) -> Result<Child, Finding> {
+    pub fn start<S: AsRef<str>>(&self, args: &[S]) -> Result<Child, Flaw> {
         let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
         let mut command = self.place.squall(&args);
         self.start_quiet(&mut command)
     }
 
     /// Starts any command of this place without pipes.
-    pub fn start_quiet(&self, command: &mut Command) -> Result<Child, Finding> {
+    pub fn start_quiet(&self, command: &mut Command) -> Result<Child, Flaw> {
         self.place.quiet(command)?;
         Ok(command.process_group(0).spawn()?)
     }
@@ -87,15 +86,15 @@ impl Round {
     }
 
     /// A run that ended by itself must have left nothing, and its exit code must be one of these.
-    pub fn ended(&self, run: &mut Child, codes: &[i32]) -> Result<(), Finding> {
+    pub fn ended(&self, run: &mut Child, codes: &[i32]) -> Result<(), Flaw> {
         let status = wait_bounded(run, "the run")?;
         if self.any_stopped() {
-            let kind = if status.success() { Kind::SilentLoss } else { Kind::LeftStopped };
+            let kind = if status.success() { FlawKind::SilentLoss } else { FlawKind::LeftStopped };
             return Err(self.finding(kind, &format!("the run ended with {status}, and a victim is stopped")));
         }
         match status.code() {
             Some(code) if !codes.contains(&code) => {
-                Err(self.finding(Kind::ExitCode, &format!("the run ended with {code}")))
+                Err(self.finding(FlawKind::ExitCode, &format!("the run ended with {code}")))
             }
             _ => Ok(()),
         }
@@ -103,7 +102,7 @@ impl Round {
 
     /// Recovers, now and then killed at random moments before, and then looks: no victim is stopped, no journal is left,
     /// and the exit code is 0.
-    pub fn settle(&mut self) -> Result<(), Finding> {
+    pub fn settle(&mut self) -> Result<(), Flaw> {
         if self.random.one_in(3) {
             for _ in 0..=self.random.below(3) {
                 let mut recovery = self.start(&["recover"])?;
@@ -120,7 +119,7 @@ impl Round {
     ///
     /// A program that a killed run was just starting holds the run's lock for a moment, until it becomes that program:
     /// recovery then names a live run, and is asked again, within the bound.
-    pub fn recover(&mut self) -> Result<Option<i32>, Finding> {
+    pub fn recover(&mut self) -> Result<Option<i32>, Flaw> {
         let start = Instant::now();
         loop {
             let mut command = self.place.squall(&["recover", "--format", "json"]);
@@ -133,26 +132,26 @@ impl Round {
                 return Ok(code);
             }
             self.tally.count("lock outlived its run");
-            thread::sleep(Duration::from_millis(1));
+            sleep(Duration::from_millis(1));
         }
     }
 
-    fn judge(&self, code: Option<i32>) -> Result<(), Finding> {
+    fn judge(&self, code: Option<i32>) -> Result<(), Flaw> {
         if self.any_stopped() {
-            let kind = if code == Some(0) { Kind::SilentLoss } else { Kind::LeftStopped };
+            let kind = if code == Some(0) { FlawKind::SilentLoss } else { FlawKind::LeftStopped };
             return Err(self.finding(kind, &format!("recovery ended with {code:?}, and a victim is stopped")));
         }
         if code != Some(0) {
-            return Err(self.finding(Kind::ExitCode, &format!("recovery ended with {code:?}")));
+            return Err(self.finding(FlawKind::ExitCode, &format!("recovery ended with {code:?}")));
         }
         match self.place.journals().first() {
-            Some(left) => Err(self.finding(Kind::Journal, &format!("`{}` is left", left.display()))),
+            Some(left) => Err(self.finding(FlawKind::Journal, &format!("`{}` is left", left.display()))),
             None => Ok(()),
         }
     }
 
     /// A finding with the end of what the program printed.
-    pub fn finding(&self, kind: Kind, what: &str) -> Finding {
-        Finding::new(kind, format!("{what}\n{}", self.place.said().trim_end()))
+    pub fn finding(&self, kind: FlawKind, what: &str) -> Flaw {
+        Flaw::new(kind, format!("{what}\n{}", self.place.said().trim_end()))
     }
 }

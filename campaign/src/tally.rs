@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::finding::{Finding, Kind};
+use crate::flaw::{Flaw, FlawKind};
 
 /// Figures of rounds.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +13,7 @@ pub struct Tally {
     /// How long each round took.
     pub times: Vec<Duration>,
     /// What was found, with the seed that finds it again.
-    pub findings: Vec<(u64, Finding)>,
+    pub findings: Vec<(u64, Flaw)>,
 }
 
 impl Tally {
@@ -32,7 +32,7 @@ impl Tally {
     }
 
     /// How many findings are of a kind.
-    pub fn found(&self, kind: Kind) -> usize {
+    pub fn found(&self, kind: FlawKind) -> usize {
         self.findings.iter().filter(|(_, finding)| finding.kind == kind).count()
     }
 

@@ -12,7 +12,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::child::BOUND;
-use crate::finding::{Finding, Kind};
+use crate::flaw::{Flaw, FlawKind};
 use crate::round::Round;
 
 /// What was seen of a traced process.
@@ -25,7 +25,7 @@ pub(crate) struct Traced {
 }
 
 /// Runs the program, and kills it when its threads have entered or left system calls so many times.
-pub(crate) fn kill_at(round: &Round, args: &[String], nth: Option<u64>) -> Result<Traced, Finding> {
+pub(crate) fn kill_at(round: &Round, args: &[String], nth: Option<u64>) -> Result<Traced, Flaw> {
     let mut command = Command::new("sh");
     // It waits for its tracer before it becomes the program.
     command.args(["-c", "kill -STOP $$; exec \"$@\"", "sh"]).arg(round.place.program()).args(args);
@@ -45,7 +45,7 @@ pub(crate) fn kill_at(round: &Round, args: &[String], nth: Option<u64>) -> Resul
     let traced = follow(pid, nth);
     drop(done);
     if watchdog.join().unwrap_or(true) {
-        return Err(round.finding(Kind::Hang, &format!("the traced run did not end within {BOUND:?}")));
+        return Err(round.finding(FlawKind::Hang, &format!("the traced run did not end within {BOUND:?}")));
     }
     if traced.is_err() {
         let _ = signal::kill(pid, Signal::SIGKILL);
@@ -54,7 +54,7 @@ pub(crate) fn kill_at(round: &Round, args: &[String], nth: Option<u64>) -> Resul
     traced
 }
 
-fn follow(pid: Pid, nth: Option<u64>) -> Result<Traced, Finding> {
+fn follow(pid: Pid, nth: Option<u64>) -> Result<Traced, Flaw> {
     waitpid(pid, Some(WaitPidFlag::WUNTRACED))?;
     let options = Options::PTRACE_O_TRACECLONE
         | Options::PTRACE_O_TRACEEXEC

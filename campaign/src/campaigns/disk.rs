@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::campaign::Campaign;
 use crate::child::wait_bounded;
-use crate::finding::{Finding, Kind};
+use crate::flaw::{Flaw, FlawKind};
 use crate::round::Round;
 
 /// Longer than the journal and the events of a run.
@@ -37,7 +37,7 @@ impl Campaign for Disk {
         "lets appends fail at a random byte, or on a tiny file system that fills up meanwhile"
     }
 
-    fn round(&self, round: &mut Round) -> Result<(), Finding> {
+    fn round(&self, round: &mut Round) -> Result<(), Flaw> {
         let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(20));
         let mut args = round.pause(hold)?;
         if round.random.one_in(2) {
@@ -48,7 +48,7 @@ impl Campaign for Disk {
 }
 
 /// No file may grow beyond a random byte, and the signal that says so is ignored: appends fail.
-fn limited(round: &mut Round, args: &[String]) -> Result<(), Finding> {
+fn limited(round: &mut Round, args: &[String]) -> Result<(), Flaw> {
     let most = round.random.below(MOST_BYTES).to_string();
     let mut command = Command::new("prlimit");
     command.arg(format!("--fsize={most}"));
@@ -62,7 +62,7 @@ fn limited(round: &mut Round, args: &[String]) -> Result<(), Finding> {
 }
 
 /// A file system of its own in a namespace of its own.
-fn tiny(round: &mut Round, args: &[String]) -> Result<(), Finding> {
+fn tiny(round: &mut Round, args: &[String]) -> Result<(), Flaw> {
     let pages = (2 + round.random.below(6)) * 4;
     let files = 3 + round.random.below(15);
     let state = round.place.path().join("tiny");
@@ -75,8 +75,8 @@ fn tiny(round: &mut Round, args: &[String]) -> Result<(), Finding> {
     let mut run = round.start_quiet(&mut command)?;
     let code = wait_bounded(&mut run, "a run on a full disk")?.code();
     match code {
-        Some(0) if round.any_stopped() => Err(round.finding(Kind::SilentLoss, "tiny file system")),
-        _ if round.any_stopped() => Err(round.finding(Kind::LeftStopped, &format!("tiny file system: {code:?}"))),
+        Some(0) if round.any_stopped() => Err(round.finding(FlawKind::SilentLoss, "tiny file system")),
+        _ if round.any_stopped() => Err(round.finding(FlawKind::LeftStopped, &format!("tiny file system: {code:?}"))),
         Some(0) => {
             round.tally.count("tiny file system");
             Ok(())
@@ -85,7 +85,7 @@ fn tiny(round: &mut Round, args: &[String]) -> Result<(), Finding> {
             round.tally.count("skipped: needs a user namespace");
             Ok(())
         }
-        Some(93) => Err(round.finding(Kind::Journal, "tiny file system: a journal is left")),
-        other => Err(round.finding(Kind::ExitCode, &format!("tiny file system: {other:?}"))),
+        Some(93) => Err(round.finding(FlawKind::Journal, "tiny file system: a journal is left")),
+        other => Err(round.finding(FlawKind::ExitCode, &format!("tiny file system: {other:?}"))),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::campaign::Campaign;
 use crate::child::{kill, wait_until};
-use crate::finding::{Finding, Kind};
+use crate::flaw::{Flaw, FlawKind};
 use crate::random::Random;
 use crate::round::Round;
 use crate::sleeper::Sleeper;
@@ -44,7 +44,7 @@ impl Campaign for Journal {
         "corrupts the journal of a killed run; its good neighbour must be undone, and no loss may be silent"
     }
 
-    fn round(&self, round: &mut Round) -> Result<(), Finding> {
+    fn round(&self, round: &mut Round) -> Result<(), Flaw> {
         // A run undoes what others left, so both are in force before either is killed.
         let (bad, mut run) = held(round)?;
         let neighbour = if round.random.one_in(2) { Some(held(round)?.1) } else { None };
@@ -55,25 +55,25 @@ impl Campaign for Journal {
         corrupt(&bad, way, &mut round.random)?;
         let code = round.recover()?;
         if with_neighbour && round.victims[1].is_stopped() {
-            return Err(round.finding(Kind::LeftStopped, &format!("{way}: the neighbour's victim is stopped")));
+            return Err(round.finding(FlawKind::LeftStopped, &format!("{way}: the neighbour's victim is stopped")));
         }
         let stopped = round.victims[0].is_stopped();
         match code {
-            Some(0) if stopped => Err(round.finding(Kind::SilentLoss, way)),
+            Some(0) if stopped => Err(round.finding(FlawKind::SilentLoss, way)),
             Some(3) if bad.symlink_metadata().is_err() => {
-                Err(round.finding(Kind::Journal, &format!("{way}: recovery ended with 3, and the journal is gone")))
+                Err(round.finding(FlawKind::Journal, &format!("{way}: recovery ended with 3, and the journal is gone")))
             }
             Some(0 | 3) => {
                 round.tally.count(if stopped { "kept, and said so" } else { "undone" });
                 Ok(())
             }
-            other => Err(round.finding(Kind::ExitCode, &format!("{way}: recovery ended with {other:?}"))),
+            other => Err(round.finding(FlawKind::ExitCode, &format!("{way}: recovery ended with {other:?}"))),
         }
     }
 }
 
 /// A run that holds a new victim stopped, and its journal.
-fn held(round: &mut Round) -> Result<(PathBuf, Child), Finding> {
+fn held(round: &mut Round) -> Result<(PathBuf, Child), Flaw> {
     let before = round.place.journals();
     let args = round.pause(Duration::from_mins(1))?;
     let mut run = round.start(&args)?;
@@ -84,12 +84,12 @@ fn held(round: &mut Round) -> Result<(PathBuf, Child), Finding> {
         (stopped, _) => {
             kill(&mut run);
             stopped?;
-            Err(round.finding(Kind::Journal, "the victim is stopped without a journal"))
+            Err(round.finding(FlawKind::Journal, "the victim is stopped without a journal"))
         }
     }
 }
 
-fn corrupt(journal: &Path, way: &str, random: &mut Random) -> Result<(), Finding> {
+fn corrupt(journal: &Path, way: &str, random: &mut Random) -> Result<(), Flaw> {
     let mut bytes = fs::read(journal)?;
     let at = random.index(bytes.len());
     let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
@@ -121,8 +121,8 @@ fn corrupt(journal: &Path, way: &str, random: &mut Random) -> Result<(), Finding
     Ok(fs::write(journal, changed)?)
 }
 
-/// Puts something that is no regular file where the journal was.
-fn replace(journal: &Path, way: &str) -> Result<(), Finding> {
+/// Puts something that is not a regular file where the journal was.
+fn replace(journal: &Path, way: &str) -> Result<(), Flaw> {
     match way {
         "FIFO" => {
             Command::new("mkfifo").arg(journal).status()?;

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::campaign::Campaign;
 use crate::child::{kill, spin_for, wait_bounded};
-use crate::finding::Finding;
+use crate::flaw::Flaw;
 use crate::round::Round;
 
 /// What ends a process that does not handle it, and can be handled; faults of the processor are left out.
@@ -41,7 +41,7 @@ impl Campaign for Signals {
         "sends up to three signals that end a process at random moments, to a run and now and then to a recovery"
     }
 
-    fn round(&self, round: &mut Round) -> Result<(), Finding> {
+    fn round(&self, round: &mut Round) -> Result<(), Flaw> {
         let recovering = round.random.one_in(4);
         if recovering {
             let args = round.pause(Duration::from_mins(1))?;
@@ -68,7 +68,7 @@ impl Campaign for Signals {
 }
 
 /// Sends up to three signals at random moments.
-fn signalled(round: &mut Round, to: &mut Child, within: Duration) -> Result<(), Finding> {
+fn signalled(round: &mut Round, to: &mut Child, within: Duration) -> Result<(), Flaw> {
     for _ in 0..=round.random.below(3) {
         spin_for(round.random.time(within));
         let signal = *round.random.choose(&SIGNALS);

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::campaign::Campaign;
 use crate::child::spin_for;
-use crate::finding::Finding;
+use crate::flaw::Flaw;
 use crate::round::Round;
 
 /// Lets outputs stall or close.
@@ -25,7 +25,7 @@ impl Campaign for Stall {
         "gives a run full or closed pipes as outputs, and a signal at a random moment"
     }
 
-    fn round(&self, round: &mut Round) -> Result<(), Finding> {
+    fn round(&self, round: &mut Round) -> Result<(), Flaw> {
         let hold = if round.random.one_in(2) { Duration::from_mins(1) } else { Duration::from_millis(10) };
         let args = round.pause(hold)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -65,7 +65,7 @@ impl Campaign for Stall {
 }
 
 /// A pipe into which nothing more fits.
-fn filled(mut writer: PipeWriter) -> Result<PipeWriter, Finding> {
+fn filled(mut writer: PipeWriter) -> Result<PipeWriter, Flaw> {
     let flags = fcntl_getfl(writer.as_fd()).map_err(std::io::Error::from)?;
     fcntl_setfl(writer.as_fd(), flags | OFlags::NONBLOCK).map_err(std::io::Error::from)?;
     while writer.write(&[b'.'; 4096]).is_ok() {}

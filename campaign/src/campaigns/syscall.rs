@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::campaign::Campaign;
-use crate::finding::{Finding, Kind};
+use crate::flaw::{Flaw, FlawKind};
 use crate::round::Round;
 use crate::traced;
 
@@ -24,7 +24,7 @@ impl Campaign for Syscall {
         "kills a run as it enters or leaves its n-th system call, counted over all threads"
     }
 
-    fn round(&self, round: &mut Round) -> Result<(), Finding> {
+    fn round(&self, round: &mut Round) -> Result<(), Flaw> {
         let stops = if let Some(stops) = self.stops.get() {
             *stops
         } else {
@@ -45,11 +45,11 @@ fn nth(seed: u64, stops: u64) -> u64 {
 }
 
 /// How often a whole run enters or leaves a system call.
-fn whole(round: &mut Round) -> Result<u64, Finding> {
+fn whole(round: &mut Round) -> Result<u64, Flaw> {
     let args = round.pause(Duration::from_millis(1))?;
     let stops = traced::kill_at(round, &args, None)?.stops;
     if stops < 100 || round.any_stopped() {
-        return Err(round.finding(Kind::Setup, &format!("a whole run made {stops} stops")));
+        return Err(round.finding(FlawKind::Setup, &format!("a whole run made {stops} stops")));
     }
     Ok(stops)
 }

@@ -4,7 +4,7 @@ use std::io;
 
 /// What is wrong with the world after a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum FlawKind {
     /// A victim is still stopped, and the program says so.
     LeftStopped,
     /// A victim is still stopped, and the program ended with 0.
@@ -19,7 +19,7 @@ pub enum Kind {
     Setup,
 }
 
-impl Kind {
+impl FlawKind {
     /// How it is called in a report.
     pub fn name(self) -> &'static str {
         match self {
@@ -36,28 +36,28 @@ impl Kind {
 /// Something that must not be.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {detail}", kind.name())]
-pub struct Finding {
+pub struct Flaw {
     /// What is wrong.
-    pub kind: Kind,
+    pub kind: FlawKind,
     /// Where and how.
     pub detail: String,
 }
 
-impl Finding {
+impl Flaw {
     /// A finding of one kind.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: FlawKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
     }
 }
 
-impl From<io::Error> for Finding {
+impl From<io::Error> for Flaw {
     fn from(error: io::Error) -> Self {
-        Self::new(Kind::Setup, error.to_string())
+        Self::new(FlawKind::Setup, error.to_string())
     }
 }
 
-impl From<nix::Error> for Finding {
+impl From<nix::Error> for Flaw {
     fn from(error: nix::Error) -> Self {
-        Self::new(Kind::Setup, format!("ptrace: {error}"))
+        Self::new(FlawKind::Setup, format!("ptrace: {error}"))
     }
 }
