@@ -49,9 +49,9 @@ fn main() -> ExitCode {
         })
         .collect();
     if asked.json {
-        println!("{:#}", as_json(&ran))
+        println!("{:#}", as_json(&ran));
     } else {
-        print!("{}", as_table(&ran))
+        print!("{}", as_table(&ran));
     }
     if ran.iter().all(|one| one.tally.findings.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
