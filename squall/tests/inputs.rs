@@ -1,7 +1,6 @@
 //! Files that a user names and that are none: each is refused at once, by name, and nothing waits or grows.
 
 #![cfg(feature = "full")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
 
