@@ -62,7 +62,9 @@ pub(crate) enum Failure {
     #[error("{0}: nothing was touched")]
     Declined(&'static str),
     /// Recovery was ended early.
-    #[error("{0}: recovery is unfinished, the journals are kept, and something may still be in force; `squall recover` goes on")]
+    #[error(
+        "{0}: recovery is unfinished, the journals are kept, and something may still be in force; `squall recover` goes on"
+    )]
     Unfinished(&'static str),
     /// Something that should not happen.
     #[error("{0}")]
@@ -75,7 +77,7 @@ fn experiment_code(error: &chaos_experiment::ExperimentError) -> u8 {
     match error {
         Runner(RunnerError::StateDir(_) | RunnerError::Journal(_) | RunnerError::Interrupted) | Transcript(_) => {
             INCONCLUSIVE
-        },
+        }
         _ => INTERNAL,
     }
 }
