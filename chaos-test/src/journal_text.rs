@@ -18,16 +18,13 @@ pub fn unsealed_line(content: &str) -> String {
 /// The text of a journal with right checksums in all lines that have some; the count of armed steps stays as it is.
 pub fn sealed(journal: &str) -> String {
     let mut before = 0_u64;
-    let mut text = String::new();
-    for line in journal.split_inclusive('\n') {
+    let lines = journal.split_inclusive('\n').map(|line| {
         let content = line.split_once(",\"line\":").and_then(|(_, rest)| rest.strip_suffix("}\n"));
-        let Some(content) = content else {
-            text.push_str(line);
-            continue;
-        };
+        let Some(content) = content else { return line.to_owned() };
         let sum = fnv1a(&[&before.to_le_bytes(), content.as_bytes()].concat());
-        text.push_str(&format!("{{\"before\":\"{before:016x}\",\"sum\":\"{sum:016x}\",\"line\":{content}}}\n"));
+        let sealed = format!("{{\"before\":\"{before:016x}\",\"sum\":\"{sum:016x}\",\"line\":{content}}}\n");
         before = sum;
-    }
-    text
+        sealed
+    });
+    lines.collect()
 }

@@ -131,8 +131,8 @@ async fn recover_one(
     stop: &CancellationToken,
     report: &mut RecoverReport,
 ) {
-    let stem = journal.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let run_id = journal.header.as_ref().map_or(stem, |header| header.run_id.clone());
+    let file_name = journal.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let run_id = journal.header.as_ref().map_or(file_name, |header| header.run_id.clone());
     let rebooted = journal.before_reboot();
     let mut problems = std::mem::take(&mut journal.problems);
     let mut pending = std::mem::take(&mut journal.pending);
@@ -148,9 +148,9 @@ async fn recover_one(
         }
         // A step that was stopped half-way runs again next time: it is idempotent.
         match stop.run_until_cancelled(replay(&record, clock)).await {
-            Some(Ok((step, undone))) => {
+            Some(Ok((described, undone))) => {
                 journal.mark_undone(record.seq);
-                report.undone.push(RecoveredStep { run_id: run_id.clone(), step, undone });
+                report.undone.push(RecoveredStep { run_id: run_id.clone(), step: described, undone });
             }
             Some(Err(what)) => problems.push(JournalProblem { line: 0, what: format!("{}: {what}", record.describe) }),
             None => {

@@ -197,6 +197,7 @@ mod tests {
         (reader, Writer::to(end))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the shape that `settle` asks for")]
     fn soon() -> Option<Duration> {
         Some(Duration::from_millis(300))
     }
