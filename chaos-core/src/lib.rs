@@ -48,7 +48,7 @@ pub use undo::{
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
-    Secret, SecretMasking,
+    Secret, SecretMasking, read_bounded, read_to_limit,
 };
 
 /// A boxed future that may move between threads, as the erased traits return it.
