@@ -12,7 +12,7 @@ use crate::guarded::guarded;
 
 /// How long one check may take.
 const CHECK_DEADLINE: Duration = Duration::from_secs(30);
-/// The same of the one at the end of the hold, since the undo waits for it.
+/// The same of the one at the end of the hold, since the undo waits for it, and of the last one of an interrupted run.
 const LAST_CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// The same of one that the undo waits for, once the run is interrupted.
 const INTERRUPTED: Duration = Duration::from_secs(1);
@@ -57,7 +57,11 @@ impl Entry {
     pub(super) async fn check(&self, look: LookAt) -> Sighting {
         let (spec, cx) = (Arc::clone(&self.spec), self.cx().clone());
         let witness = self.shared.plug_ins.run_fault(async move { guarded(spec.action.witness(&cx)).await });
-        let limit = if look == LookAt::EndOfHold { LAST_CHECK_DEADLINE } else { CHECK_DEADLINE };
+        let limit = match look {
+            LookAt::EndOfHold => LAST_CHECK_DEADLINE,
+            LookAt::AfterUndo if self.cx().cancel_token().is_cancelled() => LAST_CHECK_DEADLINE,
+            _ => CHECK_DEADLINE,
+        };
         let witness = self.cx().clock().timeout(limit, witness);
         let interrupted = async {
             // The undo comes next, and does not wait for a look at what it ends.

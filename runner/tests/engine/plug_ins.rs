@@ -184,12 +184,9 @@ struct BlockingProbe {
 
 impl Probe for BlockingProbe {
     async fn observe(&self, _cx: &RunContext) -> Observation {
-        for _ in 0..2000 {
-            if !self.path.exists() {
-                return Observation::yes("the file is gone");
-            }
-            #[expect(clippy::disallowed_methods, reason = "blocking its thread is what this probe does wrong")]
-            std::thread::sleep(Duration::from_millis(10));
+        block_while(&self.path);
+        if !self.path.exists() {
+            return Observation::yes("the file is gone");
         }
         Observation::yes("the file stayed for 20 s")
     }
@@ -206,6 +203,8 @@ fn block_while(path: &std::path::Path) {
         #[expect(clippy::disallowed_methods, reason = "blocking its thread is what these plug-ins do wrong")]
         std::thread::sleep(Duration::from_millis(10));
     }
+    // Shows that somebody waited for it.
+    let _ = std::fs::write(path.with_extension("late"), "");
 }
 
 /// A trigger that blocks its thread until a file is gone.
