@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
     BoxFuture, Check, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES, Policy, PolicyRequest,
-    Redactor, Resolve, RunScope, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    Redactor, Resolve, RunScope, RunSteps, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -342,11 +342,14 @@ impl Runner {
         let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
         let control = RunControl::new(self.stop.child_token());
+        let scope = self.scope(&setup.policy, clock, run_id, seed, control.token().clone());
+        let journal = Arc::new(journal);
+        scope.cx().services().get::<RunSteps>().keep_in(Arc::clone(&journal));
         let session = Session::new(Arc::new(Shared {
-            scope: self.scope(&setup.policy, clock, run_id, seed, control.token().clone()),
+            scope,
             checks: setup.checks,
             verifier: self.set.verifier.clone(),
-            journal: Arc::new(journal),
+            journal,
             resources: Resources::new(state.clone()),
             trigger_timeout: self.set.trigger_timeout,
             sham: self.set.sham,
