@@ -9,6 +9,7 @@ use chaos_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
 
@@ -100,18 +101,37 @@ pub fn recover(state: &StateDir) -> Result<RecoverReport, JournalError> {
 
 /// The same on the caller's runtime.
 pub async fn recover_async(state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, JournalError> {
+    recover_until(state, clock, &CancellationToken::new()).await
+}
+
+/// The same until `cancel`: a step that is being undone is abandoned then, and its journal is kept with all that is
+/// left, for the next recovery.
+pub async fn recover_until(
+    state: &StateDir,
+    clock: &Arc<dyn Clock>,
+    cancel: &CancellationToken,
+) -> Result<RecoverReport, JournalError> {
     let mut report = RecoverReport::default();
     for path in PastJournal::list(state)? {
+        if cancel.is_cancelled() {
+            report.keep(&path, None, vec![JournalProblem { line: 0, what: ReplayError::Stopped.to_string() }]);
+            continue;
+        }
         match PastJournal::take(&path) {
             Ok(None) => report.live += usize::from(path.exists()),
-            Ok(Some(journal)) => recover_one(journal, clock, &mut report).await,
+            Ok(Some(journal)) => recover_one(journal, clock, cancel, &mut report).await,
             Err(error) => report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]),
         }
     }
     Ok(report)
 }
 
-async fn recover_one(mut journal: PastJournal, clock: &Arc<dyn Clock>, report: &mut RecoverReport) {
+async fn recover_one(
+    mut journal: PastJournal,
+    clock: &Arc<dyn Clock>,
+    cancel: &CancellationToken,
+    report: &mut RecoverReport,
+) {
     let header = journal.header.clone();
     let run_id = header.as_ref().map_or_else(|| "unknown".to_owned(), |header| header.run_id.clone());
     let rebooted = journal.before_reboot();
@@ -124,7 +144,11 @@ async fn recover_one(mut journal: PastJournal, clock: &Arc<dyn Clock>, report: &
             journal.mark_undone(record.seq);
             continue;
         }
-        match replay(&record, clock).await {
+        let replayed = match cancel.run_until_cancelled(replay(&record, clock)).await {
+            Some(replayed) => replayed,
+            None => Err(ReplayError::Stopped),
+        };
+        match replayed {
             Ok((step, undone)) => {
                 journal.mark_undone(record.seq);
                 report.undone.push(RecoveredStep { run_id: run_id.clone(), step, undone });
@@ -149,6 +173,8 @@ enum ReplayError {
     Unknown(#[from] serde_json::Error),
     #[error(transparent)]
     Undo(#[from] UndoError),
+    #[error("recovery was stopped before this was undone")]
+    Stopped,
 }
 
 async fn replay(record: &JournalRecord, clock: &Arc<dyn Clock>) -> Result<(String, Undone), ReplayError> {
