@@ -5,15 +5,17 @@ mod context;
 mod journal;
 mod log;
 mod owner;
+mod run_steps;
 mod state_dir;
 mod step;
 
 pub use arm_error::ArmError;
 pub use context::UndoContext;
 pub use journal::{
-    JOURNAL_FORMAT, Journal, JournalError, JournalHeader, JournalProblem, JournalRecord, PastJournal, boot_id,
+    Epoch, JOURNAL_FORMAT, Journal, JournalError, JournalHeader, JournalProblem, JournalRecord, PastJournal, boot_id,
 };
 pub use log::{ArmedStep, EffectPermit, Undo, UndoLog};
 pub use owner::StepOwner;
+pub use run_steps::RunSteps;
 pub use state_dir::{LockError, ResourceLock, StateDir, StateDirError};
 pub use step::{DynUndoStep, ErasedUndoStep, UndoStep, Undone};

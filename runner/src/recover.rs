@@ -87,31 +87,34 @@ impl RecoverReport {
 /// # Errors
 /// [`JournalError`] when the state directory can't be read. What is wrong with one journal is in the report.
 pub fn recover(state: &StateDir) -> Result<RecoverReport, JournalError> {
-    let state = state.clone();
+    recover_until(state, &CancellationToken::new())
+}
+
+/// The same, which ends early when `stop` is cancelled: what is not undone by then is kept.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_until(state: &StateDir, stop: &CancellationToken) -> Result<RecoverReport, JournalError> {
+    let (state, stop) = (state.clone(), stop.clone());
     let work = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|source| JournalError::Read { path: state.journals(), source })?;
+        let runtime = runtime.map_err(|source| JournalError::Read { path: state.journals(), source: source.into() })?;
         runtime.block_on(async {
             let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-            recover_async(&state, &clock).await
+            recover_async(&state, &clock, &stop).await
         })
     });
     work.join().unwrap_or(Err(JournalError::Poisoned))
 }
 
 /// The same on the caller's runtime.
-pub async fn recover_async(state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, JournalError> {
-    recover_until(state, clock, &CancellationToken::new()).await
-}
-
-/// The same until `cancel`: a step that is being undone is abandoned then, and its journal is kept with all that is
-/// left, for the next recovery.
-pub async fn recover_until(
+pub async fn recover_async(
     state: &StateDir,
     clock: &Arc<dyn Clock>,
-    cancel: &CancellationToken,
+    stop: &CancellationToken,
 ) -> Result<RecoverReport, JournalError> {
     let mut report = RecoverReport::default();
+    PastJournal::clean_drafts(state)?;
     for path in PastJournal::list(state)? {
         if cancel.is_cancelled() {
             report.keep(&path, None, vec![JournalProblem { line: 0, what: ReplayError::Stopped.to_string() }]);
@@ -119,7 +122,7 @@ pub async fn recover_until(
         }
         match PastJournal::take(&path) {
             Ok(None) => report.live += usize::from(path.exists()),
-            Ok(Some(journal)) => recover_one(journal, clock, cancel, &mut report).await,
+            Ok(Some(journal)) => recover_one(journal, clock, stop, &mut report).await,
             Err(error) => report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]),
         }
     }
@@ -129,14 +132,17 @@ pub async fn recover_until(
 async fn recover_one(
     mut journal: PastJournal,
     clock: &Arc<dyn Clock>,
-    cancel: &CancellationToken,
+    stop: &CancellationToken,
     report: &mut RecoverReport,
 ) {
-    let header = journal.header.clone();
-    let run_id = header.as_ref().map_or_else(|| "unknown".to_owned(), |header| header.run_id.clone());
+    let file_name = journal.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let run_id = journal.header.as_ref().map_or(file_name, |header| header.run_id.clone());
     let rebooted = journal.before_reboot();
     let mut problems = std::mem::take(&mut journal.problems);
     let mut pending = std::mem::take(&mut journal.pending);
+    if !pending.is_empty() {
+        journal.take_over(&std::env::current_exe().unwrap_or_default().display().to_string());
+    }
     pending.sort_by_key(|record| std::cmp::Reverse(record.seq));
     for record in pending {
         if rebooted && !record.survives_reboot {
@@ -144,25 +150,27 @@ async fn recover_one(
             journal.mark_undone(record.seq);
             continue;
         }
-        let replayed = match cancel.run_until_cancelled(replay(&record, clock)).await {
-            Some(replayed) => replayed,
-            None => Err(ReplayError::Stopped),
-        };
-        match replayed {
-            Ok((step, undone)) => {
+        // A step that was stopped half-way runs again next time: it is idempotent.
+        match stop.run_until_cancelled(replay(&record, clock)).await {
+            Some(Ok((described, undone))) => {
                 journal.mark_undone(record.seq);
-                report.undone.push(RecoveredStep { run_id: run_id.clone(), step, undone });
+                report.undone.push(RecoveredStep { run_id: run_id.clone(), step: described, undone });
             }
-            Err(what) => problems.push(JournalProblem { line: 0, what: format!("{}: {what}", record.describe) }),
+            Some(Err(what)) => problems.push(JournalProblem { line: 0, what: format!("{}: {what}", record.describe) }),
+            None => {
+                let what = format!("{}: not undone, since the recovery was stopped", record.describe);
+                problems.push(JournalProblem { line: 0, what });
+            }
         }
     }
     let path = journal.path().to_owned();
+    let executable = journal.executable.clone();
     if problems.is_empty() {
         if let Err(error) = journal.remove() {
             report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]);
         }
     } else {
-        report.keep(&path, header.map(|header| header.executable), problems);
+        report.keep(&path, executable, problems);
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
     BoxFuture, Check, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES, Policy, PolicyRequest,
-    Redactor, Resolve, RunScope, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    Redactor, Resolve, RunScope, RunSteps, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::control::{EntryControl, RunControl};
 use crate::control_server::{ControlServer, remove_dead};
@@ -31,6 +31,9 @@ use crate::verify::Verifier;
 
 /// How long a trigger may take beyond its own least time.
 const TRIGGER_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// How long a step of recovery may go on once the runner is stopped.
+const STOPPING: Duration = Duration::from_secs(1);
 
 /// Settings of a [`Runner`].
 #[derive(Debug)]
@@ -61,6 +64,8 @@ pub struct Runner {
     only_hosts: Option<Vec<HostPattern>>,
     /// The settings' environment, without what a session hides.
     env: Arc<HashMap<String, String>>,
+    /// Ends every run of this runner, also one that is about to begin.
+    stop: CancellationToken,
 }
 
 /// What a run is made with, of its document.
@@ -188,7 +193,8 @@ impl RunnerBuilder {
         TRIGGERS.check()?;
         PROBES.check()?;
         UNDO_STEPS.check()?;
-        Ok(Runner { only_hosts: None, env: Arc::new(self.env.clone()), set: Arc::new(self) })
+        let (env, stop) = (Arc::new(self.env.clone()), CancellationToken::new());
+        Ok(Runner { only_hosts: None, env, stop, set: Arc::new(self) })
     }
 }
 
@@ -228,6 +234,12 @@ impl Runner {
             let entries = run.entries().iter().map(Entry::control).collect();
             (entries, Box::pin(run.run()))
         })
+    }
+
+    /// Ends every run of this runner and of its clones early, from any thread: what is in force is undone, and what has not
+    /// begun never does ([`RunnerError::Interrupted`]).
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Runs a task to its end; blocks. From async code, [`Runner::start`] and await the handle instead.
@@ -317,17 +329,20 @@ impl Runner {
         let clock = (self.set.time.clock)();
         let state = self.state_dir()?;
         state.prepare()?;
-        let recovered = recover_async(&state, &clock).await?;
+        let recovered = self.recovered(&state, &clock).await?;
         remove_dead(&state);
         let run_id = run_id(&clock);
-        let journal = Journal::create(&state, &run_id, &self.set.executable)?;
+        let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
-        let control = RunControl::new(CancellationToken::new());
+        let control = RunControl::new(self.stop.child_token());
+        let scope = self.scope(&setup.policy, clock, run_id, seed, control.token().clone());
+        let journal = Arc::new(journal);
+        scope.cx().services().get::<RunSteps>().keep_in(Arc::clone(&journal));
         let session = Session::new(Arc::new(Shared {
-            scope: self.scope(&setup.policy, clock, run_id, seed, control.token().clone()),
+            scope,
             checks: setup.checks,
             verifier: self.set.verifier.clone(),
-            journal: Arc::new(journal),
+            journal,
             resources: Resources::new(state.clone()),
             trigger_timeout: self.set.trigger_timeout,
             sham: self.set.sham,
@@ -342,6 +357,22 @@ impl Runner {
             Err(error) => (None, Some(format!("this run has no control socket: {error}"))),
         };
         Ok(Ready { session, seed, recovered, socket, no_socket })
+    }
+
+    /// What dead runs left behind. A runner that is stopped meanwhile leaves the rest of it, and its run still begins, to
+    /// tell so: it injects nothing. On a task of its own, so that a step which blocks its thread keeps nobody.
+    async fn recovered(&self, state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, RunnerError> {
+        let (state, on, stop) = (state.clone(), Arc::clone(clock), self.stop.clone());
+        let recovering = tokio::spawn(async move { recover_async(&state, &on, &stop).await });
+        let stopped = async {
+            self.stop.cancelled().await;
+            clock.sleep(STOPPING).await;
+        };
+        tokio::select! {
+            biased;
+            recovered = AbortOnDropHandle::new(recovering) => Ok(recovered.map_err(|_| RunnerError::Died)??),
+            () = stopped => Err(RunnerError::Interrupted),
+        }
     }
 
     fn scope(
@@ -377,7 +408,7 @@ impl Runner {
     fn confined(&self, hosts: Vec<HostPattern>, hidden: &[&str]) -> Self {
         let mut env = self.set.env.clone();
         env.retain(|name, _| !hidden.contains(&name.as_str()));
-        Self { set: Arc::clone(&self.set), only_hosts: Some(hosts), env: Arc::new(env) }
+        Self { only_hosts: Some(hosts), env: Arc::new(env), ..self.clone() }
     }
 
     fn state_dir(&self) -> Result<StateDir, RunnerError> {

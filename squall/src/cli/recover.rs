@@ -1,13 +1,19 @@
 //! `squall recover`: undoes what dead runs left behind.
 
+use std::time::Duration;
+
 use chaos_core::StateDir;
 use chaos_runner::{ForgetError, Forgotten, RecoverReport, RunnerError};
 use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
-use super::console::{print, print_json};
+use super::console::{print, print_json, say};
+use super::execute::on_runtime;
 use super::failure::Failure;
 use super::format::DataFormat;
 use super::settings;
+use super::signals::{Request, suspend};
 
 /// Undoes what crashed runs left behind, newest first; a run that is alive is left alone.
 ///
@@ -36,12 +42,47 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(run) = &args.forget {
         return forget(&state, run, args.format);
     }
-    let report = chaos_runner::recover(&state)?;
+    let report = recovered(&state)?;
     match args.format {
         DataFormat::Json => print_json(&Printed { state_dir: state.root(), report: &report })?,
         DataFormat::Text => print(&text(&report, &state))?,
     }
     Ok(report.exit_code())
+}
+
+/// How long a step may go on once a signal has asked for the end.
+const GIVE_UP: Duration = Duration::from_secs(3);
+
+/// Recovers on a thread of its own. A signal ends it within the step that it is at, also one that hangs: what is not undone
+/// is still in the journals.
+fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
+    on_runtime(async |signals| {
+        let (told, mut done) = oneshot::channel();
+        let (state, stop) = (state.clone(), CancellationToken::new());
+        let stopped = stop.clone();
+        let recover = move || {
+            // Nobody waits for it any more where that was too long.
+            let _ = told.send(chaos_runner::recover_until(&state, &stopped));
+        };
+        let thread = std::thread::Builder::new().name("squall-recover".to_owned()).spawn(recover);
+        thread.map_err(|error| Failure::Internal(format!("no thread for recovery: {error}")))?;
+        loop {
+            tokio::select! {
+                biased;
+                report = &mut done => return Ok(report.map_err(|_| RunnerError::Died)??),
+                request = signals.next() => match request {
+                    Request::Cancel(name) => {
+                        stop.cancel();
+                        say(&format!("{name}: ending recovery; what is not undone is kept"));
+                        let report = tokio::time::timeout(GIVE_UP, done).await.map_err(|_| Failure::Unfinished(name))?;
+                        return Ok(report.map_err(|_| RunnerError::Died)??);
+                    }
+                    Request::Suspend => suspend(),
+                    Request::Release => {}
+                },
+            }
+        }
+    })
 }
 
 fn forget(state: &StateDir, run: &str, format: DataFormat) -> Result<u8, Failure> {
