@@ -116,10 +116,6 @@ pub async fn recover_async(
     let mut report = RecoverReport::default();
     PastJournal::clean_drafts(state)?;
     for path in PastJournal::list(state)? {
-        if cancel.is_cancelled() {
-            report.keep(&path, None, vec![JournalProblem { line: 0, what: ReplayError::Stopped.to_string() }]);
-            continue;
-        }
         match PastJournal::take(&path) {
             Ok(None) => report.live += usize::from(path.exists()),
             Ok(Some(journal)) => recover_one(journal, clock, stop, &mut report).await,
@@ -181,8 +177,6 @@ enum ReplayError {
     Unknown(#[from] serde_json::Error),
     #[error(transparent)]
     Undo(#[from] UndoError),
-    #[error("recovery was stopped before this was undone")]
-    Stopped,
 }
 
 async fn replay(record: &JournalRecord, clock: &Arc<dyn Clock>) -> Result<(String, Undone), ReplayError> {
