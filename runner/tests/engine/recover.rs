@@ -199,7 +199,7 @@ fn a_lock_that_outlives_its_run_for_a_moment_does_not_make_the_run_alive() {
     // As a child between fork and exec holds it.
     let held = fs::File::open(&path).unwrap();
     held.lock().unwrap();
-    let clock: std::sync::Arc<dyn chaos_core::Clock> = std::sync::Arc::new(LetsGo(held.into()));
+    let clock: std::sync::Arc<dyn chaos_core::Clock> = std::sync::Arc::new(LetsGo(Some(held).into()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     let report = runtime.block_on(chaos_runner::recover_async(&bench.state(), &clock, &stop)).unwrap();
@@ -209,12 +209,6 @@ fn a_lock_that_outlives_its_run_for_a_moment_does_not_make_the_run_alive() {
 /// A clock that lets a lock go when somebody waits on it for the first time.
 #[derive(Debug)]
 struct LetsGo(std::sync::Mutex<Option<fs::File>>);
-
-impl From<fs::File> for LetsGo {
-    fn from(held: fs::File) -> Self {
-        Self(std::sync::Mutex::new(Some(held)))
-    }
-}
 
 impl chaos_core::Clock for LetsGo {
     fn now(&self) -> Duration {
