@@ -351,7 +351,7 @@ fn a_shared_sync_that_fails_fails_for_all() {
 }
 
 #[test]
-#[ignore = "a measurement: `cargo test --release -p chaos-core --lib -- --ignored --nocapture a_thousand_steps`"]
+#[ignore = "a measurement: `cargo test -p chaos-core --lib -- --ignored --nocapture a_thousand_steps`"]
 fn a_thousand_steps_one_by_one_and_at_once() {
     let (_temp, state) = state();
     for threads in [1, 1_000] {
