@@ -20,6 +20,7 @@ use crate::entry::Entry;
 use crate::errors::RunnerError;
 use crate::handle::{RunHandle, Started};
 use crate::hold_time::hold_to_the_ceiling;
+use crate::plug_in_threads::PlugInThreads;
 use crate::recover::{RecoverReport, recover_async};
 use crate::report::Report;
 use crate::resources::Resources;
@@ -291,8 +292,13 @@ impl Runner {
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(RunnerError::Start(error)))),
         };
+        let threads = match self.set.time.real.then(PlugInThreads::start).transpose() {
+            Ok(threads) => threads,
+            Err(error) => return drop(started.send(Err(RunnerError::Start(error)))),
+        };
+        let (plug_ins, kept) = threads.map_or_else(Default::default, |(plug_ins, kept)| (plug_ins, Some(kept)));
         let output = runtime.block_on(async {
-            match self.prepare(setup).await {
+            match self.prepare(setup, plug_ins).await {
                 Ok(mut ready) => {
                     let session = ready.session.clone();
                     let socket = ready.socket.take();
@@ -317,7 +323,8 @@ impl Runner {
                 }
             }
         });
-        // A blocking task that never ends must not keep the report back.
+        // Nothing that never ends may keep the report back.
+        drop(kept);
         runtime.shutdown_timeout(Duration::from_secs(1));
         if let Some(output) = output {
             let _ = done.send(output);
@@ -325,7 +332,7 @@ impl Runner {
     }
 
     /// Recovers dead runs, then makes the journal and the session of this one.
-    async fn prepare(&self, setup: Setup) -> Result<Ready, RunnerError> {
+    async fn prepare(&self, setup: Setup, plug_ins: PlugInThreads) -> Result<Ready, RunnerError> {
         let clock = (self.set.time.clock)();
         let state = self.state_dir()?;
         state.prepare()?;
@@ -350,6 +357,7 @@ impl Runner {
             stop_new: watch::channel(None).0,
             tasks: TaskTracker::new(),
             control,
+            plug_ins,
         }));
         let socket = (self.set.control_socket && self.set.time.real).then(|| ControlServer::open(&state, &session));
         let (socket, no_socket) = match socket.transpose() {
