@@ -31,7 +31,7 @@ const PIPE_GRACE: Duration = Duration::from_millis(100);
 ///
 /// # Limits
 /// The policy must allow the program by the name that stands in `argv` (`--allow-command NAME`). It gets the run's
-/// environment and no standard input. It should change nothing: nothing undoes what it does. A process that clears or
+/// environment, without API keys (`…API_KEY`) and variables that hold a secret of the run, and no standard input. It should change nothing: nothing undoes what it does. A process that clears or
 /// overwrites its environment, opens a session of its own, and whose parent has ended is not found; one of another user
 /// is not killed.
 ///
@@ -165,11 +165,12 @@ struct Ended {
 impl Running {
     fn start(argv: &Argv, cx: &RunContext) -> std::io::Result<Self> {
         let mark = TreeMark::unique();
-        let outer = cx.environment().get(TreeMark::VARIABLE).map(String::as_str);
+        let environment = cx.environment();
+        let outer = environment.get(TreeMark::VARIABLE).map(String::as_str);
         let child = tokio::process::Command::new(&argv.program)
             .args(&argv.arguments)
             .env_clear()
-            .envs(cx.environment())
+            .envs(&environment)
             .env(TreeMark::VARIABLE, mark.value(outer))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
