@@ -1,6 +1,7 @@
 //! Values as authors write them: durations, addresses, secrets and their masking.
 
 mod address;
+mod bounded_file;
 mod duration;
 pub(crate) mod fnv;
 pub(crate) mod ip_pattern;
@@ -9,6 +10,7 @@ mod secret;
 mod visible;
 
 pub use address::{Address, AddressError, HttpUrl, HttpUrlError};
+pub use bounded_file::{read_bounded, read_to_limit};
 pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};
 pub use redactor::{Redactor, SecretMasking};
 pub use secret::{Secret, is_api_key};

@@ -77,7 +77,7 @@ mod tests {
             let text: String = HOSTILE.chars().skip(at).chain(HOSTILE.chars().take(at)).collect();
             for shown in [visible(&text), visible_line(&text), visible_json(&text)] {
                 assert!(!shown.chars().any(is_hidden), "{shown}");
-                assert!(shown.contains("é日🦀"), "{shown}");
+                assert!(['é', '日', '🦀'].into_iter().all(|c| shown.contains(c)), "{shown}");
             }
             assert_eq!(visible(&visible(&text)), visible(&text));
         }
