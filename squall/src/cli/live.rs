@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn control_characters_of_a_target_never_reach_the_terminal() {
-        assert_eq!(shown(false, &[("/a", note("x\x1b[31m\ny"))]), "    1.5 s  x[31m | y\n");
+        assert_eq!(shown(false, &[("/a", note("x\x1b[31m\ny"))]), "    1.5 s  x\\u{1b}[31m | y\n");
     }
 
     fn probed(role: ProbeRole, observation: Observation) -> EventKind {
