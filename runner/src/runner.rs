@@ -7,7 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
     BoxFuture, Check, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES, Policy, PolicyRequest,
-    Redactor, Resolve, RunScope, RunSteps, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    is_api_key,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -398,6 +399,13 @@ impl Runner {
             Some(hosts) => policy.confined_to(hosts.clone()),
             None => policy,
         };
+        let mut redactor = self.set.redactor.clone();
+        for key in self.set.env.iter().filter(|(name, _)| is_api_key(name)).map(|(_, value)| Secret::new(value)) {
+            // A short one is a dummy, as local servers take.
+            if SecretMasking::of(&key) == SecretMasking::Everywhere {
+                redactor.add(&key);
+            }
+        }
         let parts = ContextParts {
             run_id,
             seed,
@@ -407,7 +415,7 @@ impl Runner {
             hosts: Hosts::new(Arc::clone(&self.set.resolver)),
             env: Arc::clone(&self.env),
             workspace: self.set.workspace.clone(),
-            redactor: self.set.redactor.clone(),
+            redactor,
         };
         RunScope::new(parts, cancel)
     }
