@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
-    PluginError, Presence, ProbeRole, Reverted, RunContext, Sighting, Span, UndoLog, Verification,
+    PluginError, Presence, ProbeRole, Reverted, RunBudget, RunContext, Sighting, Span, UndoLog, Verification,
 };
 
 mod checks;
@@ -18,7 +18,7 @@ use crate::guarded::{Panicked, guarded, guarded_call};
 use crate::hold_time::{hold_time, overrun};
 use crate::judge::Facts;
 use crate::life::Life;
-use crate::preflight::{plan, plan_allowed};
+use crate::preflight::{Refused, plan, plan_allowed};
 use crate::shared::Shared;
 use crate::verify::verify;
 use crate::watch::{EndedBy, Watchers};
@@ -150,6 +150,8 @@ impl Entry {
         self.life.step(Step::Plan(plan.clone()))?;
         plan_allowed(&plan, self.cx()).await?;
         let _held = self.shared.resources.hold(&plan)?;
+        let budget = self.cx().services().get::<RunBudget>();
+        let _reserved = budget.reserve(&plan.ceilings, self.cx().policy()).map_err(Refused::from)?;
         self.check_probes_before().await?;
         if self.spec.action.span() == Span::Sustained {
             self.absent_before().await?;
