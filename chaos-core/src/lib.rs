@@ -43,7 +43,7 @@ pub use run::{
     RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
 };
 pub use undo::{
-    ArmError, ArmedStep, DynUndoStep, EffectPermit, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,
+    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,
     JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, StateDir, StateDirError,
     StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };

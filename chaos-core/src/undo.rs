@@ -11,7 +11,7 @@ mod step;
 pub use arm_error::ArmError;
 pub use context::UndoContext;
 pub use journal::{
-    JOURNAL_FORMAT, Journal, JournalError, JournalHeader, JournalProblem, JournalRecord, PastJournal, boot_id,
+    Epoch, JOURNAL_FORMAT, Journal, JournalError, JournalHeader, JournalProblem, JournalRecord, PastJournal, boot_id,
 };
 pub use log::{ArmedStep, EffectPermit, Undo, UndoLog};
 pub use owner::StepOwner;

@@ -1,5 +1,6 @@
 //! A plug-in written against the public surface alone: registration, nodes, paths of mistakes, undo under permits.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -178,7 +179,7 @@ async fn the_journal_keeps_the_owner_of_a_step() {
     let temp = tempfile::tempdir().unwrap();
     let state = StateDir::at(temp.path());
     state.prepare().unwrap();
-    let journal = Journal::create(&state, "r", "x").unwrap();
+    let journal = Journal::create(&state, "r", "x", Path::new("/work")).unwrap();
     let path = journal.path().to_owned();
     let log = UndoLog::new(Arc::new(journal), context(), None);
     drop(log.handle().arm(Unmark { number: 7 }).await.unwrap());

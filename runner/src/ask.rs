@@ -68,7 +68,19 @@ pub(crate) async fn ask_steady(
     for (index, probe) in probes.iter().enumerate() {
         let cx = scope.cx().child(&format!("{segment}/{index}"), None);
         let within = probe.extra().within_seconds.map_or(Duration::ZERO, chaos_core::Seconds::get);
-        let mut seen = settled(probe, start.saturating_add(within), &cx).await;
+        let settled = settled(probe, start.saturating_add(within), &cx);
+        let interrupted = async {
+            // Afterwards the world is looked at all the same, in the time that an interrupted probe has.
+            if role != ProbeRole::SteadyStateBefore {
+                std::future::pending::<()>().await;
+            }
+            cx.cancelled().await;
+        };
+        let mut seen = tokio::select! {
+            biased;
+            () = interrupted => Observation::unknown("interrupted before there was an answer"),
+            seen = settled => seen,
+        };
         if seen.answer != Answer::Yes && !within.is_zero() {
             seen.detail = format!("not within {}: {}", seconds(within), seen.detail);
         }

@@ -19,6 +19,7 @@ use crate::hold_time::{hold_time, overrun};
 use crate::judge::Facts;
 use crate::life::Life;
 use crate::preflight::{Refused, plan, plan_allowed};
+use crate::resources::Held;
 use crate::shared::Shared;
 use crate::verify::verify;
 use crate::watch::{EndedBy, Watchers};
@@ -146,21 +147,31 @@ impl Entry {
     }
 
     async fn after_trigger(&self, record: &mut Record) -> Result<(), Cause> {
-        let plan = plan(&self.spec, self.cx()).await?;
-        self.life.step(Step::Plan(plan.clone()))?;
-        plan_allowed(&plan, self.cx()).await?;
-        let _held = self.shared.resources.hold(&plan)?;
+        let (plan, _held) = tokio::select! {
+            biased;
+            () = self.cx().cancelled() => return Err(Cause::Interrupted),
+            cleared = self.cleared() => cleared?,
+        };
         let budget = self.cx().services().get::<RunBudget>();
         let _reserved = budget.reserve(&plan.ceilings, self.cx().policy()).map_err(Refused::from)?;
-        self.check_probes_before().await?;
-        if self.spec.action.span() == Span::Sustained {
-            self.absent_before().await?;
-        }
         let fault = (!self.shared.sham).then(|| self.spec.action.type_name());
         self.life.step(Step::Inject(fault))?;
         self.in_force(&plan, record).await;
         self.verify_after(record).await;
         Ok(())
+    }
+
+    /// Everything that must be so before the injection; touches nothing, so it may be dropped at any moment.
+    async fn cleared(&self) -> Result<(Plan, Held), Cause> {
+        let plan = plan(&self.spec, self.cx()).await?;
+        self.life.step(Step::Plan(plan.clone()))?;
+        plan_allowed(&plan, self.cx()).await?;
+        let held = self.shared.resources.hold(&plan)?;
+        self.check_probes_before().await?;
+        if self.spec.action.span() == Span::Sustained {
+            self.absent_before().await?;
+        }
+        Ok((plan, held))
     }
 
     /// Injects, holds, and undoes; from here on there is one way out.
@@ -205,6 +216,9 @@ impl Entry {
     ) -> Result<Option<Injection>, Cause> {
         if self.shared.sham {
             return Ok(None);
+        }
+        if self.cx().cancel_token().is_cancelled() {
+            return Err(Cause::Interrupted);
         }
         let action = &self.spec.action;
         let limit = match action.span() {

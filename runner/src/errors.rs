@@ -18,6 +18,9 @@ pub enum RunnerError {
     /// The engine's thread or runtime could not be started.
     #[error("the engine could not be started")]
     Start(#[source] std::io::Error),
+    /// The runner was stopped while dead runs were recovered, or before.
+    #[error("interrupted before the run began: nothing was injected")]
+    Interrupted,
     /// The engine's thread ended without a report.
     #[error("the engine ended without a report; `squall recover` undoes what it left")]
     Died,

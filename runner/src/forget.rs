@@ -58,7 +58,15 @@ pub fn forget(state: &StateDir, run_id: &str) -> Result<Forgotten, ForgetError> 
             runs.push(stem);
             continue;
         }
-        let Some(journal) = PastJournal::take(&path)? else { return Err(ForgetError::Live(stem)) };
+        let journal = match PastJournal::take(&path) {
+            Ok(Some(journal)) => journal,
+            Ok(None) => return Err(ForgetError::Live(stem)),
+            Err(JournalError::NotAFile { .. }) => {
+                let kept_as = PastJournal::set_aside_unread(&path, &state.forgotten())?;
+                return Ok(Forgotten { run_id: stem, kept_as, steps: Vec::new(), unreadable: 1 });
+            }
+            Err(error) => return Err(error.into()),
+        };
         let steps = journal.pending.iter().map(|record| record.describe.clone()).collect();
         let unreadable = journal.problems.len();
         let kept_as = journal.set_aside(&state.forgotten())?;

@@ -59,7 +59,7 @@ pub use errors::RunnerError;
 pub use forget::{ForgetError, Forgotten, forget};
 pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
-pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async};
+pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async, recover_until};
 pub use report::{
     BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport,
     Report, ReportCase, RunDiff, RunOutcome, TimeSpread, escape_html, event_schema, html, html_invalid, html_runs,

@@ -9,6 +9,7 @@ use chaos_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
 
@@ -86,37 +87,58 @@ impl RecoverReport {
 /// # Errors
 /// [`JournalError`] when the state directory can't be read. What is wrong with one journal is in the report.
 pub fn recover(state: &StateDir) -> Result<RecoverReport, JournalError> {
-    let state = state.clone();
+    recover_until(state, &CancellationToken::new())
+}
+
+/// The same, which ends early when `stop` is cancelled: what is not undone by then is kept.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_until(state: &StateDir, stop: &CancellationToken) -> Result<RecoverReport, JournalError> {
+    let (state, stop) = (state.clone(), stop.clone());
     let work = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|source| JournalError::Read { path: state.journals(), source })?;
+        let runtime = runtime.map_err(|source| JournalError::Read { path: state.journals(), source: source.into() })?;
         runtime.block_on(async {
             let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-            recover_async(&state, &clock).await
+            recover_async(&state, &clock, &stop).await
         })
     });
     work.join().unwrap_or(Err(JournalError::Poisoned))
 }
 
 /// The same on the caller's runtime.
-pub async fn recover_async(state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, JournalError> {
+pub async fn recover_async(
+    state: &StateDir,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+) -> Result<RecoverReport, JournalError> {
     let mut report = RecoverReport::default();
+    PastJournal::clean_drafts(state)?;
     for path in PastJournal::list(state)? {
         match PastJournal::take(&path) {
             Ok(None) => report.live += usize::from(path.exists()),
-            Ok(Some(journal)) => recover_one(journal, clock, &mut report).await,
+            Ok(Some(journal)) => recover_one(journal, clock, stop, &mut report).await,
             Err(error) => report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]),
         }
     }
     Ok(report)
 }
 
-async fn recover_one(mut journal: PastJournal, clock: &Arc<dyn Clock>, report: &mut RecoverReport) {
-    let header = journal.header.clone();
-    let run_id = header.as_ref().map_or_else(|| "unknown".to_owned(), |header| header.run_id.clone());
+async fn recover_one(
+    mut journal: PastJournal,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+    report: &mut RecoverReport,
+) {
+    let file_name = journal.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let run_id = journal.header.as_ref().map_or(file_name, |header| header.run_id.clone());
     let rebooted = journal.before_reboot();
     let mut problems = std::mem::take(&mut journal.problems);
     let mut pending = std::mem::take(&mut journal.pending);
+    if !pending.is_empty() {
+        journal.take_over(&std::env::current_exe().unwrap_or_default().display().to_string());
+    }
     pending.sort_by_key(|record| std::cmp::Reverse(record.seq));
     for record in pending {
         if rebooted && !record.survives_reboot {
@@ -124,21 +146,27 @@ async fn recover_one(mut journal: PastJournal, clock: &Arc<dyn Clock>, report: &
             journal.mark_undone(record.seq);
             continue;
         }
-        match replay(&record, clock).await {
-            Ok((step, undone)) => {
+        // A step that was stopped half-way runs again next time: it is idempotent.
+        match stop.run_until_cancelled(replay(&record, clock)).await {
+            Some(Ok((described, undone))) => {
                 journal.mark_undone(record.seq);
-                report.undone.push(RecoveredStep { run_id: run_id.clone(), step, undone });
+                report.undone.push(RecoveredStep { run_id: run_id.clone(), step: described, undone });
             }
-            Err(what) => problems.push(JournalProblem { line: 0, what: format!("{}: {what}", record.describe) }),
+            Some(Err(what)) => problems.push(JournalProblem { line: 0, what: format!("{}: {what}", record.describe) }),
+            None => {
+                let what = format!("{}: not undone, since the recovery was stopped", record.describe);
+                problems.push(JournalProblem { line: 0, what });
+            }
         }
     }
     let path = journal.path().to_owned();
+    let executable = journal.executable.clone();
     if problems.is_empty() {
         if let Err(error) = journal.remove() {
             report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]);
         }
     } else {
-        report.keep(&path, header.map(|header| header.executable), problems);
+        report.keep(&path, executable, problems);
     }
 }
 

@@ -11,7 +11,7 @@ use chaos_core::{
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::control::{EntryControl, RunControl};
 use crate::control_server::{ControlServer, remove_dead};
@@ -61,6 +61,8 @@ pub struct Runner {
     only_hosts: Option<Confinement>,
     /// The settings' environment, without what a session hides.
     env: Arc<HashMap<String, String>>,
+    /// Ends every run of this runner, also one that is about to begin.
+    stop: CancellationToken,
 }
 
 /// What a run is made with, of its document.
@@ -188,7 +190,8 @@ impl RunnerBuilder {
         TRIGGERS.check()?;
         PROBES.check()?;
         UNDO_STEPS.check()?;
-        Ok(Runner { only_hosts: None, env: Arc::new(self.env.clone()), set: Arc::new(self) })
+        let (env, stop) = (Arc::new(self.env.clone()), CancellationToken::new());
+        Ok(Runner { only_hosts: None, env, stop, set: Arc::new(self) })
     }
 }
 
@@ -228,6 +231,12 @@ impl Runner {
             let entries = run.entries().iter().map(Entry::control).collect();
             (entries, Box::pin(run.run()))
         })
+    }
+
+    /// Ends every run of this runner and of its clones early, from any thread: what is in force is undone, and what has not
+    /// begun never does ([`RunnerError::Interrupted`]).
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Runs a task to its end; blocks. From async code, [`Runner::start`] and await the handle instead.
@@ -317,12 +326,12 @@ impl Runner {
         let clock = (self.set.time.clock)();
         let state = self.state_dir()?;
         state.prepare()?;
-        let recovered = recover_async(&state, &clock).await?;
+        let recovered = self.recovered(&state, &clock).await?;
         remove_dead(&state);
         let run_id = run_id(&clock);
-        let journal = Journal::create(&state, &run_id, &self.set.executable)?;
+        let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
-        let control = RunControl::new(CancellationToken::new());
+        let control = RunControl::new(self.stop.child_token());
         let session = Session::new(Arc::new(Shared {
             scope: self.scope(&setup.policy, clock, run_id, seed, control.token().clone()),
             checks: setup.checks,
@@ -342,6 +351,18 @@ impl Runner {
             Err(error) => (None, Some(format!("this run has no control socket: {error}"))),
         };
         Ok(Ready { session, seed, recovered, socket, no_socket })
+    }
+
+    /// What dead runs left behind. On a task of its own, so that a step which blocks its thread keeps nobody.
+    async fn recovered(&self, state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, RunnerError> {
+        let (state, clock, stop) = (state.clone(), Arc::clone(clock), self.stop.clone());
+        let recovering = async move { recover_async(&state, &clock, &stop).await };
+        let recovering = AbortOnDropHandle::new(tokio::spawn(recovering));
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(RunnerError::Interrupted),
+            recovered = recovering => Ok(recovered.map_err(|_| RunnerError::Died)??),
+        }
     }
 
     fn scope(
@@ -377,7 +398,7 @@ impl Runner {
     fn confined(&self, places: Confinement, hidden: &[&str]) -> Self {
         let mut env = self.set.env.clone();
         env.retain(|name, _| !hidden.contains(&name.as_str()));
-        Self { set: Arc::clone(&self.set), only_hosts: Some(places), env: Arc::new(env) }
+        Self { set: Arc::clone(&self.set), only_hosts: Some(places), env: Arc::new(env), stop: self.stop.clone() }
     }
 
     fn state_dir(&self) -> Result<StateDir, RunnerError> {

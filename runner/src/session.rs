@@ -235,7 +235,12 @@ async fn run_alone(entry: Entry) -> ChaosResult {
     if let Some(why) = skip {
         return entry.not_begun(Cause::Skipped(why));
     }
-    let found = Box::pin(preflight::entry(entry.spec(), &entry.shared().checks, entry.cx())).await;
+    let found = tokio::select! {
+        biased;
+        () = entry.cx().cancelled() => None,
+        found = Box::pin(preflight::entry(entry.spec(), &entry.shared().checks, entry.cx())) => Some(found),
+    };
+    let Some(found) = found else { return entry.not_begun(Cause::BeforeTrigger) };
     match found.refusal {
         Some(refused) => entry.not_begun(refused.into()),
         None => entry.run().await,

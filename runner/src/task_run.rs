@@ -71,14 +71,19 @@ impl TaskRun {
         let (shared, cx) = (self.session.shared(), self.session.cx());
         let mut refused = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
-            if cx.cancel_token().is_cancelled() {
-                // Each entry ends at once, and says that it was interrupted.
-                return None;
-            }
-            let found = preflight::entry(entry.spec(), &shared.checks, entry.cx()).await;
+            // Interrupted, each entry ends at once, and says so.
+            let found = tokio::select! {
+                biased;
+                () = cx.cancelled() => return None,
+                found = preflight::entry(entry.spec(), &shared.checks, entry.cx()) => found,
+            };
             refused.extend(found.refusal.map(|why| (index, why)));
         }
-        let beside = preflight::beside(&self.steady_state, &shared.checks, cx).await;
+        let beside = tokio::select! {
+            biased;
+            () = cx.cancelled() => return None,
+            beside = preflight::beside(&self.steady_state, &shared.checks, cx) => beside,
+        };
         let first = match (refused.first(), beside.first()) {
             (Some((index, why)), _) => format!("`{}`: {why}", self.entries[*index].spec().name),
             (None, Some(why)) => why.clone(),

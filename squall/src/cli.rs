@@ -50,6 +50,7 @@ mod type_names;
 mod validate;
 mod variables;
 mod verifier;
+mod writer;
 
 use console::Out;
 use failure::{Failure, INTERNAL, USAGE};
@@ -164,7 +165,10 @@ impl Command {
 /// Runs the command line of this process and returns its exit code: a verdict's (0 to 3), 64 for wrong usage, 65 for
 /// an invalid file, 70 for an internal failure.
 pub fn main() -> ExitCode {
-    ExitCode::from(guarded(|| dispatch(std::env::args_os().collect())))
+    console::tell_panics();
+    let code = guarded(|| dispatch(std::env::args_os().collect()));
+    console::settle();
+    ExitCode::from(code)
 }
 
 /// A plug-in's panic is caught by the engine; what is left would be ours, and must not look like a verdict.

@@ -67,7 +67,7 @@ fn forged(change: impl Fn(&str) -> String) -> (i32, Value, Sleeper, Place) {
     let text = fs::read_to_string(journal).unwrap();
     let forged = change(&text);
     assert_ne!(text, forged, "nothing was forged in {text}");
-    fs::write(journal, forged).unwrap();
+    fs::write(journal, chaos_test::sealed(&forged)).unwrap();
     let (code, report) = place.recover();
     (code, report, victim, place)
 }
@@ -101,8 +101,8 @@ fn a_step_of_another_boot_is_left_alone() {
     assert!(victim.is_stopped(), "another process was signalled");
     // Only the step's own boot id is forged, the header's is right.
     let (_, report, victim, _place) = forged(|text| {
-        let (header, rest) = text.split_once('\n').unwrap();
-        format!("{header}\n{}", rest.replace(&boot, "00000000-0000-4000-8000-000000000000"))
+        let (before, rest) = text.split_once("{\"armed\"").unwrap();
+        format!("{before}{{\"armed\"{}", rest.replace(&boot, "00000000-0000-4000-8000-000000000000"))
     });
     assert_eq!(report["undone"][0]["undone"]["outcome"], "nothing_to_do", "{report}");
     assert!(victim.is_stopped(), "another process was signalled");

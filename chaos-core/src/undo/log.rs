@@ -1,13 +1,14 @@
 //! Write-ahead undo: a step is on disk before its effect, and the effect is made under a permit.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::arm_error::ArmError;
 use super::journal::{Journal, JournalError, JournalRecord};
 use super::step::DynUndoStep;
+use crate::run::since_boot;
 use crate::{EventKind, RunContext};
 
 /// A step that was armed and may be replayed.
@@ -106,14 +107,11 @@ impl UndoLog {
 
     fn record(&self, step: &dyn DynUndoStep) -> Result<JournalRecord, ArmError> {
         let raw = serde_json::to_value(step).map_err(|error| ArmError::Step(error.to_string()))?;
-        let expires = self.expires_after.and_then(|after| {
-            let at = (self.cx.clock().wall() + after).duration_since(UNIX_EPOCH).ok()?;
-            u64::try_from(at.as_millis()).ok()
-        });
+        let expires = self.expires_after.and_then(|after| u64::try_from((since_boot() + after).as_millis()).ok());
         Ok(JournalRecord {
             seq: 0,
             entry: self.cx.path().to_owned(),
-            expires_at_ms: expires,
+            expires_at_boot_ms: expires,
             survives_reboot: step.survives_reboot(),
             owner: step.owner(),
             describe: step.describe(),

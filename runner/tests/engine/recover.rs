@@ -1,18 +1,18 @@
 //! Recovery of dead runs: what is undone, what is left alone, and what is kept for the program that knows it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chaos_core::{Journal, JournalRecord, PastJournal, StateDir};
 use chaos_runner::{RecoverReport, recover};
-use chaos_test::Bench;
+use chaos_test::{Bench, sealed, unsealed_line};
 use serde_json::{Value, json};
 
 /// A journal of a run that died after it had made the files `f0`, `f1`, ….
 fn dead_run(bench: &Bench, files: usize) -> PathBuf {
     let state = bench.state();
     state.prepare().unwrap();
-    let journal = Journal::create(&state, "dead", "/opt/squall").unwrap();
+    let journal = Journal::create(&state, "dead", "/opt/squall", Path::new("/work")).unwrap();
     for n in 0..files {
         fs::write(bench.path(&format!("f{n}")), "").unwrap();
         journal.append(record(&json!({"type": "test_remove_file", "path": bench.path(&format!("f{n}"))}))).unwrap();
@@ -24,7 +24,7 @@ fn record(step: &Value) -> JournalRecord {
     JournalRecord {
         seq: 0,
         entry: "/chaos_spec/0".into(),
-        expires_at_ms: None,
+        expires_at_boot_ms: None,
         survives_reboot: false,
         owner: None,
         describe: format!("remove {}", step["path"]),
@@ -53,7 +53,7 @@ fn steps_are_undone_newest_first_and_a_second_call_has_nothing_to_do() {
 fn a_live_run_is_not_touched() {
     let bench = Bench::new().unwrap();
     bench.state().prepare().unwrap();
-    let journal = Journal::create(&bench.state(), "live", "squall").unwrap();
+    let journal = Journal::create(&bench.state(), "live", "squall", Path::new("/work")).unwrap();
     fs::write(bench.path("f0"), "").unwrap();
     journal.append(record(&json!({"type": "test_remove_file", "path": bench.path("f0")}))).unwrap();
     let report = recovered(&bench.state());
@@ -66,16 +66,17 @@ fn a_torn_line_is_ignored_and_a_garbled_or_unknown_one_keeps_the_file_and_names_
     let unknown = serde_json::to_string(&json!({"armed": record(&json!({"type": "melt_cpu", "path": "x"}))})).unwrap();
     let rows = [
         ("{\"armed\":{\"se".to_owned(), 0, ""),
-        ("{\"armed\":{\"se\n".to_owned(), 3, "can't read"),
-        ("{\"melted\":1}\n".to_owned(), 3, "can't read"),
-        (format!("{unknown}\n"), 3, "this program can't undo it"),
+        ("{\"armed\":{\"se\n".to_owned(), 3, "not as it was written"),
+        ("{\"melted\":1}\n".to_owned(), 3, "not as it was written"),
+        (unsealed_line(&unknown), 3, "stands there twice"),
+        (unsealed_line(&unknown.replace("\"seq\":0", "\"seq\":1")), 3, "this program can't undo it"),
     ];
     for (tail, code, why) in rows {
         let bench = Bench::new().unwrap();
         let path = dead_run(&bench, 1);
         let mut text = fs::read_to_string(&path).unwrap();
         text.push_str(&tail);
-        fs::write(&path, text).unwrap();
+        fs::write(&path, sealed(&text)).unwrap();
         let report = recovered(&bench.state());
         assert_eq!(report.exit_code(), code, "{tail}");
         assert!(!bench.path("f0").exists(), "what is known is undone all the same: {tail}");
@@ -93,7 +94,7 @@ fn after_a_reboot_what_cannot_have_survived_is_moot() {
     let bench = Bench::new().unwrap();
     let path = dead_run(&bench, 1);
     let text = fs::read_to_string(&path).unwrap().replace(&chaos_core::boot_id(), "another-boot");
-    fs::write(&path, text).unwrap();
+    fs::write(&path, sealed(&text)).unwrap();
     assert!(PastJournal::take(&path).unwrap().unwrap().before_reboot());
     let report = recovered(&bench.state());
     assert_eq!((report.moot.len(), report.undone.len(), report.exit_code()), (1, 0, 0));
@@ -104,7 +105,7 @@ fn after_a_reboot_what_cannot_have_survived_is_moot() {
 fn a_step_that_fails_keeps_the_journal_for_the_next_try() {
     let bench = Bench::new().unwrap();
     bench.state().prepare().unwrap();
-    let journal = Journal::create(&bench.state(), "dead", "squall").unwrap();
+    let journal = Journal::create(&bench.state(), "dead", "squall", Path::new("/work")).unwrap();
     let step = json!({"type": "test_remove_file", "path": bench.path("f0"), "misbehave": "undo_fails"});
     journal.append(record(&step)).unwrap();
     drop(journal);
@@ -123,5 +124,40 @@ fn the_next_run_undoes_what_a_dead_one_left() {
     let report = bench.run(&entry).unwrap();
     assert_eq!(report.recovered.undone.len(), 2);
     assert!(chaos_runner::text(&report).starts_with("recovered: remove"));
+    assert!(!bench.path("f0").exists() && !bench.path("f1").exists());
+}
+
+#[test]
+fn one_bad_file_does_not_starve_the_others() {
+    let bench = Bench::new().unwrap();
+    dead_run(&bench, 1);
+    let place = |name: &str| bench.state().journals().join(format!("{name}.jsonl"));
+    assert!(std::process::Command::new("mkfifo").arg(place("a")).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", place("b")).unwrap();
+    fs::create_dir(place("c")).unwrap();
+    fs::write(place("d"), "").unwrap();
+    let report = recovered(&bench.state());
+    let kept: Vec<_> = report.kept.iter().map(|kept| (kept.run_id.as_str(), kept.problems[0].what.as_str())).collect();
+    assert!(!bench.path("f0").exists() && !place("dead").exists());
+    assert_eq!(report.exit_code(), 3);
+    assert!(kept[..3].iter().all(|(_, what)| what.contains("is not a regular file")), "{kept:?}");
+    assert_eq!((kept.len(), kept[3]), (4, ("d", "no header")));
+    for name in ["a", "b", "c", "d"] {
+        chaos_runner::forget(&bench.state(), name).unwrap();
+    }
+    assert!(recovered(&bench.state()).is_empty());
+}
+
+#[test]
+fn a_recovery_that_is_stopped_keeps_what_it_did_not_undo_and_the_next_one_undoes_it() {
+    let bench = Bench::new().unwrap();
+    dead_run(&bench, 2);
+    let stop = tokio_util::sync::CancellationToken::new();
+    stop.cancel();
+    let report = chaos_runner::recover_until(&bench.state(), &stop).unwrap();
+    assert_eq!((report.undone.len(), report.exit_code()), (0, 3));
+    assert!(report.lines()[0].contains("the recovery was stopped"), "{:?}", report.lines());
+    assert!(bench.path("f0").exists());
+    assert_eq!((recovered(&bench.state()).exit_code(), bench.journals_left()), (0, 0));
     assert!(!bench.path("f0").exists() && !bench.path("f1").exists());
 }

@@ -1,10 +1,10 @@
 //! `--confirm`: shows the plan, and waits for a yes on the terminal.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use chaos_runner::DryRun;
 
-use super::console::say;
+use super::console::{say, say_question};
 use super::failure::Failure;
 use super::plan;
 
@@ -24,10 +24,7 @@ pub(crate) fn ask(plan: &DryRun) -> Result<(), Failure> {
     if !plan.allowed() {
         return Err(Failure::Declined("the policy refuses a part of the plan"));
     }
-    let mut err = std::io::stderr().lock();
-    // There is no place to report that the question could not be written; then nobody says yes.
-    let _ = write!(err, "run it? [y/N] ").and_then(|()| err.flush());
-    drop(err);
+    say_question("run it? [y/N] ");
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
     match (read, answer.trim().to_ascii_lowercase().as_str()) {

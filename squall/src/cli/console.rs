@@ -3,12 +3,17 @@
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+use std::{panic, thread};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 use super::failure::Failure;
 use super::secrets::{masked, masked_value};
+use super::signals::asked_to_end;
+use super::writer::{Settled, Writer};
 
 /// What a colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,10 +113,7 @@ impl Out {
     pub(crate) fn print(self, text: &str) -> Result<(), Failure> {
         match self {
             Self::Stdout => print(text),
-            Self::Stderr => {
-                say(text.trim_end());
-                Ok(())
-            }
+            Self::Stderr => deliver(stderr(), &[masked(text.trim_end()).as_bytes(), b"\n"].concat()).or(Ok(())),
         }
     }
 
@@ -119,31 +121,89 @@ impl Out {
     pub(crate) fn print_json(self, value: &impl serde::Serialize) -> Result<(), Failure> {
         match self {
             Self::Stdout => print_json(value),
-            Self::Stderr => {
-                // There is no place to report that it failed.
-                let _ = write_json(io::stderr().lock(), value);
-                Ok(())
-            }
+            // There is no place to report that it failed.
+            Self::Stderr => deliver_json(stderr(), value).or(Ok(())),
         }
+    }
+}
+
+/// How long standard error may take nothing before what waits for it is given up.
+const STALLED: Duration = Duration::from_secs(2);
+/// The same of a stream that takes data, once a signal has asked for the end; before, a slow reader has all the time.
+const STALLED_AT_THE_END: Duration = Duration::from_secs(5);
+
+fn stderr() -> &'static Writer {
+    static STDERR: OnceLock<Writer> = OnceLock::new();
+    STDERR.get_or_init(|| Writer::to(io::stderr()))
+}
+
+fn stdout() -> &'static Writer {
+    static STDOUT: OnceLock<Writer> = OnceLock::new();
+    STDOUT.get_or_init(|| Writer::to(io::stdout()))
+}
+
+/// Waits until standard error has what was said, or is stalled.
+pub(crate) fn settle() {
+    stderr().settle(|| Some(STALLED));
+}
+
+/// How long a reader of data may stall.
+pub(crate) fn patience() -> Option<Duration> {
+    asked_to_end().then_some(STALLED_AT_THE_END)
+}
+
+/// What was said stands before what is printed. A reader that has gone away is not a failure.
+fn deliver(out: &Writer, data: &[u8]) -> Result<(), Failure> {
+    settle();
+    written(out.hand_over(data, patience)).and_then(|()| written(out.settle(patience)))
+}
+
+fn deliver_json(out: &Writer, value: &impl serde::Serialize) -> Result<(), Failure> {
+    settle();
+    let mut data = io::BufWriter::with_capacity(1 << 16, Data(out));
+    match write_json(&mut data, value).and_then(|()| data.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => written(out.settle(patience)),
+    }
+}
+
+fn written(settled: Settled) -> Result<(), Failure> {
+    match settled {
+        Settled::Written | Settled::Failed(ErrorKind::BrokenPipe) => Ok(()),
+        Settled::Stalled => Err(Failure::Output(stalled())),
+        Settled::Failed(kind) => Err(Failure::Output(kind.into())),
+    }
+}
+
+fn stalled() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "nobody reads it, and a signal asked for the end")
+}
+
+/// Data for a stream, which waits for its reader.
+struct Data<'a>(&'a Writer);
+
+impl Write for Data<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.hand_over(bytes, patience) {
+            Settled::Written => Ok(bytes.len()),
+            Settled::Stalled => Err(stalled()),
+            Settled::Failed(kind) => Err(kind.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// Puts data on standard output. A reader that has gone away is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(masked(text).as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
-    }
+    deliver(stdout(), masked(text).as_bytes())
 }
 
 /// Puts a value on standard output as one JSON object.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match write_json(&mut out, value).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
-    }
+    deliver_json(stdout(), value)
 }
 
 /// Writes a value as JSON, without secrets.
@@ -161,9 +221,28 @@ pub(crate) fn is_one_terminal() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Puts a line for people on standard error. There is no place to report that it failed.
+/// Puts a line for people on standard error. Nobody waits for it, and there is no place to report that it failed.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", masked(line));
+    stderr().put(format!("{}\n", masked(line)).as_bytes());
+}
+
+/// Puts a question there, behind which the answer is typed.
+pub(crate) fn say_question(question: &str) {
+    stderr().put(masked(question).as_bytes());
+    settle();
+}
+
+/// Standard error, for a display that writes lines of its own.
+pub(crate) fn display() -> Writer {
+    stderr().clone()
+}
+
+/// Has panics told like everything else: the thread that panics may hold a fault, and must not wait for a terminal.
+pub(crate) fn tell_panics() {
+    panic::set_hook(Box::new(|panicked| {
+        let thread = thread::current();
+        complain(&format!("thread `{}` {panicked}", thread.name().unwrap_or("unnamed")));
+    }));
 }
 
 /// Says that something failed.

@@ -4,12 +4,15 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::pin::pin;
+use std::thread;
+use std::time::Duration;
 
 use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, RunControl, Runner};
+use chaos_runner::{Report, RunControl, Runner, RunnerError};
+use tokio::sync::oneshot;
 
 use super::conclude::conclude;
-use super::console::{Out, say};
+use super::console::{Out, say, settle};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::ReportFormat;
@@ -110,7 +113,8 @@ pub(crate) async fn run_to_the_end(
     flags: &RunFlags,
     signals: &mut Signals,
 ) -> Result<Report, Failure> {
-    let mut handle = runner.start(task)?;
+    let starting = runner.clone();
+    let mut handle = begin(runner, move || starting.start(task), signals).await?;
     let follower = handle.take_events().map(|stream| Follower::start(stream, events, flags.detail())).transpose()?;
     let control = handle.control();
     if flags.until_stdin_closes {
@@ -123,7 +127,53 @@ pub(crate) async fn run_to_the_end(
     report
 }
 
-/// Waits for what a run hands back; a signal ends the run early, or releases what it holds.
+/// How long a start that was interrupted may take to end; what it is about to inject it never will.
+const GIVE_UP: Duration = Duration::from_secs(3);
+
+/// Starts a run, which first recovers what dead runs left behind; a signal ends that, and then nothing is injected.
+pub(crate) async fn begin<T: Send + 'static, E: Into<Failure> + Send + 'static>(
+    runner: &Runner,
+    start: impl FnOnce() -> Result<T, E> + Send + 'static,
+    signals: &mut Signals,
+) -> Result<T, Failure> {
+    if signals.cancelled() {
+        return Err(RunnerError::Interrupted.into());
+    }
+    let (told, mut started) = oneshot::channel();
+    let starting = move || {
+        // Nobody waits for it any more where that was too long; then what has started ends by itself.
+        let _ = told.send(start());
+    };
+    let thread = thread::Builder::new().name("squall-start".to_owned()).spawn(starting);
+    thread.map_err(|error| Failure::Internal(format!("no thread to start on: {error}")))?;
+    loop {
+        let request = tokio::select! {
+            biased;
+            started = &mut started => return started.map_err(|_| RunnerError::Died)?.map_err(Into::into),
+            request = signals.next() => request,
+        };
+        let name = match request {
+            // Nothing is held yet.
+            Request::Release => continue,
+            Request::Suspend => "SIGTSTP",
+            Request::Cancel(name) => name,
+        };
+        runner.stop();
+        say(&format!("{name}: ending before anything is injected"));
+        let started = tokio::time::timeout(GIVE_UP, started).await;
+        if request == Request::Suspend {
+            settle();
+            suspend();
+        }
+        return match started {
+            Ok(started) => started.map_err(|_| RunnerError::Died)?.map_err(Into::into),
+            Err(_) => Err(RunnerError::Interrupted.into()),
+        };
+    }
+}
+
+/// Waits for what a run hands back; a signal ends the run early, or releases what it holds. It is obeyed first and told
+/// later.
 pub(crate) async fn wait<T, E: Into<Failure>>(
     done: impl Future<Output = Result<T, E>>,
     control: &RunControl,
@@ -135,25 +185,26 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
         tokio::select! {
             report = &mut report => {
                 if to_suspend {
+                    settle();
                     suspend();
                 }
                 return report.map_err(Into::into);
             }
             signal = signals.next() => match signal {
                 Request::Release => {
-                    say("SIGUSR1: ending the hold, then undoing and reporting");
                     control.release();
+                    say("SIGUSR1: ending the hold, then undoing and reporting");
                 }
                 Request::Suspend => {
-                    say("SIGTSTP: undoing what is in force, then stopping; the report follows on continuing");
                     to_suspend = true;
                     control.cancel();
+                    say("SIGTSTP: undoing what is in force, then stopping; the report follows on continuing");
                 }
                 Request::Cancel(name) => {
                     let undoing = control.is_cancelled();
+                    control.cancel();
                     let more = if undoing { "still undoing" } else { "undoing what is in force, then reporting" };
                     say(&format!("{name}: {more}"));
-                    control.cancel();
                 }
             },
         }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::console::Paint;
 use super::console::{Out, say};
 use super::document::{bytes, rendered};
-use super::execute::{create, wait};
+use super::execute::{begin, create, on_runtime, wait};
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::DataFormat;
@@ -21,7 +21,6 @@ use super::live::Detail;
 use super::policy_flags::PolicyFlags;
 use super::secrets::{masked, redactor};
 use super::settings;
-use super::signals::Signals;
 use super::variables::VariableFlags;
 
 /// Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked.
@@ -160,15 +159,12 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         return Err(Failure::Usage("this build has no client for models (feature `openai`)".to_owned()));
     }
     let events = args.events.as_deref().map(create).transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
-    let report = runtime.block_on(async {
-        // Before it starts: a signal must never end the process before it can undo.
-        let mut signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
-        let mut run = experiment.start(&runner)?;
+    let report = on_runtime(async |signals| {
+        let starting = runner.clone();
+        let mut run = begin(&runner, move || experiment.start(&starting), signals).await?;
         let follower = run.take_events().map(|stream| Follower::start(stream, events, Detail::Figures)).transpose()?;
         let control = run.control();
-        let report = wait(run.wait(), &control, &mut signals).await;
+        let report = wait(run.wait(), &control, signals).await;
         if let Some(follower) = follower {
             follower.finish()?;
         }

@@ -15,6 +15,7 @@ pub(crate) const INVALID: u8 = 65;
 pub(crate) const INTERNAL: u8 = 70;
 /// Nothing was injected, so nothing was shown; the code of the verdict `inconclusive`.
 const INCONCLUSIVE: u8 = 2;
+const REVERT_FAILED: u8 = 3;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,11 @@ pub(crate) enum Failure {
     /// Nobody agreed to the plan.
     #[error("{0}: nothing was touched")]
     Declined(&'static str),
+    /// Recovery was ended early.
+    #[error(
+        "{0}: recovery is unfinished, the journals are kept, and something may still be in force; `squall recover` goes on"
+    )]
+    Unfinished(&'static str),
     /// Something that should not happen.
     #[error("{0}")]
     Internal(String),
@@ -69,7 +75,9 @@ pub(crate) enum Failure {
 fn experiment_code(error: &chaos_experiment::ExperimentError) -> u8 {
     use chaos_experiment::ExperimentError::{Runner, Transcript};
     match error {
-        Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) | Transcript(_) => INCONCLUSIVE,
+        Runner(RunnerError::StateDir(_) | RunnerError::Journal(_) | RunnerError::Interrupted) | Transcript(_) => {
+            INCONCLUSIVE
+        }
         _ => INTERNAL,
     }
 }
@@ -89,7 +97,9 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::File { .. } => USAGE,
             Self::Invalid { .. } => INVALID,
-            Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_)) | Self::Declined(_) => INCONCLUSIVE,
+            Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_) | RunnerError::Interrupted)
+            | Self::Declined(_) => INCONCLUSIVE,
+            Self::Unfinished(_) => REVERT_FAILED,
             Self::Experiment(error) => experiment_code(error),
             Self::Runner(_) | Self::Control(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }
@@ -140,6 +150,8 @@ mod tests {
             (Failure::Runner(RunnerError::StateDir(StateDirError::Nowhere)), 2),
             (Failure::Runner(RunnerError::Died), 70),
             (Failure::Declined("x"), 2),
+            (Failure::Runner(RunnerError::Interrupted), 2),
+            (Failure::Unfinished("SIGTERM"), 3),
             (Failure::Output(io()), 70),
             (Failure::Internal("x".into()), 70),
         ];

@@ -2,22 +2,29 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use chaos_core::{Event, EventStream};
 
-use super::console::complain;
+use super::console::{complain, patience};
 use super::failure::Failure;
 use super::live::{Detail, Live};
 use super::secrets::masked_value;
 
 /// How often a display that shows elapsed time is refreshed.
 const TICK: Duration = Duration::from_millis(500);
+/// How often it is looked whether an event file that is stalled is to be given up.
+const LOOK: Duration = Duration::from_millis(100);
 
-/// The thread that follows. A terminal that is stopped blocks this thread only, never the run or its signals.
+/// The thread that follows. An event file that is stalled blocks this thread only, never the run or its signals.
 #[must_use = "the last events are written when it is finished"]
-pub(crate) struct Follower(JoinHandle<()>);
+pub(crate) struct Follower {
+    done: Receiver<()>,
+    events: Arc<AtomicU64>,
+}
 
 impl Follower {
     /// Starts it.
@@ -25,22 +32,48 @@ impl Follower {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for events: {error}")))?;
         let thread = std::thread::Builder::new().name("squall-follow".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(follow(stream, file, Live::on_stderr(detail))));
-        thread.map(Self).map_err(|error| Failure::Internal(format!("no thread for events: {error}")))
+        let (ended, done) = channel();
+        let events = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&events);
+        let thread = thread.spawn(move || {
+            runtime.block_on(follow(stream, file, Live::on_stderr(detail), &count));
+            // Nobody waits for it any more where that was too long.
+            let _ = ended.send(());
+        });
+        thread.map_err(|error| Failure::Internal(format!("no thread for events: {error}")))?;
+        Ok(Self { done, events })
     }
 
-    /// Waits until the last event is written.
+    /// Waits until the last event is written; an event file that is stalled is given up once a signal asked for the end.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        self.0.join().map_err(|_| Failure::Internal("the display panicked".to_owned()))
+        let (mut seen, mut since) = (self.events.load(Ordering::Relaxed), Instant::now());
+        loop {
+            match self.done.recv_timeout(LOOK) {
+                Ok(()) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Failure::Internal("the display panicked".to_owned()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = self.events.load(Ordering::Relaxed);
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+            if patience().is_some_and(|patience| since.elapsed() >= patience) {
+                complain("events are no longer written: nobody reads them, and a signal asked for the end");
+                return Ok(());
+            }
+        }
     }
 }
 
-async fn follow(mut stream: EventStream, mut file: Option<File>, mut live: Live) {
+async fn follow(mut stream: EventStream, mut file: Option<File>, mut live: Live, events: &AtomicU64) {
     loop {
         match tokio::time::timeout(TICK, stream.recv()).await {
             Ok(Some(event)) => {
-                file = file.and_then(|file| write(file, &event));
                 live.event(&event);
+                file = file.and_then(|file| write(file, &event));
+                events.fetch_add(1, Ordering::Relaxed);
             }
             Ok(None) => break,
             Err(_) => live.tick(),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::{Answer, Event, EventKind, ProbeRole, Undone};
 
+use super::console::display;
 use super::figures::{Figures, StepFigures};
 use super::secrets::masked;
 
@@ -64,7 +65,7 @@ pub(crate) struct Live {
 impl Live {
     /// On standard error, as that is: a terminal or not.
     pub(crate) fn on_stderr(detail: Detail) -> Self {
-        Self::on(Box::new(io::stderr()), io::stderr().is_terminal(), detail)
+        Self::on(Box::new(display()), io::stderr().is_terminal(), detail)
     }
 
     fn on(out: Box<dyn Write + Send>, terminal: bool, detail: Detail) -> Self {
@@ -179,7 +180,7 @@ impl Live {
             // A line that wraps could not be taken away again.
             let text: String = printable(&masked(&parts.join("; "))).chars().take(WIDTH).collect();
             self.line_stands = true;
-            let _ = write!(self.out, "{CLEAR}{text}");
+            let _ = self.out.write_all(format!("{CLEAR}{text}").as_bytes());
             let _ = self.out.flush();
         } else if let Some(text) = active.filter(|_| self.told.is_none_or(|told| told.elapsed() >= PLAIN_EVERY)) {
             self.told = Some(Instant::now());
@@ -190,13 +191,13 @@ impl Live {
     fn plain(&mut self, text: &str) {
         self.clear();
         // A terminal that cannot be written to leaves no place to report it.
-        let _ = writeln!(self.out, "{}", printable(&masked(text)));
+        let _ = self.out.write_all((printable(&masked(text)) + "\n").as_bytes());
     }
 
     fn clear(&mut self) {
         if self.line_stands {
             self.line_stands = false;
-            let _ = write!(self.out, "{CLEAR}");
+            let _ = self.out.write_all(CLEAR.as_bytes());
         }
     }
 }

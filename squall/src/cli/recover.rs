@@ -3,11 +3,14 @@
 use chaos_core::StateDir;
 use chaos_runner::{ForgetError, Forgotten, RecoverReport, RunnerError};
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::console::{print, print_json};
+use super::execute::on_runtime;
 use super::failure::Failure;
 use super::format::DataFormat;
 use super::settings;
+use super::signals::{Request, suspend};
 
 /// Undoes what crashed runs left behind, newest first; a run that is alive is left alone.
 ///
@@ -36,12 +39,38 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(run) = &args.forget {
         return forget(&state, run, args.format);
     }
-    let report = chaos_runner::recover(&state)?;
+    let report = recovered(&state)?;
     match args.format {
         DataFormat::Json => print_json(&Printed { state_dir: state.root(), report: &report })?,
         DataFormat::Text => print(&text(&report, &state))?,
     }
     Ok(report.exit_code())
+}
+
+/// Recovers on a thread of its own; a signal ends it within the step that it is at, as a crash would: what is not undone
+/// is still in the journals.
+fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
+    on_runtime(async |signals| {
+        let (told, mut done) = oneshot::channel();
+        let state = state.clone();
+        let recover = move || {
+            // Nobody waits for it any more after a signal.
+            let _ = told.send(chaos_runner::recover(&state));
+        };
+        let thread = std::thread::Builder::new().name("squall-recover".to_owned()).spawn(recover);
+        thread.map_err(|error| Failure::Internal(format!("no thread for recovery: {error}")))?;
+        loop {
+            tokio::select! {
+                biased;
+                report = &mut done => return Ok(report.map_err(|_| RunnerError::Died)??),
+                request = signals.next() => match request {
+                    Request::Cancel(name) => return Err(Failure::Unfinished(name)),
+                    Request::Suspend => suspend(),
+                    Request::Release => {}
+                },
+            }
+        }
+    })
 }
 
 fn forget(state: &StateDir, run: &str, format: DataFormat) -> Result<u8, Failure> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use chaos_core::Task;
-use chaos_runner::{RepeatReport, Report, text};
+use chaos_runner::{RepeatReport, Report, RunnerError, text};
 
 use super::coloured::coloured;
 use super::console::{Out, complain, say};
@@ -42,7 +42,12 @@ pub(crate) async fn repeat(
         let runner = flags.seeded_runner(None, seed)?;
         let events = events.as_ref().map(File::try_clone).transpose();
         let events = events.map_err(|error| Failure::Internal(format!("no handle for events: {error}")))?;
-        let mut report = run_to_the_end(&runner, (rounds.task)()?, events, flags, signals).await?;
+        let ended = run_to_the_end(&runner, (rounds.task)()?, events, flags, signals).await;
+        if matches!(ended, Err(Failure::Runner(RunnerError::Interrupted))) && !reports.is_empty() {
+            say(&format!("interrupted before round {}", round + 1));
+            break;
+        }
+        let mut report = ended?;
         finished(&mut report, Some(rounds.file), rounds.gate);
         if flags.format == ReportFormat::Text {
             let head = format!("round {} of {}\n", round + 1, rounds.wanted);

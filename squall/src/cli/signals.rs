@@ -2,6 +2,8 @@
 //! obeyed.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use rustix::process::{Pid, Signal as Number, getpgid, getpid, getppid, getsid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,13 +46,16 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes them over, inside a tokio runtime; from then on they no longer kill or stop the process.
+    /// Takes them over; from then on they no longer kill or stop the process.
     ///
     /// What this process inherited as ignored stays ignored, TERM excepted: `nohup` means SIGHUP so, and a shell without
     /// job control SIGINT and SIGQUIT of a job in the background.
     pub(crate) fn install() -> std::io::Result<Self> {
         let (told, requests) = mpsc::unbounded_channel();
         let ignored = Ignored::inherited();
+        // A thread of their own: they are heard whatever the other threads wait for, until the process ends.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let entered = runtime.enter();
         for (number, name) in ENDING {
             if number == Number::TERM || !ignored.holds(number) {
                 forward(number, Request::Cancel(name), &told)?;
@@ -60,6 +65,9 @@ impl Signals {
             forward(Number::TSTP, Request::Suspend, &told)?;
         }
         forward(Number::USR1, Request::Release, &told)?;
+        drop(entered);
+        let thread = thread::Builder::new().name("squall-signals".to_owned());
+        thread.spawn(move || runtime.block_on(std::future::pending::<()>()))?;
         Ok(Self { requests, cancelled: false })
     }
 
@@ -71,16 +79,41 @@ impl Signals {
     }
 
     /// Whether one of them has asked for the end of what runs.
-    pub(crate) fn cancelled(&self) -> bool {
+    pub(crate) fn cancelled(&mut self) -> bool {
+        // Nothing is in force while this is asked.
+        while let Ok(request) = self.requests.try_recv() {
+            self.cancelled |= request != Request::Release;
+            if request == Request::Suspend {
+                suspend();
+            }
+        }
         self.cancelled
     }
 }
 
-/// Sends a request for every delivery of a signal, until nobody waits for it any more.
+/// Whether a signal has asked for the end of what runs at any time; a stop that is to be continued is none.
+static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
+
+/// Whether a signal has asked for the end of what runs; then nobody waits for a reader that is stalled.
+pub(crate) fn asked_to_end() -> bool {
+    ASKED_TO_END.load(Ordering::Relaxed)
+}
+
+/// Sends a request for every delivery of a signal.
 fn forward(number: Number, request: Request, told: &mpsc::UnboundedSender<Request>) -> std::io::Result<()> {
     let mut deliveries = signal(SignalKind::from_raw(number.as_raw()))?;
     let told = told.clone();
-    tokio::spawn(async move { while deliveries.recv().await.is_some() && told.send(request).is_ok() {} });
+    tokio::spawn(async move {
+        while deliveries.recv().await.is_some() {
+            if let Request::Cancel(_) = request {
+                ASKED_TO_END.store(true, Ordering::Relaxed);
+            }
+            // Nobody listens once nothing is in force any more.
+            if told.send(request).is_err() && request == Request::Suspend {
+                suspend();
+            }
+        }
+    });
     Ok(())
 }
 

@@ -42,8 +42,8 @@ pub(crate) fn release_at_end(control: RunControl) -> Result<(), Failure> {
         while let Ok(read @ 1..) = stdin.fill_buf().map(<[u8]>::len) {
             stdin.consume(read);
         }
-        say("standard input closed: ending the hold, then undoing and reporting");
         control.release();
+        say("standard input closed: ending the hold, then undoing and reporting");
     };
     let thread = std::thread::Builder::new().name("squall-stdin".to_owned()).spawn(wait);
     thread.map(drop).map_err(|error| Failure::Internal(format!("no thread for standard input: {error}")))

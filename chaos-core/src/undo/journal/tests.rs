@@ -1,0 +1,322 @@
+//! What is written is read again, and damage never loses a step without a word.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::sync::{Arc, mpsc};
+
+use serde_json::json;
+
+use super::*;
+
+fn state() -> (tempfile::TempDir, StateDir) {
+    let temp = tempfile::tempdir().unwrap();
+    let state = StateDir::at(temp.path());
+    state.prepare().unwrap();
+    (temp, state)
+}
+
+fn create(state: &StateDir, run: &str) -> Journal {
+    Journal::create(state, run, "squall", Path::new("/work")).unwrap()
+}
+
+fn record(n: u64) -> JournalRecord {
+    JournalRecord {
+        seq: 0,
+        entry: "/chaos_spec/0".into(),
+        expires_at_boot_ms: None,
+        survives_reboot: false,
+        owner: None,
+        describe: format!("step {n}"),
+        step: json!({"type": "x", "n": n}),
+    }
+}
+
+/// A journal of that many steps whose run is dead.
+fn dead(state: &StateDir, steps: u64) -> PathBuf {
+    let journal = create(state, "r1");
+    for n in 0..steps {
+        assert_eq!(journal.append(record(n)).unwrap(), n);
+    }
+    journal.path().to_owned()
+}
+
+fn take(path: &Path) -> PastJournal {
+    PastJournal::take(path).unwrap().unwrap()
+}
+
+fn pending(past: &PastJournal) -> Vec<&str> {
+    past.pending.iter().map(|record| record.describe.as_str()).collect()
+}
+
+#[test]
+fn what_was_armed_is_pending_and_what_was_undone_is_not() {
+    let (_temp, state) = state();
+    let path = dead(&state, 2);
+    let mut past = take(&path);
+    assert_eq!(past.pending.len(), 2);
+    let header = past.header.as_ref().unwrap();
+    assert_eq!((header.executable.as_str(), header.workspace.as_str()), ("squall", "/work"));
+    assert!(!past.before_reboot());
+    past.take_over("other");
+    past.mark_undone(1);
+    drop(past);
+    let past = take(&path);
+    assert_eq!((pending(&past), &past.problems), (vec!["step 0"], &Vec::new()));
+    past.remove().unwrap();
+    assert!(PastJournal::take(&path).unwrap().is_none());
+}
+
+#[test]
+fn the_journal_of_a_live_run_is_not_taken() {
+    let (_temp, state) = state();
+    let journal = create(&state, "live");
+    assert!(PastJournal::take(journal.path()).unwrap().is_none());
+    assert_eq!(PastJournal::list(&state).unwrap(), vec![journal.path().to_owned()]);
+}
+
+#[test]
+fn the_file_is_private() {
+    let (_temp, state) = state();
+    assert_eq!(fs::metadata(create(&state, "r").path()).unwrap().mode() & 0o777, 0o600);
+}
+
+/// The steps that may be forgotten without a word: none, or those that were undone.
+fn is_safe(path: &Path, bytes: &[u8], armed: &BTreeSet<String>) -> bool {
+    fs::write(path, bytes).unwrap();
+    let past = take(path);
+    let found: BTreeSet<String> = past.pending.iter().map(|record| record.describe.clone()).collect();
+    !past.problems.is_empty() || armed.is_subset(&found)
+}
+
+#[test]
+fn no_damage_loses_a_step_without_a_word() {
+    for (steps, undone) in [(1, None), (3, Some(1))] {
+        let (_temp, state) = state();
+        let path = dead(&state, steps);
+        let mut armed: BTreeSet<String> = (0..steps).map(|n| format!("step {n}")).collect();
+        if let Some(seq) = undone {
+            take(&path).mark_undone(seq);
+            armed.remove(&format!("step {seq}"));
+        }
+        let whole = fs::read(&path).unwrap();
+        assert!(is_safe(&path, &whole, &armed) && take(&path).problems.is_empty());
+        for at in 0..whole.len() {
+            for byte in [whole[at] ^ 1, whole[at] ^ 0x20, b'0', b'\n', b'"', 0] {
+                if byte != whole[at] {
+                    let mut changed = whole.clone();
+                    changed[at] = byte;
+                    assert!(is_safe(&path, &changed, &armed), "byte {at} is {byte}");
+                }
+            }
+            assert!(is_safe(&path, &whole[..at], &armed), "cut to {at}");
+            assert!(is_safe(&path, &whole[at + 1..], &armed), "cut from {at}");
+            let without = [&whole[..at], &whole[at + 1..]].concat();
+            assert!(is_safe(&path, &without, &armed), "without byte {at}");
+        }
+        let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+        for one in 0..lines.len() {
+            let mut without = lines.clone();
+            without.remove(one);
+            assert!(is_safe(&path, &without.concat(), &armed), "without line {one}");
+            for other in 0..lines.len() {
+                let (mut doubled, mut swapped) = (lines.clone(), lines.clone());
+                doubled.insert(other, lines[one]);
+                swapped.swap(one, other);
+                assert!(is_safe(&path, &doubled.concat(), &armed), "line {one} once more at {other}");
+                assert!(is_safe(&path, &swapped.concat(), &armed), "lines {one} and {other} swapped");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_can_be_read_of_a_damaged_file_is_pending_and_stays_a_problem() {
+    let (_temp, state) = state();
+    let path = dead(&state, 3);
+    let text = fs::read_to_string(&path).unwrap().replace("step 1", "step 7");
+    fs::write(&path, text).unwrap();
+    for _ in 0..2 {
+        let mut past = take(&path);
+        assert_eq!(past.problems[0].what, "a line that is not as it was written");
+        assert_eq!((past.problems[0].line, past.executable.as_deref()), (5, Some("squall")));
+        past.pending.retain(|record| record.describe == "step 2");
+        let Some(last) = past.pending.first().map(|record| record.seq) else { return };
+        past.mark_undone(last);
+    }
+}
+
+#[test]
+fn a_torn_line_that_never_took_effect_is_ignored_and_stays_so_when_something_is_noted_behind_it() {
+    let (_temp, state) = state();
+    let path = dead(&state, 1);
+    let mut text = fs::read_to_string(&path).unwrap();
+    text.push_str("{\"before\":\"0011223344556677\",\"sum\":\"00");
+    fs::write(&path, &text).unwrap();
+    // A recovery that dies before it removes the file, twice.
+    for _ in 0..2 {
+        let mut past = take(&path);
+        assert_eq!((pending(&past), &past.problems), (vec!["step 0"], &Vec::new()));
+        past.take_over("squall");
+    }
+    let mut past = take(&path);
+    past.mark_undone(0);
+    drop(past);
+    let past = take(&path);
+    assert!(past.pending.is_empty() && past.problems.is_empty(), "{past:?}");
+}
+
+#[test]
+fn another_format_is_refused_and_not_touched() {
+    let (_temp, state) = state();
+    let count = encode_count(1);
+    let rows = [
+        (
+            format!("{count}{{\"before\":\"\",\"line\":{{\"header\":{{\"format\":3,\"executable\":\"/new\"}}}}}}\n"),
+            "later",
+            "/new",
+        ),
+        ("{\"header\":{\"format\":1,\"executable\":\"/old\"}}\n".to_owned(), "earlier", "/old"),
+    ];
+    for (text, age, executable) in rows {
+        let path = state.journals().join("other.jsonl");
+        let text = format!("{text}{{\"armed\":{{\"seq\":0,\"entry\":\"\",\"step\":{{\"type\":\"x\"}}}}}}\n");
+        fs::write(&path, &text).unwrap();
+        let mut past = take(&path);
+        assert!(past.pending.is_empty());
+        assert!(past.problems[0].what.contains(age), "{:?}", past.problems);
+        assert_eq!(past.executable.as_deref(), Some(executable));
+        past.take_over("squall");
+        past.mark_undone(0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
+fn what_is_not_a_file_is_refused_at_once_and_a_line_without_end_is_bounded() {
+    let (temp, state) = state();
+    let place = |name: &str| state.journals().join(format!("{name}.jsonl"));
+    let fifo = std::process::Command::new("mkfifo").arg(place("fifo")).status().unwrap();
+    assert!(fifo.success());
+    symlink("/dev/zero", place("link")).unwrap();
+    fs::create_dir(place("folder")).unwrap();
+    let elsewhere = temp.path().join("elsewhere");
+    fs::write(&elsewhere, "{}\n").unwrap();
+    symlink(&elsewhere, place("link-to-a-file")).unwrap();
+    for name in ["fifo", "link", "folder", "link-to-a-file"] {
+        let refused = PastJournal::take(&place(name)).unwrap_err();
+        assert!(matches!(refused, JournalError::NotAFile { .. }), "{name}: {refused}");
+    }
+    // Sparse, so that it takes no room.
+    File::create(place("long")).unwrap().set_len(1 << 40).unwrap();
+    let long = take(&place("long"));
+    assert!(long.problems[0].what.contains("more than 1048576 bytes"), "{:?}", long.problems);
+}
+
+#[test]
+fn drafts_that_nobody_holds_are_removed_once_they_are_old() {
+    let (_temp, state) = state();
+    let (old, young, held) = ("old.draft", "young.draft", "held.draft");
+    for name in [old, young, held] {
+        fs::write(state.journals().join(name), "").unwrap();
+    }
+    let past = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+    let holder = OpenOptions::new().write(true).open(state.journals().join(held)).unwrap();
+    holder.set_modified(past).unwrap();
+    holder.lock().unwrap();
+    OpenOptions::new().write(true).open(state.journals().join(old)).unwrap().set_modified(past).unwrap();
+    PastJournal::clean_drafts(&state).unwrap();
+    let mut left: Vec<_> = fs::read_dir(state.journals()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [held, young]);
+}
+
+#[test]
+fn a_step_larger_than_a_line_is_refused_and_the_journal_goes_on() {
+    let (_temp, state) = state();
+    let journal = create(&state, "r");
+    let large = JournalRecord { describe: "x".repeat(LINE_LIMIT), ..record(0) };
+    assert!(matches!(journal.append(large), Err(JournalError::TooLarge { .. })));
+    assert_eq!(journal.append(record(0)).unwrap(), 0);
+    let path = journal.path().to_owned();
+    drop(journal);
+    assert_eq!(pending(&take(&path)), ["step 0"]);
+}
+
+/// A disk that fails from the n-th write on.
+#[derive(Debug)]
+struct Failing(u32);
+
+impl Store for Failing {
+    fn append(&mut self, _lines: &[u8], _armed: Option<u64>) -> io::Result<()> {
+        self.0 = self.0.checked_sub(1).ok_or_else(|| io::Error::other("disk"))?;
+        Ok(())
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_failed_write_poisons_the_journal_for_good() {
+    let journal = Journal::over(Box::new(Failing(1)), PathBuf::from("x"), Sum::START);
+    assert_eq!(journal.append(record(0)).unwrap(), 0);
+    assert!(matches!(journal.append(record(1)), Err(JournalError::Write { .. })));
+    assert!(matches!(journal.append(record(2)), Err(JournalError::Poisoned)));
+}
+
+/// A disk whose syncs the test lets through one by one.
+#[derive(Debug)]
+struct Gated {
+    begun: mpsc::Sender<u64>,
+    go: mpsc::Receiver<io::Result<()>>,
+}
+
+impl Store for Gated {
+    fn append(&mut self, lines: &[u8], armed: Option<u64>) -> io::Result<()> {
+        assert!(armed.is_some());
+        self.begun.send(lines.split_inclusive(|byte| *byte == b'\n').count() as u64).unwrap();
+        self.go.recv().unwrap()
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Arms 100 steps while the first one's sync is under way; gives how many had been armed before the second sync ended,
+/// how many lines each sync covered, and what each call gave.
+fn armed_at_once(second: io::Result<()>) -> (Vec<u64>, usize, usize) {
+    let (begun, syncs) = mpsc::channel();
+    let (go, gate) = mpsc::channel();
+    let journal = Arc::new(Journal::over(Box::new(Gated { begun, go: gate }), PathBuf::from("x"), Sum::START));
+    let arm = |n| {
+        let journal = Arc::clone(&journal);
+        std::thread::spawn(move || journal.append(record(n)))
+    };
+    let first = arm(0);
+    let mut covered = vec![syncs.recv().unwrap()];
+    let others: Vec<_> = (1..=100).map(arm).collect();
+    while journal.queue().handed_in < 101 {
+        std::thread::yield_now();
+    }
+    assert!(!first.is_finished() && others.iter().all(|other| !other.is_finished()));
+    go.send(Ok(())).unwrap();
+    covered.push(syncs.recv().unwrap());
+    assert_eq!(first.join().unwrap().unwrap(), 0);
+    assert!(others.iter().all(|other| !other.is_finished()));
+    go.send(second).unwrap();
+    let results: Vec<_> = others.into_iter().map(|other| other.join().unwrap()).collect();
+    let numbers: BTreeSet<u64> = results.iter().filter_map(|result| result.as_ref().ok().copied()).collect();
+    (covered, numbers.len(), results.iter().filter(|result| result.is_err()).count())
+}
+
+#[test]
+fn steps_armed_together_share_one_sync_and_none_returns_before_it() {
+    assert_eq!(armed_at_once(Ok(())), (vec![1, 100], 100, 0));
+}
+
+#[test]
+fn a_shared_sync_that_fails_fails_for_all() {
+    assert_eq!(armed_at_once(Err(io::Error::other("disk"))), (vec![1, 100], 0, 100));
+}
