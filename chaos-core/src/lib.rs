@@ -44,12 +44,12 @@ pub use run::{
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,
-    JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, StateDir, StateDirError,
-    StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
+    JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, RunSteps, StateDir,
+    StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
-    Secret, SecretMasking,
+    Secret, SecretMasking, read_bounded, read_to_limit,
 };
 
 /// A boxed future that may move between threads, as the erased traits return it.

@@ -5,6 +5,7 @@ mod context;
 mod journal;
 mod log;
 mod owner;
+mod run_steps;
 mod state_dir;
 mod step;
 
@@ -15,5 +16,6 @@ pub use journal::{
 };
 pub use log::{ArmedStep, EffectPermit, Undo, UndoLog};
 pub use owner::StepOwner;
+pub use run_steps::RunSteps;
 pub use state_dir::{LockError, ResourceLock, StateDir, StateDirError};
 pub use step::{DynUndoStep, ErasedUndoStep, UndoStep, Undone};

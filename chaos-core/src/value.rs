@@ -1,6 +1,7 @@
 //! Values as authors write them: durations, addresses, secrets and their masking.
 
 mod address;
+mod bounded_file;
 mod duration;
 pub(crate) mod fnv;
 pub(crate) mod ip_pattern;
@@ -8,6 +9,7 @@ mod redactor;
 mod secret;
 
 pub use address::{Address, AddressError, HttpUrl, HttpUrlError};
+pub use bounded_file::{read_bounded, read_to_limit};
 pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};
 pub use redactor::{Redactor, SecretMasking};
 pub use secret::Secret;

@@ -1,10 +1,12 @@
 //! The control server: gofail's endpoints, on loopback or a unix socket, for as long as the program wants.
 
+mod connections;
+mod origin;
 mod request;
 mod routes;
 
 use std::{
-    io::{Read, Write},
+    io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::{
         fs::PermissionsExt,
@@ -13,25 +15,31 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
 };
 
+use connections::{Connections, Stream, Timed};
+use request::{Request, Response};
+
 use crate::Error;
 
-/// Connections served at once; control traffic is a few requests a second.
-const CONNECTIONS: usize = 8;
-/// How long a client may take over its request, and over reading the answer.
-const IO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Holds the token of the TCP form.
+const TOKEN: &str = "FAILPOINTS_TOKEN";
 
 /// Lets other processes arm this one's fail points over HTTP, until it is dropped.
 ///
 /// It arms for the whole process and can make it panic, so it listens on loopback or on a unix socket of mode 0600
 /// only, refuses a `Host` that is not loopback (otherwise a web page in a browser on this machine could reach
-/// it), refuses cross-origin requests, and answers no CORS preflight. It runs on threads of its own,
-/// so that a program whose runtime is held by a fail point can still be freed.
+/// it), refuses what a web page sends, and answers no CORS preflight. It runs on threads of its own,
+/// so that a program whose runtime is held by a fail point can still be freed. A client has 5 s for its request;
+/// where too many connections are open, the oldest one that waits for its client is answered 503 and closed.
+///
+/// Who can arm what: over the unix socket, this user's and root's processes; over TCP, every process of every user on
+/// this machine, unless the environment variable `FAILPOINTS_TOKEN` holds a token when the server starts: then only those
+/// that send it, as `Authorization: Bearer TOKEN`.
 ///
 /// | Request | Does |
 /// |---|---|
@@ -65,21 +73,39 @@ impl ControlServer {
     /// Listens on a loopback address; port 0 takes a free one (see [`ControlServer::address`]).
     ///
     /// # Errors
-    /// An address that is not loopback, or one that cannot be listened on.
+    /// An address that is not loopback or cannot be listened on, or a `FAILPOINTS_TOKEN` that is not a token.
     pub fn tcp(address: SocketAddr) -> Result<Self, Error> {
+        let token = match std::env::var(TOKEN) {
+            Ok(token) => Some(token),
+            Err(std::env::VarError::NotPresent) => None,
+            // Not a token; refused below.
+            Err(std::env::VarError::NotUnicode(_)) => Some(String::new()),
+        };
+        Self::tcp_with(address, token)
+    }
+
+    /// As [`ControlServer::tcp`], with a token that the program has from elsewhere.
+    ///
+    /// # Errors
+    /// As [`ControlServer::tcp`].
+    pub fn tcp_with_token(address: SocketAddr, token: impl Into<String>) -> Result<Self, Error> {
+        Self::tcp_with(address, Some(token.into()))
+    }
+
+    fn tcp_with(address: SocketAddr, token: Option<String>) -> Result<Self, Error> {
         let failed = |problem: String| Error::Listen { address: address.to_string(), problem };
         if !address.ip().is_loopback() {
             return Err(failed("not a loopback address; use 127.0.0.1, [::1] or a unix socket".to_owned()));
         }
+        // An empty one would let everybody in who sends an empty one.
+        let is_token = |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        if !token.as_ref().is_none_or(is_token) {
+            return Err(failed("the token must be printable ASCII without spaces, and not empty".to_owned()));
+        }
         let listener = TcpListener::bind(address).map_err(|error| failed(error.to_string()))?;
         let bound = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-        let accept = move || {
-            let (stream, _) = listener.accept()?;
-            stream.set_read_timeout(Some(IO_TIMEOUT))?;
-            stream.set_write_timeout(Some(IO_TIMEOUT))?;
-            Ok(stream)
-        };
-        Self::start(Place::Tcp(bound), accept).map_err(|error| failed(error.to_string()))
+        let accept = move || listener.accept().map(|(stream, _)| stream);
+        Self::start(Place::Tcp(bound), token, accept).map_err(|error| failed(error.to_string()))
     }
 
     /// Listens on a unix socket that only this user can open. What is in its place is not removed.
@@ -97,13 +123,8 @@ impl ControlServer {
         // The hidden name goes whether the link was made or not.
         let gone = std::fs::remove_file(&hidden);
         put.and(gone).map_err(failed)?;
-        let accept = move || {
-            let (stream, _) = listener.accept()?;
-            stream.set_read_timeout(Some(IO_TIMEOUT))?;
-            stream.set_write_timeout(Some(IO_TIMEOUT))?;
-            Ok(stream)
-        };
-        Self::start(Place::Unix(path.to_owned()), accept).map_err(failed)
+        let accept = move || listener.accept().map(|(stream, _)| stream);
+        Self::start(Place::Unix(path.to_owned()), None, accept).map_err(failed)
     }
 
     /// Returns the address, where it is one.
@@ -114,46 +135,69 @@ impl ControlServer {
         }
     }
 
-    fn start<S: Read + Write + Send + 'static>(
+    fn start<S: Stream>(
         place: Place,
+        token: Option<String>,
         accept: impl Fn() -> std::io::Result<S> + Send + 'static,
     ) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("failpoint-control".to_owned());
-        let accepting = thread.spawn(move || accept_all(&stopping, &accept))?;
+        let accepting = thread.spawn(move || accept_all(&stopping, token, &accept))?;
         Ok(Self { place, stop, accepting: Some(accepting) })
     }
 }
 
+/// What all connections share.
+struct Shared<S> {
+    open: Connections<S>,
+    /// One request at a time changes what is armed: checking the owner and arming must be one step.
+    turn: Mutex<()>,
+    token: Option<String>,
+}
+
 /// Serves each connection on a thread of its own, as long as there are not too many.
-fn accept_all<S: Read + Write + Send + 'static>(stop: &AtomicBool, accept: &dyn Fn() -> std::io::Result<S>) {
-    let open = Arc::new(AtomicUsize::new(0));
-    // One request at a time changes what is armed: checking the owner and arming must be one step.
-    let turn = Arc::new(Mutex::new(()));
+fn accept_all<S: Stream>(stop: &AtomicBool, token: Option<String>, accept: &dyn Fn() -> std::io::Result<S>) {
+    let shared = Arc::new(Shared { open: Connections::default(), turn: Mutex::new(()), token });
     while !stop.load(Ordering::Acquire) {
         let Ok(mut stream) = accept() else {
             // Out of descriptors, most likely: wait before the next try.
             std::thread::park_timeout(Duration::from_millis(20));
             continue;
         };
-        if stop.load(Ordering::Acquire) || open.load(Ordering::Acquire) >= CONNECTIONS {
-            continue;
+        if stop.load(Ordering::Acquire) {
+            break;
         }
-        open.fetch_add(1, Ordering::AcqRel);
-        let (turn, here) = (Arc::clone(&turn), Arc::clone(&open));
+        let Some(stage) = shared.open.admit(&stream) else {
+            continue;
+        };
+        let (here, kept) = (Arc::clone(&shared), Arc::clone(&stage));
         let serve = move || {
-            let response = match request::read(&mut stream) {
-                Ok(request) => routes::answer(&request, &turn),
-                Err(refusal) => refusal,
-            };
-            // A client that has gone does not hear it.
-            let _ = stream.write_all(&response.bytes());
-            here.fetch_sub(1, Ordering::AcqRel);
+            let read = request::read(&mut Timed::new(&mut stream));
+            if stage.answers() {
+                let response = read.and_then(|request| here.answer(&request)).unwrap_or_else(|refusal| refusal);
+                stage.writes();
+                // A client that has gone does not hear it.
+                let _ = Timed::new(&mut stream).write_all(&response.bytes());
+            }
+            here.open.leave(&stage);
+            // The list's copy is gone, too: this closes it.
+            drop(stream);
         };
         if std::thread::Builder::new().spawn(serve).is_err() {
-            open.fetch_sub(1, Ordering::AcqRel);
+            shared.open.leave(&kept);
         }
+    }
+}
+
+impl<S> Shared<S> {
+    fn answer(&self, request: &Request) -> Result<Response, Response> {
+        if let Some(token) = &self.token
+            && !origin::is_token(request.authorization.as_deref(), token)
+        {
+            return Err(Response::new(401, "send the token as `Authorization: Bearer`\n"));
+        }
+        Ok(routes::answer(request, &self.turn))
     }
 }
 

@@ -196,3 +196,76 @@ fn a_unix_socket_is_for_its_user_alone_and_goes_with_the_server() {
     drop(server);
     assert!(!path.exists());
 }
+
+/// Opens connections that send nothing, until the server has heard of all of them.
+fn idle(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    (0..count).map(|_| TcpStream::connect(address).unwrap()).collect()
+}
+
+#[test]
+fn idle_connections_cost_nobody_else_anything() {
+    let (_server, address) = server();
+    let mut silent = idle(address, 100);
+    for stream in &mut silent[90..] {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: local").unwrap();
+    }
+    for _ in 0..40 {
+        assert_eq!(ask(address, "GET", "", "", "").0, 200);
+    }
+    // The oldest were told so, and did not wait for a deadline of theirs.
+    let mut answer = String::new();
+    silent[0].read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+}
+
+#[test]
+fn one_client_who_stops_in_the_middle_of_a_body_blocks_no_other() {
+    let (_server, address) = server();
+    let mut slow = TcpStream::connect(address).unwrap();
+    slow.write_all(b"PUT /control.unheard HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\no").unwrap();
+    assert_eq!(ask(address, "GET", "", "", "").0, 200);
+    slow.write_all(b"ff").unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    // Read to its end, and answered by the route: there is no such site.
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("control.unheard"), "{answer}");
+}
+
+#[test]
+fn a_connection_is_closed_after_its_answer() {
+    let (_server, address) = server();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: keep-alive\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[test]
+fn a_token_is_asked_for_on_every_path_and_never_told() {
+    let token = "a-token-of-this-test";
+    let server = ControlServer::tcp_with_token("127.0.0.1:0".parse().unwrap(), token).unwrap();
+    let address = server.address().unwrap();
+    for headers in ["", "authorization: Bearer wrong\r\n", "authorization: Basic a-token-of-this-test\r\n"] {
+        for (method, path) in [("GET", ""), ("PUT", "control.idle"), ("DELETE", "control.idle"), ("POST", "")] {
+            let (status, body) = ask(address, method, path, headers, "off");
+            assert_eq!(status, 401, "{method} {path} {headers}");
+            assert!(!body.contains(token), "{body}");
+        }
+    }
+    let right = format!("authorization: Bearer {token}\r\n");
+    assert_eq!(ask(address, "GET", "", &right, "").0, 200);
+    assert!(!format!("{server:?}").contains(token));
+    for wrong in ["", "a b", "a\nb", "é"] {
+        assert!(ControlServer::tcp_with_token("127.0.0.1:0".parse().unwrap(), wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn what_a_page_can_send_without_asking_first_is_refused() {
+    let (_server, address) = server();
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        let headers = format!("content-type: {kind}\r\n");
+        assert_eq!(ask(address, "POST", "control.idle", &headers, "off").0, 405, "{kind}");
+    }
+}

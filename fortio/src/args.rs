@@ -1,5 +1,7 @@
 //! From the words of a command line to a plan.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -356,10 +358,21 @@ impl Draft {
     }
 }
 
+/// Bytes of a payload file: every connection sends them, so more would be no test of a service.
+const LARGEST_PAYLOAD: u64 = 64 << 20;
+
 impl Payload {
     fn read(self, warnings: &mut Vec<String>) -> Result<Vec<u8>, FortioArgError> {
         if let Some(path) = self.file {
-            return std::fs::read(&path).map_err(|source| FortioArgError::File { path, source });
+            let checked = File::open(&path).and_then(|file| {
+                let mut bytes = Vec::new();
+                // A device may have no end.
+                file.take(LARGEST_PAYLOAD + 1).read_to_end(&mut bytes)?;
+                let too_large = format!("it is larger than {LARGEST_PAYLOAD} bytes");
+                let fits = bytes.len() as u64 <= LARGEST_PAYLOAD;
+                if fits { Ok(bytes) } else { Err(io::Error::new(io::ErrorKind::FileTooLarge, too_large)) }
+            });
+            return checked.map_err(|source| FortioArgError::File { path, source });
         }
         if self.size <= 0 {
             return Ok(self.text);

@@ -5,11 +5,13 @@
 //! | `pidfd` | [`PidFd`]: one process, and no later one with its pid |
 //! | `process` | what `/proc` says of a process, its threads and its ancestors |
 //! | `process_tree` | [`ProcessTree`]: a program and what it started, killed together |
+//! | `identity` | [`ProcessIdentity`]: which process, in a form that is kept on disk |
 //! | `command_line` | processes by a word of their command line |
 //! | `namespace` | the namespaces in which pids and start times count |
 //! | `nested` | processes of other pid namespaces, as they are seen from ours |
 
 mod command_line;
+mod identity;
 mod namespace;
 mod nested;
 mod pidfd;
@@ -17,8 +19,9 @@ mod process;
 mod process_tree;
 
 pub use command_line::with_argument;
-pub use namespace::{pid_namespace, time_namespace};
-pub use nested::{Elsewhere, Nested};
+pub use identity::{ProcessIdentity, Sought};
+pub use namespace::{pid_namespace, proc_is_ours};
+pub use nested::sees_every_process;
 pub use pidfd::{PidFd, polls_in_seconds};
 pub use process::{ProcessOwner, ProcessStat, ancestors, thread_states};
 pub use process_tree::{ProcessTree, TreeMark};

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 
 use rustix::process::geteuid;
 
-use crate::namespace::pid_namespace;
+use crate::namespace::{pid_namespace, proc_is_ours};
 use crate::pidfd::PidFd;
 
 /// The inode of the machine's first pid namespace (`PROC_PID_INIT_INO` in `include/linux/proc_ns.h`), from which every
@@ -16,7 +16,7 @@ const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// What became of a process that was known in another pid namespace.
 #[derive(Debug)]
-pub enum Elsewhere {
+pub(crate) enum Elsewhere {
     /// It is there, and held.
     Found(PidFd),
     /// No process of the machine can be it.
@@ -27,13 +27,13 @@ pub enum Elsewhere {
 
 /// A process as it was known in its own pid namespace.
 #[derive(Debug, Clone, Copy)]
-pub struct Nested {
+pub(crate) struct Nested {
     /// Its pid there.
-    pub pid: NonZeroU32,
+    pub(crate) pid: NonZeroU32,
     /// The inode of that namespace.
-    pub namespace: u64,
+    pub(crate) namespace: u64,
     /// The inode of its pidfd, which is the same wherever it is seen from; `None` before Linux 6.9.
-    pub pidfd_inode: Option<u64>,
+    pub(crate) pidfd_inode: Option<u64>,
 }
 
 impl Nested {
@@ -42,7 +42,7 @@ impl Nested {
     ///
     /// # Errors
     /// When `/proc` can't be read, and what `started_then` gives.
-    pub fn find(&self, started_then: impl Fn(&PidFd) -> io::Result<bool>) -> io::Result<Elsewhere> {
+    pub(crate) fn find(&self, started_then: impl Fn(&PidFd) -> io::Result<bool>) -> io::Result<Elsewhere> {
         let mut hidden = !sees_every_process();
         for entry in fs::read_dir("/proc")? {
             let Some(here) = entry?.file_name().to_str().and_then(|name| name.parse::<NonZeroU32>().ok()) else {
@@ -82,9 +82,9 @@ fn is_known_inside_as(here: NonZeroU32, pid: NonZeroU32) -> bool {
 
 /// Whether `/proc` shows us every process of the machine: we are in the first namespace, `/proc` is that namespace's, and
 /// nothing in it is hidden from us.
-fn sees_every_process() -> bool {
+pub fn sees_every_process() -> bool {
     let first = pid_namespace().is_ok_and(|ours| ours == FIRST_PID_NAMESPACE);
-    let own = fs::read_link("/proc/self").is_ok_and(|us| us.to_str() == Some(&std::process::id().to_string()));
+    let own = proc_is_ours().unwrap_or(false);
     first
         && own
         && (geteuid().is_root() || !hides_processes(fs::read_to_string("/proc/self/mountinfo").ok().as_deref()))

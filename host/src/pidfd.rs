@@ -10,7 +10,7 @@ use rustix::fs::{fstat, fstatfs};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::process::{ProcessStat, thread_states};
+use crate::process::{ProcessOwner, ProcessStat, thread_states};
 
 /// Milliseconds between two polls of a state that is about to change.
 const POLL_EVERY_MS: u8 = 2;
@@ -52,22 +52,50 @@ impl PidFd {
 
     /// What `/proc` says of this process; `None` when it is gone, even if its pid is another one's by now.
     pub fn stat(&self) -> io::Result<Option<ProcessStat>> {
-        let stat = ProcessStat::of(self.pid.get())?;
-        Ok(stat.filter(|_| self.is_there()))
+        self.read(ProcessStat::of).map(Option::flatten)
+    }
+
+    /// Whose it is; `None` when it is gone.
+    pub fn owner(&self) -> io::Result<Option<ProcessOwner>> {
+        self.read(ProcessOwner::of).map(Option::flatten)
     }
 
     /// The state letters of all its threads; empty when it is gone.
     pub fn thread_states(&self) -> io::Result<Vec<char>> {
-        let states = thread_states(self.pid.get())?;
-        Ok(if self.is_there() { states } else { Vec::new() })
+        self.read(thread_states).map(Option::unwrap_or_default)
+    }
+
+    /// Reads it in `/proc`, under the pid that it has there; `None` when it is gone, even if it went meanwhile.
+    fn read<T>(&self, read: impl Fn(u32) -> io::Result<T>) -> io::Result<Option<T>> {
+        let Some(pid) = self.pid_in_proc()? else { return Ok(None) };
+        let seen = read(pid.get())?;
+        Ok(self.pid_in_proc()?.map(|_| seen))
+    }
+
+    /// Its pid in the namespace that `/proc` shows, which need not be ours; `None` when it is gone.
+    ///
+    /// # Errors
+    /// When `/proc` does not show it, or can't be read: neither proves that it is gone.
+    fn pid_in_proc(&self) -> io::Result<Option<NonZeroU32>> {
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd()))?;
+        let pid = info.lines().find_map(|line| line.strip_prefix("Pid:")).map(str::trim);
+        match pid {
+            // Once it was collected (see pidfd_open(2)).
+            Some("-1") => Ok(None),
+            Some(pid) if pid != "0" => {
+                let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "the pid of a pidfd is no number");
+                pid.parse().map(Some).map_err(wrong)
+            }
+            _ => {
+                Err(io::Error::other("`/proc` is of another pid namespace and does not show it: mount our own `/proc`"))
+            }
+        }
     }
 
     /// Whether its pid is still its own, so that what was read from `/proc` before was of this process.
     pub fn is_there(&self) -> bool {
-        // -1 once it was collected (see pidfd_open(2)); a number that can't be read proves nothing.
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd())).unwrap_or_default();
-        let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
-        pid.is_some_and(|pid| pid.trim().parse() == Ok(self.pid.get()))
+        // A number that can't be read proves nothing.
+        self.pid_in_proc().is_ok_and(|pid| pid == Some(self.pid))
     }
 
     /// Sends a signal; says whether the process was still there.

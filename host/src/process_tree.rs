@@ -9,12 +9,16 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::process::Signal;
 
-use crate::pidfd::PidFd;
+use crate::namespace::proc_is_ours;
+use crate::pidfd::{PidFd, polls_in_seconds};
 use crate::process::ProcessStat;
 
 /// How often the process table is read again at the most: each time, only what was started meanwhile is new, and what
 /// was found before is stopped.
 const SCANS: usize = 32;
+
+/// How long a killed process may take to be gone.
+const SETTLE_SECONDS: u32 = 5;
 
 /// What the processes of one tree have in their environment, so that they are found when their parents are gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +28,46 @@ impl TreeMark {
     /// The name of the variable.
     pub const VARIABLE: &str = "SQUALL_PROCESS_TREE";
 
+    /// How many digits it has.
+    const LENGTH: usize = 32;
+
     /// A mark that no other tree has.
     #[must_use]
     pub fn unique() -> Self {
         // The library's own way to a random number: each state has fresh keys.
         let number = || RandomState::new().hash_one(std::process::id());
         Self(format!("{:016x}{:016x}", number(), number()))
+    }
+
+    /// The mark as it was written down; `None` for what is none, such as a word that others may have too.
+    pub fn read(text: &str) -> Option<Self> {
+        let is_one = text.len() == Self::LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_one.then(|| Self(text.to_owned()))
+    }
+
+    /// The mark, to be written down.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Kills every process that has it, and what those started; gives how many, once they are gone. Blocks.
+    ///
+    /// # Errors
+    /// When `/proc` can't be read or is of another pid namespace, or when one of them can't be killed.
+    pub fn kill_all(self) -> io::Result<usize> {
+        if !proc_is_ours()? {
+            return Err(io::Error::other("`/proc` shows another pid namespace than ours: mount our own"));
+        }
+        let mut tree = ProcessTree { mark: self, leader: None, since: 0, is_killed: false };
+        let killed = tree.stop_and_kill();
+        for process in &killed {
+            let is_over = |states: &[char]| states.iter().all(|state| matches!(state, 'Z' | 'X' | 'x'));
+            if !is_over(&process.settle(polls_in_seconds(SETTLE_SECONDS), is_over)?) {
+                let pid = process.pid();
+                return Err(io::Error::other(format!("process {pid} is still there after {SETTLE_SECONDS} s")));
+            }
+        }
+        Ok(killed.len())
     }
 
     /// The value of the variable; a tree inside another one has the marks of both.
@@ -86,8 +124,13 @@ impl ProcessTree {
     /// Each process is stopped when it is found and killed when no more are found, so that none can start another one
     /// meanwhile; signals go through pidfds, so that they reach no later process of the same number.
     pub fn kill(&mut self) {
+        self.stop_and_kill();
+    }
+
+    /// The same; gives what was killed beside the leader.
+    fn stop_and_kill(&mut self) -> Vec<PidFd> {
         if std::mem::replace(&mut self.is_killed, true) {
-            return;
+            return Vec::new();
         }
         let mut held = Vec::new();
         // It may be gone, or another user's: then it can't be killed either.
@@ -107,6 +150,7 @@ impl ProcessTree {
         for process in self.leader.iter().chain(&held) {
             let _ = process.signal(Signal::KILL);
         }
+        held
     }
 
     /// What belongs to it beside the leader and those that are held.
@@ -158,7 +202,8 @@ impl Drop for ProcessTree {
 fn hold(seen: &ProcessStat) -> Option<PidFd> {
     let held = PidFd::open(NonZeroU32::new(seen.pid)?).ok().flatten()?;
     let now = held.stat().ok().flatten()?;
-    (now.start_time == seen.start_time).then_some(held)
+    // Another pid is one of another namespace, which `/proc` shows instead of ours.
+    (now.pid == seen.pid && now.start_time == seen.start_time).then_some(held)
 }
 
 /// Every process that `/proc` shows.
@@ -243,6 +288,25 @@ mod tests {
         child.wait().unwrap();
         drop(tree);
         wait_until_over(pid);
+    }
+
+    #[test]
+    fn what_has_a_mark_is_killed_without_its_leader_and_nothing_else_is() {
+        let (mut other, other_tree, other_pid) = shell("sleep 600 & echo $!; wait");
+        let (mut child, tree, pid) = shell("setsid sleep 600 & echo $!; wait");
+        let mark = TreeMark::read(tree.mark.text()).unwrap();
+        // Nobody is left who knows the leader, as after a kill of ours.
+        std::mem::forget(tree);
+        assert!(mark.clone().kill_all().unwrap() >= 2);
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        wait_until_over(pid);
+        assert_eq!(mark.kill_all().unwrap(), 0);
+        assert!(!is_over(other_pid) && !is_over(other.id()));
+        drop(other_tree);
+        other.wait().unwrap();
+        for word in ["", "outer", "0123456789abcdef0123456789abcdeg", "a.b"] {
+            assert_eq!(TreeMark::read(word), None, "{word}");
+        }
     }
 
     #[test]

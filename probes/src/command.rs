@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, Interest};
 use tokio::process::Child;
 
 use crate::asking::{Cut, ask, five_seconds};
+use crate::stop_probe_command::run_mark;
 
 /// How much of what a program prints is kept: its end, which is where programs say why they failed.
 const KEPT_BYTES: usize = 4096;
@@ -27,7 +28,7 @@ const PIPE_GRACE: Duration = Duration::from_millis(100);
 ///
 /// However it ends, all processes that it started are killed, in whatever session they are; so don't start a service
 /// with it. They are found by their process group, by their parent, and by the variable `SQUALL_PROCESS_TREE` in their
-/// environment.
+/// environment. When Squall itself is killed, `squall recover` and the next run kill them.
 ///
 /// # Limits
 /// The policy must allow the program by the name that stands in `argv` (`--allow-command NAME`). It gets the run's
@@ -104,7 +105,11 @@ impl Probe for Command {
             return Observation::unknown(refusal.to_string());
         }
         let program = &self.argv.program;
-        let mut running = match Running::start(&self.argv, cx) {
+        let run_mark = match run_mark(cx).await {
+            Ok(mark) => mark,
+            Err(error) => return Observation::unknown(format!("`{program}` is not started: {error}")),
+        };
+        let mut running = match Running::start(&self.argv, cx, &run_mark) {
             Ok(running) => running,
             Err(error) => return Observation::unknown(format!("`{program}` can't be started: {error}")),
         };
@@ -163,14 +168,14 @@ struct Ended {
 }
 
 impl Running {
-    fn start(argv: &Argv, cx: &RunContext) -> std::io::Result<Self> {
+    fn start(argv: &Argv, cx: &RunContext, run_mark: &TreeMark) -> std::io::Result<Self> {
         let mark = TreeMark::unique();
-        let outer = cx.environment().get(TreeMark::VARIABLE).map(String::as_str);
+        let outer = run_mark.value(cx.environment().get(TreeMark::VARIABLE).map(String::as_str));
         let child = tokio::process::Command::new(&argv.program)
             .args(&argv.arguments)
             .env_clear()
             .envs(cx.environment())
-            .env(TreeMark::VARIABLE, mark.value(outer))
+            .env(TreeMark::VARIABLE, mark.value(Some(&outer)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -8,6 +8,7 @@
 //! | `load_slo` | whether a load of the same run meets its objective |
 //! | `sequence`, `all`, `any`, `none` | several probes as one |
 //! | `checks` | what the last four have in common |
+//! | `stop_probe_command` | the undo step that kills what `command` started, when we were killed |
 //! | `asking` | one question with its time limit |
 
 mod all;
@@ -20,6 +21,7 @@ mod http;
 mod load_slo;
 mod none;
 mod sequence;
+mod stop_probe_command;
 mod tcp;
 #[cfg(test)]
 mod test_context;
@@ -36,4 +38,5 @@ pub use http::{
 pub use load_slo::{LoadPhase, LoadSlo, Ratio, RatioError};
 pub use none::NoneOf;
 pub use sequence::Sequence;
+pub use stop_probe_command::StopProbeCommand;
 pub use tcp::Tcp;

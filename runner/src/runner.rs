@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
     BoxFuture, Check, Clock, Confinement, ContextParts, Events, FAULTS, Hosts, Journal, PROBES, Policy, PolicyRequest,
-    Redactor, Resolve, RunScope, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    Redactor, Resolve, RunScope, RunSteps, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,9 @@ use crate::verify::Verifier;
 
 /// How long a trigger may take beyond its own least time.
 const TRIGGER_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// How long a step of recovery may go on once the runner is stopped.
+const STOPPING: Duration = Duration::from_secs(1);
 
 /// Settings of a [`Runner`].
 #[derive(Debug)]
@@ -332,11 +335,14 @@ impl Runner {
         let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
         let control = RunControl::new(self.stop.child_token());
+        let scope = self.scope(&setup.policy, clock, run_id, seed, control.token().clone());
+        let journal = Arc::new(journal);
+        scope.cx().services().get::<RunSteps>().keep_in(Arc::clone(&journal));
         let session = Session::new(Arc::new(Shared {
-            scope: self.scope(&setup.policy, clock, run_id, seed, control.token().clone()),
+            scope,
             checks: setup.checks,
             verifier: self.set.verifier.clone(),
-            journal: Arc::new(journal),
+            journal,
             resources: Resources::new(state.clone()),
             trigger_timeout: self.set.trigger_timeout,
             sham: self.set.sham,
@@ -353,15 +359,19 @@ impl Runner {
         Ok(Ready { session, seed, recovered, socket, no_socket })
     }
 
-    /// What dead runs left behind. On a task of its own, so that a step which blocks its thread keeps nobody.
+    /// What dead runs left behind. A runner that is stopped meanwhile leaves the rest of it, and its run still begins, to
+    /// tell so: it injects nothing. On a task of its own, so that a step which blocks its thread keeps nobody.
     async fn recovered(&self, state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, RunnerError> {
-        let (state, clock, stop) = (state.clone(), Arc::clone(clock), self.stop.clone());
-        let recovering = async move { recover_async(&state, &clock, &stop).await };
-        let recovering = AbortOnDropHandle::new(tokio::spawn(recovering));
+        let (state, on, stop) = (state.clone(), Arc::clone(clock), self.stop.clone());
+        let recovering = tokio::spawn(async move { recover_async(&state, &on, &stop).await });
+        let stopped = async {
+            self.stop.cancelled().await;
+            clock.sleep(STOPPING).await;
+        };
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(RunnerError::Interrupted),
-            recovered = recovering => Ok(recovered.map_err(|_| RunnerError::Died)??),
+            recovered = AbortOnDropHandle::new(recovering) => Ok(recovered.map_err(|_| RunnerError::Died)??),
+            () = stopped => Err(RunnerError::Interrupted),
         }
     }
 
@@ -398,7 +408,7 @@ impl Runner {
     fn confined(&self, places: Confinement, hidden: &[&str]) -> Self {
         let mut env = self.set.env.clone();
         env.retain(|name, _| !hidden.contains(&name.as_str()));
-        Self { set: Arc::clone(&self.set), only_hosts: Some(places), env: Arc::new(env), stop: self.stop.clone() }
+        Self { only_hosts: Some(places), env: Arc::new(env), ..self.clone() }
     }
 
     fn state_dir(&self) -> Result<StateDir, RunnerError> {

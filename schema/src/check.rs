@@ -72,6 +72,9 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
     let mut filled = Filled::default();
     fill(&mut ours, "", &options.vars, &mut filled);
     names::placeholders(&filled, options, report);
+    if filled.too_large.is_some() {
+        return None;
+    }
     let open = options.placeholders == Placeholders::Allowed && !filled.leftover.is_empty();
     let placeholders = if open { Placeholders::Allowed } else { Placeholders::Filled };
     let compiled = match compiled::document(kind, placeholders) {

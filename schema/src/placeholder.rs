@@ -5,7 +5,7 @@ mod fill;
 mod reserved;
 
 #[cfg(feature = "validate")]
-pub(crate) use fill::{Filled, fill, scalar};
+pub(crate) use fill::{Filled, MAX_ADDED, fill, scalar};
 pub use reserved::is_reserved;
 #[cfg(feature = "validate")]
 pub(crate) use reserved::reserved_for;

@@ -1,6 +1,7 @@
 //! The settings of a connection.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -138,8 +139,17 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFileError> {
     PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| content(path, error.to_string()))
 }
 
+/// Bytes of a PEM file: the CAs of a whole system take a quarter of it.
+const LONGEST: u64 = 1 << 20;
+
 fn read(path: &Path) -> Result<Vec<u8>, TlsFileError> {
-    fs::read(path).map_err(|source| TlsFileError::Read { path: path.to_owned(), source })
+    // A named pipe would block, a device may have no end.
+    let checked = fs::metadata(path).and_then(|meta| match meta.is_file() {
+        true if meta.len() <= LONGEST => fs::read(path),
+        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {LONGEST} bytes"))),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
+    });
+    checked.map_err(|source| TlsFileError::Read { path: path.to_owned(), source })
 }
 
 fn content(path: &Path, problem: String) -> TlsFileError {

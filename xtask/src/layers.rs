@@ -59,6 +59,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Development.
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
+    // It starts the program and reads the world: it knows nothing of our crates.
+    ("chaos-campaign", &[]),
     ("xtask", &[]),
     ("chaos-examples", &["squall"]),
     // A system under test: it knows nothing of us but the fail points that are linked into it.

@@ -1,10 +1,11 @@
-//! Development tasks of this workspace: `cargo xtask test | gen | new | layers | house | words | features`.
+//! Development tasks of this workspace: `cargo xtask test | gen | new | layers | house | words | features | campaign`.
 
 use std::env;
 use std::process::ExitCode;
 
 use crate::error::TaskError;
 
+mod campaign;
 mod circles;
 mod error;
 mod features;
@@ -33,7 +34,10 @@ usage: cargo xtask <task>
   layers                     proves the arrows between crates, and what must not be linked
   house                      checks for circles of imports, errors that are a `String`, and names used twice
   words                      checks the wording of messages, docs and comments
-  features                   checks each feature of each crate alone";
+  features                   checks each feature of each crate alone
+  campaign NAME|all --rounds N|--minutes N [--seed S] [--format json]
+                             attacks the real program round by round, and prints what the rounds met and found;
+                             without arguments it lists the campaigns";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -57,6 +61,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, TaskError> {
         ["house"] => house::run(),
         ["words"] => words::run(),
         ["features"] => features::run(),
+        ["campaign", rest @ ..] => campaign::run(rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)

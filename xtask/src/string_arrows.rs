@@ -22,8 +22,8 @@ const ORDINARY: &[&str] = &["all", "any", "command", "http", "load", "none", "pa
 /// Registries: what is asked for in one is the name of a plug-in.
 const REGISTRIES: &[&str] = &["FAULTS", "TRIGGERS", "PROBES", "UNDO_STEPS"];
 
-/// Crates that may name plug-ins: they show how to use them.
-const SHOWS: &[&str] = &["chaos-examples", "chaos-mini-cluster", "chaos-plugin-example", "xtask"];
+/// Crates that may name plug-ins: they show how to use them, or use the program as one would on the command line.
+const SHOWS: &[&str] = &["chaos-campaign", "chaos-examples", "chaos-mini-cluster", "chaos-plugin-example", "xtask"];
 
 /// The published schema, for the parameters of each plug-in.
 const SCHEMA: &str = "generated/schemas/task.plain.schema.json";

@@ -17,6 +17,9 @@ pub struct Transcript {
     torn: bool,
 }
 
+/// Bytes of a transcript; the budgets of a conversation keep it far below.
+const LONGEST: u64 = 256 << 20;
+
 impl Transcript {
     /// Reads a file.
     ///
@@ -24,7 +27,7 @@ impl Transcript {
     /// [`AgentError::TranscriptFile`] when it cannot be read, [`AgentError::TranscriptLine`] as for [`Self::parse`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, AgentError> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| AgentError::TranscriptFile {
+        let bytes = chaos_core::read_bounded(path, LONGEST).map_err(|source| AgentError::TranscriptFile {
             action: "read",
             path: path.to_path_buf(),
             source,

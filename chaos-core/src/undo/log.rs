@@ -106,16 +106,22 @@ impl UndoLog {
     }
 
     fn record(&self, step: &dyn DynUndoStep) -> Result<JournalRecord, ArmError> {
-        let raw = serde_json::to_value(step).map_err(|error| ArmError::Step(error.to_string()))?;
         let expires = self.expires_after.and_then(|after| u64::try_from((since_boot() + after).as_millis()).ok());
-        Ok(JournalRecord {
+        JournalRecord::of(self.cx.path(), expires, step)
+    }
+}
+
+impl JournalRecord {
+    /// The record of a step, without its number.
+    pub(super) fn of(entry: &str, expires_at_boot_ms: Option<u64>, step: &dyn DynUndoStep) -> Result<Self, ArmError> {
+        Ok(Self {
             seq: 0,
-            entry: self.cx.path().to_owned(),
-            expires_at_boot_ms: expires,
+            entry: entry.to_owned(),
+            expires_at_boot_ms,
             survives_reboot: step.survives_reboot(),
             owner: step.owner(),
             describe: step.describe(),
-            step: raw,
+            step: serde_json::to_value(step).map_err(|error| ArmError::Step(error.to_string()))?,
         })
     }
 }

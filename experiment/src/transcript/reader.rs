@@ -26,13 +26,16 @@ pub struct ExperimentTranscript {
     pub end: Option<EndLine>,
 }
 
+/// Bytes of a transcript; the budgets of an experiment keep it far below.
+const LONGEST: u64 = 256 << 20;
+
 impl ExperimentTranscript {
     /// Reads a file.
     ///
     /// # Errors
     /// [`TranscriptError`] when it can't be read, or is not a transcript.
     pub fn read(path: &Path) -> Result<Self, TranscriptError> {
-        let bytes = std::fs::read(path);
+        let bytes = chaos_core::read_bounded(path, LONGEST);
         let bytes = bytes.map_err(|source| TranscriptError::File { path: path.to_owned(), doing: "read", source })?;
         Self::parse(&bytes)
     }

@@ -1,10 +1,8 @@
 //! Reading one request, within bounds, and refusing what may come from a web page.
 
-use std::{
-    io::{ErrorKind, Read},
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::io::{ErrorKind, Read};
+
+use super::origin::{Named, is_of_a_page, named};
 
 /// The longest head that is read; ours are a few hundred bytes.
 const HEAD: usize = 8 * 1024;
@@ -12,17 +10,17 @@ const HEAD: usize = 8 * 1024;
 const BODY: usize = 64 * 1024;
 /// The most headers.
 const HEADERS: usize = 64;
-/// How long the whole request may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A request, as far as the routes need it.
-#[derive(Debug, Default)]
+#[derive(Default)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Request {
     pub(super) method: String,
     /// The path without its slash and its query, decoded.
     pub(super) path: String,
     pub(super) owner: Option<String>,
     pub(super) lease: Option<String>,
+    pub(super) authorization: Option<String>,
     /// The body holds named fields.
     pub(super) is_form: bool,
     pub(super) body: String,
@@ -45,6 +43,7 @@ impl Response {
             200 => "OK",
             204 => "No Content",
             400 => "Bad Request",
+            401 => "Unauthorized",
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
@@ -52,12 +51,16 @@ impl Response {
             409 => "Conflict",
             413 => "Content Too Large",
             431 => "Request Header Fields Too Large",
+            503 => "Service Unavailable",
             _ => "Internal Server Error",
         };
         let mut text = format!("HTTP/1.1 {} {reason}\r\nconnection: close\r\n", self.status);
-        if self.status == 405 {
-            text += "allow: DELETE, GET, PUT\r\n";
-        }
+        text += match self.status {
+            401 => "www-authenticate: Bearer\r\n",
+            405 => "allow: DELETE, GET, PUT\r\n",
+            503 => "retry-after: 1\r\n",
+            _ => "",
+        };
         if self.status != 204 {
             text += "content-type: text/plain; charset=utf-8\r\ncontent-length: ";
             text += &self.body.len().to_string();
@@ -73,12 +76,11 @@ impl Response {
 
 /// Reads a request; what is wrong with it is an answer already.
 pub(super) fn read(stream: &mut impl Read) -> Result<Request, Response> {
-    let end = Instant::now() + REQUEST_TIMEOUT;
     let mut bytes = Vec::new();
     loop {
         if let Some((mut request, head, length)) = parse_head(&bytes)? {
             while bytes.len() < head + length {
-                more(stream, &mut bytes, end)?;
+                more(stream, &mut bytes)?;
             }
             let body = bytes[head..head + length].to_vec();
             request.body = String::from_utf8(body).map_err(|_| Response::new(400, "the body is not UTF-8\n"))?;
@@ -87,16 +89,12 @@ pub(super) fn read(stream: &mut impl Read) -> Result<Request, Response> {
         if bytes.len() >= HEAD {
             return Err(Response::new(431, "the head is longer than 8 KiB\n"));
         }
-        more(stream, &mut bytes, end)?;
+        more(stream, &mut bytes)?;
     }
 }
 
-fn more(stream: &mut impl Read, bytes: &mut Vec<u8>, end: Instant) -> Result<(), Response> {
+fn more(stream: &mut impl Read, bytes: &mut Vec<u8>) -> Result<(), Response> {
     let mut part = [0; 1024];
-    let late = || Response::new(408, "the request took longer than 5 s\n");
-    if Instant::now() >= end {
-        return Err(late());
-    }
     match stream.read(&mut part) {
         Ok(0) => Err(Response::new(400, "the request ends in the middle\n")),
         Ok(length) => {
@@ -104,7 +102,7 @@ fn more(stream: &mut impl Read, bytes: &mut Vec<u8>, end: Instant) -> Result<(),
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-        Err(_) => Err(late()),
+        Err(_) => Err(Response::new(408, "the request took longer than 5 s\n")),
     }
 }
 
@@ -116,35 +114,58 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, Response>
     let head = match parsed.parse(bytes) {
         Ok(httparse::Status::Complete(head)) => head,
         Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Response::new(431, "more than 64 headers\n")),
         Err(error) => return Err(wrong(&format!("malformed request: {error}"))),
     };
+    // httparse takes a bare line feed as the end of a line, which a proxy in front may not.
+    if bytes[..head].iter().enumerate().any(|(at, byte)| *byte == b'\n' && (at == 0 || bytes[at - 1] != b'\r')) {
+        return Err(wrong("malformed request: a line feed without a carriage return"));
+    }
     let mut request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
         path: path(parsed.path.unwrap_or_default()).ok_or_else(|| wrong("malformed request URI"))?,
         ..Request::default()
     };
-    let (mut hosts, mut lengths) = (Vec::new(), Vec::new());
+    let mut seen = Vec::new();
+    let (mut host, mut length) = (None, None);
     for header in parsed.headers.iter() {
         let value = std::str::from_utf8(header.value).map_err(|_| wrong("a header is not UTF-8"))?.trim();
-        match header.name.to_ascii_lowercase().as_str() {
-            "host" => hosts.push(value),
-            "content-length" => lengths.push(value),
+        let name = header.name.to_ascii_lowercase();
+        if is_of_a_page(&name, value) {
+            return Err(Response::new(403, "requests of web pages are refused\n"));
+        }
+        match name.as_str() {
+            "host" => host = Some(value),
+            "content-length" => length = Some(value),
             "failpoint-owner" => request.owner = Some(value.to_owned()),
             "failpoint-lease" => request.lease = Some(value.to_owned()),
-            "content-type" => request.is_form = value.starts_with("application/x-www-form-urlencoded"),
+            "authorization" => request.authorization = Some(value.to_owned()),
+            "content-type" => {
+                let kind = value.split(';').next().unwrap_or_default().trim();
+                request.is_form = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+            }
             "transfer-encoding" => return Err(wrong("send the body with a content-length")),
-            "origin" => return Err(Response::new(403, "requests of web pages are refused\n")),
-            _ => {}
+            _ => continue,
         }
+        if seen.contains(&name) {
+            return Err(wrong(&format!("more than one `{name}`")));
+        }
+        seen.push(name);
     }
-    match hosts.as_slice() {
-        [host] if is_loopback(host) => {}
-        _ => return Err(Response::new(403, "the `Host` is not loopback: use localhost, 127.0.0.1 or [::1]\n")),
+    match host.map(named) {
+        Some(Named::Loopback) => {}
+        Some(Named::Another) => {
+            return Err(Response::new(403, "the `Host` is not loopback: use localhost, 127.0.0.1 or [::1]\n"));
+        }
+        Some(Named::Malformed) | None => return Err(wrong("the `Host` must be there once, as a host and a port")),
     }
-    let length = match lengths.as_slice() {
-        [] => 0,
-        [length] => length.parse().map_err(|_| wrong("the content-length is not a number"))?,
-        _ => return Err(wrong("more than one content-length")),
+    let length = match length {
+        None => 0,
+        // `parse` alone takes a sign.
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            digits.parse().unwrap_or(usize::MAX)
+        }
+        Some(_) => return Err(wrong("the content-length is not a number")),
     };
     if length > BODY {
         return Err(Response::new(413, "the body is longer than 64 KiB\n"));
@@ -152,19 +173,10 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, Response>
     Ok(Some((request, head, length)))
 }
 
-/// Says whether a `Host` names this machine only; a name that is not an address may resolve to anything.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Returns the decoded path without the slash before it and without the query.
 fn path(target: &str) -> Option<String> {
     let path = target.strip_prefix('/')?;
-    decode(path.split('?').next().unwrap_or_default())
+    decode(path.split('?').next().unwrap_or_default()).filter(|path| !path.contains(char::is_control))
 }
 
 /// Undoes percent encoding.
@@ -198,25 +210,30 @@ mod tests {
             let request = parsed(&format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n"));
             assert!(request.is_ok(), "{host}: {request:?}");
         }
-        for head in [
-            "host: example.com\r\n",
-            "host: 127.0.0.1.example.com\r\n",
-            "host: localhost.example.com:80\r\n",
-            "host: 0.0.0.0\r\n",
-            "host: 10.0.0.1\r\n",
-            "host: \r\n",
-            "host: localhost\r\nhost: example.com\r\n",
-            "",
-            "host: localhost\r\norigin: http://localhost\r\n",
+        for (status, head) in [
+            (403, "host: example.com\r\n"),
+            (403, "host: 127.0.0.1.example.com\r\n"),
+            (400, "host: localhost:80@evil\r\n"),
+            (400, "host: \r\n"),
+            (400, "host: localhost\r\nhost: localhost\r\n"),
+            (400, "host: localhost\r\nHost: example.com\r\n"),
+            (400, ""),
+            (403, "host: localhost\r\norigin: http://localhost\r\n"),
+            (403, "host: localhost\r\norigin: null\r\n"),
+            (403, "host: localhost\r\nsec-fetch-site: cross-site\r\n"),
+            (403, "host: localhost\r\nsec-fetch-site: same-origin\r\n"),
+            (403, "host: localhost\r\nReferer: http://localhost/\r\n"),
         ] {
             let refusal = parsed(&format!("GET / HTTP/1.1\r\n{head}\r\n")).unwrap_err();
-            assert_eq!(refusal.status, 403, "{head:?}");
+            assert_eq!(refusal.status, status, "{head:?}");
         }
+        assert!(parsed("GET / HTTP/1.1\r\nhost: localhost\r\nsec-fetch-site: none\r\n\r\n").is_ok());
     }
 
     #[test]
     fn what_is_malformed_or_too_long_is_an_answer() {
         let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n", "y".repeat(HEAD));
+        let many = format!("GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: y\r\n".repeat(HEADERS));
         for (text, status) in [
             ("", 400),
             ("GET / HTTP/1.1\r\nhost: loc", 400),
@@ -228,7 +245,24 @@ mod tests {
             ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc", 400),
             ("PUT /a HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400),
             ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999\r\n\r\n", 413),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: +3\r\n\r\nabc", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3, 3\r\n\r\nabc", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length:\r\n\r\nabc", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\nabc", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length : 3\r\n\r\nabc", 400),
+            ("GET / HTTP/1.1\r\nhost: localhost\r\nx: a\r\n b\r\n\r\n", 400),
+            ("GET / HTTP/1.1\nhost: localhost\n\n", 400),
+            ("GET / HTTP/1.1\r\nhost: localhost\nx: y\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nhost: localhost\r\nx: a\rb\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nhost: localhost\r\nx: a\0b\r\n\r\n", 400),
+            ("GET http://localhost/ HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+            ("CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+            ("GET /a%00b HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+            ("GET /a%1b[31m HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\nfailpoint-owner: a\r\nfailpoint-owner: b\r\n\r\n", 400),
+            ("PUT /a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999999999999999999\r\n\r\n", 413),
             (&long, 431),
+            (&many, 431),
         ] {
             let refusal = parsed(text).unwrap_err();
             assert_eq!(refusal.status, status, "{:?}: {refusal:?}", &text[..text.len().min(60)]);

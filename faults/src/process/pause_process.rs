@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 
 use chaos_core::{
     Evidence, Fault, InjectContext, Injection, Permission, Plan, PluginError, Requirement, Resource, RunContext,
-    Sighting, Span, Undo, UndoContext, UndoStep, Undone, boot_id, register_fault, register_undo_step,
+    Sighting, Span, Undo, UndoContext, UndoStep, Undone, register_fault, register_undo_step,
 };
 use chaos_host::{
-    Elsewhere, Nested, PidFd, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds,
-    time_namespace,
+    PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, Sought, ancestors, pid_namespace, polls_in_seconds,
+    proc_is_ours,
 };
 use rustix::process::geteuid;
 use schemars::JsonSchema;
@@ -55,19 +55,8 @@ pub struct PauseProcess {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResumeProcess {
     /// The process.
-    pub pid: NonZeroU32,
-    /// When it started, in clock ticks since boot.
-    pub start_time: u64,
-    /// The boot in which it was stopped.
-    pub boot_id: String,
-    /// The inode of the pid namespace in which `pid` counts.
-    pub pid_ns: u64,
-    /// The inode of the time namespace in which `start_time` counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_ns: Option<u64>,
-    /// The inode of its pidfd, which alone tells it from every other process of the boot; absent before Linux 6.9.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pidfd_inode: Option<u64>,
+    #[serde(flatten)]
+    pub process: ProcessIdentity,
 }
 
 impl Fault for PauseProcess {
@@ -75,25 +64,22 @@ impl Fault for PauseProcess {
     const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd];
 
     async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
-        let target = self.target()?;
+        let held = self.hold()?;
+        let target = self.target(&held)?;
         let pid_ns = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
         let resource = Resource::process(target.pid, target.start_time, pid_ns);
         let plan = Plan::new(format!("stop {}", target.label())).touching(resource);
-        Ok(match self.foreign(&target)? {
+        Ok(match self.foreign(&target, &held)? {
             Some(why) => plan.needing(Permission::OtherUser, why),
             None => plan,
         })
     }
 
     async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
-        // Held first, read then: what was read is what the signal reaches.
-        let held = PidFd::open(self.pid).map_err(|error| self.failed("take hold of", &error))?;
-        let held = held.ok_or_else(|| self.missing())?;
-        let target = self.target()?;
-        if !held.is_there() {
-            return Err(self.missing());
-        }
-        let effect = undo.arm(ResumeProcess::of(&target, &held)?).await?;
+        let held = self.hold()?;
+        let target = self.target(&held)?;
+        let process = ProcessIdentity::of(&held).map_err(|error| self.failed("identify", &error))?;
+        let effect = undo.arm(ResumeProcess { process }).await?;
         let _real = cx.clock().external();
         let settled = tokio::task::spawn_blocking(move || {
             // The permit goes with the effect, wherever the run goes meanwhile.
@@ -117,7 +103,7 @@ impl Fault for PauseProcess {
     }
 
     async fn witness(&self, _cx: &RunContext) -> Sighting {
-        match ProcessStat::of(self.pid.get()) {
+        match self.seen() {
             Ok(Some(stat)) if stat.is_traced() => {
                 Sighting::unknown(format!("{} is held by a tracer (state t)", stat.label()))
             }
@@ -128,7 +114,7 @@ impl Fault for PauseProcess {
                 if stopped { Sighting::present(shown) } else { Sighting::absent(shown) }
             }
             Ok(None) => Sighting::absent(Evidence::new(format!("there is no process {}", self.pid))),
-            Err(error) => Sighting::unknown(self.failed("read the state of", &error).to_string()),
+            Err(error) => Sighting::unknown(error.to_string()),
         }
     }
 }
@@ -136,14 +122,33 @@ impl Fault for PauseProcess {
 register_fault!(PauseProcess, "pause_process");
 
 impl PauseProcess {
-    /// The process, if it is one that may be stopped at all.
-    fn target(&self) -> Result<ProcessStat, PluginError> {
-        let stat = ProcessStat::of(self.pid.get()).map_err(|error| self.failed("read the state of", &error))?;
+    /// Takes hold of the process, before anything is read of it: what is read is what the signal reaches.
+    fn hold(&self) -> Result<PidFd, PluginError> {
+        self.try_hold()?.ok_or_else(|| self.missing())
+    }
+
+    fn try_hold(&self) -> Result<Option<PidFd>, PluginError> {
+        if !proc_is_ours().map_err(|error| PluginError::io("read `/proc/self/status`", &error))? {
+            let why = "`/proc` shows another pid namespace than ours, so its pids are other processes: mount our own";
+            return Err(PluginError::refused(why));
+        }
+        PidFd::open(self.pid).map_err(|error| self.failed("take hold of", &error))
+    }
+
+    /// What the process is doing; `None` when there is none.
+    fn seen(&self) -> Result<Option<ProcessStat>, PluginError> {
+        let Some(held) = self.try_hold()? else { return Ok(None) };
+        held.stat().map_err(|error| self.failed("read the state of", &error))
+    }
+
+    /// What the process is, if it may be stopped at all.
+    fn target(&self, held: &PidFd) -> Result<ProcessStat, PluginError> {
+        let stat = held.stat().map_err(|error| self.failed("read the state of", &error))?;
         let stat = stat.ok_or_else(|| self.missing())?;
         let refused = |why: &str| Err(PluginError::refused(format!("{} {why}", stat.label())));
         let us = std::process::id();
         let line = ancestors(us).map_err(|error| PluginError::io("read our ancestors", &error))?;
-        let owner = self.owner()?;
+        let owner = self.owner(held)?;
         if stat.pid == 1 {
             return refused("is the first process: stopping it would stop the machine or the container");
         }
@@ -175,14 +180,14 @@ impl PauseProcess {
     }
 
     /// Why it needs `other_user`: it belongs, in part, to another user than the one whose rights we use.
-    fn foreign(&self, target: &ProcessStat) -> Result<Option<String>, PluginError> {
+    fn foreign(&self, target: &ProcessStat, held: &PidFd) -> Result<Option<String>, PluginError> {
         let ours = geteuid().as_raw();
-        let other = self.owner()?.uids.into_iter().find(|uid| *uid != ours);
+        let other = self.owner(held)?.uids.into_iter().find(|uid| *uid != ours);
         Ok(other.map(|uid| format!("{} belongs to uid {uid}, not to {ours}", target.label())))
     }
 
-    fn owner(&self) -> Result<ProcessOwner, PluginError> {
-        let owner = ProcessOwner::of(self.pid.get()).map_err(|error| self.failed("read the state of", &error))?;
+    fn owner(&self, held: &PidFd) -> Result<ProcessOwner, PluginError> {
+        let owner = held.owner().map_err(|error| self.failed("read the state of", &error))?;
         owner.ok_or_else(|| self.missing())
     }
 
@@ -206,27 +211,11 @@ fn any_paused(states: &[char]) -> bool {
 }
 
 impl ResumeProcess {
-    fn of(target: &ProcessStat, held: &PidFd) -> Result<Self, PluginError> {
-        let failed = |error: io::Error| PluginError::io(&format!("identify process {}", held.pid()), &error);
-        Ok(Self {
-            pid: held.pid(),
-            start_time: target.start_time,
-            boot_id: boot_id(),
-            pid_ns: pid_namespace().map_err(failed)?,
-            time_ns: time_namespace().map_err(failed)?,
-            pidfd_inode: held.inode().map_err(failed)?,
-        })
-    }
-
-    fn gone(&self) -> Undone {
-        Undone::NothingToDo(format!("process {} is gone", self.pid))
-    }
-
     /// What the thread states before and after the signal say.
     fn judge(&self, before: &[char], after: &[char]) -> Result<Undone, PluginError> {
-        let pid = self.pid;
+        let pid = self.process.pid;
         if after.is_empty() {
-            return Ok(self.gone());
+            return Ok(Undone::NothingToDo(format!("process {pid} is gone")));
         }
         if any_paused(after) {
             let text: String = after.iter().collect();
@@ -238,46 +227,6 @@ impl ResumeProcess {
         } else {
             Ok(Undone::NothingToDo(format!("process {pid} was not stopped")))
         }
-    }
-
-    /// The same process, held; or why there is nothing to do.
-    fn same(&self) -> Result<Result<PidFd, Undone>, PluginError> {
-        if self.boot_id != boot_id() {
-            return Ok(Err(Undone::NothingToDo(format!("process {} was stopped in another boot", self.pid))));
-        }
-        let here = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
-        let failed = |error: io::Error| PluginError::io(&format!("identify process {}", self.pid), &error);
-        if self.pid_ns != here {
-            let nested = Nested { pid: self.pid, namespace: self.pid_ns, pidfd_inode: self.pidfd_inode };
-            return match nested.find(|held| self.is(held)).map_err(failed)? {
-                Elsewhere::Found(held) => Ok(Ok(held)),
-                Elsewhere::Gone => Ok(Err(self.gone())),
-                Elsewhere::Hidden => {
-                    let (pid, there) = (self.pid, self.pid_ns);
-                    let why =
-                        format!("process {pid} counts in pid namespace {there}, which is not visible from {here}");
-                    Err(PluginError::failed(format!("{why}: recover from there")))
-                }
-            };
-        }
-        let Some(held) = PidFd::open(self.pid).map_err(failed)? else { return Ok(Err(self.gone())) };
-        let Some(now) = held.stat().map_err(failed)? else { return Ok(Err(self.gone())) };
-        if self.is(&held).map_err(failed)? {
-            return Ok(Ok(held));
-        }
-        let why = format!("{} is another process that was given its pid, and is left alone", now.label());
-        Ok(Err(Undone::NothingToDo(why)))
-    }
-
-    /// Whether it is the process that was stopped.
-    fn is(&self, held: &PidFd) -> io::Result<bool> {
-        if let (Some(then), Some(now)) = (self.pidfd_inode, held.inode()?) {
-            return Ok(then == now);
-        }
-        if self.time_ns.is_some() && self.time_ns != time_namespace()? {
-            return Err(io::Error::other("its start time counts in another time namespace: recover from there"));
-        }
-        Ok(held.stat()?.is_some_and(|now| now.start_time == self.start_time))
     }
 }
 
@@ -294,20 +243,22 @@ fn resume(held: &PidFd, polls: u32) -> io::Result<(Vec<char>, Vec<char>)> {
 
 impl UndoStep for ResumeProcess {
     async fn undo(&self, cx: &UndoContext) -> Result<Undone, PluginError> {
-        let held = match self.same()? {
-            Ok(held) => held,
-            Err(nothing) => return Ok(nothing),
+        let pid = self.process.pid;
+        let found = self.process.find().map_err(|error| PluginError::io(&format!("identify process {pid}"), &error))?;
+        let held = match found {
+            Sought::Found(held) => held,
+            Sought::Gone(why) => return Ok(Undone::NothingToDo(why)),
+            Sought::Unclear(why) => return Err(PluginError::failed(why)),
         };
         let _real = cx.clock().external();
         let resumed = tokio::task::spawn_blocking(move || resume(&held, polls_in_seconds(SETTLE_SECONDS)));
         let resumed = resumed.await.map_err(|error| PluginError::failed(error.to_string()))?;
-        let (before, after) =
-            resumed.map_err(|error| PluginError::io(&format!("resume process {}", self.pid), &error))?;
+        let (before, after) = resumed.map_err(|error| PluginError::io(&format!("resume process {pid}"), &error))?;
         self.judge(&before, &after)
     }
 
     fn describe(&self) -> String {
-        format!("resume process {}", self.pid)
+        format!("resume process {}", self.process.pid)
     }
 }
 

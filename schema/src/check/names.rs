@@ -5,10 +5,15 @@ use chaos_core::suggestion;
 use super::report::Report;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::options::{LoadOptions, Placeholders};
-use crate::placeholder::{Filled, is_reserved, reserved_for};
+use crate::placeholder::{Filled, MAX_ADDED, is_reserved, reserved_for};
 
 /// Reports what no variable fills, and variables that fill nothing or may not be set.
 pub(super) fn placeholders(filled: &Filled, options: &LoadOptions, report: &mut Report) {
+    if let Some(at) = &filled.too_large {
+        let message = format!("the values of placeholders have more than {MAX_ADDED} bytes, all together");
+        report.add(Diagnostic::new(Code::TooLarge, at, message).help("name a file instead of its content"));
+        return;
+    }
     for (at, name) in &filled.leftover {
         if options.placeholders == Placeholders::Allowed && !is_reserved(name) {
             continue;

@@ -16,7 +16,14 @@ pub(crate) struct Filled {
     pub(crate) lone: Vec<String>,
     /// Pointer and name of what no variable fills.
     pub(crate) leftover: Vec<(String, String)>,
+    /// Bytes that values brought in.
+    added: usize,
+    /// The pointer of the string where they were more than [`MAX_ADDED`]; it and what follows is not filled.
+    pub(crate) too_large: Option<String>,
 }
+
+/// Bytes that the values of placeholders may bring into a document, all together: as many as a document may have.
+pub(crate) const MAX_ADDED: usize = 16 * 1024 * 1024;
 
 /// Fills every string below `value`; keys stay as they are. The depth of `value` is bounded by the caller.
 pub(crate) fn fill(value: &mut Value, at: &str, vars: &BTreeMap<String, String>, filled: &mut Filled) {
@@ -48,6 +55,11 @@ fn fill_text(text: &str, at: &str, vars: &BTreeMap<String, String>, filled: &mut
     while let Some((start, end, name)) = find(text, done) {
         out.push_str(&text[done..start]);
         if let Some(value) = vars.get(name).filter(|_| !is_reserved(name)) {
+            filled.added = filled.added.saturating_add(value.len());
+            if filled.added > MAX_ADDED {
+                filled.too_large.get_or_insert_with(|| at.to_owned());
+                return None;
+            }
             out.push_str(value);
             filled.used.insert(name.to_owned());
             lone = start == 0 && end == text.len();
@@ -120,6 +132,19 @@ mod tests {
             fill(&mut value, "", &vars(), &mut Filled::default());
             assert_eq!(value, want);
         }
+    }
+
+    #[test]
+    fn values_that_stand_there_often_are_bounded() {
+        let vars = [("A".to_owned(), "x".repeat(1 << 20))].into();
+        let (mut few, mut many) = (json!("{{A}}".repeat(16)), json!(["{{A}}".repeat(9), {"b": "{{A}}".repeat(1000)}]));
+        let mut filled = Filled::default();
+        fill(&mut few, "", &vars, &mut filled);
+        assert_eq!((few.as_str().unwrap().len(), filled.too_large), (MAX_ADDED, None));
+        let mut filled = Filled::default();
+        fill(&mut many, "", &vars, &mut filled);
+        assert_eq!(filled.too_large.as_deref(), Some("/1/b"));
+        assert_eq!(many[1]["b"].as_str().unwrap().len(), 5000);
     }
 
     #[test]

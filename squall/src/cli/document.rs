@@ -1,9 +1,8 @@
 //! Reads task files and policy files for the commands.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use chaos_core::{Policy, Task, suggestion};
+use chaos_core::{Policy, Task, read_bounded, read_to_limit, suggestion};
 use chaos_schema::{
     Code, Colour, Diagnostic, Document, KindHint, LoadOptions, Loaded, Severity, load_bytes, render_with,
 };
@@ -50,15 +49,17 @@ impl DocumentFlags {
     }
 }
 
+/// The bytes of a document or a report. Documents have a bound of their own (16 MiB), which tells more; reports of long
+/// runs are larger.
+const LIMIT: u64 = 256 << 20;
+
 /// The bytes of a file, or of standard input where the path is `-`.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |source| Failure::File { path: path.to_owned(), doing: "read", source };
     if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
-        return Ok(bytes);
+        return read_to_limit(std::io::stdin().lock(), LIMIT).map_err(unreadable);
     }
-    std::fs::read(path).map_err(|source| match near(path) {
+    read_bounded(path, LIMIT).map_err(|source| match near(path) {
         Some(near) if source.kind() == std::io::ErrorKind::NotFound => {
             let (path, near) = (path.display(), near.display());
             Failure::Usage(format!("file `{path}` does not exist; did you mean `{near}`?"))

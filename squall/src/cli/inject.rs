@@ -1,9 +1,10 @@
 //! `squall inject`: one fault without a file, through the same checks and the same engine.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use chaos_core::{DurationText, FAULTS, Span, TriggerNode};
+use chaos_core::{DurationText, FAULTS, MAX_DEPTH, Span, TriggerNode};
 use chaos_schema::{KindHint, LoadOptions, check_value};
 use chaos_triggers::Immediate;
 use clap::builder::PossibleValuesParser;
@@ -98,7 +99,11 @@ impl FromStr for Parameter {
             }
             None => (key, Typed::Text(text.to_owned())),
         };
-        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        let path: Vec<String> = key.split('.').take(MAX_DEPTH + 1).map(str::to_owned).collect();
+        if path.len() > MAX_DEPTH {
+            let start: String = typed.chars().take(40).collect();
+            return Err(NotAParameter { typed: start + "…", why: format!(" (nested deeper than {MAX_DEPTH})") });
+        }
         if path.iter().any(String::is_empty) {
             return Err(wrong(String::new()));
         }
@@ -117,9 +122,7 @@ fn entry(args: &Args) -> Result<(Value, LoadOptions), Failure> {
             Typed::Json(value) => value.clone(),
             Typed::Text(text) => {
                 let name = format!("typed_{index}");
-                let fill =
-                    |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{{{name}}}}}"), value);
-                options = options.var(name.clone(), filled.iter().fold(text.clone(), fill));
+                options = options.var(name.clone(), fill_in(text, &filled)?);
                 json!(format!("{{{{{name}}}}}"))
             }
         };
@@ -137,6 +140,25 @@ fn entry(args: &Args) -> Result<(Value, LoadOptions), Failure> {
         entry["duration_seconds"] = json!(hold.get().as_secs_f64());
     }
     Ok((entry, options))
+}
+
+/// Bytes of one parameter once its placeholders are filled.
+const LONGEST: usize = 1 << 20;
+
+/// Fills the placeholders in a parameter's text.
+fn fill_in(text: &str, vars: &BTreeMap<String, String>) -> Result<String, Failure> {
+    let mut text = text.to_owned();
+    for (name, value) in vars {
+        let placeholder = format!("{{{{{name}}}}}");
+        // Counted before, since a value that stands there often enough would fill the memory.
+        let more = text.matches(&placeholder).count().saturating_mul(value.len());
+        if more > LONGEST {
+            let why = format!("a parameter with `{placeholder}` filled has more than {LONGEST} bytes");
+            return Err(Failure::Usage(why));
+        }
+        text = text.replace(&placeholder, value);
+    }
+    Ok(text)
 }
 
 /// Puts a value at a path; two that claim one place are a mistake.
@@ -168,6 +190,24 @@ mod tests {
             variables: VariableFlags::default(),
             flags: RunFlags::default(),
         }
+    }
+
+    #[test]
+    fn a_key_is_nested_as_deep_as_a_document_may_be() {
+        let deep = |dots: usize| format!("{}a=1", "a.".repeat(dots)).parse::<Parameter>();
+        assert!(deep(MAX_DEPTH - 1).is_ok());
+        for dots in [MAX_DEPTH, 60_000] {
+            let error = deep(dots).unwrap_err().to_string();
+            assert!(error.contains("nested deeper than 24") && error.len() < 200, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_values_blow_up_is_refused() {
+        let vars = [("A".to_owned(), "x".repeat(100_000))].into();
+        assert_eq!(fill_in("{{A}}{{A}}", &vars).unwrap().len(), 200_000);
+        let error = fill_in(&"{{A}}".repeat(20_000), &vars).unwrap_err().to_string();
+        assert!(error.contains("more than 1048576 bytes"), "{error}");
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! `squall recover`: undoes what dead runs left behind.
 
+use std::time::Duration;
+
 use chaos_core::StateDir;
 use chaos_runner::{ForgetError, Forgotten, RecoverReport, RunnerError};
 use serde::Serialize;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
-use super::console::{print, print_json};
+use super::console::{print, print_json, say};
 use super::execute::on_runtime;
 use super::failure::Failure;
 use super::format::DataFormat;
@@ -47,15 +50,19 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     Ok(report.exit_code())
 }
 
-/// Recovers on a thread of its own; a signal ends it within the step that it is at, as a crash would: what is not undone
+/// How long a step may go on once a signal has asked for the end.
+const GIVE_UP: Duration = Duration::from_secs(3);
+
+/// Recovers on a thread of its own. A signal ends it within the step that it is at, also one that hangs: what is not undone
 /// is still in the journals.
 fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
     on_runtime(async |signals| {
         let (told, mut done) = oneshot::channel();
-        let state = state.clone();
+        let (state, stop) = (state.clone(), CancellationToken::new());
+        let stopped = stop.clone();
         let recover = move || {
-            // Nobody waits for it any more after a signal.
-            let _ = told.send(chaos_runner::recover(&state));
+            // Nobody waits for it any more where that was too long.
+            let _ = told.send(chaos_runner::recover_until(&state, &stopped));
         };
         let thread = std::thread::Builder::new().name("squall-recover".to_owned()).spawn(recover);
         thread.map_err(|error| Failure::Internal(format!("no thread for recovery: {error}")))?;
@@ -64,7 +71,12 @@ fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
                 biased;
                 report = &mut done => return Ok(report.map_err(|_| RunnerError::Died)??),
                 request = signals.next() => match request {
-                    Request::Cancel(name) => return Err(Failure::Unfinished(name)),
+                    Request::Cancel(name) => {
+                        stop.cancel();
+                        say(&format!("{name}: ending recovery; what is not undone is kept"));
+                        let report = tokio::time::timeout(GIVE_UP, done).await.map_err(|_| Failure::Unfinished(name))?;
+                        return Ok(report.map_err(|_| RunnerError::Died)??);
+                    }
                     Request::Suspend => suspend(),
                     Request::Release => {}
                 },

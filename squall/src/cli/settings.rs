@@ -1,10 +1,11 @@
 //! `squall.toml`: settings of the operator, below flags and environment.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use chaos_core::StateDir;
+use chaos_core::{StateDir, read_bounded};
 use serde::Deserialize;
 
 use super::failure::Failure;
@@ -81,10 +82,14 @@ fn own_file(path: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     Some(base.join("squall/squall.toml"))
 }
 
+/// Bytes of a settings file; it has a handful of keys.
+const LONGEST: u64 = 1 << 20;
+
 /// A relative path in the file begins in the file's folder.
 fn of_file(path: &Path) -> Result<Settings, Failure> {
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|source| Failure::File { path: path.to_owned(), doing: "read", source })?;
+    let failed = |source| Failure::File { path: path.to_owned(), doing: "read", source };
+    let text = String::from_utf8(read_bounded(path, LONGEST).map_err(failed)?);
+    let text = text.map_err(|error| failed(io::Error::other(error)))?;
     let settings: Settings = toml::from_str(&text).map_err(|error| {
         let (line, column) = position(&text, error.span().map_or(0, |span| span.start));
         let why = error.message().replace('\n', " ");

@@ -1,11 +1,12 @@
 //! The values of placeholders, plain ones and secret ones.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Once;
 
-use chaos_core::{Secret, SecretMasking};
+use chaos_core::{Secret, SecretMasking, read_bounded};
 use chaos_schema::is_reserved;
 
 use super::console::say;
@@ -97,6 +98,9 @@ impl FromStr for FromEnvironment {
 }
 
 /// A placeholder and a file.
+/// Bytes of a value that a file holds: a key or a certificate takes some thousand.
+const LONGEST: u64 = 1 << 20;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FromFile {
     name: String,
@@ -105,8 +109,9 @@ struct FromFile {
 
 impl FromFile {
     fn value(&self) -> Result<String, Failure> {
-        let read = std::fs::read_to_string(&self.path);
-        let mut text = read.map_err(|source| Failure::File { path: self.path.clone(), doing: "read", source })?;
+        let failed = |source| Failure::File { path: self.path.clone(), doing: "read", source };
+        let bytes = read_bounded(&self.path, LONGEST).map_err(failed)?;
+        let mut text = String::from_utf8(bytes).map_err(|error| failed(io::Error::other(error)))?;
         if text.ends_with('\n') {
             text.pop();
             if text.ends_with('\r') {

@@ -38,7 +38,7 @@ impl Sleeper {
 
     fn step(&self) -> ResumeProcess {
         let held = PidFd::open(self.pid()).unwrap().unwrap();
-        ResumeProcess::of(&held.stat().unwrap().unwrap(), &held).unwrap()
+        ResumeProcess { process: ProcessIdentity::of(&held).unwrap() }
     }
 
     fn signal(&self, signal: Signal) {
@@ -107,20 +107,20 @@ async fn undo_twice_is_harmless() {
 async fn another_process_with_the_pid_is_left_alone() {
     let child = Sleeper::start();
     child.signal(Signal::STOP);
-    let right = child.step();
+    let right = child.step().process;
     let rows = [
         (
-            ResumeProcess { start_time: right.start_time + 1, pidfd_inode: None, ..right.clone() },
+            ProcessIdentity { start_time: right.start_time + 1, pidfd_inode: None, ..right.clone() },
             "is another process that was given its pid",
         ),
         (
-            ResumeProcess { start_time: right.start_time + 1, pidfd_inode: Some(1), ..right.clone() },
+            ProcessIdentity { start_time: right.start_time + 1, pidfd_inode: Some(1), ..right.clone() },
             "is another process that was given its pid",
         ),
-        (ResumeProcess { boot_id: "forged".into(), ..right.clone() }, "was stopped in another boot"),
+        (ProcessIdentity { boot_id: "forged".into(), ..right.clone() }, "was of another boot"),
     ];
-    for (forged, why) in rows {
-        match undo(&forged).await.unwrap() {
+    for (process, why) in rows {
+        match undo(&ResumeProcess { process }).await.unwrap() {
             Undone::NothingToDo(told) => assert!(told.contains(why), "{told}"),
             other @ Undone::Reverted(_) => panic!("{other:?}"),
         }
@@ -132,7 +132,8 @@ async fn another_process_with_the_pid_is_left_alone() {
 async fn without_the_inode_of_its_pidfd_a_process_is_sought_in_its_own_namespace_alone() {
     let child = Sleeper::start();
     child.signal(Signal::STOP);
-    let forged = ResumeProcess { pid_ns: 1, pidfd_inode: None, ..child.step() };
+    let forged = ProcessIdentity { pid_ns: 1, pidfd_inode: None, ..child.step().process };
+    let forged = ResumeProcess { process: forged };
     let told = undo(&forged).await.map_err(|error| error.to_string());
     if pid_namespace().unwrap() == FIRST_PID_NAMESPACE {
         assert_eq!(told, Ok(Undone::NothingToDo(format!("process {} is gone", child.pid()))));
@@ -176,8 +177,9 @@ impl Inside {
         use std::os::unix::fs::MetadataExt;
         let held = PidFd::open(self.sleeper).unwrap().unwrap();
         let namespace = std::fs::metadata(format!("/proc/{}/ns/pid", self.sleeper)).unwrap();
-        let step = ResumeProcess::of(&held.stat().unwrap().unwrap(), &held).unwrap();
-        ResumeProcess { pid: NonZeroU32::new(2).unwrap(), pid_ns: namespace.ino(), pidfd_inode, ..step }
+        let seen = ProcessIdentity::of(&held).unwrap();
+        let pid = NonZeroU32::new(2).unwrap();
+        ResumeProcess { process: ProcessIdentity { pid, pid_ns: namespace.ino(), pidfd_inode, ..seen } }
     }
 
     fn end(&mut self) {
@@ -221,8 +223,9 @@ async fn a_process_in_a_container_is_resumed_from_outside_and_is_gone_with_its_n
 #[tokio::test]
 async fn a_pid_that_is_a_threads_by_now_is_gone() {
     let step = Sleeper::start().step();
-    let forged = ResumeProcess { pid: NonZeroU32::new(other_thread()).unwrap(), ..step };
-    assert_eq!(undo(&forged).await.unwrap(), Undone::NothingToDo(format!("process {} is gone", forged.pid)));
+    let pid = NonZeroU32::new(other_thread()).unwrap();
+    let forged = ResumeProcess { process: ProcessIdentity { pid, ..step.process } };
+    assert_eq!(undo(&forged).await.unwrap(), Undone::NothingToDo(format!("process {pid} is gone")));
 }
 
 #[tokio::test]
@@ -231,9 +234,9 @@ async fn a_process_that_is_gone_needs_nothing() {
     let step = child.step();
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    assert_eq!(undo(&step).await.unwrap(), Undone::NothingToDo(format!("process {} is gone", step.pid)));
+    assert_eq!(undo(&step).await.unwrap(), Undone::NothingToDo(format!("process {} is gone", step.process.pid)));
     let (injected, log) = inject(&child.fault()).await;
-    assert_eq!(injected.unwrap_err().to_string(), format!("there is no process {}", step.pid));
+    assert_eq!(injected.unwrap_err().to_string(), format!("there is no process {}", step.process.pid));
     assert!(log.newest_first().is_empty(), "a step was armed for nothing");
 }
 
@@ -245,7 +248,8 @@ async fn what_must_not_be_stopped_is_refused_by_plan_and_by_inject() {
     let rows = [
         (1, "is the first process"),
         (std::process::id(), "is Squall itself"),
-        (thread, "is Squall itself"),
+        // A thread can't be held at all, which is said by the kernel.
+        (thread, "there is no process"),
         (parent, if parent == 1 { "is the first process" } else { "is an ancestor of Squall" }),
         (stopped.pid().get(), "is stopped already (state T)"),
         (u32::MAX, "there is no process"),
@@ -257,8 +261,7 @@ async fn what_must_not_be_stopped_is_refused_by_plan_and_by_inject() {
         let injected = injected.unwrap_err();
         assert!(planned.to_string().contains(why), "{pid}: {planned}");
         assert!(matches!(planned, PluginError::Refused(_)) && log.newest_first().is_empty(), "{pid}");
-        // A thread can't be held at all, which is said by the kernel.
-        assert!(injected.to_string().contains(why) || pid == thread, "{pid}: {injected}");
+        assert!(injected.to_string().contains(why), "{pid}: {injected}");
     }
     assert_eq!(stopped.state(), 'T');
 }
@@ -342,7 +345,7 @@ async fn a_process_that_a_tracer_holds_is_a_failed_undo_and_an_unknown_witness()
     let error = child.step().judge(&before, &after).unwrap_err();
     let want = format!("process {} stays stopped (thread states t); a tracer may hold it", child.pid());
     assert_eq!(error.to_string(), want);
-    let planned = child.fault().target().unwrap_err();
+    let planned = child.fault().target(&held).unwrap_err();
     assert!(planned.to_string().contains("is stopped already (state t)"), "{planned}");
     assert_eq!(Fault::witness(&child.fault(), &context()).await.presence, Presence::Unknown);
     drop(tracer);
@@ -379,4 +382,20 @@ fn an_older_or_a_newer_record_still_loads() {
     let raw = json!({"pid": 7, "start_time": 8, "boot_id": "b", "pid_ns": 9, "added_later": true});
     let step: ResumeProcess = serde_json::from_value(raw).unwrap();
     assert_eq!(step.describe(), "resume process 7");
+}
+
+#[tokio::test]
+async fn a_mismatch_that_could_be_the_paused_process_is_a_failed_undo() {
+    let child = Sleeper::start();
+    child.signal(Signal::STOP);
+    let right = child.step().process;
+    let later = right.start_time + 1;
+    let rows = [
+        ProcessIdentity { start_time: later, time_ns: Some(1), pidfd_inode: None, ..right.clone() },
+        ProcessIdentity { boot_id: String::new(), ..right },
+    ];
+    for process in rows {
+        undo(&ResumeProcess { process }).await.unwrap_err();
+        assert_eq!(child.state(), 'T');
+    }
 }

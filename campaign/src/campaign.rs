@@ -1,0 +1,16 @@
+//! What a campaign is.
+
+use crate::flaw::Flaw;
+use crate::round::Round;
+
+/// One kind of attack on the program.
+pub trait Campaign: Sync {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// What a round does, in one sentence.
+    fn about(&self) -> &'static str;
+
+    /// Attacks once, with choices from the round's own randomness only, and lets the round's oracle look.
+    fn round(&self, round: &mut Round) -> Result<(), Flaw>;
+}

@@ -1,0 +1,63 @@
+//! What a round found.
+
+use std::io;
+
+/// What is wrong with the world after a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FlawKind {
+    /// A victim is still stopped, and the program says so.
+    LeftStopped,
+    /// A victim is still stopped, and the program ended with 0.
+    SilentLoss,
+    /// The program ended in a way that nothing in the round explains.
+    ExitCode,
+    /// A journal is left though everything is undone, or is gone though it must be kept.
+    Journal,
+    /// The program did not end within the bound.
+    Hang,
+    /// The round itself could not be set up.
+    Setup,
+}
+
+impl FlawKind {
+    /// How it is called in a report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LeftStopped => "left stopped",
+            Self::SilentLoss => "silent loss",
+            Self::ExitCode => "exit code",
+            Self::Journal => "journal",
+            Self::Hang => "hang",
+            Self::Setup => "setup",
+        }
+    }
+}
+
+/// Something that must not be.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}: {detail}", kind.name())]
+pub struct Flaw {
+    /// What is wrong.
+    pub kind: FlawKind,
+    /// Where and how.
+    pub detail: String,
+}
+
+impl Flaw {
+    /// A finding of one kind.
+    pub fn new(kind: FlawKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+}
+
+impl From<io::Error> for Flaw {
+    fn from(error: io::Error) -> Self {
+        Self::new(FlawKind::Setup, error.to_string())
+    }
+}
+
+impl From<nix::Error> for Flaw {
+    fn from(error: nix::Error) -> Self {
+        Self::new(FlawKind::Setup, format!("ptrace: {error}"))
+    }
+}

@@ -1,0 +1,29 @@
+//! One harness for campaigns: each attacks the real program in a way of its own, round by round, and an oracle looks at
+//! the world afterwards.
+//!
+//! A new campaign is one file below `campaigns` with a [`Campaign`], and its line in [`all`].
+
+mod campaign;
+mod campaigns;
+mod child;
+mod drive;
+mod flaw;
+mod place;
+mod random;
+mod report;
+mod round;
+mod sleeper;
+mod tally;
+mod traced;
+
+pub use campaign::Campaign;
+pub use campaigns::all;
+pub use child::{kill, spin_for, wait_bounded, wait_until};
+pub use drive::{Bound, Drive, Ran};
+pub use flaw::{Flaw, FlawKind};
+pub use place::Place;
+pub use random::Random;
+pub use report::{as_json, as_table};
+pub use round::Round;
+pub use sleeper::Sleeper;
+pub use tally::Tally;

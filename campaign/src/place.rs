@@ -1,0 +1,83 @@
+//! A place of its own for each round.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A state directory of its own, and the program in it; gone when dropped.
+#[derive(Debug)]
+pub struct Place {
+    folder: TempDir,
+    program: PathBuf,
+}
+
+impl Place {
+    /// A place for the program at a path.
+    pub fn new(program: &Path) -> io::Result<Self> {
+        Ok(Self { folder: tempfile::Builder::new().prefix("campaign-").tempdir()?, program: program.to_owned() })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The program that is attacked.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The program with arguments; what it prints can be read from its pipes.
+    pub fn squall(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.settle_in(&mut command);
+        command
+    }
+
+    /// Gives any command this place: folder, state directory and standard input.
+    pub fn settle_in(&self, command: &mut Command) {
+        for variable in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HOME"] {
+            command.env(variable, self.path());
+        }
+        command.current_dir(self.path()).stdin(Stdio::null());
+    }
+
+    /// Lets a command print into a file that [`said`](Self::said) reads, so that no pipe can fill.
+    pub fn quiet(&self, command: &mut Command) -> io::Result<()> {
+        let said = File::options().create(true).append(true).open(self.path().join("said.txt"))?;
+        command.stdout(said.try_clone()?).stderr(said);
+        Ok(())
+    }
+
+    /// The end of what quiet commands printed.
+    pub fn said(&self) -> String {
+        let text = fs::read(self.path().join("said.txt")).unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(1500)..]).into_owned()
+    }
+
+    /// Recovers, and gives what it printed as JSON.
+    pub fn recover(&self) -> io::Result<Output> {
+        self.squall(&["recover", "--format", "json"]).output()
+    }
+
+    /// The journals that are there.
+    pub fn journals(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.path().join("squall/journals")) else { return Vec::new() };
+        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|ext| ext == "jsonl")).collect();
+        paths.sort();
+        paths
+    }
+
+    /// Whether a journal holds a step.
+    pub fn is_armed(&self) -> bool {
+        self.journals().iter().any(|path| {
+            let text = fs::read(path).unwrap_or_default();
+            text.windows(7).any(|part| part == b"\"armed\"")
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! One round, and the oracle that ends it.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::child::{BOUND, kill, sleep, spin_for, wait_bounded};
+use crate::flaw::{Flaw, FlawKind};
+use crate::place::Place;
+use crate::random::Random;
+use crate::sleeper::Sleeper;
+use crate::tally::Tally;
+
+/// The longest time after its start at which recovery is killed.
+const RECOVERY: Duration = Duration::from_millis(15);
+
+/// One round: a place, its choices, and its victims.
+#[derive(Debug)]
+pub struct Round {
+    /// The seed of this round alone.
+    pub seed: u64,
+    /// Where the program runs.
+    pub place: Place,
+    /// Choices of this round.
+    pub random: Random,
+    /// What this round meets.
+    pub tally: Tally,
+    /// Processes that faults may stop.
+    pub victims: Vec<Sleeper>,
+}
+
+impl Round {
+    /// Starts a victim, and gives its pid.
+    pub fn victim(&mut self) -> Result<u32, Flaw> {
+        let victim = Sleeper::start()?;
+        let pid = victim.pid();
+        self.victims.push(victim);
+        Ok(pid)
+    }
+
+    /// The arguments that pause a new victim for so long.
+    pub fn pause(&mut self, hold: Duration) -> Result<Vec<String>, Flaw> {
+        let pid = self.victim()?;
+        let hold = format!("{}ms", hold.as_millis());
+        Ok(["inject", "pause_process", &format!("pid={pid}"), "--for", &hold].map(str::to_owned).to_vec())
+    }
+
+    /// Starts the program in its own process group, so that a Ctrl-C is the campaign's alone.
+    pub fn start<S: AsRef<str>>(&self, args: &[S]) -> Result<Child, Flaw> {
+        let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+        let mut command = self.place.squall(&args);
+        self.start_quiet(&mut command)
+    }
+
+    /// Starts any command of this place without pipes.
+    pub fn start_quiet(&self, command: &mut Command) -> Result<Child, Flaw> {
+        self.place.quiet(command)?;
+        Ok(command.process_group(0).spawn()?)
+    }
+
+    /// Whether a victim is stopped.
+    pub fn any_stopped(&self) -> bool {
+        self.victims.iter().any(Sleeper::is_stopped)
+    }
+
+    /// Kills a run and counts at what moment that was.
+    pub fn kill(&mut self, run: &mut Child) {
+        let ended = matches!(run.try_wait(), Ok(Some(_)));
+        kill(run);
+        self.count_moment(ended);
+    }
+
+    /// Counts at what moment a run was killed.
+    pub fn count_moment(&mut self, ended: bool) {
+        let moment = match (ended, self.any_stopped(), self.place.is_armed(), self.place.journals().is_empty()) {
+            (true, ..) => "after its end",
+            (_, true, ..) => "victim stopped",
+            (_, _, true, _) => "step armed",
+            (.., false) => "journal open",
+            _ => "no journal",
+        };
+        self.tally.count(moment);
+    }
+
+    /// A run that ended by itself must have left nothing, and its exit code must be one of these.
+    pub fn ended(&self, run: &mut Child, codes: &[i32]) -> Result<(), Flaw> {
+        let status = wait_bounded(run, "the run")?;
+        if self.any_stopped() {
+            let kind = if status.success() { FlawKind::SilentLoss } else { FlawKind::LeftStopped };
+            return Err(self.finding(kind, &format!("the run ended with {status}, and a victim is stopped")));
+        }
+        match status.code() {
+            Some(code) if !codes.contains(&code) => {
+                Err(self.finding(FlawKind::ExitCode, &format!("the run ended with {code}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Recovers, now and then killed at random moments before, and then looks: no victim is stopped, no journal is left,
+    /// and the exit code is 0.
+    pub fn settle(&mut self) -> Result<(), Flaw> {
+        if self.random.one_in(3) {
+            for _ in 0..=self.random.below(3) {
+                let mut recovery = self.start(&["recover"])?;
+                spin_for(self.random.time(RECOVERY));
+                kill(&mut recovery);
+                self.tally.count("recovery killed");
+            }
+        }
+        let code = self.recover()?;
+        self.judge(code)
+    }
+
+    /// Recovers to its end, and gives its exit code.
+    ///
+    /// A program that a killed run was just starting holds the run's lock for a moment, until it becomes that program:
+    /// recovery then names a live run, and is asked again, within the bound.
+    pub fn recover(&mut self) -> Result<Option<i32>, Flaw> {
+        let start = Instant::now();
+        loop {
+            let mut command = self.place.squall(&["recover", "--format", "json"]);
+            let told = self.place.path().join("recovered.json");
+            self.place.settle_in(command.stdout(File::create(&told)?).stderr(Stdio::null()).process_group(0));
+            let status = wait_bounded(&mut command.spawn()?, "recovery");
+            let code = status.map_err(|finding| self.finding(finding.kind, &finding.detail))?.code();
+            let told: Value = serde_json::from_slice(&fs::read(&told)?).unwrap_or_default();
+            if told["live"].as_u64().is_none_or(|live| live == 0) || start.elapsed() > BOUND {
+                return Ok(code);
+            }
+            self.tally.count("lock outlived its run");
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn judge(&self, code: Option<i32>) -> Result<(), Flaw> {
+        if self.any_stopped() {
+            let kind = if code == Some(0) { FlawKind::SilentLoss } else { FlawKind::LeftStopped };
+            return Err(self.finding(kind, &format!("recovery ended with {code:?}, and a victim is stopped")));
+        }
+        if code != Some(0) {
+            return Err(self.finding(FlawKind::ExitCode, &format!("recovery ended with {code:?}")));
+        }
+        match self.place.journals().first() {
+            Some(left) => Err(self.finding(FlawKind::Journal, &format!("`{}` is left", left.display()))),
+            None => Ok(()),
+        }
+    }
+
+    /// A finding with the end of what the program printed.
+    pub fn finding(&self, kind: FlawKind, what: &str) -> Flaw {
+        Flaw::new(kind, format!("{what}\n{}", self.place.said().trim_end()))
+    }
+}

@@ -1,0 +1,45 @@
+//! What the rounds met.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::flaw::{Flaw, FlawKind};
+
+/// Figures of rounds.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// How often something was met: kills by moment, corruptions by kind.
+    pub met: BTreeMap<String, u64>,
+    /// How long each round took.
+    pub times: Vec<Duration>,
+    /// What was found, with the seed that finds it again.
+    pub findings: Vec<(u64, Flaw)>,
+}
+
+impl Tally {
+    /// Counts something that was met.
+    pub fn count(&mut self, what: &str) {
+        *self.met.entry(what.to_owned()).or_default() += 1;
+    }
+
+    /// Takes over the figures of other rounds.
+    pub fn add(&mut self, more: Self) {
+        for (what, times) in more.met {
+            *self.met.entry(what).or_default() += times;
+        }
+        self.times.extend(more.times);
+        self.findings.extend(more.findings);
+    }
+
+    /// How many findings are of a kind.
+    pub fn found(&self, kind: FlawKind) -> usize {
+        self.findings.iter().filter(|(_, finding)| finding.kind == kind).count()
+    }
+
+    /// The time that so many of a hundred rounds stayed within.
+    pub fn percentile(&self, of_hundred: usize) -> Duration {
+        let mut times = self.times.clone();
+        times.sort();
+        times.get((times.len() * of_hundred / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+}

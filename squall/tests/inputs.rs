@@ -1,0 +1,42 @@
+//! Files that a user names and that are none: each is refused at once, by name, and nothing waits or grows.
+
+#![cfg(feature = "full")]
+
+use std::process::Command;
+
+const TASK: &str = "chaos_spec: {trigger: {type: immediate}, action: {type: pause_process, pid: 999999}}\n";
+
+#[test]
+fn what_could_block_or_has_no_end_is_refused_wherever_a_file_is_read() {
+    let place = tempfile::tempdir().unwrap();
+    assert!(Command::new("mkfifo").arg(place.path().join("fifo")).status().unwrap().success());
+    std::fs::write(place.path().join("task.yaml"), TASK).unwrap();
+    for input in ["fifo", "/dev/zero", "."] {
+        let var_file = format!("KEY={input}");
+        let rows: [&[&str]; 7] = [
+            &["validate", input],
+            &["run", input],
+            &["run", "task.yaml", "--policy", input],
+            &["run", "task.yaml", "--baseline", input],
+            &["run", "task.yaml", "--var-file", &var_file],
+            &["diff", input, "task.yaml"],
+            &["--config", input, "run", "task.yaml"],
+        ];
+        for row in rows {
+            if row == ["validate", "."] {
+                // A folder's files are what is validated.
+                continue;
+            }
+            let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+            command
+                .args(row)
+                .current_dir(&place)
+                .env("XDG_STATE_HOME", place.path())
+                .env("XDG_CONFIG_HOME", place.path());
+            let output = command.output().unwrap();
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(matches!(output.status.code(), Some(64..=65 | 74)), "{row:?}: {:?} {said}", output.status);
+            assert!(said.contains("not a regular file"), "{row:?}: {said}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Injects and recovers in different namespaces: what a process is called there differs, and what it is does not.
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+#[path = "support/killing.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod killing;
+#[path = "support/sleeper.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod sleeper;
+
+use killing::{Place, json, kill, wait_until};
+use sleeper::Sleeper;
+
+/// A time namespace in which the machine has been up for a day longer.
+const LATER: &[&str] =
+    &["unshare", "--user", "--map-current-user", "--time", "--boottime", "86400", "--fork", "--kill-child"];
+/// A pid namespace, in which `/proc` stays that of the outer one.
+const OTHER_PIDS: &[&str] = &["unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill-child"];
+
+/// Whether the system lets us make such a namespace; says so where not.
+fn is_there(namespace: &[&str]) -> bool {
+    let tried = Command::new(namespace[0]).args(&namespace[1..]).arg("true").output();
+    let works = tried.is_ok_and(|output| output.status.success());
+    if !works {
+        eprintln!("skipped: needs {}", namespace.join(" "));
+    }
+    works
+}
+
+/// The program inside a namespace.
+fn squall(place: &Place, within: &[&str], args: &[&str]) -> Command {
+    let Some((first, rest)) = within.split_first() else { return place.squall(args) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(env!("CARGO_BIN_EXE_squall")).args(args);
+    command.env("XDG_STATE_HOME", place.path()).current_dir(place.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn recover(place: &Place, within: &[&str]) -> Output {
+    squall(place, within, &["recover", "--format", "json"]).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+/// A run that was killed inside a namespace while its victim was stopped, and that victim.
+fn killed(within: &[&str]) -> (Place, Sleeper) {
+    let (place, victim) = (Place::new(), Sleeper::start());
+    let pid = format!("pid={}", victim.pid());
+    let run = squall(&place, within, &["inject", "pause_process", &pid, "--for", "60s"]).spawn().unwrap();
+    wait_until("the victim stopped", || victim.is_stopped());
+    kill(run);
+    // Inside a namespace the run ends a little later than what started it.
+    wait_until("the journal is free", || {
+        place.journals().iter().all(|path| fs::File::open(path).unwrap().try_lock().is_ok())
+    });
+    (place, victim)
+}
+
+#[test]
+fn a_process_is_found_from_another_time_namespace_in_both_directions() {
+    if !is_there(LATER) {
+        return;
+    }
+    for (there, here) in [(LATER, &[][..]), (&[][..], LATER), (LATER, LATER)] {
+        let (place, victim) = killed(there);
+        let has_inode = fs::read_to_string(&place.journals()[0]).unwrap().contains("\"pidfd_inode\":");
+        let output = recover(&place, here);
+        if has_inode {
+            assert_eq!(code(&output), 0, "{output:?}");
+            assert_eq!(json(&output)["undone"][0]["undone"]["outcome"], "reverted", "{output:?}");
+            assert!(!victim.is_stopped() && place.journals().is_empty());
+        } else {
+            assert_kept(&output, &place, &victim);
+        }
+    }
+}
+
+fn assert_kept(output: &Output, place: &Place, victim: &Sleeper) {
+    assert_eq!(code(output), 3, "{output:?}");
+    assert!(victim.is_stopped() && !place.journals().is_empty(), "{output:?}");
+}
+
+#[test]
+fn without_an_inode_a_start_time_of_another_time_namespace_keeps_the_journal() {
+    if !is_there(LATER) {
+        return;
+    }
+    for (there, here, home) in [(LATER, &[][..], None), (&[][..], LATER, Some(&[][..]))] {
+        let (place, victim) = killed(there);
+        let journal = &place.journals()[0];
+        // What a kernel before 6.9 would have given.
+        let text = fs::read_to_string(journal).unwrap();
+        let without = without_inode(&text);
+        fs::write(journal, chaos_test::sealed(&without)).unwrap();
+        let output = recover(&place, here);
+        assert_kept(&output, &place, &victim);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("recover from there"), "{output:?}");
+        if let Some(home) = home {
+            let output = recover(&place, home);
+            assert_eq!(code(&output), 0, "{output:?}");
+            assert!(!victim.is_stopped() && place.journals().is_empty());
+        }
+    }
+}
+
+/// The journal without the inode of a pidfd.
+fn without_inode(text: &str) -> String {
+    let key = "\"pidfd_inode\":";
+    let Some(at) = text.find(key).map(|at| at + key.len()) else { return text.to_owned() };
+    let digits = text[at..].find(|c: char| !c.is_ascii_digit()).unwrap();
+    format!("{}null{}", &text[..at], &text[at + digits..])
+}
+
+#[test]
+fn pids_of_another_namespace_than_that_of_proc_are_refused_and_a_journal_is_kept_there() {
+    if !is_there(OTHER_PIDS) {
+        return;
+    }
+    let (place, victim) = (Place::new(), Sleeper::start());
+    for pid in [victim.pid().to_string(), "1".to_owned()] {
+        let pid = format!("pid={pid}");
+        let output = squall(&place, OTHER_PIDS, &["inject", "pause_process", &pid, "--for", "1s"]).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(code(&output) != 0 && said.contains("shows another pid namespace"), "{said}");
+    }
+    assert!(!victim.is_stopped() && place.journals().is_empty());
+    let (place, victim) = killed(&[]);
+    assert_kept(&recover(&place, OTHER_PIDS), &place, &victim);
+    assert_eq!(code(&recover(&place, &[])), 0);
+    assert!(!victim.is_stopped() && place.journals().is_empty());
+}
+
+/// A sleeper in a pid namespace with a `/proc` of its own, in which its pid is 2.
+struct Container(Child);
+
+impl Container {
+    fn start() -> Option<Self> {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]);
+        let script = "sleep 600 & echo ready; wait";
+        let mut unshare = command.arg(script).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+        let mut line = String::new();
+        BufReader::new(unshare.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        if line != "ready\n" {
+            let _ = unshare.wait();
+            eprintln!("skipped: needs unshare --user --pid --mount-proc");
+            return None;
+        }
+        Some(Self(unshare))
+    }
+
+    fn first(&self) -> u32 {
+        child_of(self.0.id()).unwrap()
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child_of(self.first()).unwrap())).unwrap();
+        stat.rsplit_once(')').unwrap().1.trim_start().starts_with('T')
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn child_of(pid: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().next()?.parse().ok()
+}
+
+#[test]
+fn a_process_is_resumed_from_its_namespace_where_proc_is_anothers() {
+    let Some(container) = Container::start() else { return };
+    let target = format!("--target={}", container.first());
+    let whole = ["nsenter", &target, "--user", "--preserve-credentials", "--pid", "--mount"];
+    let pids_only = ["nsenter", &target, "--user", "--preserve-credentials", "--pid"];
+    if !is_there(&whole) || !is_there(&pids_only) {
+        return;
+    }
+    let place = Place::new();
+    let run = squall(&place, &whole, &["inject", "pause_process", "pid=2", "--for", "60s"]).spawn().unwrap();
+    wait_until("the victim stopped", || container.is_stopped());
+    let program = child_of(run.id()).unwrap().to_string();
+    assert!(Command::new("kill").args(["-KILL", &program]).status().unwrap().success());
+    run.wait_with_output().unwrap();
+    let output = recover(&place, &pids_only);
+    assert_eq!(code(&output), 0, "{output:?}");
+    assert_eq!(json(&output)["undone"][0]["undone"]["outcome"], "reverted", "{output:?}");
+    assert!(!container.is_stopped() && place.journals().is_empty());
+}

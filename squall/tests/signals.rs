@@ -1,0 +1,146 @@
+//! Signals are obeyed at every moment, whatever becomes of the terminal: full pipes, and waits before anything is in force.
+
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::{Value, json};
+
+#[path = "support/shell.rs"]
+mod shell;
+#[path = "support/sleeper.rs"]
+mod sleeper;
+
+use shell::{command, journals, place, report, squall, write};
+use sleeper::Sleeper;
+
+/// A bound against a hang, no more.
+const HANGS: Duration = Duration::from_secs(40);
+
+/// A pipe that takes nothing more, and that nobody reads.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().unwrap();
+    loop {
+        let mut ready = [PollFd::new(&writer, PollFlags::OUT)];
+        poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap();
+        if ready[0].revents().is_empty() {
+            return (reader, writer);
+        }
+        // Writable means that this many bytes don't block, see pipe(7).
+        writer.write_all(&[b'.'; 4096]).unwrap();
+    }
+}
+
+fn until(what: &str, so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < HANGS, "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Its exit code; killed where it hangs.
+fn code(child: &mut Child) -> Option<i32> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if start.elapsed() > HANGS {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it did not end");
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn with_standard_error_stalled_a_signal_undoes_and_the_process_ends_with_its_report() {
+    let (place, victim) = (place(), Sleeper::start());
+    let pid = format!("pid={}", victim.pid());
+    let (_unread, stalled) = full_pipe();
+    let mut squall = command(&place, &["inject", "pause_process", &pid, "--for=60s", "--format=json"]);
+    let mut child = squall.stdout(Stdio::piped()).stderr(stalled).spawn().unwrap();
+    until("the fault", || victim.is_stopped());
+    signal(&child, "TERM");
+    assert_eq!(code(&mut child), Some(2));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["entries"][0]["reverted"], json!("reverted"), "{report:#}");
+    assert!(!victim.is_stopped() && journals(&place) == 0);
+}
+
+#[test]
+fn with_standard_error_stalled_a_run_ends_at_its_time_with_its_exit_code() {
+    let (place, victim) = (place(), Sleeper::start());
+    let pid = format!("pid={}", victim.pid());
+    let (_unread, stalled) = full_pipe();
+    let mut squall = command(&place, &["inject", "pause_process", &pid, "--for=300ms"]);
+    let mut child = squall.stdout(Stdio::null()).stderr(stalled).spawn().unwrap();
+    assert_eq!(code(&mut child), Some(0));
+    assert!(!victim.is_stopped() && journals(&place) == 0);
+}
+
+#[test]
+fn with_standard_output_stalled_a_signal_undoes_and_the_process_ends() {
+    for arguments in [&["--format=json"][..], &["--format=text"], &["--events=-"]] {
+        let (place, victim) = (place(), Sleeper::start());
+        let pid = format!("pid={}", victim.pid());
+        let (_unread, stalled) = full_pipe();
+        let mut squall = command(&place, &[&["inject", "pause_process", &pid, "--for=60s"], arguments].concat());
+        let mut child = squall.stdout(stalled).stderr(Stdio::null()).spawn().unwrap();
+        until("the fault", || victim.is_stopped());
+        signal(&child, "TERM");
+        assert_eq!(code(&mut child), Some(2), "{arguments:?}");
+        assert!(!victim.is_stopped() && journals(&place) == 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn events_on_a_full_disk_are_told_and_change_nothing() {
+    let (place, victim) = (place(), Sleeper::start());
+    let pid = format!("pid={}", victim.pid());
+    let events = ["--for=300ms", "--events=/dev/full", "--format=json"];
+    let output = squall(&place, &[&["inject", "pause_process", &pid], &events[..]].concat());
+    let (told, code) = report(&output);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((code, &told["verdict"]), (0, &json!("unchecked")), "{err}");
+    assert!(err.contains("events are no longer written"), "{err}");
+    assert!(!victim.is_stopped());
+}
+
+#[test]
+fn a_signal_while_the_steady_state_is_waited_for_injects_nothing() {
+    let (place, victim) = (place(), Sleeper::start());
+    // Never there, and so never yes.
+    let probe = json!({"type": "http", "url": "http://127.0.0.1:9/", "within_seconds": 600});
+    let task = json!({
+        "steady_state": [probe],
+        "chaos_spec": [{
+            "name": "pause", "trigger": {"type": "immediate"}, "duration_seconds": 60,
+            "action": {"type": "pause_process", "pid": victim.pid()},
+        }],
+    });
+    let file = write(&place, "task.json", &task);
+    let mut squall = command(&place, &["run", &file, "--format=json", "--verbose"]);
+    let mut child = squall.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the run", || journals(&place) == 1);
+    signal(&child, "TERM");
+    assert_eq!(code(&mut child), Some(2));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert!(!out.contains("injecting"), "{report:#}");
+    assert!(!victim.is_stopped() && journals(&place) == 0);
+}
