@@ -103,7 +103,13 @@ impl Held {
     fn replays(&self, format: &str) {
         let again = replay(&self.place, &["--format", format, "--report", "again.html"]);
         assert_eq!(again.status.code(), self.output.status.code(), "{again:?}");
-        assert_eq!(String::from_utf8_lossy(&again.stdout), String::from_utf8_lossy(&self.output.stdout));
+        if format == "json" {
+            // What is masked comes with its keys sorted, and a replay has no key of a model to mask.
+            let read = |output: &Output| serde_json::from_slice::<Value>(&output.stdout).unwrap();
+            assert_eq!(read(&again), read(&self.output));
+        } else {
+            assert_eq!(String::from_utf8_lossy(&again.stdout), String::from_utf8_lossy(&self.output.stdout));
+        }
         assert_eq!(fs::read_to_string(self.place.path().join("again.html")).unwrap(), self.page);
     }
 }
