@@ -1,0 +1,26 @@
+//! Structure-aware fuzzing of every parser: valid inputs are made first, and most of them are spoilt then.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `target` | [`Target`]: a parser, how its valid inputs are made, and what must hold for each input |
+//! | `targets` | one file a parser |
+//! | `mutate` | how inputs are spoilt: bytes, words, trees |
+//! | `attempt` | one input, with its panics and its processor time |
+//! | `drive` | all targets in turn, on all cores |
+//! | `corpus` | inputs that broke something once |
+
+mod attempt;
+mod corpus;
+#[path = "../../schema/tests/support/documents.rs"]
+#[expect(dead_code, reason = "inputs are spoilt by this crate's own means")]
+mod documents;
+mod drive;
+mod mutate;
+mod target;
+mod targets;
+
+pub use attempt::{Attempt, attempt, catch_panics};
+pub use corpus::{Kept, kept};
+pub use drive::{Figures, Finding, Limit, Outcome, drive, input};
+pub use target::{Broken, Target};
+pub use targets::{NAMES, of_name};
