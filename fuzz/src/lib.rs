@@ -9,6 +9,8 @@
 //! | `drive` | all targets in turn, on all cores |
 //! | `corpus` | inputs that broke something once |
 
+#![expect(private_interfaces, reason = "only this crate makes targets")]
+
 mod attempt;
 mod corpus;
 #[path = "../../schema/tests/support/documents.rs"]
@@ -18,6 +20,9 @@ mod drive;
 mod mutate;
 mod target;
 mod targets;
+
+// Links every plug-in, so that documents are made of all of them.
+use squall as _;
 
 pub use attempt::{Attempt, attempt, catch_panics};
 pub use corpus::{Kept, kept};

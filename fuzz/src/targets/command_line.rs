@@ -31,7 +31,7 @@ pub(super) struct CommandLines;
 
 impl Target for CommandLines {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
-        let mut words: Vec<&str> = Vec::new();
+        let mut words: Vec<&str> = vec!["load"];
         for _ in 0..dice.below(5) {
             words.extend(dice.pick(&FLAGS).split(' '));
         }

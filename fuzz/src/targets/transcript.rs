@@ -11,7 +11,7 @@ pub(super) struct Transcripts;
 
 impl Target for Transcripts {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
-        let usage = json!({"prompt_tokens": dice.below(9), "completion_tokens": 3, "total_tokens": 4, "requests": 1, "unreported": 0});
+        let usage = json!({"prompt": dice.below(9), "completion": 3});
         let call = json!({"id": "c1", "type": "function",
             "function": {"name": "load", "arguments": "{\"qps\": 5, \"target\": {\"url\": \"http://127.0.0.1/\"}}"}});
         let limits = json!({"max_turns": 8, "call_time_ms": 1000, "turn_time_ms": 1000, "total_time_ms": 1000,
