@@ -34,7 +34,9 @@ pub struct Limits {
     /// Time for the whole loop. The loop ends when it is over.
     #[serde(rename = "total_time_ms", with = "milliseconds")]
     pub total_time: Duration,
-    /// Tokens over all turns, prompts and completions, as the server counts them. Default 100,000.
+    /// Tokens over all turns, prompts and completions. Default 100,000. For each request the larger figure counts: the
+    /// server's, or our own estimate of a token for every four bytes of JSON sent and received. A request whose estimate
+    /// does not fit what is left is not sent; one that failed or was made again counts by its estimate.
     pub max_tokens: u64,
     /// Calls that one reply may ask for. Default 8.
     pub max_calls_per_turn: usize,

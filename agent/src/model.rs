@@ -30,6 +30,11 @@ pub trait Model: Send + Sync {
         DEFAULT_ANSWER_TIME
     }
 
+    /// Whether its tokens are estimated beside the server's own count; `false` for one that asks no server.
+    fn is_metered(&self) -> bool {
+        true
+    }
+
     /// Lists values that must not reach a transcript, for instance an API key.
     fn secrets(&self) -> Vec<Secret> {
         Vec::new()
@@ -90,14 +95,14 @@ impl ModelTurn {
     }
 }
 
-/// Tokens, as the server counts them.
+/// Tokens of one request, or of a whole loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenUsage {
     /// Tokens read.
     pub prompt: u64,
     /// Tokens written.
     pub completion: u64,
-    /// True when a server gave no count and a part of these is estimated from the length.
+    /// True when a part of these is estimated from the length: the server gave no count, or a smaller one.
     #[serde(default)]
     pub estimated: bool,
 }
@@ -108,10 +113,32 @@ impl TokenUsage {
         self.prompt.saturating_add(self.completion)
     }
 
-    /// Estimates from the lengths of the JSON texts, four bytes a token: OpenAI's rule of thumb for English text.
-    pub(crate) fn estimate(messages: &[Value], reply: &Value) -> Self {
-        let tokens = |value: &Value| (value.to_string().len() as u64).div_ceil(4);
-        Self { prompt: messages.iter().map(tokens).sum(), completion: tokens(reply), estimated: true }
+    /// Estimates what a request sends, from the lengths of the JSON texts of its messages and tools.
+    pub(crate) fn of_request(messages: &[Value], tools: &[ToolSpec]) -> Self {
+        let told: u64 = messages.iter().map(tokens).sum();
+        let offered: u64 = tools.iter().map(|tool| tokens(&tool.to_openai())).sum();
+        Self { prompt: told.saturating_add(offered), completion: 0, estimated: true }
+    }
+
+    /// The same with the reply that it got, calls and reasoning included.
+    pub(crate) fn with_reply(self, reply: &Value) -> Self {
+        Self { completion: tokens(reply), ..self }
+    }
+
+    /// The same request made so many times.
+    pub(crate) fn times(self, attempts: u32) -> Self {
+        Self { prompt: self.prompt.saturating_mul(u64::from(attempts)), ..self }
+    }
+
+    /// The larger figure of each kind: a server that counts nothing, or too little, makes no budget endless.
+    pub(crate) fn or_larger(self, other: Self) -> Self {
+        let estimated = (self.estimated && (self.prompt > other.prompt || self.completion > other.completion))
+            || (other.estimated && (other.prompt > self.prompt || other.completion > self.completion));
+        Self {
+            prompt: self.prompt.max(other.prompt),
+            completion: self.completion.max(other.completion),
+            estimated: estimated || (self.estimated && other.estimated),
+        }
     }
 
     /// Adds the tokens of one more request.
@@ -122,6 +149,11 @@ impl TokenUsage {
     }
 }
 
+/// Four bytes of JSON text a token, rounded up: OpenAI's rule of thumb for English text.
+fn tokens(value: &Value) -> u64 {
+    (value.to_string().len() as u64).div_ceil(4)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -130,10 +162,26 @@ mod tests {
 
     #[test]
     fn an_estimate_is_four_bytes_a_token_and_says_so() {
-        let usage = TokenUsage::estimate(&[json!("abcdef"), json!("ab")], &json!("abc"));
+        let usage = TokenUsage::of_request(&[json!("abcdef"), json!("ab")], &[]).with_reply(&json!("abc"));
         // With their quotes: 8 and 4 bytes read, 5 written.
         let expected = TokenUsage { prompt: 3, completion: 2, estimated: true };
         assert_eq!(usage, expected);
+    }
+
+    #[test]
+    fn the_larger_figure_of_each_kind_counts() {
+        let of = |prompt, completion, estimated| TokenUsage { prompt, completion, estimated };
+        assert_eq!(of(0, 0, false).or_larger(of(30, 5, true)), of(30, 5, true));
+        assert_eq!(of(40, 9, false).or_larger(of(30, 5, true)), of(40, 9, false));
+        assert_eq!(of(40, 1, false).or_larger(of(30, 5, true)), of(40, 5, true));
+        assert_eq!(of(u64::MAX, 1, true).times(4), of(u64::MAX, 1, true));
+    }
+
+    #[test]
+    fn the_tools_on_offer_are_sent_too() {
+        let parameters = json!({"type": "object", "description": "x".repeat(4000)});
+        let tool = ToolSpec { name: "load".into(), description: String::new(), parameters, strict: None };
+        assert!(TokenUsage::of_request(&[], &[tool]).prompt > 1000);
     }
 
     #[test]

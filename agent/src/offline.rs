@@ -63,6 +63,10 @@ impl Model for OfflinePlanner {
         let message = if request.turns_so_far() == 0 { self.planned_call() } else { self.report(request.messages) };
         Box::pin(async move { Ok(ModelTurn::new(message)) })
     }
+
+    fn is_metered(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

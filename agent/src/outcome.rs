@@ -19,7 +19,7 @@ pub struct LoopOutcome {
     pub turns: u32,
     /// Every call that the model asked for, in order, also those that were not run.
     pub calls: Vec<CallRecord>,
-    /// Tokens over all turns.
+    /// Tokens over all turns, as they count against [`crate::Limits::max_tokens`].
     pub usage: TokenUsage,
     /// Requests to the model beyond one for each answer: attempts that failed and were made again.
     pub retries: u32,

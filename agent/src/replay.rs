@@ -35,7 +35,7 @@ impl Replayer {
         let turn = |reply: &crate::transcript::Reply| ModelTurn {
             message: reply.message.clone(),
             finish_reason: reply.finish_reason.clone(),
-            usage: Some(reply.usage),
+            usage: Some(reply.counted.unwrap_or(reply.usage)),
             attempts: reply.attempts,
             failed_attempts: reply.failed_attempts.clone(),
         };
@@ -79,6 +79,11 @@ impl Model for Replayer {
     fn reply<'a>(&'a self, request: ModelRequest<'a>) -> BoxFuture<'a, Result<ModelTurn, AgentError>> {
         let turn = self.turns.get(request.turns_so_far()).cloned();
         Box::pin(async move { turn.ok_or(AgentError::ReplayExhausted { recorded: self.turns.len() }) })
+    }
+
+    /// What counted then is in the transcript.
+    fn is_metered(&self) -> bool {
+        false
     }
 }
 

@@ -307,7 +307,7 @@ mod tests {
     #[tokio::test]
     async fn the_token_budget_ends_the_loop_before_more_is_done() {
         let used = TokenUsage { prompt: 40_000, completion: 11_000, estimated: false };
-        for (usage, estimated, turns) in [(Some(used), false, 2), (None, true, 3)] {
+        for (usage, estimated, turns) in [(Some(used), false, 2), (None, true, 2)] {
             let mut script = Script::of(vec![act("more"); 9]);
             script.usage = usage;
             let tool = Act::default();
@@ -321,6 +321,45 @@ mod tests {
             assert_eq!(outcome.turns, turns, "{:?}", outcome.usage);
             assert_eq!(tool.seen.lock().expect("not poisoned").len(), turns as usize - 1);
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_counts_nothing_makes_no_budget_endless() {
+        let zero = TokenUsage::default();
+        let low = TokenUsage { prompt: 1, completion: 1, estimated: false };
+        let most = TokenUsage { prompt: u64::MAX, completion: u64::MAX, estimated: false };
+        for (usage, most_turns) in [(Some(zero), 99), (Some(low), 99), (None, 99), (Some(most), 1)] {
+            let mut script = Script::of(vec![act("more"); 1000]);
+            script.usage = usage;
+            let mut limits = limits();
+            (limits.max_turns, limits.max_tokens) = (1000, 5000);
+            let outcome = go(&script, &Act::default(), &limits).await;
+            assert!(matches!(outcome.end, EndReason::Tokens), "{usage:?}: {:?}", outcome.end);
+            assert!((1..=most_turns).contains(&outcome.turns), "{usage:?}: {} turns", outcome.turns);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_fit_what_is_left_is_not_sent() {
+        let script = Script::of([act("tell"), says("done")]);
+        let mut limits = limits();
+        // The answer of the tool is 8 KiB, which is some 2,000 tokens.
+        limits.max_tokens = 1000;
+        let outcome = go(&script, &Act::default(), &limits).await;
+        assert!(matches!(outcome.end, EndReason::Tokens), "{:?}", outcome.end);
+        assert_eq!(script.asked.lock().expect("not poisoned").len(), 1, "the second request was not sent");
+        let script = Script::of([says("done")]);
+        limits.max_tokens = 5;
+        let outcome = go(&script, &Act::default(), &limits).await;
+        assert!(matches!(outcome.end, EndReason::Tokens), "{:?}", outcome.end);
+        assert_eq!((script.asked.lock().expect("not poisoned").len(), outcome.usage.total()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn what_failed_was_sent_all_the_same() {
+        let outcome = go(&Script::default(), &Act::default(), &limits()).await;
+        assert!(matches!(outcome.end, EndReason::ModelError(_)), "{:?}", outcome.end);
+        assert!(outcome.usage.estimated && outcome.usage.prompt > 0, "{:?}", outcome.usage);
     }
 
     #[tokio::test(start_paused = true)]

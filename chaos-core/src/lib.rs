@@ -48,7 +48,7 @@ pub use undo::{
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
-    Secret, SecretMasking, read_bounded, read_to_limit,
+    Secret, SecretMasking, is_api_key, is_hidden, read_bounded, read_to_limit, visible, visible_json, visible_line,
 };
 
 /// A boxed future that may move between threads, as the erased traits return it.

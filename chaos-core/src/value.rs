@@ -7,9 +7,11 @@ pub(crate) mod fnv;
 pub(crate) mod ip_pattern;
 mod redactor;
 mod secret;
+mod visible;
 
 pub use address::{Address, AddressError, HttpUrl, HttpUrlError};
 pub use bounded_file::{read_bounded, read_to_limit};
 pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};
 pub use redactor::{Redactor, SecretMasking};
-pub use secret::Secret;
+pub use secret::{Secret, is_api_key};
+pub use visible::{is_hidden, visible, visible_json, visible_line};

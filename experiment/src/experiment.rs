@@ -167,7 +167,11 @@ async fn work(
 ) -> Done {
     let cx = session.cx();
     let path = path.unwrap_or_else(|| cx.workspace().join(FOLDER).join(format!("{}.jsonl", cx.run_id())));
-    let mut writer = Writer::create(&path)?;
+    let mut redactor = cx.redactor().clone();
+    for secret in model.iter().flat_map(|model| model.secrets()) {
+        redactor.add(&secret);
+    }
+    let mut writer = Writer::create(&path, redactor)?;
     let choice = planner::choose(&setup.goal);
     let planner = match (&model, setup.strategy, choice.word) {
         (Some(model), ..) => model.name().to_owned(),

@@ -2,6 +2,7 @@
 
 mod connections;
 mod origin;
+mod place;
 mod request;
 mod routes;
 
@@ -28,6 +29,8 @@ use crate::Error;
 
 /// Holds the token of the TCP form.
 const TOKEN: &str = "FAILPOINTS_TOKEN";
+/// Says where to listen.
+const LISTEN: &str = "FAILPOINTS_LISTEN";
 
 /// Lets other processes arm this one's fail points over HTTP, until it is dropped.
 ///
@@ -36,6 +39,8 @@ const TOKEN: &str = "FAILPOINTS_TOKEN";
 /// it), refuses what a web page sends, and answers no CORS preflight. It runs on threads of its own,
 /// so that a program whose runtime is held by a fail point can still be freed. A client has 5 s for its request;
 /// where too many connections are open, the oldest one that waits for its client is answered 503 and closed.
+///
+/// [`ControlServer::from_environment`] leaves the choice to whoever starts the program.
 ///
 /// Who can arm what: over the unix socket, this user's and root's processes; over TCP, every process of every user on
 /// this machine, unless the environment variable `FAILPOINTS_TOKEN` holds a token when the server starts: then only those
@@ -70,6 +75,40 @@ enum Place {
 }
 
 impl ControlServer {
+    /// Listens where `FAILPOINTS_LISTEN` says: nowhere where it is not set, on a socket in a folder that is this user's
+    /// alone with `on`, else on the absolute path or the loopback address that it names.
+    ///
+    /// # Errors
+    /// Another value, or a place that cannot be listened on.
+    pub fn from_environment() -> Result<Option<Self>, Error> {
+        let Some(listen) = std::env::var_os(LISTEN) else {
+            return Ok(None);
+        };
+        if listen == "on" {
+            return Self::private().map(Some);
+        }
+        if Path::new(&listen).is_absolute() {
+            return Self::unix(Path::new(&listen)).map(Some);
+        }
+        let text = listen.to_string_lossy();
+        let instead = "expected `on`, an absolute path or a loopback address such as `127.0.0.1:22381`";
+        let wrong = |_| Error::Listen { address: text.to_string(), problem: format!("{instead}, in `{LISTEN}`") };
+        Self::tcp(text.parse().map_err(wrong)?).map(Some)
+    }
+
+    /// Listens on the unix socket `PID.sock` in this user's folder: `$XDG_RUNTIME_DIR/failpoints`, else
+    /// `failpoints-UID` below the folder for temporary files.
+    ///
+    /// # Errors
+    /// A folder that others can change, or a socket that is in use.
+    pub fn private() -> Result<Self, Error> {
+        let folder = place::folder();
+        let failed =
+            |error: std::io::Error| Error::Listen { address: folder.display().to_string(), problem: error.to_string() };
+        place::own(&folder).map_err(failed)?;
+        Self::unix(&folder.join(format!("{}.sock", std::process::id())))
+    }
+
     /// Listens on a loopback address; port 0 takes a free one (see [`ControlServer::address`]).
     ///
     /// # Errors
@@ -108,7 +147,8 @@ impl ControlServer {
         Self::start(Place::Tcp(bound), token, accept).map_err(|error| failed(error.to_string()))
     }
 
-    /// Listens on a unix socket that only this user can open. What is in its place is not removed.
+    /// Listens on a unix socket that only this user can open. A socket there on which nobody listens any more is
+    /// replaced; anything else is left, and refused.
     ///
     /// # Errors
     /// A path that is taken or cannot be listened on.
@@ -119,12 +159,20 @@ impl ControlServer {
         let hidden = path.with_extension(format!("{}.new", std::process::id()));
         let listener = UnixListener::bind(&hidden).map_err(failed)?;
         let put = std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600))
-            .and_then(|()| std::fs::hard_link(&hidden, path));
+            .and_then(|()| place::link(&hidden, path));
         // The hidden name goes whether the link was made or not.
         let gone = std::fs::remove_file(&hidden);
         put.and(gone).map_err(failed)?;
         let accept = move || listener.accept().map(|(stream, _)| stream);
         Self::start(Place::Unix(path.to_owned()), None, accept).map_err(failed)
+    }
+
+    /// Returns the socket's path, where it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Tcp(_) => None,
+            Place::Unix(path) => Some(path),
+        }
     }
 
     /// Returns the address, where it is one.

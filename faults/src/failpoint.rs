@@ -5,5 +5,5 @@ mod control;
 #[expect(clippy::module_inception, reason = "a fault's file is its `type`")]
 mod failpoint;
 
-pub use bounds::{BoundsError, LeaseSeconds, Share, SiteName};
+pub use bounds::{BoundsError, LeaseSeconds, Share, SiteName, VariableName};
 pub use failpoint::{DisarmFailpoint, Failpoint};

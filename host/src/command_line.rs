@@ -4,10 +4,17 @@ use std::fs;
 use std::io;
 use std::num::NonZeroU32;
 
+use crate::namespace::proc_is_ours;
 use crate::pidfd::PidFd;
 
 /// The processes that have this word on their command line, held. A word is a whole argument, never a part of one.
+///
+/// # Errors
+/// When `/proc` can't be read, or shows another pid namespace than ours: then nothing that is found or missing counts.
 pub fn with_argument(word: &str) -> io::Result<Vec<PidFd>> {
+    if !proc_is_ours()? {
+        return Err(io::Error::other("`/proc` shows another pid namespace than ours: mount our own"));
+    }
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<NonZeroU32>().ok()) else {

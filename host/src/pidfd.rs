@@ -52,24 +52,32 @@ impl PidFd {
 
     /// What `/proc` says of this process; `None` when it is gone, even if its pid is another one's by now.
     pub fn stat(&self) -> io::Result<Option<ProcessStat>> {
-        self.read(ProcessStat::of).map(Option::flatten)
+        self.read(ProcessStat::of)
     }
 
     /// Whose it is; `None` when it is gone.
     pub fn owner(&self) -> io::Result<Option<ProcessOwner>> {
-        self.read(ProcessOwner::of).map(Option::flatten)
+        self.read(ProcessOwner::of)
     }
 
     /// The state letters of all its threads; empty when it is gone.
     pub fn thread_states(&self) -> io::Result<Vec<char>> {
-        self.read(thread_states).map(Option::unwrap_or_default)
+        let some = |pid| thread_states(pid).map(|states| Some(states).filter(|states| !states.is_empty()));
+        self.read(some).map(Option::unwrap_or_default)
     }
 
     /// Reads it in `/proc`, under the pid that it has there; `None` when it is gone, even if it went meanwhile.
-    fn read<T>(&self, read: impl Fn(u32) -> io::Result<T>) -> io::Result<Option<T>> {
+    ///
+    /// # Errors
+    /// Also when `/proc` has nothing of a process that is there: it may hide it (`hidepid`).
+    fn read<T>(&self, read: impl Fn(u32) -> io::Result<Option<T>>) -> io::Result<Option<T>> {
         let Some(pid) = self.pid_in_proc()? else { return Ok(None) };
         let seen = read(pid.get())?;
-        Ok(self.pid_in_proc()?.map(|_| seen))
+        match (self.pid_in_proc()?, seen) {
+            (None, _) => Ok(None),
+            (Some(_), None) => Err(io::Error::other(format!("`/proc` hides process {}", self.pid))),
+            (Some(_), seen) => Ok(seen),
+        }
     }
 
     /// Its pid in the namespace that `/proc` shows, which need not be ours; `None` when it is gone.
@@ -176,6 +184,18 @@ mod tests {
         child.wait().unwrap();
         assert!(!held.is_there() && held.stat().unwrap().is_none() && held.thread_states().unwrap().is_empty());
         assert!(!held.signal(Signal::CONT).unwrap());
+    }
+
+    #[test]
+    fn a_process_that_proc_hides_is_not_gone() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let held = PidFd::open(child.id().try_into().unwrap()).unwrap().unwrap();
+        assert!(held.read(|_| Ok(Some(()))).unwrap().is_some());
+        let error = held.read::<()>(|_| Ok(None)).unwrap_err();
+        assert_eq!(error.to_string(), format!("`/proc` hides process {}", child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(held.read::<()>(|_| Ok(None)).unwrap().is_none());
     }
 
     #[test]

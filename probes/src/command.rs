@@ -32,7 +32,7 @@ const PIPE_GRACE: Duration = Duration::from_millis(100);
 ///
 /// # Limits
 /// The policy must allow the program by the name that stands in `argv` (`--allow-command NAME`). It gets the run's
-/// environment and no standard input. It should change nothing: nothing undoes what it does. A process that clears or
+/// environment, without API keys (`…API_KEY`) and variables that hold a secret of the run, and no standard input. It should change nothing: nothing undoes what it does. A process that clears or
 /// overwrites its environment, opens a session of its own, and whose parent has ended is not found; one of another user
 /// is not killed.
 ///
@@ -170,11 +170,12 @@ struct Ended {
 impl Running {
     fn start(argv: &Argv, cx: &RunContext, run_mark: &TreeMark) -> std::io::Result<Self> {
         let mark = TreeMark::unique();
-        let outer = run_mark.value(cx.environment().get(TreeMark::VARIABLE).map(String::as_str));
+        let environment = cx.environment();
+        let outer = run_mark.value(environment.get(TreeMark::VARIABLE).map(String::as_str));
         let child = tokio::process::Command::new(&argv.program)
             .args(&argv.arguments)
             .env_clear()
-            .envs(cx.environment())
+            .envs(&environment)
             .env(TreeMark::VARIABLE, mark.value(Some(&outer)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -264,6 +265,15 @@ mod tests {
     fn sh(script: &str, expect_exit: u8) -> Command {
         let argv = vec!["/bin/sh".into(), "-c".into(), script.into()];
         Command { argv: argv.try_into().unwrap(), expect_exit, timeout_seconds: five_seconds() }
+    }
+
+    #[tokio::test]
+    async fn no_key_reaches_a_program() {
+        let cx = free(&[("PATH", "/usr/bin:/bin"), ("OPENAI_API_KEY", "sk-abcdef"), ("OTHER_API_KEY", "x")]);
+        let seen = sh("env", 0).observe(&cx).await;
+        let value = seen.value.unwrap().to_string();
+        assert!(value.contains("PATH=/usr/bin:/bin"), "{value}");
+        assert!(!value.contains("API_KEY") && !value.contains("sk-abcdef"), "{value}");
     }
 
     #[tokio::test]

@@ -43,6 +43,12 @@ pub(crate) async fn ask<X>(probe: &Configured<dyn DynProbe, X>, cx: &RunContext)
     }
 }
 
+/// Waits until the run is interrupted, and then for as long as a probe may still answer, that is not blocking its thread.
+pub(crate) async fn blocked(cx: &RunContext) {
+    cx.cancelled().await;
+    cx.clock().sleep(INTERRUPTED + OWN_WORDS).await;
+}
+
 /// How long one answer may take: the probe's own timeout counts, and the policy's longest duration is the ceiling (though
 /// never less than what a probe without a timeout gets).
 fn deadline(own: Option<Duration>, policy: &Policy) -> (Duration, &'static str) {

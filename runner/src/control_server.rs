@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chaos_core::{ChaosSpec, EventKind, StateDir, parse};
+use chaos_core::{ChaosSpec, EventKind, StateDir, parse, visible_json};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -102,8 +102,8 @@ async fn answer(stream: UnixStream, session: Session, closing: &CancellationToke
     while let Some(Some(line)) = closing.run_until_cancelled(lines.next_line()).await.transpose()? {
         match serde_json::from_str(&line) {
             Ok(ControlRequest::Events {}) => return events(&session, &mut write).await,
-            Ok(request) => put(&mut write, &reply(request, &session)).await?,
-            Err(error) => put(&mut write, &ControlReply::Error(format!("not a request: {error}"))).await?,
+            Ok(request) => put(&session, &mut write, &reply(request, &session)).await?,
+            Err(error) => put(&session, &mut write, &ControlReply::Error(format!("not a request: {error}"))).await?,
         }
         lines.get_mut().get_mut().set_limit(LONGEST_LINE);
     }
@@ -112,9 +112,9 @@ async fn answer(stream: UnixStream, session: Session, closing: &CancellationToke
 
 async fn events(session: &Session, write: &mut OwnedWriteHalf) -> io::Result<()> {
     let mut events = session.events();
-    put(write, &reply(ControlRequest::Status {}, session)).await?;
+    put(session, write, &reply(ControlRequest::Status {}, session)).await?;
     while let Some(event) = events.recv().await {
-        put(write, &event).await?;
+        put(session, write, &event).await?;
         if matches!(event.kind, EventKind::RunEnded { .. }) {
             break;
         }
@@ -122,8 +122,13 @@ async fn events(session: &Session, write: &mut OwnedWriteHalf) -> io::Result<()>
     Ok(())
 }
 
-async fn put(write: &mut OwnedWriteHalf, line: &impl Serialize) -> io::Result<()> {
-    let line = serde_json::to_string(line)? + "\n";
+/// Writes one line, without secrets: whatever is said goes through here.
+async fn put(session: &Session, write: &mut OwnedWriteHalf, line: &impl Serialize) -> io::Result<()> {
+    let said = serde_json::to_value(line)?;
+    let masked = session.cx().redactor().value(&said);
+    // A value has its members sorted; where nothing is masked, the line has them as they are documented.
+    let line = if masked == said { serde_json::to_string(line)? } else { masked.to_string() };
+    let line = visible_json(&line).into_owned() + "\n";
     write.write_all(line.as_bytes()).await
 }
 

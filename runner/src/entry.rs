@@ -11,6 +11,7 @@ use chaos_core::{
 mod checks;
 mod revert;
 
+use crate::ask::blocked;
 use crate::cause::Cause;
 use crate::control::EntryControl;
 use crate::entry_state::{IllegalStep, Step};
@@ -32,7 +33,7 @@ const INJECT_DEADLINE: Duration = Duration::from_mins(1);
 const FINITE_MARGIN: Duration = Duration::from_mins(1);
 
 /// One entry under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     spec: Arc<ChaosSpec>,
     shared: Arc<Shared>,
@@ -134,7 +135,9 @@ impl Entry {
         self.life.step(Step::Wait(trigger.type_name(), least.as_ref().copied().unwrap_or_default()))?;
         let limit = self.shared.trigger_timeout + least?;
         let cx = self.cx().child("trigger", Some(limit));
-        let wait = self.cx().clock().timeout(limit, guarded(trigger.wait(&cx)));
+        let spec = Arc::clone(&self.spec);
+        let wait = self.shared.plug_ins.run(async move { guarded(spec.trigger.wait(&cx)).await });
+        let wait = self.cx().clock().timeout(limit, wait);
         let fired = tokio::select! {
             biased;
             why = self.shared.stopped() => return Err(Cause::Skipped(why)),
@@ -150,13 +153,19 @@ impl Entry {
         let (plan, _held) = tokio::select! {
             biased;
             () = self.cx().cancelled() => return Err(Cause::Interrupted),
-            cleared = self.cleared() => cleared?,
+            cleared = self.cleared_on_plug_in_threads() => cleared?,
         };
         let fault = (!self.shared.sham).then(|| self.spec.action.type_name());
         self.life.step(Step::Inject(fault))?;
         self.in_force(&plan, record).await;
         self.verify_after(record).await;
         Ok(())
+    }
+
+    /// The same where it may be abandoned.
+    async fn cleared_on_plug_in_threads(&self) -> Result<(Plan, Held), Cause> {
+        let entry = self.clone();
+        self.shared.plug_ins.run(async move { entry.cleared().await }).await
     }
 
     /// Everything that must be so before the injection; touches nothing, so it may be dropped at any moment.
@@ -176,7 +185,7 @@ impl Entry {
     async fn in_force(&self, plan: &Plan, record: &mut Record) {
         let start = self.cx().clock().now();
         let log = UndoLog::new(Arc::clone(&self.shared.journal), self.cx().clone(), plan.duration());
-        let mut watchers = Watchers::start(&self.spec, &self.life, plan.duration());
+        let mut watchers = Watchers::start(&self.spec, &self.life, plan.duration(), &self.shared.plug_ins);
         let mut guard = None;
         match self.inject(&log, plan, &mut watchers, record).await {
             Ok(Some(Injection::InForce(in_force))) => {
@@ -224,8 +233,9 @@ impl Entry {
             Span::Finite => plan.duration().unwrap_or(self.longest()) + plan.overhead.unwrap_or(FINITE_MARGIN),
         };
         let cx = self.inject_context(limit);
-        let undo = log.handle();
-        let mut inject = std::pin::pin!(guarded(action.inject(&cx, &undo)));
+        let (spec, its, undo) = (Arc::clone(&self.spec), cx.clone(), log.handle());
+        let inject = async move { guarded(spec.action.inject(&its, &undo)).await };
+        let mut inject = std::pin::pin!(self.shared.plug_ins.run_fault(inject));
         let mut too_long = self.cx().clock().sleep(limit);
         let early = loop {
             tokio::select! {
@@ -362,7 +372,16 @@ impl Entry {
     async fn verify_after(&self, record: &mut Record) {
         let Some(name) = &self.spec.verify else { return };
         let cx = self.cx().child("verify", None);
-        let answer = verify(name, &self.shared.checks, self.shared.verifier.as_deref(), &cx).await;
+        let (shared, asked, its) = (Arc::clone(&self.shared), name.clone(), cx.clone());
+        let answer = self
+            .shared
+            .plug_ins
+            .run(async move { verify(&asked, &shared.checks, shared.verifier.as_deref(), &its).await });
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = blocked(&cx) => Verification::of(name, Observation::unknown("no answer before the run was interrupted")),
+        };
         let seen = Observation { answer: answer.answer, value: answer.value.clone(), detail: answer.detail.clone() };
         self.probed(ProbeRole::Verify, name, &seen);
         if answer.success {

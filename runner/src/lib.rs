@@ -37,6 +37,7 @@ mod handle;
 mod hold_time;
 mod judge;
 mod life;
+mod plug_in_threads;
 mod preflight;
 mod recover;
 mod report;

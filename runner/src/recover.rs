@@ -1,7 +1,8 @@
 //! Undoes what dead runs left behind; never re-applies, never touches a live run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chaos_core::{
     Clock, DynUndoStep, JournalError, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir, UndoContext,
@@ -12,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
+
+/// After how long a journal that somebody holds is looked at once more.
+const SECOND_LOOK: Duration = Duration::from_millis(100);
 
 /// One step that recovery ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -115,14 +119,32 @@ pub async fn recover_async(
 ) -> Result<RecoverReport, JournalError> {
     let mut report = RecoverReport::default();
     PastJournal::clean_drafts(state)?;
-    for path in PastJournal::list(state)? {
+    let held = recover_each(PastJournal::list(state)?, clock, stop, &mut report).await;
+    if !held.is_empty() {
+        // A program that a killed run was just starting holds the run's lock until it is that program.
+        stop.run_until_cancelled(clock.sleep(SECOND_LOOK)).await;
+        report.live = recover_each(held, clock, stop, &mut report).await.len();
+    }
+    Ok(report)
+}
+
+/// Recovers these journals, each on its own, and gives those that somebody holds.
+async fn recover_each(
+    paths: Vec<PathBuf>,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+    report: &mut RecoverReport,
+) -> Vec<PathBuf> {
+    let mut held = Vec::new();
+    for path in paths {
         match PastJournal::take(&path) {
-            Ok(None) => report.live += usize::from(path.exists()),
-            Ok(Some(journal)) => recover_one(journal, clock, stop, &mut report).await,
+            Ok(None) if path.exists() => held.push(path),
+            Ok(None) => {}
+            Ok(Some(journal)) => recover_one(journal, clock, stop, report).await,
             Err(error) => report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]),
         }
     }
-    Ok(report)
+    held
 }
 
 async fn recover_one(

@@ -7,7 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
     BoxFuture, Check, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES, Policy, PolicyRequest,
-    Redactor, Resolve, RunScope, RunSteps, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
+    is_api_key,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use crate::entry::Entry;
 use crate::errors::RunnerError;
 use crate::handle::{RunHandle, Started};
 use crate::hold_time::hold_to_the_ceiling;
+use crate::plug_in_threads::PlugInThreads;
 use crate::recover::{RecoverReport, recover_async};
 use crate::report::Report;
 use crate::resources::Resources;
@@ -291,8 +293,13 @@ impl Runner {
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(RunnerError::Start(error)))),
         };
+        let threads = match self.set.time.real.then(PlugInThreads::start).transpose() {
+            Ok(threads) => threads,
+            Err(error) => return drop(started.send(Err(RunnerError::Start(error)))),
+        };
+        let (plug_ins, kept) = threads.map_or_else(Default::default, |(plug_ins, kept)| (plug_ins, Some(kept)));
         let output = runtime.block_on(async {
-            match self.prepare(setup).await {
+            match self.prepare(setup, plug_ins).await {
                 Ok(mut ready) => {
                     let session = ready.session.clone();
                     let socket = ready.socket.take();
@@ -317,7 +324,8 @@ impl Runner {
                 }
             }
         });
-        // A blocking task that never ends must not keep the report back.
+        // Nothing that never ends may keep the report back.
+        drop(kept);
         runtime.shutdown_timeout(Duration::from_secs(1));
         if let Some(output) = output {
             let _ = done.send(output);
@@ -325,7 +333,7 @@ impl Runner {
     }
 
     /// Recovers dead runs, then makes the journal and the session of this one.
-    async fn prepare(&self, setup: Setup) -> Result<Ready, RunnerError> {
+    async fn prepare(&self, setup: Setup, plug_ins: PlugInThreads) -> Result<Ready, RunnerError> {
         let clock = (self.set.time.clock)();
         let state = self.state_dir()?;
         state.prepare()?;
@@ -350,6 +358,7 @@ impl Runner {
             stop_new: watch::channel(None).0,
             tasks: TaskTracker::new(),
             control,
+            plug_ins,
         }));
         let socket = (self.set.control_socket && self.set.time.real).then(|| ControlServer::open(&state, &session));
         let (socket, no_socket) = match socket.transpose() {
@@ -390,6 +399,13 @@ impl Runner {
             Some(hosts) => policy.confined_to(hosts.clone()),
             None => policy,
         };
+        let mut redactor = self.set.redactor.clone();
+        for key in self.set.env.iter().filter(|(name, _)| is_api_key(name)).map(|(_, value)| Secret::new(value)) {
+            // A short one is a dummy, as local servers take.
+            if SecretMasking::of(&key) == SecretMasking::Everywhere {
+                redactor.add(&key);
+            }
+        }
         let parts = ContextParts {
             run_id,
             seed,
@@ -399,7 +415,7 @@ impl Runner {
             hosts: Hosts::new(Arc::clone(&self.set.resolver)),
             env: Arc::clone(&self.env),
             workspace: self.set.workspace.clone(),
-            redactor: self.set.redactor.clone(),
+            redactor,
         };
         RunScope::new(parts, cancel)
     }

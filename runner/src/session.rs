@@ -11,7 +11,7 @@ use chaos_core::{
     RunContext, Verdict,
 };
 
-use crate::ask::ask;
+use crate::ask::{ask, blocked};
 use crate::cause::Cause;
 use crate::control::RunControl;
 use crate::entry::Entry;
@@ -19,7 +19,7 @@ use crate::errors::RunnerError;
 use crate::guarded::{Panicked, guarded};
 use crate::handle::EntryHandle;
 use crate::hold_time::hold_to_the_ceiling;
-use crate::preflight;
+use crate::preflight::{self, Finding};
 use crate::recover::RecoverReport;
 use crate::report::SQUALL_VERSION;
 use crate::shared::Shared;
@@ -139,7 +139,13 @@ impl Session {
 
     /// Asks a probe once; a panic, a deadline and a policy refusal are "unknown".
     pub async fn observe(&self, probe: &ProbeNode, segment: &str) -> Observation {
-        ask(probe, &self.cx().child(segment, None)).await
+        let (probe, cx) = (probe.clone(), self.cx().child(segment, None));
+        let its = cx.clone();
+        tokio::select! {
+            biased;
+            seen = self.shared.plug_ins.run(async move { ask(&probe, &its).await }) => seen,
+            () = blocked(&cx) => Observation::unknown("no answer before the run was interrupted"),
+        }
     }
 
     /// Starts an entry for somebody outside, and gives its position; `None` when the run is ending.
@@ -238,11 +244,18 @@ async fn run_alone(entry: Entry) -> ChaosResult {
     let found = tokio::select! {
         biased;
         () = entry.cx().cancelled() => None,
-        found = Box::pin(preflight::entry(entry.spec(), &entry.shared().checks, entry.cx())) => Some(found),
+        found = preflight(&entry) => Some(found),
     };
     let Some(found) = found else { return entry.not_begun(Cause::BeforeTrigger) };
     match found.refusal {
         Some(refused) => entry.not_begun(refused.into()),
         None => entry.run().await,
     }
+}
+
+/// The preflight of one entry, where it may be abandoned.
+pub(crate) async fn preflight(entry: &Entry) -> Finding {
+    let its = entry.clone();
+    let found = async move { preflight::entry(its.spec(), &its.shared().checks, its.cx()).await };
+    entry.shared().plug_ins.run(Box::pin(found)).await
 }

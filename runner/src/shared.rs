@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::control::RunControl;
+use crate::plug_in_threads::PlugInThreads;
 use crate::resources::Resources;
 use crate::verify::Verifier;
 
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) stop_new: watch::Sender<Option<String>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) control: RunControl,
+    pub(crate) plug_ins: PlugInThreads,
 }
 
 impl Shared {

@@ -1,23 +1,26 @@
 //! The run of a task: a session that starts all entries at the same time, with the steady state before and after.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chaos_core::{Answer, ChaosResult, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict, Verification};
+use chaos_core::{
+    Answer, ChaosResult, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict, Verification,
+};
 
-use crate::ask::ask_steady;
+use crate::ask::{ask_steady, blocked};
 use crate::cause::Cause;
 use crate::entry::Entry;
 use crate::judge::run_verdict;
 use crate::preflight;
 use crate::recover::RecoverReport;
 use crate::report::{Machine, Report, SQUALL_VERSION};
-use crate::session::Session;
+use crate::session::{self, Session};
 
 /// A task whose entries are known in a session; none has begun.
 pub(crate) struct TaskRun {
     session: Session,
     entries: Vec<Entry>,
-    steady_state: Vec<SteadyProbe>,
+    steady_state: Arc<Vec<SteadyProbe>>,
     name: Option<String>,
     seed: u64,
     recovered: RecoverReport,
@@ -36,7 +39,7 @@ impl TaskRun {
         let positions: Vec<String> = (0..task.entries.len()).map(|index| task.position(index)).collect();
         let specs = std::mem::take(&mut task.entries).into_iter().zip(positions);
         let entries = specs.map(|(spec, at)| session.enter(spec, at.trim_start_matches('/'))).collect();
-        Self { session, entries, steady_state: task.steady_state, name: task.name, seed, recovered }
+        Self { session, entries, steady_state: Arc::new(task.steady_state), name: task.name, seed, recovered }
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -75,14 +78,16 @@ impl TaskRun {
             let found = tokio::select! {
                 biased;
                 () = cx.cancelled() => return None,
-                found = preflight::entry(entry.spec(), &shared.checks, entry.cx()) => found,
+                found = session::preflight(entry) => found,
             };
             refused.extend(found.refusal.map(|why| (index, why)));
         }
+        let (steady, its) = (Arc::clone(&self.steady_state), Arc::clone(shared));
+        let beside = async move { preflight::beside(&steady, &its.checks, its.cx()).await };
         let beside = tokio::select! {
             biased;
             () = cx.cancelled() => return None,
-            beside = preflight::beside(&self.steady_state, &shared.checks, cx) => beside,
+            beside = shared.plug_ins.run(beside) => beside,
         };
         let first = match (refused.first(), beside.first()) {
             (Some((index, why)), _) => format!("`{}`: {why}", self.entries[*index].spec().name),
@@ -98,7 +103,19 @@ impl TaskRun {
     }
 
     async fn steady_state(&self, role: ProbeRole) -> Vec<Verification> {
-        ask_steady(&self.steady_state, role, "steady_state", &self.session.shared().scope).await
+        if self.steady_state.is_empty() {
+            return Vec::new();
+        }
+        let (steady, shared) = (Arc::clone(&self.steady_state), Arc::clone(self.session.shared()));
+        let asked = async move { ask_steady(&steady, role, "steady_state", &shared.scope).await };
+        tokio::select! {
+            biased;
+            seen = self.session.shared().plug_ins.run(asked) => seen,
+            () = blocked(self.session.cx()) => {
+                let silent = || Observation::unknown("no answer before the run was interrupted");
+                self.steady_state.iter().map(|probe| Verification::of(probe.label(), silent())).collect()
+            }
+        }
     }
 
     /// All entries at the same time, each on its own trigger; their results in the document's order, and those that

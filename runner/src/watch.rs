@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ask::ask;
 use crate::entry_state::{EntryStage, EntryState};
 use crate::life::Life;
+use crate::plug_in_threads::PlugInThreads;
 
 mod detect;
 mod during;
@@ -51,7 +52,12 @@ struct Watcher {
 
 impl Watchers {
     /// Starts them; each begins to ask once the fault is active.
-    pub(crate) fn start(spec: &Arc<ChaosSpec>, life: &Arc<Life>, lasts: Option<Duration>) -> Self {
+    pub(crate) fn start(
+        spec: &Arc<ChaosSpec>,
+        life: &Arc<Life>,
+        lasts: Option<Duration>,
+        plug_ins: &PlugInThreads,
+    ) -> Self {
         let (stop, end) = (CancellationToken::new(), Arc::new(OnceLock::new()));
         let (condition, abort) = watch::channel(None);
         let mut tasks = JoinSet::new();
@@ -66,7 +72,7 @@ impl Watchers {
         };
         for index in 0..spec.during.len() {
             let mut watcher = watcher(&format!("during/{index}"));
-            tasks.spawn(async move {
+            plug_ins.spawn_in(&mut tasks, async move {
                 watcher.began().await?;
                 Some((index, watcher.during(&watcher.spec.during[index]).await))
             });
@@ -74,14 +80,14 @@ impl Watchers {
         let after_during = spec.during.len();
         if spec.detect.is_some() {
             let mut watcher = watcher("detect");
-            tasks.spawn(async move {
+            plug_ins.spawn_in(&mut tasks, async move {
                 watcher.began().await?;
                 Some((after_during, watcher.detect(watcher.spec.detect.as_ref()?).await))
             });
         }
         if spec.abort_if.is_some() {
             let mut watcher = watcher("abort_if");
-            tasks.spawn(async move {
+            plug_ins.spawn_in(&mut tasks, async move {
                 watcher.began().await?;
                 let answer = watcher.abort_if(watcher.spec.abort_if.as_ref()?, &condition).await?;
                 Some((after_during + 1, answer))

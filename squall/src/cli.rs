@@ -34,6 +34,7 @@ mod parameters;
 mod plan;
 mod plug_in;
 mod policy_flags;
+mod private_file;
 mod recover;
 mod release;
 mod repeat;
@@ -166,6 +167,7 @@ impl Command {
 /// an invalid file, 70 for an internal failure.
 pub fn main() -> ExitCode {
     console::tell_panics();
+    secrets::hide_api_keys();
     let code = guarded(|| dispatch(std::env::args_os().collect()));
     console::settle();
     ExitCode::from(code)
@@ -191,9 +193,12 @@ fn dispatch(arguments: Vec<OsString>) -> u8 {
         }
         Err(error) => {
             let error = inject::with_tip(error);
+            let (out, code) = if error.use_stderr() { (Out::Stderr, USAGE) } else { (Out::Stdout, 0) };
+            let text = error.render();
+            let text = if out.paint().is_on() { text.ansi().to_string() } else { text.to_string() };
             // A reader that has gone away is not a failure.
-            let _ = error.print();
-            if error.use_stderr() { USAGE } else { 0 }
+            let _ = out.print(&text);
+            code
         }
     }
 }

@@ -9,7 +9,6 @@ use std::process::{Child, Command, Output, Stdio};
 #[expect(dead_code, reason = "other tests use more of it")]
 mod killing;
 #[path = "support/sleeper.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
 mod sleeper;
 
 use killing::{Place, json, kill, wait_until};

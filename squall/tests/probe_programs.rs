@@ -11,15 +11,18 @@ use serde_json::json;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod killing;
 
+#[path = "support/sleeper.rs"]
+mod sleeper;
+
 use killing::{Place, holds_a_step, kill, wait_until};
+use sleeper::Sleeper;
 
 /// A run whose check never ends, and the pids of what that has started.
-fn run(place: &Place) -> (Child, Vec<u32>) {
+fn run(place: &Place, victim: &Sleeper) -> (Child, Vec<u32>) {
     let file = place.path().join("pids");
     let script = format!("sleep 1000 & a=$!; setsid sleep 1000 & echo $$ $a $! . > {}; wait", file.display());
     let check = json!({"type": "command", "argv": ["/bin/sh", "-c", script], "timeout_seconds": 120});
-    let entry =
-        json!({"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "pid": std::process::id()}});
+    let entry = json!({"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "pid": victim.pid()}});
     let task = json!({"name": "check", "steady_state": [check], "chaos_spec": [entry]});
     fs::write(place.path().join("task.json"), task.to_string()).unwrap();
     let run = place.squall(&["run", "task.json", "--allow-command", "/bin/sh"]).spawn().unwrap();
@@ -36,8 +39,8 @@ fn runs(pid: u32) -> bool {
 
 #[test]
 fn what_the_programs_of_checks_started_is_gone_after_a_kill_and_a_recovery() {
-    let place = Place::new();
-    let (child, pids) = run(&place);
+    let (place, victim) = (Place::new(), Sleeper::start());
+    let (child, pids) = run(&place, &victim);
     assert_eq!(pids.len(), 3);
     assert!(holds_a_step(&place.journals()[0]), "no step was armed before the program");
     kill(child);
@@ -45,14 +48,15 @@ fn what_the_programs_of_checks_started_is_gone_after_a_kill_and_a_recovery() {
     let (code, told) = place.recover();
     assert_eq!((code, &told["undone"][0]["undone"]["outcome"]), (0, &json!("reverted")), "{told}");
     assert!(!pids.iter().any(|pid| runs(*pid)) && place.journals().is_empty());
+    assert!(!victim.is_stopped(), "the run never got that far");
     let (code, told) = place.recover();
     assert_eq!((code, told["undone"].as_array().unwrap().len()), (0, 0), "{told}");
 }
 
 #[test]
 fn nothing_is_left_after_a_signal_either() {
-    let place = Place::new();
-    let (child, pids) = run(&place);
+    let (place, victim) = (Place::new(), Sleeper::start());
+    let (child, pids) = run(&place, &victim);
     let id = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     child.wait_with_output().unwrap();

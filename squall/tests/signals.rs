@@ -4,11 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chaos_core::{Journal, JournalRecord, StateDir};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 #[path = "support/shell.rs"]
 mod shell;
@@ -142,5 +145,76 @@ fn a_signal_while_the_steady_state_is_waited_for_injects_nothing() {
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     let report: Value = serde_json::from_str(&out).unwrap();
     assert!(!out.contains("injecting"), "{report:#}");
+    assert!(!victim.is_stopped() && journals(&place) == 0);
+}
+
+/// A run that died with a step in its journal which hangs: its fail point's process takes connections and never answers.
+fn hanging_recovery(place: &TempDir, silent: &TcpListener) {
+    let state = StateDir::at(place.path().join("state/squall"));
+    state.prepare().unwrap();
+    let journal = Journal::create(&state, "dead", "squall", place.path()).unwrap();
+    let address = silent.local_addr().unwrap();
+    let step = json!({
+        "type": "disarm_failpoint", "url": format!("http://{address}"), "addresses": [address], "site": "a.site",
+        "owner": "squall/dead",
+    });
+    let record = JournalRecord {
+        seq: 0,
+        entry: "/chaos_spec/0".into(),
+        expires_at_boot_ms: None,
+        survives_reboot: false,
+        owner: None,
+        describe: "disarm a fail point".into(),
+        step,
+    };
+    journal.append(record).unwrap();
+}
+
+#[test]
+fn a_signal_during_recovery_ends_it_and_nothing_is_injected_afterwards() {
+    let victim = Sleeper::start();
+    let pid = format!("pid={}", victim.pid());
+    let rows: [(&[&str], i32); 2] = [(&["inject", "pause_process", &pid, "--for=60s"], 2), (&["recover"], 3)];
+    for (arguments, want) in rows {
+        let (place, silent) = (place(), TcpListener::bind("127.0.0.1:0").unwrap());
+        hanging_recovery(&place, &silent);
+        let mut squall = command(&place, arguments);
+        let mut child = squall.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        // Recovery has begun: its step has connected, and waits.
+        let step = silent.accept().unwrap();
+        signal(&child, "TERM");
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!(code(&mut child), Some(want), "{err}");
+        assert!(!err.contains("injecting") && !victim.is_stopped(), "{err}");
+        // What the dead run left is kept.
+        assert_eq!(journals(&place), 1, "{err}");
+        drop(step);
+        // It ended in the first attempt of the step.
+        silent.set_nonblocking(true).unwrap();
+        assert!(silent.accept().is_err(), "{err}");
+    }
+}
+
+#[test]
+fn a_signal_while_a_command_probe_hangs_undoes() {
+    let (place, victim) = (place(), Sleeper::start());
+    let begun = place.path().join("begun");
+    let script = format!("touch {}; exec sleep 600", begun.display());
+    let task = json!({
+        "trigger": {"type": "immediate"}, "duration_seconds": 60,
+        "action": {"type": "pause_process", "pid": victim.pid()},
+        "during": [{"type": "command", "argv": ["sh", "-c", script]}],
+    });
+    let file = write(&place, "task.json", &task);
+    let mut squall = command(&place, &["run", &file, "--format=json", "--allow-command=sh"]);
+    let mut child = squall.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the probe", || begun.exists());
+    signal(&child, "TERM");
+    assert_eq!(code(&mut child), Some(2));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["entries"][0]["reverted"], json!("reverted"), "{report:#}");
     assert!(!victim.is_stopped() && journals(&place) == 0);
 }

@@ -109,7 +109,8 @@ impl Run<'_> {
         let deadline = self.clock.within(self.limits.turn_time).min(self.total);
         let answer = self.ask(turn, deadline).await?;
         let Asked { calls: asked, unfinished } = self.take_reply(turn, answer)?;
-        let over_budget = self.outcome.usage.total() > self.limits.max_tokens;
+        // Without room for the next request the model would not read what its calls answer.
+        let over_budget = !self.has_room();
         if asked.is_empty() {
             let Some(unfinished) = unfinished else { return Err(EndReason::Finished) };
             if over_budget || turn == self.limits.max_turns || self.reminders == MAX_REMINDERS {
@@ -143,26 +144,66 @@ impl Run<'_> {
 
     async fn ask(&mut self, turn: u32, deadline: Deadline) -> Result<ModelTurn, EndReason> {
         self.may_go_on(deadline)?;
+        if !self.has_room() {
+            return Err(EndReason::Tokens);
+        }
+        let estimate = self.estimate();
         let request =
             Request { turn, at_ms: self.clock.elapsed_ms(), messages: self.messages[self.recorded..].to_vec() };
         self.record(&Line::Request(request))?;
         self.recorded = self.messages.len();
         let request = ModelRequest::new(&self.messages, self.tool_set.specs(), self.clock.clock());
         let reply = call::catch_panic(async { self.model.reply(request).await });
-        match self.clock.wait(reply, deadline, &self.cx.cancel).await {
-            Waited::Done(Ok(answer)) => answer.map_err(EndReason::ModelError),
-            Waited::Done(Err(Panicked { message })) => {
-                Err(EndReason::ModelError(AgentError::ModelPanicked { message }))
-            }
-            Waited::Late => Err(self.late()),
-            Waited::Cancelled => Err(EndReason::Cancelled),
+        let end = match self.clock.wait(reply, deadline, &self.cx.cancel).await {
+            Waited::Done(Ok(Ok(answer))) => return Ok(answer),
+            Waited::Done(Ok(Err(error))) => EndReason::ModelError(error),
+            Waited::Done(Err(Panicked { message })) => EndReason::ModelError(AgentError::ModelPanicked { message }),
+            Waited::Late => self.late(),
+            Waited::Cancelled => EndReason::Cancelled,
+        };
+        // It was sent, whatever came of it.
+        let attempts = match &end {
+            EndReason::ModelError(AgentError::ModelUnavailable { attempts, .. }) => *attempts,
+            _ => 1,
+        };
+        self.outcome.usage.add(estimate.times(attempts));
+        Err(end)
+    }
+
+    /// What the next request takes by our own estimate.
+    fn estimate(&self) -> TokenUsage {
+        if self.model.is_metered() {
+            TokenUsage::of_request(&self.messages, self.tool_set.specs())
+        } else {
+            TokenUsage::default()
         }
+    }
+
+    /// Whether the next request fits what is left of the token budget.
+    fn has_room(&self) -> bool {
+        self.outcome.usage.total().saturating_add(self.estimate().prompt) <= self.limits.max_tokens
+    }
+
+    /// What the server says of an answer, and what counts against the budget.
+    fn usage_of(&self, answer: &ModelTurn) -> (TokenUsage, TokenUsage) {
+        let sent = self.estimate();
+        if !self.model.is_metered() {
+            let usage = answer.usage.unwrap_or_default();
+            return (usage, usage);
+        }
+        let estimate = sent.with_reply(&answer.message);
+        let reported = answer.usage.unwrap_or(estimate);
+        let mut counted = reported.or_larger(estimate);
+        if answer.attempts > 1 {
+            counted.add(sent.times(answer.attempts - 1));
+        }
+        (reported, counted)
     }
 
     /// Records a reply, puts it into the conversation and gives the calls that it asks for.
     fn take_reply(&mut self, turn: u32, answer: ModelTurn) -> Result<Asked, EndReason> {
-        let usage = answer.usage.unwrap_or_else(|| TokenUsage::estimate(&self.messages, &answer.message));
-        self.outcome.usage.add(usage);
+        let (usage, counted) = self.usage_of(&answer);
+        self.outcome.usage.add(counted);
         self.outcome.turns = turn;
         self.outcome.retries = self.outcome.retries.saturating_add(answer.attempts.saturating_sub(1));
         if answer.attempts > 1 {
@@ -175,6 +216,7 @@ impl Run<'_> {
             message: answer.message.clone(),
             finish_reason: answer.finish_reason.clone(),
             usage,
+            counted: Some(counted),
             attempts: answer.attempts,
             failed_attempts: answer.failed_attempts,
         }))?;

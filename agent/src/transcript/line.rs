@@ -48,7 +48,12 @@ pub(crate) struct Reply {
     pub(crate) at_ms: u64,
     pub(crate) message: Value,
     pub(crate) finish_reason: Option<String>,
+    /// As the server counts them; estimated where it does not.
     pub(crate) usage: TokenUsage,
+    /// What counts against the budget, failed attempts included: by our own estimate where that is larger. Absent before
+    /// there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) counted: Option<TokenUsage>,
     pub(crate) attempts: u32,
     /// What each request before the last one met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -14,7 +14,7 @@ use super::entry_record::EntryRecord;
 use crate::value::fnv::fnv1a;
 use crate::{
     AllowedDir, Clock, EntryId, EventKind, Events, HostPort, Hosts, OpenDirError, PathBase, Policy, Progress, Redactor,
-    Refusal, RunServices, UndoContext,
+    Refusal, RunServices, UndoContext, is_api_key,
 };
 
 /// What a context is made of.
@@ -209,9 +209,12 @@ impl RunContext {
         self.run.env.get(name).map(String::as_str)
     }
 
-    /// Every environment variable of the run, for a program that is started on its behalf.
-    pub fn environment(&self) -> &HashMap<String, String> {
-        &self.run.env
+    /// The environment of the run for a program that is started on its behalf: without API keys, and without variables
+    /// that hold a secret of the run. A program that needs one is told it by its author.
+    pub fn environment(&self) -> HashMap<String, String> {
+        let open = |(name, value): &(&String, &String)| !is_api_key(name) && !self.run.redactor.holds_secret(value);
+        let shown = self.run.env.iter().filter(open);
+        shown.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Folder for files that a plug-in leaves on purpose (transcripts, results).

@@ -17,7 +17,7 @@ mod tests;
 
 pub use error::JournalError;
 pub use line::{Epoch, JOURNAL_FORMAT, JournalHeader, JournalRecord};
-use line::{LINE_LIMIT, Line, Sum, encode, encode_count};
+use line::{FILE_LIMIT, LINE_LIMIT, Line, Sum, encode, encode_count};
 pub use past::{JournalProblem, PastJournal};
 use store::{BrokenStore, FileStore, MemoryStore, Store};
 
@@ -44,6 +44,7 @@ struct Queue {
     last: Sum,
     /// How many lines and armed steps were handed in, and how many lines of them are written.
     handed_in: u64,
+    bytes: u64,
     armed: u64,
     done: u64,
     busy: bool,
@@ -92,7 +93,7 @@ impl Journal {
 
     fn over(store: Box<dyn Store>, path: PathBuf, last: Sum) -> Self {
         let (lines, arms, busy, failed) = (Vec::new(), false, false, false);
-        let queue = Mutex::new(Queue { lines, arms, last, handed_in: 0, armed: 0, done: 0, busy, failed });
+        let queue = Mutex::new(Queue { lines, arms, last, handed_in: 0, bytes: 0, armed: 0, done: 0, busy, failed });
         Self { queue, written: Condvar::new(), store: Mutex::new(store), path }
     }
 
@@ -130,7 +131,12 @@ impl Journal {
         if text.len() > LINE_LIMIT {
             return Err(JournalError::TooLarge { bytes: text.len() });
         }
+        // What is noted of steps that were undone has room beyond it.
+        if queue.bytes + text.len() as u64 > FILE_LIMIT / 2 && matches!(line, Line::Armed(_)) {
+            return Err(JournalError::Full);
+        }
         queue.lines.extend_from_slice(text.as_bytes());
+        queue.bytes += text.len() as u64;
         queue.last = sum;
         queue.handed_in += 1;
         Ok(queue.handed_in)

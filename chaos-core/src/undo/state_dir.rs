@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use crate::value::fnv::fnv1a;
 use crate::{Resource, ResourceId};
 
@@ -24,6 +26,12 @@ pub enum StateDirError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// Something else than a folder stands in its place; a link is not followed.
+    #[error("state directory `{}` is a link or no folder; put a folder of your own there", path.display())]
+    NotAFolder {
+        /// The place.
+        path: PathBuf,
     },
     /// It belongs to somebody else.
     #[error("state directory `{}` belongs to uid {owner}, not to you (uid {me})", path.display())]
@@ -80,21 +88,25 @@ impl StateDir {
         &self.root
     }
 
-    /// Makes it where it is missing, and refuses it when it belongs to somebody else.
+    /// Makes it where it is missing, and refuses it when it, or a folder of it, is a link or belongs to somebody else.
     pub fn prepare(&self) -> Result<(), StateDirError> {
         for dir in [self.root.clone(), self.journals(), self.locks()] {
             let unusable = |source| StateDirError::Unusable { path: dir.clone(), source };
-            DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(unusable)?;
-            let meta = fs::metadata(&dir).map_err(unusable)?;
-            let me = rustix::process::geteuid().as_raw();
-            if meta.uid() != me {
-                return Err(StateDirError::Foreign { path: dir, owner: meta.uid(), me });
+            if refuse_other(&dir)?.is_none() {
+                DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(unusable)?;
             }
-            if meta.mode() & 0o077 != 0 {
+            if refuse_other(&dir)?.is_some_and(|meta| meta.mode() & 0o077 != 0) {
                 fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
             }
         }
         Ok(())
+    }
+
+    /// Refuses what [`Self::prepare`] refuses, and makes nothing.
+    pub fn check(&self) -> Result<(), StateDirError> {
+        [self.root.clone(), self.journals(), self.locks(), self.forgotten()]
+            .iter()
+            .try_for_each(|dir| refuse_other(dir).map(drop))
     }
 
     /// The folder of journals.
@@ -131,7 +143,18 @@ impl StateDir {
     fn lock_file(&self, id: &ResourceId, share: Share) -> io::Result<Option<LockFile>> {
         let path = self.locks().join(file_name(id));
         loop {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
+            // Whatever stands there: it is not waited for, and no link is followed.
+            let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+            let file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .mode(0o600)
+                .custom_flags(flags)
+                .open(&path)?;
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::other(format!("`{}` is not a regular file", path.display())));
+            }
             let locked = match share {
                 Share::Alone => file.try_lock(),
                 Share::WithParts => file.try_lock_shared(),
@@ -148,6 +171,23 @@ impl StateDir {
                 return Ok(Some(LockFile { path, file }));
             }
         }
+    }
+}
+
+/// What is known of a folder of ours, if it is there; refuses a link, no folder, and another user's.
+fn refuse_other(dir: &Path) -> Result<Option<fs::Metadata>, StateDirError> {
+    let meta = match fs::symlink_metadata(dir) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StateDirError::Unusable { path: dir.to_owned(), source }),
+    };
+    let me = rustix::process::geteuid().as_raw();
+    if !meta.is_dir() {
+        Err(StateDirError::NotAFolder { path: dir.to_owned() })
+    } else if meta.uid() != me {
+        Err(StateDirError::Foreign { path: dir.to_owned(), owner: meta.uid(), me })
+    } else {
+        Ok(Some(meta))
     }
 }
 
@@ -257,5 +297,42 @@ mod tests {
         fs::write(&file, "").unwrap();
         let error = StateDir::at(file.join("below")).prepare().unwrap_err();
         assert!(error.to_string().contains("can't be used"), "{error}");
+    }
+
+    #[test]
+    fn a_link_and_what_is_no_folder_are_refused() {
+        let (temp, state) = dir();
+        let link = StateDir::at(temp.path().join("link"));
+        std::os::unix::fs::symlink(state.root(), link.root()).unwrap();
+        fs::remove_dir(state.journals()).unwrap();
+        std::os::unix::fs::symlink(temp.path(), state.journals()).unwrap();
+        let file = StateDir::at(temp.path().join("file"));
+        fs::write(file.root(), "").unwrap();
+        for refused in [&link, &state, &file] {
+            for refusal in [refused.prepare(), refused.check()] {
+                assert!(matches!(refusal, Err(StateDirError::NotAFolder { .. })), "{refusal:?}");
+            }
+        }
+        assert!(StateDir::at(temp.path().join("absent")).check().is_ok());
+    }
+
+    #[test]
+    fn a_lock_that_is_no_file_is_an_error_at_once_and_keeps_no_other_from_being_taken() {
+        let (temp, state) = dir();
+        let place = |resource: &Resource| state.locks().join(file_name(&resource.id));
+        let bad = [Resource::other("process", "1"), Resource::other("process", "2"), Resource::other("process", "3")];
+        assert!(std::process::Command::new("mkfifo").arg(place(&bad[0])).status().unwrap().success());
+        std::os::unix::fs::symlink(temp.path().join("elsewhere"), place(&bad[1])).unwrap();
+        fs::create_dir(place(&bad[2])).unwrap();
+        // With a reader the FIFO opens for writing.
+        let fifo = File::from(
+            rustix::fs::open(place(&bad[0]), OFlags::RDONLY | OFlags::NONBLOCK, rustix::fs::Mode::empty()).unwrap(),
+        );
+        for resource in bad {
+            assert!(matches!(state.lock(&[resource]), Err(LockError::Io { .. })));
+        }
+        drop(fifo);
+        assert!(!temp.path().join("elsewhere").exists());
+        assert!(state.lock(&[Resource::other("process", "4")]).is_ok());
     }
 }

@@ -1,5 +1,6 @@
 //! Keeps secrets out of transcripts, reports and events, and out of what tools tell a model.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use serde_json::Value;
@@ -11,6 +12,9 @@ const MASK: &str = "***";
 
 /// Members whose whole value is a credential, whatever it looks like. Compared in lower case, with `_` read as `-`.
 const SECRET_KEYS: [&str; 6] = ["authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", "set-cookie"];
+
+/// Members of a query whose value is a credential.
+const QUERY_KEYS: [&str; 6] = ["api_key", "api-key", "apikey", "access_token", "auth_token", "client_secret"];
 
 /// Characters from which on a secret is masked wherever it occurs. A shorter one is a dummy, as local model servers take
 /// (`EMPTY`, `x`), or can be guessed; masked inside other words and figures it would only make every text unreadable.
@@ -44,12 +48,13 @@ impl SecretMasking {
 
 /// Replaces known secrets, and what looks like a credential in an `Authorization` header.
 ///
-/// A secret is found as it is, as it stands inside JSON text (once or twice encoded), and percent-encoded. A short one
-/// is masked only where it cannot be something else: see [`SecretMasking`].
+/// A secret is found as it is, as it stands inside JSON text (once or twice encoded), percent-encoded, and in base64 and
+/// hexadecimal, also inside of more text that was encoded with it. A short one is masked only where it cannot be something
+/// else: see [`SecretMasking`]. The password in a URL, and a key or token in its query, are masked unasked.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    /// Longest first, so that a secret which contains another is masked whole.
-    needles: Vec<Needle>,
+    /// By their first byte, and of each the longest first, so that a secret which contains another is masked whole.
+    needles: BTreeMap<u8, Vec<Needle>>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -77,13 +82,28 @@ impl Redactor {
         }
         let once = json_inner(secret);
         let twice = json_inner(&once);
-        for form in [secret.to_owned(), once, twice, percent_encoded(secret)] {
+        let mut forms = vec![secret.to_owned(), once, twice, percent_encoded(secret)];
+        if masking == SecretMasking::Everywhere {
+            forms.extend(opaque_forms(secret.as_bytes()));
+        }
+        for form in forms {
+            let needles = self.needles.entry(form.as_bytes()[0]).or_default();
             let needle = Needle { form, masking };
-            if !self.needles.contains(&needle) {
-                self.needles.push(needle);
+            if !needles.contains(&needle) {
+                needles.push(needle);
+                needles.sort_by_key(|needle| std::cmp::Reverse(needle.form.len()));
             }
         }
-        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.form.len()));
+    }
+
+    /// Whether a text is one of the secrets, or holds one that is masked.
+    pub fn holds_secret(&self, text: &str) -> bool {
+        self.is_known(text) || self.text(text) != text
+    }
+
+    fn is_known(&self, text: &str) -> bool {
+        let needles = text.bytes().next().and_then(|first| self.needles.get(&first));
+        needles.is_some_and(|needles| needles.iter().any(|needle| needle.form == text))
     }
 
     /// Masks one text. Doing it twice gives the same as once.
@@ -130,8 +150,12 @@ impl Redactor {
 
     /// Says how many bytes at the start of `rest` to keep, and how many after them to hide (0: nothing here).
     fn secret_at(&self, rest: &str, before: Option<char>) -> (usize, usize) {
-        if let Some(needle) = self.needles.iter().find(|needle| needle.stands_at(rest, before)) {
+        let needles = rest.bytes().next().and_then(|first| self.needles.get(&first));
+        if let Some(needle) = needles.and_then(|needles| needles.iter().find(|needle| needle.stands_at(rest, before))) {
             return (0, needle.form.len());
+        }
+        if let Some(found) = url_secret(rest) {
+            return found;
         }
         if before.is_some_and(char::is_alphanumeric) {
             return (0, 0);
@@ -146,7 +170,7 @@ impl Redactor {
         let token = &rest[scheme.len()..];
         let length = token.find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/=".contains(c))).unwrap_or(token.len());
         let telling = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase() || byte == b'=';
-        let known = self.needles.iter().any(|needle| needle.form == token[..length]);
+        let known = self.is_known(&token[..length]);
         let masked = known || (length >= SHORTEST_EVERYWHERE && token.bytes().take(length).any(telling));
         masked.then_some((scheme.len(), length))
     }
@@ -154,7 +178,7 @@ impl Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} forms)", self.needles.len())
+        write!(f, "Redactor({} forms)", self.needles.values().map(Vec::len).sum::<usize>())
     }
 }
 
@@ -191,6 +215,58 @@ fn header_value(rest: &str) -> Option<(usize, usize)> {
     };
     let length = length.unwrap_or(value.len());
     (length > 0).then(|| (rest.len() - value.len(), length))
+}
+
+/// Finds the password in `://user:password@host`, and the value of `?api_key=` and its kin.
+fn url_secret(rest: &str) -> Option<(usize, usize)> {
+    if let Some(authority) = rest.strip_prefix("://") {
+        let end = authority.find(|c: char| "/?#\"'`<> \\".contains(c) || c.is_control()).unwrap_or(authority.len());
+        let user_info = &authority[..authority[..end].rfind('@')?];
+        let (user, password) = user_info.split_once(':')?;
+        return (!password.is_empty()).then_some((3 + user.len() + 1, password.len()));
+    }
+    let query = rest.strip_prefix(['?', '&'])?;
+    let name = QUERY_KEYS.iter().find(|name| starts_with_ignoring_case(query, name))?;
+    let value = query[name.len()..].strip_prefix('=')?;
+    let length = value.find(|c: char| "&#\"'`<> \\".contains(c) || c.is_control()).unwrap_or(value.len());
+    (length > 0).then_some((1 + name.len() + 1, length))
+}
+
+/// A secret in base64, in both alphabets, wherever in the encoded bytes it begins, and in hexadecimal. Characters that it
+/// shares with its neighbours are left out.
+fn opaque_forms(secret: &[u8]) -> Vec<String> {
+    let mut forms = Vec::new();
+    for before in 0..3 {
+        let bytes: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.iter().copied()).collect();
+        for alphabet in [BASE64, BASE64_URL] {
+            let encoded = base64(&bytes, alphabet);
+            forms.push(encoded[(before * 8).div_ceil(6)..bytes.len() * 8 / 6].to_owned());
+        }
+    }
+    let hex = |upper: bool| {
+        secret.iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a string does not fail.
+            let _ = if upper { write!(hex, "{byte:02X}") } else { write!(hex, "{byte:02x}") };
+            hex
+        })
+    };
+    forms.extend([hex(false), hex(true)]);
+    forms
+}
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// RFC 4648, without padding.
+fn base64(bytes: &[u8], alphabet: &[u8; 64]) -> String {
+    let mut encoded = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for at in 0..=chunk.len() {
+            encoded.push(char::from(alphabet[(group >> (18 - 6 * at) & 63) as usize]));
+        }
+    }
+    encoded
 }
 
 /// Splits off a quote with the backslashes that encode it.
@@ -339,6 +415,53 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_found_inside_of_what_was_encoded_with_it() {
+        let secret = "p4ss/w0rd~?>x";
+        let redactor = Redactor::new([Secret::new(secret)]);
+        for before in ["", "u", "u:", "user:", "0123456789"] {
+            for after in ["", "@", "!!", "tail"] {
+                let bytes = format!("{before}{secret}{after}");
+                for alphabet in [BASE64, BASE64_URL] {
+                    let encoded = base64(bytes.as_bytes(), alphabet);
+                    let masked = redactor.text(&encoded);
+                    // At most one character on each side holds bits of the secret and of its neighbour.
+                    let left = before.len() * 8 / 6 + 1 + (after.len() * 8).div_ceil(6) + 1;
+                    assert!(masked.contains("***") && masked.len() - 3 <= left, "{encoded}: {masked}");
+                }
+            }
+        }
+        assert_eq!(base64(b"fo", BASE64), "Zm8");
+        assert_eq!(base64(b"foobar", BASE64), "Zm9vYmFy");
+        assert_eq!(redactor.text("x70347373"), "x70347373");
+        assert_eq!(redactor.text("703473732f773072647e3f3e78"), "***");
+    }
+
+    #[test]
+    fn credentials_in_urls_are_masked_without_knowing_them() {
+        let redactor = Redactor::default();
+        let cases = [
+            ("get https://user:pw@host/x failed", "get https://user:***@host/x failed"),
+            ("https://user:p@w@host:80", "https://user:***@host:80"),
+            ("http://h/?a=1&api_key=abc&b=2", "http://h/?a=1&api_key=***&b=2"),
+            ("`http://h/?Access_Token=abc`", "`http://h/?Access_Token=***`"),
+            ("http://127.0.0.1:80/a@b:c", "http://127.0.0.1:80/a@b:c"),
+            ("http://user@host:80/", "http://user@host:80/"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(redactor.text(text), expected);
+            assert_eq!(redactor.text(expected), expected);
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_a_secret_or_holds_one_is_known() {
+        let redactor = Redactor::new([Secret::new("hunter2"), Secret::new("42")]);
+        for (text, holds) in [("hunter2", true), ("x-hunter2", true), ("42", true), ("142", false), ("", false)] {
+            assert_eq!(redactor.holds_secret(text), holds, "{text}");
+        }
+    }
+
+    #[test]
     fn masking_twice_changes_nothing_more() {
         let redactor = Redactor::new([Secret::new("hunter2")]);
         let once = redactor.text("hunter2 Authorization: Bearer hunter2, Bearer A1b2C3d4");
@@ -348,6 +471,6 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let redactor = Redactor::new([Secret::new("hunter2")]);
-        assert_eq!(format!("{redactor:?}"), "Redactor(1 forms)");
+        assert_eq!(format!("{redactor:?}"), "Redactor(6 forms)");
     }
 }

@@ -21,6 +21,11 @@ impl Secret {
     }
 }
 
+/// Whether an environment variable holds an API key, by its name.
+pub fn is_api_key(variable: &str) -> bool {
+    variable.to_ascii_uppercase().ends_with("API_KEY")
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")

@@ -17,6 +17,11 @@ pub enum BoundsError {
     /// Not the name of a site.
     #[error("invalid fail point name `{0}`: expected letters, digits and `._/:-`, 200 at the most")]
     Site(String),
+    /// Not the name of an environment variable.
+    #[error(
+        "invalid variable name: expected letters, digits and `_`, not a digit first; name the variable, not the token"
+    )]
+    Variable,
     /// Not a lease.
     #[error("invalid lease `{0}`: expected a whole number of seconds from 1 to 3600")]
     Lease(u16),
@@ -164,5 +169,64 @@ impl JsonSchema for LeaseSeconds {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "integer", "minimum": 1, "maximum": 3600 })
+    }
+}
+
+/// The name of an environment variable. A value that is none is not repeated: it may be the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VariableName(String);
+
+/// What every accepted variable has; `TryFrom` accepts exactly the same.
+const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]{0,199}$";
+
+impl VariableName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for VariableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for VariableName {
+    type Error = BoundsError;
+
+    fn try_from(name: String) -> Result<Self, BoundsError> {
+        let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let starts = !name.starts_with(|first: char| first.is_ascii_digit());
+        if (1..=200).contains(&name.len()) && starts && name.bytes().all(is_fine) {
+            Ok(Self(name))
+        } else {
+            Err(BoundsError::Variable)
+        }
+    }
+}
+
+impl From<VariableName> for String {
+    fn from(name: VariableName) -> Self {
+        name.0
+    }
+}
+
+impl JsonSchema for VariableName {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "VariableName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": VARIABLE,
+            "patternErrorMessage": "write the name of an environment variable, not the token"
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chaos_core::{Clock, HttpUrl, PluginError};
+use chaos_core::{Clock, HttpUrl, PluginError, Redactor, Secret};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,12 +15,84 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest answer that is read.
 const LONGEST: u64 = 64 * 1024;
 
+/// The variable that holds the token where a document names none.
+const DEFAULT_TOKEN_ENV: &str = "FAILPOINTS_TOKEN";
+
+/// The token that a server may ask for, and the variable that it is from.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    variable: String,
+    value: Option<Secret>,
+}
+
+impl Token {
+    /// Reads the variable that a document names, which must be set then, or the default one, which need not be.
+    ///
+    /// A token goes over plain HTTP to this machine alone: a document must not send a variable elsewhere.
+    pub(super) fn find<'a>(
+        named: Option<&str>,
+        env: impl FnOnce(&str) -> Option<&'a str>,
+        addresses: &[SocketAddr],
+    ) -> Result<Self, PluginError> {
+        let variable = named.unwrap_or(DEFAULT_TOKEN_ENV).to_owned();
+        let value = env(&variable).filter(|_| named.is_some() || is_here(addresses));
+        if value.is_none() && named.is_none() {
+            return Ok(Self { variable, value: None });
+        }
+        let Some(value) = value else {
+            return Err(PluginError::failed(format!(
+                "variable `{variable}` is not set; set it to the token of the control server"
+            )));
+        };
+        if !is_here(addresses) {
+            return Err(PluginError::refused(format!("the token in `{variable}` is sent to loopback addresses alone")));
+        }
+        if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(PluginError::failed(format!(
+                "variable `{variable}` holds no token: expected printable ASCII without spaces"
+            )));
+        }
+        Ok(Self { variable, value: Some(Secret::new(value)) })
+    }
+
+    /// As [`Token::find`], but a variable that is not set is told only when the server asks for the token.
+    pub(super) fn find_for_undo<'a>(
+        named: Option<&str>,
+        env: impl Fn(&str) -> Option<&'a str>,
+        addresses: &[SocketAddr],
+    ) -> Result<Self, PluginError> {
+        match named {
+            Some(variable) if env(variable).is_none() => Ok(Self { variable: variable.to_owned(), value: None }),
+            _ => Self::find(named, env, addresses),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_sent(&self) -> bool {
+        self.value.is_some()
+    }
+
+    fn header(&self) -> String {
+        self.value.as_ref().map_or_else(String::new, |token| format!("authorization: Bearer {}\r\n", token.expose()))
+    }
+
+    /// Masks the token in what the server says.
+    fn mask(&self, text: &str) -> String {
+        Redactor::new(self.value.clone()).text(text)
+    }
+}
+
+fn is_here(addresses: &[SocketAddr]) -> bool {
+    addresses.iter().all(|address| address.ip().is_loopback())
+}
+
 /// Where a process takes requests about its fail points.
 #[derive(Debug, Clone)]
 pub(super) struct Control {
     host: String,
     base: String,
     addresses: Vec<SocketAddr>,
+    token: Token,
 }
 
 /// A site, as its process describes it.
@@ -41,11 +113,11 @@ struct Answer {
 pub(super) struct Form(String);
 
 impl Control {
-    pub(super) fn new(url: &HttpUrl, addresses: Vec<SocketAddr>) -> Self {
+    pub(super) fn new(url: &HttpUrl, addresses: Vec<SocketAddr>, token: Token) -> Self {
         let rest = url.as_str().split_once("://").map_or("", |(_, rest)| rest);
         let path = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
         let base = path.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
-        Self { host: url.host().to_string(), base, addresses }
+        Self { host: url.host().to_string(), base, addresses, token }
     }
 
     pub(super) fn addresses(&self) -> &[SocketAddr] {
@@ -85,7 +157,7 @@ impl Control {
         let head = format!("failpoint-owner: {owner}\r\n");
         let answer = self.ask(clock, ["DELETE", site, ""], &head, "").await?;
         match answer {
-            Some(answer) if answer.status >= 500 => Err(self.wrong("DELETE", site, &answer)),
+            Some(answer) if answer.status >= 500 || answer.status == 401 => Err(self.wrong("DELETE", site, &answer)),
             _ => Ok(()),
         }
     }
@@ -112,6 +184,14 @@ impl Control {
     }
 
     fn wrong(&self, method: &str, site: &str, answer: &Answer) -> PluginError {
+        if answer.status == 401 {
+            let variable = &self.token.variable;
+            let what = if self.token.value.is_some() { "another token than the one in" } else { "a token; set" };
+            return PluginError::failed(format!(
+                "{method} `{site}` at {}: the server asks for {what} `{variable}`",
+                self.host
+            ));
+        }
         let said = answer.body.trim();
         PluginError::failed(format!("{method} `{site}` at {}: status {}: {said}", self.host, answer.status))
     }
@@ -125,9 +205,9 @@ impl Control {
         body: &str,
     ) -> Result<Option<Answer>, PluginError> {
         let [method, site, part] = what;
-        let (host, base, length) = (&self.host, &self.base, body.len());
+        let (host, base, length, token) = (&self.host, &self.base, body.len(), self.token.header());
         let request = format!(
-            "{method} {base}/{site}{part} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n{head}\r\n{body}"
+            "{method} {base}/{site}{part} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n{token}{head}\r\n{body}"
         );
         let _real = clock.external();
         let failed = |error: std::io::Error| PluginError::io(&format!("{method} `{site}` at {host}"), &error);
@@ -136,10 +216,25 @@ impl Control {
             let exchanged = clock.timeout(PATIENCE, exchange(*address, &request)).await.ok_or_else(late)?;
             match exchanged {
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-                exchanged => return exchanged.and_then(|bytes| parse(&bytes)).map(Some).map_err(failed),
+                exchanged => return exchanged.and_then(|bytes| self.parse(&bytes)).map(Some).map_err(failed),
             }
         }
         Ok(None)
+    }
+
+    /// Reads an answer whose end is the end of the connection.
+    fn parse(&self, bytes: &[u8]) -> std::io::Result<Answer> {
+        let malformed = |why: String| std::io::Error::new(ErrorKind::InvalidData, why);
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut response = httparse::Response::new(&mut headers);
+        match response.parse(bytes) {
+            Ok(httparse::Status::Complete(head)) => Ok(Answer {
+                status: response.code.unwrap_or_default(),
+                body: self.token.mask(&String::from_utf8_lossy(&bytes[head..])),
+            }),
+            Ok(httparse::Status::Partial) => Err(malformed("the answer ends in its head".to_owned())),
+            Err(error) => Err(malformed(format!("the answer is not HTTP: {error}"))),
+        }
     }
 }
 
@@ -149,21 +244,6 @@ async fn exchange(address: SocketAddr, request: &str) -> std::io::Result<Vec<u8>
     let mut bytes = Vec::new();
     stream.take(LONGEST).read_to_end(&mut bytes).await?;
     Ok(bytes)
-}
-
-/// Reads an answer whose end is the end of the connection.
-fn parse(bytes: &[u8]) -> std::io::Result<Answer> {
-    let malformed = |why: String| std::io::Error::new(ErrorKind::InvalidData, why);
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut response = httparse::Response::new(&mut headers);
-    match response.parse(bytes) {
-        Ok(httparse::Status::Complete(head)) => Ok(Answer {
-            status: response.code.unwrap_or_default(),
-            body: String::from_utf8_lossy(&bytes[head..]).into_owned(),
-        }),
-        Ok(httparse::Status::Partial) => Err(malformed("the answer ends in its head".to_owned())),
-        Err(error) => Err(malformed(format!("the answer is not HTTP: {error}"))),
-    }
 }
 
 impl Site {

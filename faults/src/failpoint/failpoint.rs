@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::AbortHandle;
 
-use super::bounds::{LeaseSeconds, Share, SiteName};
-use super::control::{Control, Site};
+use super::bounds::{LeaseSeconds, Share, SiteName, VariableName};
+use super::control::{Control, Site, Token};
 
 /// Arms a fail point of another process over its control endpoints.
 ///
@@ -33,7 +33,8 @@ use super::control::{Control, Site};
 /// the site disarms itself after `lease_seconds`, and at once by a recovery.
 ///
 /// # Limits
-/// Plain HTTP. A site that somebody else has armed, or the program itself, is left alone: the injection is refused.
+/// Plain HTTP over TCP. A server that asks for a token gets the one in `token_env`, over loopback alone; the token itself
+/// stands in no document and no journal, so that a recovery needs the variable, too. A site that somebody else has armed, or the program itself, is left alone: the injection is refused.
 /// A process that ends takes its fail points with it. The counts in the evidence are the process's own.
 ///
 /// # Example
@@ -74,6 +75,9 @@ pub struct Failpoint {
     /// Seconds after which the site disarms itself when this run no longer renews it; default 10.
     #[serde(default)]
     pub lease_seconds: LeaseSeconds,
+    /// The environment variable that holds the server's token, never the token; default `FAILPOINTS_TOKEN` where set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_env: Option<VariableName>,
 }
 
 /// Disarms a fail point, if it is still the arming of this run.
@@ -87,6 +91,9 @@ pub struct DisarmFailpoint {
     pub site: String,
     /// Who armed it.
     pub owner: String,
+    /// The environment variable that holds the server's token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_env: Option<String>,
 }
 
 /// What every owner of ours begins with.
@@ -113,6 +120,7 @@ impl Fault for Failpoint {
             addresses: control.addresses().to_vec(),
             site: self.site.to_string(),
             owner: owner.clone(),
+            token_env: self.token_env.as_ref().map(ToString::to_string),
         };
         let (clock, form) = (cx.shared_clock(), self.form(cx));
         let (site, lease) = (self.site.to_string(), self.lease_seconds.get());
@@ -144,7 +152,9 @@ impl Fault for Failpoint {
 impl Failpoint {
     async fn control(&self, cx: &RunContext) -> Result<Control, PluginError> {
         let addresses = cx.allowed_addresses(self.url.host()).await?;
-        Ok(Control::new(&self.url, addresses))
+        let named = self.token_env.as_ref().map(VariableName::as_str);
+        let token = Token::find(named, |name| cx.env(name), &addresses)?;
+        Ok(Control::new(&self.url, addresses, token))
     }
 
     /// The rule's fields, as the endpoints take them. The seed follows the run's, so that a run repeats.
@@ -199,7 +209,8 @@ impl Drop for Renewal {
 
 impl UndoStep for DisarmFailpoint {
     async fn undo(&self, cx: &UndoContext) -> Result<Undone, PluginError> {
-        let control = Control::new(&self.url, self.addresses.clone());
+        let token = Token::find_for_undo(self.token_env.as_deref(), |name| cx.env(name), &self.addresses)?;
+        let control = Control::new(&self.url, self.addresses.clone(), token);
         let gone = || Undone::NothingToDo(format!("nothing listens at {}: the process is gone", self.url.host()));
         let Some(before) = control.look(cx.clock(), &self.site).await? else {
             return Ok(gone());
@@ -309,6 +320,59 @@ mod tests {
         assert_eq!(counted(), None);
     }
 
+    fn locked() -> bool {
+        fail_check!("faults.locked").is_some()
+    }
+
+    #[tokio::test]
+    async fn the_token_is_sent_from_the_variable_and_stands_nowhere() {
+        let token = "t0ken-of-this-test";
+        let server = ControlServer::tcp_with_token("127.0.0.1:0".parse().unwrap(), token).unwrap();
+        assert!(!locked());
+        for (variable, more) in [("FAILPOINTS_TOKEN", json!({})), ("OTHER_TOKEN", json!({"token_env": "OTHER_TOKEN"}))]
+        {
+            let fault = fault(&server, "faults.locked", more);
+            let with = |value| run_context().run_id("run-7").env([(variable, value)]).build();
+            let unset = fault.witness(&context("run-7")).await.evidence.summary;
+            assert!(unset.contains(&format!("`{variable}`")) && unset.contains("set"), "{unset}");
+            let wrong = inject(&fault, &with("an0ther")).await.unwrap_err().to_string();
+            assert!(wrong.contains(&format!("another token than the one in `{variable}`")), "{wrong}");
+            assert!(!wrong.contains("an0ther") && !locked(), "{wrong}");
+
+            let (injection, steps) = inject(&fault, &with(token)).await.unwrap();
+            assert!(locked());
+            assert!(!format!("{fault:?}{injection:?}{:?}", steps[0].step).contains(token));
+            let step = DisarmFailpoint {
+                url: fault.url.clone(),
+                addresses: vec![server.address().unwrap()],
+                site: "faults.locked".into(),
+                owner: "squall/run-7".into(),
+                token_env: fault.token_env.as_ref().map(ToString::to_string),
+            };
+            let kept = serde_json::to_string(&step).unwrap();
+            assert!(!kept.contains(token), "{kept}");
+            let step: DisarmFailpoint = serde_json::from_str(&kept).unwrap();
+            let refused = step.undo(&undo_context()).await.unwrap_err().to_string();
+            assert!(refused.contains(&format!("asks for a token; set `{variable}`")) && locked(), "{refused}");
+            let env = [(variable.to_owned(), token.to_owned())].into();
+            let undone = step.undo(&undo_context().with_env(Arc::new(env))).await.unwrap();
+            assert!(matches!(undone, Undone::Reverted(_)) && !locked(), "{undone:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_sent_to_this_machine_alone() {
+        let (here, elsewhere) = (["127.0.0.1:1".parse().unwrap()], ["192.0.2.1:1".parse().unwrap()]);
+        let env = |_: &str| Some("t0ken");
+        assert!(Token::find(Some("A"), env, &here).is_ok());
+        let refused = Token::find(Some("A"), env, &elsewhere).unwrap_err().to_string();
+        assert!(refused.contains("loopback") && !refused.contains("t0ken"), "{refused}");
+        assert!(!Token::find(None, env, &elsewhere).unwrap().is_sent());
+        for wrong in ["", "a b", "a\r\nx: y"] {
+            assert!(Token::find(None, |_| Some(wrong), &here).is_err(), "{wrong:?}");
+        }
+    }
+
     fn six() -> bool {
         fail_check!("faults.six").is_some()
     }
@@ -345,6 +409,7 @@ mod tests {
             addresses: vec![server.address().unwrap()],
             site: "faults.foreign".into(),
             owner: "squall/run-2".into(),
+            token_env: None,
         };
         let undone = step.undo(&undo_context()).await.unwrap();
         assert!(matches!(&undone, Undone::NothingToDo(why) if why.contains("not by us")), "{undone:?}");
@@ -406,6 +471,8 @@ mod tests {
             ("lease_seconds", json!(3601), "1 to 3600"),
             ("site", json!("a b"), "letters, digits"),
             ("site", json!(""), "letters, digits"),
+            ("token_env", json!("a-token"), "letters, digits and `_`"),
+            ("token_env", json!(""), "letters, digits and `_`"),
             ("sight", json!("x"), "unknown field"),
         ] {
             let mut document = json!({"url": "http://127.0.0.1:1", "site": "a"});

@@ -96,7 +96,7 @@ impl LoadStarter<'_> {
         let started = match &self.engine {
             Engine::Embedded => tokio::task::spawn_blocking(move || start(load)).await,
             Engine::Fortio(binary) => {
-                let fortio = Fortio::new(binary, load)?.with_environment(cx.environment().clone());
+                let fortio = Fortio::new(binary, load)?.with_environment(cx.environment());
                 let step = StopFortio::of(&fortio.mark())?;
                 let effect = self.undo.arm(step).await.map_err(PluginError::from)?;
                 let start = move || {

@@ -44,7 +44,9 @@ impl StopFortio {
 
 impl UndoStep for StopFortio {
     async fn undo(&self, cx: &UndoContext) -> Result<Undone, PluginError> {
-        if self.boot_id != boot_id() {
+        let (then, now) = (self.boot_id.as_str(), boot_id());
+        // A boot without a name is not another one.
+        if then != now && !then.is_empty() && !now.is_empty() {
             return Ok(Undone::NothingToDo("the fortio was started in another boot".to_owned()));
         }
         let here = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;

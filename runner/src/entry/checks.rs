@@ -1,5 +1,6 @@
 //! The checks of an entry: its probes before the injection, and the four of a sustained fault.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{Answer, EventKind, LookAt, Observation, Presence, ProbeRole, Sighting};
@@ -11,6 +12,10 @@ use crate::guarded::guarded;
 
 /// How long one check may take.
 const CHECK_DEADLINE: Duration = Duration::from_secs(30);
+/// The same of the one at the end of the hold, since the undo waits for it, and of the last one of an interrupted run.
+const LAST_CHECK_DEADLINE: Duration = Duration::from_secs(10);
+/// The same of one that the undo waits for, once the run is interrupted.
+const INTERRUPTED: Duration = Duration::from_secs(1);
 
 impl Entry {
     /// The stop condition must say no, and the system must not have "noticed" already.
@@ -50,11 +55,31 @@ impl Entry {
 
     /// One check of the world; a panic or a late answer is "unknown".
     pub(super) async fn check(&self, look: LookAt) -> Sighting {
-        let witness = guarded(self.spec.action.witness(self.cx()));
-        let sighting = match self.cx().clock().timeout(CHECK_DEADLINE, witness).await {
+        let (spec, cx) = (Arc::clone(&self.spec), self.cx().clone());
+        let witness = self.shared.plug_ins.run_fault(async move { guarded(spec.action.witness(&cx)).await });
+        let limit = match look {
+            LookAt::EndOfHold => LAST_CHECK_DEADLINE,
+            LookAt::AfterUndo if self.cx().cancel_token().is_cancelled() => LAST_CHECK_DEADLINE,
+            _ => CHECK_DEADLINE,
+        };
+        let witness = self.cx().clock().timeout(limit, witness);
+        let interrupted = async {
+            // The undo comes next, and does not wait for a look at what it ends.
+            if !matches!(look, LookAt::AfterInject | LookAt::EndOfHold) {
+                std::future::pending::<()>().await;
+            }
+            self.cx().cancelled().await;
+            self.cx().clock().sleep(INTERRUPTED).await;
+        };
+        let seen = tokio::select! {
+            biased;
+            seen = witness => seen,
+            () = interrupted => Some(Ok(Sighting::unknown("interrupted before the check had ended"))),
+        };
+        let sighting = match seen {
             Some(Ok(sighting)) => sighting,
             Some(Err(panicked)) => Sighting::unknown(panicked.to_string()),
-            None => Sighting::unknown(format!("the check did not end within {} s", CHECK_DEADLINE.as_secs())),
+            None => Sighting::unknown(format!("the check did not end within {} s", limit.as_secs())),
         };
         self.life.scope().emit(EventKind::Looked { look, sighting: sighting.clone() });
         sighting

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use chaos_core::{ChaosResult, Verdict};
+use chaos_core::{ChaosResult, Verdict, visible_line};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,12 +64,12 @@ impl RunDiff {
     fn write(&self, out: &mut String) -> fmt::Result {
         for entry in &self.entries {
             let verdicts = changed(entry.before.map(Verdict::word), entry.after.map(Verdict::word));
-            writeln!(out, "{}: {verdicts}", entry.name.replace(char::is_control, " "))?;
+            writeln!(out, "{}: {verdicts}", visible_line(&entry.name))?;
             for figure in &entry.figures {
                 writeln!(out, "  {:<16} {}", figure.figure, figure.words())?;
             }
         }
-        self.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+        self.notes.iter().try_for_each(|note| writeln!(out, "note: {}", visible_line(note)))?;
         writeln!(out, "verdict: {}", changed(Some(self.before.word()), Some(self.after.word())))
     }
 }

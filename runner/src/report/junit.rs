@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos_core::Verdict;
+use chaos_core::{Verdict, visible};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::case::{CaseOutcome, ReportCase};
@@ -137,10 +137,14 @@ fn seconds(seconds: f64) -> Duration {
 
 /// An attribute holds one line; XML 1.0 can't hold the two noncharacters, which the library lets through.
 fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r', '\t'], " ").replace(['\u{fffe}', '\u{ffff}'], "")
+    xml(&visible(&text.replace(['\n', '\r', '\t'], " ")))
 }
 
 /// The body of a case: a reason a line.
 fn lines(reasons: &[String]) -> String {
-    reasons.join("\n").replace(['\u{fffe}', '\u{ffff}'], "")
+    xml(&visible(&reasons.join("\n")))
+}
+
+fn xml(text: &str) -> String {
+    text.replace(['\u{fffe}', '\u{ffff}'], "")
 }

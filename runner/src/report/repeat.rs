@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use chaos_core::{REPORT_FORMAT, Verdict};
+use chaos_core::{REPORT_FORMAT, Verdict, visible_line};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,7 @@ impl RepeatReport {
         writeln!(out, "rounds: {} of {} ({})", self.rounds.len(), self.rounds_wanted, counts.join(", "))?;
         for spread in &self.times {
             let TimeSpread { entry, time, rounds, min_seconds, median_seconds, max_seconds } = spread;
-            let entry = entry.replace(char::is_control, " ");
+            let entry = visible_line(entry);
             writeln!(
                 out,
                 "{entry}: {time}: {min_seconds:.3} to {max_seconds:.3} s, median {median_seconds:.3} s ({rounds} of {})",

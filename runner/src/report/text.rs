@@ -1,8 +1,9 @@
 //! The report for people, as plain text.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use chaos_core::{ChaosResult, Verification};
+use chaos_core::{ChaosResult, Verification, visible_line};
 
 use super::run_report::Report;
 use super::words::{reverted_word, word};
@@ -32,7 +33,7 @@ enum Timeline {
 
 fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
     for line in report.recovered.lines() {
-        writeln!(out, "recovered: {line}")?;
+        writeln!(out, "recovered: {}", one_line(&line))?;
     }
     probes(out, "steady state before", &report.steady_state_before)?;
     for entry in &report.entries {
@@ -46,10 +47,10 @@ fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
 }
 
 fn write_entry(out: &mut String, entry: &ChaosResult, timeline: Timeline) -> fmt::Result {
-    writeln!(out, "{} ({})", entry.name, entry.injected_fault)?;
+    writeln!(out, "{} ({})", one_line(&entry.name), one_line(&entry.injected_fault))?;
     for point in entry.timeline.iter().filter(|point| timeline == Timeline::Shown && point.event != "probed") {
         let detail = one_line(&point.detail);
-        writeln!(out, "  {:>8.3} s  {:<9} {detail}", point.at_seconds, point.event)?;
+        writeln!(out, "  {:>8.3} s  {:<9} {detail}", point.at_seconds, one_line(&point.event))?;
     }
     if let Some(witness) = &entry.witness {
         writeln!(out, "  landed:   {}: {}", word(&witness.presence), one_line(&witness.evidence.summary))?;
@@ -82,12 +83,12 @@ fn baseline(out: &mut String, report: &Report) -> fmt::Result {
 fn probes(out: &mut String, what: &str, probes: &[Verification]) -> fmt::Result {
     for probe in probes {
         let answer = word(&probe.answer);
-        writeln!(out, "{what} `{}`: {answer}: {}", probe.name, one_line(&probe.detail))?;
+        writeln!(out, "{what} `{}`: {answer}: {}", one_line(&probe.name), one_line(&probe.detail))?;
     }
     Ok(())
 }
 
 /// Control characters of a target's answer must not reach a terminal.
-fn one_line(text: &str) -> String {
-    text.trim().replace('\n', " | ").chars().filter(|c| !c.is_control()).collect()
+fn one_line(text: &str) -> Cow<'_, str> {
+    visible_line(text.trim())
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 mod active;
+mod blocking;
 mod control_socket;
 mod hanging;
 mod plug_ins;

@@ -184,15 +184,82 @@ struct BlockingProbe {
 
 impl Probe for BlockingProbe {
     async fn observe(&self, _cx: &RunContext) -> Observation {
-        for _ in 0..2000 {
-            if !self.path.exists() {
-                return Observation::yes("the file is gone");
-            }
-            #[expect(clippy::disallowed_methods, reason = "blocking its thread is what this probe does wrong")]
-            std::thread::sleep(Duration::from_millis(10));
+        block_while(&self.path);
+        if !self.path.exists() {
+            return Observation::yes("the file is gone");
         }
         Observation::yes("the file stayed for 20 s")
     }
 }
 
 register_probe!(BlockingProbe, "engine_blocking");
+
+/// Blocks its thread, as badly written plug-ins do; 20 s is a bound, for the case that nobody ever removes the file.
+fn block_while(path: &std::path::Path) {
+    for _ in 0..2000 {
+        if !path.exists() {
+            return;
+        }
+        #[expect(clippy::disallowed_methods, reason = "blocking its thread is what these plug-ins do wrong")]
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // Shows that somebody waited for it.
+    let _ = std::fs::write(path.with_extension("late"), "");
+}
+
+/// A trigger that blocks its thread until a file is gone.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct BlockingTrigger {
+    /// The file.
+    path: std::path::PathBuf,
+}
+
+impl Trigger for BlockingTrigger {
+    async fn wait(&self, _cx: &RunContext) -> Result<Fired, PluginError> {
+        block_while(&self.path);
+        Ok(Fired("the file is gone".into()))
+    }
+}
+
+register_trigger!(BlockingTrigger, "engine_blocking_trigger");
+
+/// A fault that makes a file without a way back, and blocks its thread, in its injection or when it is looked at.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct BlockingFault {
+    /// The file that says that it was called.
+    called: std::path::PathBuf,
+    /// The file that it waits for.
+    path: std::path::PathBuf,
+    /// Whether it is the look that blocks.
+    in_witness: bool,
+}
+
+impl Fault for BlockingFault {
+    const SPAN: Span = Span::Sustained;
+
+    async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
+        Ok(Plan::new("block a thread"))
+    }
+
+    async fn inject(&self, _cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
+        std::fs::write(&self.called, "").map_err(|error| PluginError::failed(error.to_string()))?;
+        if !self.in_witness {
+            block_while(&self.path);
+        }
+        Ok(Injection::in_force_while(()))
+    }
+
+    async fn witness(&self, _cx: &RunContext) -> Sighting {
+        if !self.called.exists() {
+            return Sighting::absent(Evidence::new("not called"));
+        }
+        if self.in_witness {
+            block_while(&self.path);
+        }
+        Sighting::present(Evidence::new("called"))
+    }
+}
+
+register_fault!(BlockingFault, "engine_blocking_fault");

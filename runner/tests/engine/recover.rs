@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use chaos_core::{Journal, JournalRecord, PastJournal, StateDir};
+use chaos_core::{Journal, JournalRecord, PastJournal, RealClock, StateDir};
 use chaos_runner::{RecoverReport, recover};
 use chaos_test::{Bench, sealed, unsealed_line};
 use serde_json::{Value, json};
@@ -160,4 +161,70 @@ fn a_recovery_that_is_stopped_keeps_what_it_did_not_undo_and_the_next_one_undoes
     assert!(bench.path("f0").exists());
     assert_eq!((recovered(&bench.state()).exit_code(), bench.journals_left()), (0, 0));
     assert!(!bench.path("f0").exists() && !bench.path("f1").exists());
+}
+
+#[test]
+fn a_state_directory_that_is_a_link_is_refused_and_nothing_behind_it_is_undone() {
+    let bench = Bench::new().unwrap();
+    dead_run(&bench, 1);
+    let link = StateDir::at(bench.path("link"));
+    std::os::unix::fs::symlink(bench.state().root(), link.root()).unwrap();
+    let refused = recover(&link).unwrap_err().with_cause();
+    assert!(refused.contains("is a link or no folder"), "{refused}");
+    assert!(bench.path("f0").exists());
+}
+
+#[test]
+fn what_cannot_be_read_is_given_up_by_the_advice_that_recovery_prints() {
+    let bench = Bench::new().unwrap();
+    let path = dead_run(&bench, 1);
+    let unreadable = bench.state().journals().join("closed.jsonl");
+    // A foreign file where we may give files away, a loop of links elsewhere.
+    fs::write(&unreadable, "").unwrap();
+    if std::os::unix::fs::chown(&unreadable, Some(12345), None).is_err() {
+        fs::remove_file(&unreadable).unwrap();
+        std::os::unix::fs::symlink(&unreadable, &unreadable).unwrap();
+    }
+    let report = recovered(&bench.state());
+    assert_eq!((report.exit_code(), path.exists()), (3, false));
+    assert!(report.lines().concat().contains("`squall recover --forget closed` gives it up"), "{:?}", report.lines());
+    chaos_runner::forget(&bench.state(), "closed").unwrap();
+    assert!(recovered(&bench.state()).is_empty());
+}
+
+#[test]
+fn a_lock_that_outlives_its_run_for_a_moment_does_not_make_the_run_alive() {
+    let bench = Bench::new().unwrap();
+    let path = dead_run(&bench, 1);
+    // As a child between fork and exec holds it.
+    let held = fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    let clock: std::sync::Arc<dyn chaos_core::Clock> = std::sync::Arc::new(LetsGo(Some(held).into()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let report = runtime.block_on(chaos_runner::recover_async(&bench.state(), &clock, &stop)).unwrap();
+    assert_eq!((report.live, report.undone.len(), report.exit_code()), (0, 1, 0));
+}
+
+/// A clock that lets a lock go when somebody waits on it for the first time.
+#[derive(Debug)]
+struct LetsGo(std::sync::Mutex<Option<fs::File>>);
+
+impl chaos_core::Clock for LetsGo {
+    fn now(&self) -> Duration {
+        RealClock::new().now()
+    }
+
+    fn wall(&self) -> std::time::SystemTime {
+        RealClock::new().wall()
+    }
+
+    fn sleep(&self, time: Duration) -> chaos_core::BoxFuture<'_, ()> {
+        drop(self.0.lock().unwrap().take());
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn external(&self) -> chaos_core::ExternalWait {
+        RealClock::new().external()
+    }
 }

@@ -1,5 +1,7 @@
 //! Text with its name and lines: from byte offsets to places that people can find.
 
+use chaos_core::is_hidden;
+
 use crate::diagnostic::{Code, Diagnostic, Snippet, TextSpan};
 
 /// Characters of a line that a snippet shows; a task file in one JSON line can be a million long.
@@ -74,7 +76,7 @@ impl Source {
 }
 
 fn window(line: &str, mark: usize, width: usize) -> Snippet {
-    let clean = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+    let clean = |c: char| if is_hidden(c) && c != '\t' && c != '\u{feff}' { '\u{fffd}' } else { c };
     let length = line.chars().count();
     if length <= WINDOW {
         return Snippet { text: line.chars().map(clean).collect(), mark, width };

@@ -9,6 +9,7 @@ use std::{panic, thread};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use chaos_core::{visible, visible_json};
 
 use super::failure::Failure;
 use super::secrets::{masked, masked_value};
@@ -113,7 +114,9 @@ impl Out {
     pub(crate) fn print(self, text: &str) -> Result<(), Failure> {
         match self {
             Self::Stdout => print(text),
-            Self::Stderr => deliver(stderr(), &[masked(text.trim_end()).as_bytes(), b"\n"].concat()).or(Ok(())),
+            Self::Stderr => {
+                deliver(stderr(), &[shown(text.trim_end(), Paint::stderr()).as_bytes(), b"\n"].concat()).or(Ok(()))
+            }
         }
     }
 
@@ -198,7 +201,7 @@ impl Write for Data<'_> {
 
 /// Puts data on standard output. A reader that has gone away is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    deliver(stdout(), masked(text).as_bytes())
+    deliver(stdout(), shown(text, Paint::stdout()).as_bytes())
 }
 
 /// Puts a value on standard output as one JSON object.
@@ -206,8 +209,58 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     deliver_json(stdout(), value)
 }
 
+/// What a stream gets of a text: no secret, nothing that a terminal obeys but the colours of ours, where they are shown.
+fn shown(text: &str, paint: Paint) -> String {
+    let text = masked(text);
+    let mut shown = String::with_capacity(text.len());
+    for (at, piece) in text.split(ESCAPE).enumerate() {
+        let colour = (at > 0 && paint.is_on()).then(|| colour_length(piece)).flatten();
+        let colour = colour.unwrap_or_else(|| {
+            if at > 0 {
+                shown += &visible("\x1b");
+            }
+            0
+        });
+        if colour > 0 {
+            shown.push(ESCAPE);
+            shown += &piece[..colour];
+        }
+        shown += &visible(&piece[colour..]);
+    }
+    shown
+}
+
+const ESCAPE: char = '\x1b';
+
+/// The length of a sequence behind its escape character that does nothing but colour, embolden or underline. One that hides
+/// text is none.
+fn colour_length(piece: &str) -> Option<usize> {
+    let parameters = piece.strip_prefix('[')?;
+    let end = parameters.find('m')?;
+    let ours = |parameter: &str| matches!(parameter.parse(), Ok(0 | 1 | 4 | 22 | 24 | 31..=37 | 39 | 91..=97));
+    parameters[..end].split(';').all(ours).then_some(end + 2)
+}
+
+/// JSON as it is written, with what is hidden in its texts spelled out. The serializer hands over whole characters.
+struct VisibleJson<W>(W);
+
+impl<W: Write> Write for VisibleJson<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.0.write_all(visible_json(text).as_bytes())?,
+            Err(_) => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Writes a value as JSON, without secrets.
-pub(crate) fn write_json(mut out: impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+pub(crate) fn write_json(out: impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    let mut out = VisibleJson(out);
     match masked_value(value) {
         // Piece by piece: the report of thousands of entries need not be in memory twice.
         None => serde_json::to_writer_pretty(&mut out, value)?,
@@ -223,12 +276,12 @@ pub(crate) fn is_one_terminal() -> bool {
 
 /// Puts a line for people on standard error. Nobody waits for it, and there is no place to report that it failed.
 pub(crate) fn say(line: &str) {
-    stderr().put(format!("{}\n", masked(line)).as_bytes());
+    stderr().put(format!("{}\n", shown(line, Paint::stderr())).as_bytes());
 }
 
 /// Puts a question there, behind which the answer is typed.
 pub(crate) fn say_question(question: &str) {
-    stderr().put(masked(question).as_bytes());
+    stderr().put(shown(question, Paint::stderr()).as_bytes());
     settle();
 }
 
@@ -266,6 +319,21 @@ mod tests {
         assert_eq!(with(Flag::Auto, &[("NO_COLOR", ""), ("FORCE_COLOR", "1")]), ColorChoice::Always);
         assert_eq!(with(Flag::Auto, &[("FORCE_COLOR", "0")]), ColorChoice::Auto);
         assert_eq!(with(Flag::Auto, &[]), ColorChoice::Auto);
+    }
+
+    #[test]
+    fn nothing_but_our_colours_reaches_a_terminal() {
+        let hostile = "a\x1b]0;pwned\x07\u{9b}31m\r\0\u{202e}\x1b[8mhidden\x1b[2J\x1b";
+        for (on, colour) in [(true, "\x1b[1m\x1b[31m"), (false, r"\u{1b}[1m\u{1b}[31m")] {
+            let shown = shown(&format!("\x1b[1m\x1b[31m{hostile}\n"), Paint(on));
+            let rest = shown.strip_prefix(colour).unwrap();
+            assert_eq!(rest, "a\\u{1b}]0;pwned\\u{7}\\u{9b}31m\\r\\u{0}\\u{202e}\\u{1b}[8mhidden\\u{1b}[2J\\u{1b}\n");
+        }
+        let mut json = Vec::new();
+        write_json(&mut json, &hostile).unwrap();
+        let json = String::from_utf8(json).unwrap();
+        assert!(!json.trim_end().chars().any(chaos_core::is_hidden), "{json}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), hostile);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::format::ReportFormat;
 use super::gate::Gate;
 use super::outcome::{Outcome, tell_people};
 use super::plan;
+use super::private_file;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
 use super::stdin_hold;
@@ -89,7 +90,7 @@ pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     let made = if path.as_os_str() == "-" {
         std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        File::create(path)
+        private_file::create_if_a_model_may_speak(path)
     };
     made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }

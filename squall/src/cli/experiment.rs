@@ -1,6 +1,7 @@
 //! `squall experiment`: a goal in, evidence out.
 
-use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use chaos_experiment::{Experiment, ExperimentReport, ExperimentTranscript, html, text};
@@ -19,6 +20,7 @@ use super::follow::Follower;
 use super::format::DataFormat;
 use super::live::Detail;
 use super::policy_flags::PolicyFlags;
+use super::private_file;
 use super::secrets::{masked, redactor};
 use super::settings;
 use super::variables::VariableFlags;
@@ -158,7 +160,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     if args.model.is_some() {
         return Err(Failure::Usage("this build has no client for models (feature `openai`)".to_owned()));
     }
-    let events = args.events.as_deref().map(create).transpose()?;
+    let events = args.events.as_deref().map(private).transpose()?;
     let report = on_runtime(async |signals| {
         let starting = runner.clone();
         let mut run = begin(&runner, move || experiment.start(&starting), signals).await?;
@@ -171,6 +173,14 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         report
     })?;
     told(&report, args)
+}
+
+/// Makes the file for events. A model may speak in it.
+fn private(path: &Path) -> Result<File, Failure> {
+    if path.as_os_str() == "-" {
+        return create(path);
+    }
+    private_file::create(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
 
 /// The command line as a shell reads it. Values of variables may be secrets, and stay out.
@@ -196,7 +206,7 @@ fn repeatable(words: impl Iterator<Item = String>) -> String {
 /// Prints the report, writes its page, and gives its exit code.
 fn told(report: &ExperimentReport, args: &Args) -> Result<u8, Failure> {
     if let Some(path) = &args.report {
-        let written = fs::write(path, masked(&html(report)).as_bytes());
+        let written = private_file::create(path).and_then(|mut file| file.write_all(masked(&html(report)).as_bytes()));
         written.map_err(|source| Failure::File { path: path.clone(), doing: "written", source })?;
     }
     let out = Out::beside(args.events.as_deref());

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use chaos_core::{Event, EventStream};
+use chaos_core::{Event, EventStream, visible_json};
 
 use super::console::{complain, patience};
 use super::failure::Failure;
@@ -88,7 +88,7 @@ fn write(mut file: File, event: &Event) -> Option<File> {
         Some(masked) => serde_json::to_string(&masked.ok()?),
         None => serde_json::to_string(event),
     };
-    let line = line.ok()? + "\n";
+    let line = visible_json(&line.ok()?).into_owned() + "\n";
     match file.write_all(line.as_bytes()) {
         Ok(()) => Some(file),
         Err(error) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use chaos_core::{Answer, Event, EventKind, ProbeRole, Undone};
+use chaos_core::{Answer, Event, EventKind, ProbeRole, Undone, visible_line};
 
 use super::console::display;
 use super::figures::{Figures, StepFigures};
@@ -204,7 +204,7 @@ impl Live {
 
 /// Control characters of a target's answer must not reach a terminal.
 fn printable(text: &str) -> String {
-    text.replace('\n', " | ").chars().filter(|c| !c.is_control()).collect()
+    visible_line(text).into_owned()
 }
 
 /// What is worth a line; the report holds the rest.
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn control_characters_of_a_target_never_reach_the_terminal() {
-        assert_eq!(shown(false, &[("/a", note("x\x1b[31m\ny"))]), "    1.5 s  x[31m | y\n");
+        assert_eq!(shown(false, &[("/a", note("x\x1b[31m\ny"))]), "    1.5 s  x\\u{1b}[31m | y\n");
     }
 
     fn probed(role: ProbeRole, observation: Observation) -> EventKind {

@@ -1,6 +1,6 @@
 //! `--json`, `--junit`, `--html`: reports of the same run, each to a file.
 
-use std::fs::{File, OpenOptions, canonicalize};
+use std::fs::{OpenOptions, canonicalize};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use chaos_runner::{html_runs, junit_runs};
 use super::console::write_json;
 use super::failure::Failure;
 use super::outcome::{Outcome, document, together};
+use super::private_file;
 use super::secrets::masked;
 
 /// Report files, beside what is printed.
@@ -64,7 +65,7 @@ impl ReportFlags {
 }
 
 fn write(form: &str, path: &Path, outcomes: &[Outcome]) -> std::io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
+    let mut file = BufWriter::new(private_file::create_if_a_model_may_speak(path)?);
     match form {
         "json" => write_json(&mut file, &together(outcomes))?,
         "junit" => file.write_all(masked(&document(outcomes, junit_runs)).as_bytes())?,

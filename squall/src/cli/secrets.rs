@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
-use chaos_core::{Redactor, Secret};
+use chaos_core::{Redactor, Secret, SecretMasking, is_api_key, visible, visible_line};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -28,6 +28,16 @@ pub(crate) fn hide(secret: &Secret) -> bool {
         redactor.add(&Secret::new(form));
     }
     true
+}
+
+/// Masks the API keys in this process's environment. A short one is a dummy, as local servers take.
+pub(crate) fn hide_api_keys() {
+    let keys = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_api_key));
+    for key in keys.filter_map(|(_, value)| value.into_string().ok()).map(|value| Secret::new(value.trim())) {
+        if SecretMasking::of(&key) == SecretMasking::Everywhere {
+            hide(&key);
+        }
+    }
 }
 
 /// The mask for those that write files of their own.
@@ -66,14 +76,13 @@ fn numbers(value: Value, mask: &Mask) -> Value {
 /// parts of a URL, and each line of a secret of several.
 fn forms(secret: &str) -> Vec<String> {
     let trimmed = secret.trim();
-    let no_controls = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let mut plain = vec![
         secret.to_owned(),
         trimmed.to_owned(),
         secret.replace(['\n', '\r', '\t'], " "),
-        no_controls(&secret.replace('\n', " | ")),
-        no_controls(&trimmed.replace('\n', " | ")),
-        no_controls(secret),
+        visible(secret).into_owned(),
+        visible_line(secret).into_owned(),
+        visible_line(trimmed).into_owned(),
     ];
     if trimmed.contains('\n') {
         plain.extend(trimmed.lines().map(|line| line.trim().to_owned()));

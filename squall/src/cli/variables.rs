@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Once;
 
 use chaos_core::{Secret, SecretMasking, read_bounded};
 use chaos_schema::is_reserved;
@@ -40,18 +39,11 @@ impl VariableFlags {
                 return Err(Failure::Usage(format!("placeholder `{name}` is filled twice; fill it once")));
             }
             if secrets::hide(&secret) {
-                mask_panics();
                 warn_of_short(name, &secret);
             }
         }
         Ok(values)
     }
-}
-
-/// A panic's message is output, too.
-fn mask_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| std::panic::set_hook(Box::new(|panic| say(&panic.to_string()))));
 }
 
 /// A short value may be a word or a figure of the report, and is not masked there.

@@ -3,7 +3,7 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use chaos_core::{Answer, BoxFuture, Observation, REPORT_FORMAT, RunContext};
+use chaos_core::{Answer, BoxFuture, Observation, REPORT_FORMAT, RunContext, visible_line};
 use chaos_runner::Verifier;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ impl CommandVerifier {
         let question = json!({
             "format": REPORT_FORMAT, "name": name, "check": check, "run_id": cx.run_id(), "path": cx.path()
         });
-        let answer = cx.clock().timeout(self.limit, self.run(question.to_string()));
+        let answer = cx.clock().timeout(self.limit, self.run(question.to_string(), cx));
         let interrupted = async {
             cx.cancelled().await;
             cx.clock().sleep(INTERRUPTED).await;
@@ -100,9 +100,9 @@ impl CommandVerifier {
         }
     }
 
-    async fn run(&self, question: String) -> Result<Observation, NoAnswer> {
+    async fn run(&self, question: String, cx: &RunContext) -> Result<Observation, NoAnswer> {
         let mut command = Command::new(&self.argv[0]);
-        command.args(&self.argv[1..]).process_group(0).kill_on_drop(true);
+        command.args(&self.argv[1..]).env_clear().envs(cx.environment()).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(NoAnswer::Start)?;
         let _group = Group(child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())));
@@ -154,7 +154,7 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
 /// What a program said, in one bounded line.
 fn said(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SAID).collect();
+    let text: String = visible_line(text.trim()).chars().take(MAX_SAID).collect();
     if text.is_empty() { ", and said nothing".to_owned() } else { format!(", and said: {text}") }
 }
 

@@ -6,29 +6,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::table::Target;
+use super::table::{KEY, Target};
 
 /// A small server on a port of loopback, for as long as the test runs.
 pub(crate) struct Service {
     port: u16,
     is: Arc<Mutex<Target>>,
     requests: Arc<AtomicUsize>,
+    keys: Arc<AtomicUsize>,
 }
 
 impl Service {
-    pub(crate) fn start() -> Self {
+    /// Serves; a redirect to another port of this host names `other`.
+    pub(crate) fn start(other: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let is = Arc::new(Mutex::new(Target::Plain));
         let requests = Arc::new(AtomicUsize::new(0));
-        let (now, count) = (Arc::clone(&is), Arc::clone(&requests));
+        let keys = Arc::default();
+        let served =
+            Served { is: Arc::clone(&is), requests: Arc::clone(&requests), keys: Arc::clone(&keys), port, other };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (now, count) = (Arc::clone(&now), Arc::clone(&count));
-                thread::spawn(move || answer(&stream, port, &now, &count));
+                let served = served.clone();
+                thread::spawn(move || answer(&stream, &served));
             }
         });
-        Self { port, is, requests }
+        Self { port, is, requests, keys }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -40,27 +44,49 @@ impl Service {
         self.requests.load(Ordering::SeqCst)
     }
 
+    /// How many lines of requests had the key in them.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn becomes(&self, target: Target) {
         *self.is.lock().unwrap() = target;
     }
 }
 
+/// What a connection needs to know.
+#[derive(Clone)]
+struct Served {
+    is: Arc<Mutex<Target>>,
+    requests: Arc<AtomicUsize>,
+    keys: Arc<AtomicUsize>,
+    port: u16,
+    other: u16,
+}
+
 /// Answers every request of a connection; `None` at its end.
-fn answer(stream: &TcpStream, port: u16, is: &Mutex<Target>, requests: &AtomicUsize) -> Option<()> {
+fn answer(stream: &TcpStream, served: &Served) -> Option<()> {
+    let port = served.port;
     let mut lines = BufReader::new(stream);
     loop {
         loop {
             let mut line = String::new();
-            match lines.read_line(&mut line).ok()? {
+            let read = lines.read_line(&mut line).ok()?;
+            served.keys.fetch_add(usize::from(line.contains(KEY)), Ordering::SeqCst);
+            match read {
                 0 => return None,
                 _ if line.trim_end().is_empty() => break,
                 _ => {}
             }
         }
-        requests.fetch_add(1, Ordering::SeqCst);
-        let (status, header, body) = match *is.lock().unwrap() {
+        served.requests.fetch_add(1, Ordering::SeqCst);
+        let (status, header, body) = match *served.is.lock().unwrap() {
             Target::Plain | Target::Renamed => (200, String::new(), "ok"),
             Target::Redirects(status) => (status, format!("Location: http://127.0.0.2:{port}/\r\n"), ""),
+            Target::Sends(status, to) => {
+                let to = to.replace("PORT", &port.to_string()).replace("OTHER", &served.other.to_string());
+                (status, format!("Location: {to}\r\n"), "")
+            }
             Target::Speaks(text) => (200, String::new(), text),
         };
         let length = body.len();

@@ -1,4 +1,4 @@
-//! A network namespace with no way out: listeners on every other loopback address, and a name server that changes its mind.
+//! A network namespace with no way out, whose only other interface counts what would have left: listeners on every other loopback address, and a name server that changes its mind.
 
 use std::env;
 use std::fs;
@@ -13,6 +13,33 @@ use std::time::Duration;
 /// Set in the process that is inside.
 const INSIDE: &str = "SQUALL_TEST_CLOSED_NETWORK";
 
+/// Sends whatever is not for loopback to an interface behind which nobody is. It says nothing by itself: no address
+/// resolution, no multicast, no addresses of its own making; so every packet of it was sent by somebody.
+const COUNTING: &str = "ip link set lo up && \
+    { ip link add out0 type dummy 2>/dev/null || ip link add out0 type veth peer name in0; } && \
+    { ip link set in0 addrgenmode none multicast off arp off up 2>/dev/null || true; } && \
+    ip link set out0 addrgenmode none multicast off arp off up && \
+    ip addr add 192.0.2.1/24 dev out0 && ip route add default dev out0 && \
+    ip -6 addr add 2001:db8::1/64 dev out0 nodad && ip -6 route add default dev out0 && ";
+
+/// How many packets would have left, sent or dropped.
+pub(crate) fn packets_out() -> u64 {
+    let table = fs::read_to_string("/proc/self/net/dev").unwrap();
+    let line = table.lines().find_map(|line| line.trim().strip_prefix("out0:")).unwrap();
+    let figures: Vec<u64> = line.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
+    // Eight figures of what was received come first; then bytes, packets, errors, dropped.
+    figures[9..12].iter().sum()
+}
+
+/// Sends packets out as an escape would, and sees each counted: an interface that counts nothing would prove nothing.
+pub(crate) fn counts_packets() {
+    for (from, to) in [("0.0.0.0:0", "192.0.2.9:9"), ("0.0.0.0:0", "203.0.113.9:53"), ("[::]:0", "[2001:db8::9]:9")] {
+        let before = packets_out();
+        UdpSocket::bind(from).unwrap().send_to(b"out", to).unwrap();
+        assert_eq!(packets_out(), before + 1, "{to}");
+    }
+}
+
 /// Runs a test of this binary again inside such a namespace; true where the caller is that run and shall go on.
 ///
 /// # Panics
@@ -24,7 +51,7 @@ pub(crate) fn inside(test: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let servers = folder.path().join("resolv.conf");
     fs::write(&servers, "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n").unwrap();
-    let script = format!("ip link set lo up && mount --bind '{}' /etc/resolv.conf && exec \"$@\"", servers.display());
+    let script = format!("{COUNTING}mount --bind '{}' /etc/resolv.conf && exec \"$@\"", servers.display());
     let program = env::current_exe().unwrap();
     let within = |words: &[&str]| {
         let mut command = Command::new("unshare");
@@ -32,7 +59,7 @@ pub(crate) fn inside(test: &str) -> bool {
         command
     };
     if !within(&["true"]).output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: needs user, network and mount namespaces, and ip");
+        println!("skipped: needs user, network and mount namespaces, and ip with a dummy or veth interface");
         return false;
     }
     let output = within(&[program.to_str().unwrap(), "--exact", test, "--nocapture"]).output().unwrap();

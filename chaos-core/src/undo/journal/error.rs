@@ -25,6 +25,9 @@ pub enum JournalError {
         /// The length of its line.
         bytes: usize,
     },
+    /// Nothing more fits into the file.
+    #[error("undo journal is full: it may have {} bytes", super::line::FILE_LIMIT)]
+    Full,
     /// The file can't be read.
     #[error("undo journal `{}` can't be read", path.display())]
     Read {

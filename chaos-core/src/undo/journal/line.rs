@@ -12,6 +12,9 @@ pub const JOURNAL_FORMAT: u32 = 2;
 /// How long a line may be, in bytes. Steps take some hundred; the bound keeps a reader's memory small.
 pub(super) const LINE_LIMIT: usize = 1 << 20;
 
+/// How long a journal may be, in bytes: some ten thousand steps.
+pub(super) const FILE_LIMIT: u64 = 64 << 20;
+
 /// First line of a journal that tells of its run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalHeader {

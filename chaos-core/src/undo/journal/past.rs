@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::state_dir::StateDir;
 use super::line::{
-    Epoch, JournalHeader, JournalRecord, LINE_LIMIT, Line, Sum, decode, decode_count, encode, other_format,
+    Epoch, FILE_LIMIT, JournalHeader, JournalRecord, LINE_LIMIT, Line, Sum, decode, decode_count, encode, other_format,
 };
 use super::{JOURNAL_FORMAT, JournalError, boot_id};
 
@@ -114,7 +114,14 @@ impl PastJournal {
             Ok(now) if (now.dev(), now.ino()) == (meta.dev(), meta.ino()) => {}
             _ => return Ok(None),
         }
-        let mut journal = Self {
+        let reader = BufReader::new(file.try_clone().map_err(failed)?);
+        let mut journal = Self::unread(path, file);
+        journal.read(reader).map_err(failed)?;
+        Ok(Some(journal))
+    }
+
+    pub(super) fn unread(path: &Path, file: File) -> Self {
+        Self {
             header: None,
             executable: None,
             pending: Vec::new(),
@@ -130,13 +137,10 @@ impl PastJournal {
             torn: None,
             whole: false,
             ours: true,
-        };
-        journal.read().map_err(failed)?;
-        Ok(Some(journal))
+        }
     }
 
-    fn read(&mut self) -> io::Result<()> {
-        let mut reader = BufReader::new(self.file.try_clone()?);
+    pub(super) fn read(&mut self, mut reader: impl BufRead) -> io::Result<()> {
         let mut raw = Vec::new();
         for number in 1.. {
             raw.clear();
@@ -153,6 +157,11 @@ impl PastJournal {
                 break;
             }
             self.end += length as u64;
+            if self.end > FILE_LIMIT {
+                self.problem(number, &format!("a file of more than {FILE_LIMIT} bytes"));
+                self.ours = false;
+                break;
+            }
             self.read_line(number, &raw);
             if !self.ours {
                 return Ok(());
@@ -238,6 +247,11 @@ impl PastJournal {
         &self.path
     }
 
+    #[cfg(test)]
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.end
+    }
+
     /// Whether the machine was booted since it was written; not where the system names no boot.
     pub fn before_reboot(&self) -> bool {
         let now = boot_id();
@@ -287,7 +301,17 @@ impl PastJournal {
 
     /// The same of what stands at a journal's place and is none that we could take.
     pub fn set_aside_unread(path: &Path, folder: &Path) -> Result<PathBuf, JournalError> {
-        let aside = folder.join(path.file_name().unwrap_or_default());
+        let name = path.file_name().unwrap_or_default();
+        let mut aside = folder.join(name);
+        // What was given up before under the same name stays.
+        for n in 1.. {
+            if fs::symlink_metadata(&aside).is_err() {
+                break;
+            }
+            let mut numbered = name.to_owned();
+            numbered.push(format!(".{n}"));
+            aside = folder.join(numbered);
+        }
         let moved = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         match moved.and_then(|()| fs::rename(path, &aside)) {
             Ok(()) => Ok(aside),
@@ -309,6 +333,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn with_extension(state: &StateDir, extension: &str) -> Result<Vec<PathBuf>, JournalError> {
     let dir = state.journals();
+    state.check().map_err(|refused| JournalError::read(state.root(), io::Error::other(refused)))?;
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

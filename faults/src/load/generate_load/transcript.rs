@@ -1,5 +1,7 @@
 //! Where the record of the conversation goes.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use chaos_agent::TranscriptWriter;
@@ -31,7 +33,8 @@ fn open(folder: &Path, path: PathBuf, redactor: Redactor) -> Result<Record, Plug
         let right = "choose a workspace that can be written";
         PluginError::failed(format!("no load without a transcript: {why}; {right}"))
     };
-    std::fs::create_dir_all(folder).map_err(|error| failed(format!("`{}`: {error}", folder.display())))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| failed(format!("`{}`: {error}", folder.display())))?;
     let writer = TranscriptWriter::create(&path, redactor);
     let writer = writer.map_err(|error| {
         let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
