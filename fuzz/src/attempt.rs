@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::target::Target;
+use crate::target::FuzzTarget;
 
 /// Processor time of one input.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub fn catch_panics() {
 }
 
 /// Feeds an input to a parser.
-pub fn attempt(target: &dyn Target, input: &[u8]) -> Attempt {
+pub fn attempt(target: &dyn FuzzTarget, input: &[u8]) -> Attempt {
     let before = processor_time();
     let fed = catch_unwind(AssertUnwindSafe(|| target.feed(input)));
     let took = processor_time().saturating_sub(before);

@@ -15,7 +15,7 @@ use crate::mutate::spoil;
 use crate::targets::of_name;
 
 /// A parser that is still busy after that is taken to hang, however busy the machine is.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 
 /// Of ten inputs so many are spoilt.
 const SPOILT: usize = 7;
@@ -47,7 +47,7 @@ pub struct Figures {
 
 /// An input that broke something.
 #[derive(Debug, Clone, Serialize)]
-pub struct Finding {
+pub struct FuzzFinding {
     /// What it was fed to.
     pub target: String,
     /// Which one it was.
@@ -60,7 +60,7 @@ pub struct Finding {
 
 /// What a run of the fuzzer gave.
 #[derive(Debug, Default, Serialize)]
-pub struct Outcome {
+pub struct FuzzOutcome {
     /// The seed that gives the same inputs again.
     pub seed: u64,
     /// Seconds.
@@ -68,11 +68,11 @@ pub struct Outcome {
     /// By target.
     pub targets: BTreeMap<String, Figures>,
     /// What broke.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FuzzFinding>,
 }
 
 /// The input of a number; `true` where it is as it was made.
-pub fn input(target: &mut dyn crate::Target, seed: u64, index: u64) -> (Vec<u8>, bool) {
+pub fn input(target: &mut dyn crate::FuzzTarget, seed: u64, index: u64) -> (Vec<u8>, bool) {
     let mut dice = Dice::new(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut input = target.make(&mut dice);
     let spoilt = dice.below(10) < SPOILT;
@@ -90,18 +90,18 @@ struct Shared<'a> {
     began: Instant,
     next: AtomicU64,
     over: AtomicBool,
-    outcome: Mutex<Outcome>,
+    outcome: Mutex<FuzzOutcome>,
 }
 
 /// Feeds inputs; `tell` is called about once a second with what was fed so far.
-pub fn drive(names: &[String], seed: u64, limit: Limit, workers: usize, tell: impl Fn(u64, Duration)) -> Outcome {
+pub fn drive(names: &[String], seed: u64, limit: Limit, workers: usize, tell: impl Fn(u64, Duration)) -> FuzzOutcome {
     let (next, over) = (AtomicU64::new(0), AtomicBool::new(false));
     let shared = Shared { names, seed, limit, began: Instant::now(), next, over, outcome: Mutex::default() };
     let current: Vec<Mutex<Option<(Instant, u64)>>> = (0..workers).map(|_| Mutex::default()).collect();
     std::thread::scope(|scope| {
         let running: Vec<_> = current.iter().map(|slot| scope.spawn(|| work(&shared, slot))).collect();
         while running.iter().any(|one| !one.is_finished()) {
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::park_timeout(Duration::from_millis(200));
             tell(shared.next.load(Ordering::Relaxed), shared.began.elapsed());
             for slot in &current {
                 let at = *slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,6 +159,6 @@ fn work(shared: &Shared<'_>, current: &Mutex<Option<(Instant, u64)>>) {
 fn found(shared: &Shared<'_>, target: &str, index: u64, input: &[u8], what: String) {
     let file = keep(target, &format!("{:x}-{index}", shared.seed), input).ok();
     let mut outcome = shared.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-    outcome.findings.push(Finding { target: target.to_owned(), index, what, file });
+    outcome.findings.push(FuzzFinding { target: target.to_owned(), index, what, file });
     shared.over.fetch_or(outcome.findings.len() >= ENOUGH, Ordering::Relaxed);
 }

@@ -2,7 +2,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `target` | [`Target`]: a parser, how its valid inputs are made, and what must hold for each input |
+//! | `target` | [`FuzzTarget`]: a parser, how its valid inputs are made, and what must hold for each input |
 //! | `targets` | one file a parser |
 //! | `mutate` | how inputs are spoilt: bytes, words, trees |
 //! | `attempt` | one input, with its panics and its processor time |
@@ -26,6 +26,6 @@ use squall as _;
 
 pub use attempt::{Attempt, attempt, catch_panics};
 pub use corpus::{Kept, kept};
-pub use drive::{Figures, Finding, Limit, Outcome, drive, input};
-pub use target::{Broken, Target};
+pub use drive::{Figures, FuzzFinding, FuzzOutcome, Limit, drive, input};
+pub use target::{Breach, FuzzTarget};
 pub use targets::{NAMES, of_name};

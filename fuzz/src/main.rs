@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chaos_fuzz::{Limit, NAMES, Outcome, catch_panics, drive};
+use chaos_fuzz::{FuzzOutcome, Limit, NAMES, catch_panics, drive};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// Address space of the whole run: a parser that takes more fails to allocate, and aborts.
@@ -73,8 +73,8 @@ fn main() -> ExitCode {
     if outcome.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn text(outcome: &Outcome) {
-    let share = |part: u64, whole: u64| if whole == 0 { 0 } else { part * 100 / whole };
+fn text(outcome: &FuzzOutcome) {
+    let share = |part: u64, whole: u64| (part * 100).checked_div(whole).unwrap_or(0);
     for (name, own) in &outcome.targets {
         let (valid, accepted) = (share(own.made_accepted, own.made), share(own.accepted, own.inputs));
         println!("{name:22} {:9} inputs, {valid:3} % valid as made, {accepted:3} % accepted in all", own.inputs);

@@ -11,7 +11,7 @@ mod lines;
 mod transcript;
 mod values;
 
-use crate::target::Target;
+use crate::target::FuzzTarget;
 
 /// Every target.
 pub const NAMES: [&str; 9] = [
@@ -27,7 +27,7 @@ pub const NAMES: [&str; 9] = [
 ];
 
 /// The target of that name.
-pub fn of_name(name: &str) -> Option<Box<dyn Target>> {
+pub fn of_name(name: &str) -> Option<Box<dyn FuzzTarget>> {
     Some(match name {
         "document" => Box::new(document::Documents::new()),
         "values" => Box::new(values::Values),

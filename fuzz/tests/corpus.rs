@@ -1,7 +1,5 @@
 //! What broke something once, and some new inputs of each target.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use chaos_fuzz::{Attempt, Limit, NAMES, attempt, drive, kept, of_name};
 
 #[test]

@@ -1,7 +1,7 @@
 //! fortio's command line.
 
 use crate::documents::Dice;
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 const FLAGS: [&str; 20] = [
     "-c 4",
@@ -29,7 +29,7 @@ const FLAGS: [&str; 20] = [
 /// The arguments, one a line.
 pub(super) struct CommandLines;
 
-impl Target for CommandLines {
+impl FuzzTarget for CommandLines {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         let mut words: Vec<&str> = vec!["load"];
         for _ in 0..dice.below(5) {
@@ -39,7 +39,7 @@ impl Target for CommandLines {
         words.join("\n").into_bytes()
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         let text = String::from_utf8_lossy(input);
         // A file that is named is read.
         if text.contains("-file") || text.contains('@') {

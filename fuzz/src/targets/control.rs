@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::document::SCHEMAS;
 use crate::documents::{Dice, Maker};
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 pub(super) struct Control(Maker<'static>);
 
@@ -16,7 +16,7 @@ impl Control {
     }
 }
 
-impl Target for Control {
+impl FuzzTarget for Control {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         let request = match dice.below(6) {
             0 => json!({"verb": "status"}),
@@ -28,12 +28,12 @@ impl Target for Control {
         request.to_string().into_bytes()
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         drop(serde_json::from_slice::<ControlReply>(input));
         let Ok(request) = serde_json::from_slice::<ControlRequest>(input) else { return Ok(false) };
         let again = serde_json::to_vec(&request).ok().and_then(|text| serde_json::from_slice(&text).ok());
         if again.as_ref() != Some(&request) {
-            return Err(Broken(format!("a request changes when it is written: {request:?}")));
+            return Err(Breach(format!("a request changes when it is written: {request:?}")));
         }
         if let ControlRequest::Start { entry } = &request {
             return Ok(check_value(entry, "entry", &LoadOptions::of(KindHint::Entry)).document.is_some());

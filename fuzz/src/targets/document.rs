@@ -9,7 +9,7 @@ use chaos_schema::{
 use serde_json::Value;
 
 use crate::documents::{Dice, Maker};
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 /// What every document kind is generated from.
 pub(super) static SCHEMAS: LazyLock<[Value; 4]> = LazyLock::new(|| {
@@ -28,7 +28,7 @@ impl Documents {
     }
 }
 
-impl Target for Documents {
+impl FuzzTarget for Documents {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         let kind = dice.below(self.0.len());
         let (document, _) = self.0[kind].document(dice);
@@ -45,14 +45,14 @@ impl Target for Documents {
         [&[way], text.as_bytes()].concat()
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         let Some((way, text)) = input.split_first() else { return Ok(false) };
         let name = if text.first() == Some(&b'{') && way & 64 == 0 { "task.json" } else { "task.yaml" };
         let vars: BTreeMap<String, String> =
             [("A", "1"), ("B", "b: [{{A}}\n- x")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let options = LoadOptions {
-            vars: if way / 5 & 1 == 0 { BTreeMap::new() } else { vars },
-            placeholders: if way / 5 & 2 == 0 { Placeholders::Filled } else { Placeholders::Allowed },
+            vars: if (way / 5) & 1 == 0 { BTreeMap::new() } else { vars },
+            placeholders: if (way / 5) & 2 == 0 { Placeholders::Filled } else { Placeholders::Allowed },
             ..LoadOptions::of(HINTS[usize::from(way % 5)])
         };
         let loaded = load_bytes(text, name, &options);
@@ -61,10 +61,10 @@ impl Target for Documents {
         if let Some(outside) =
             loaded.diagnostics.iter().find(|one| one.line.is_some_and(|line| line == 0 || line > lines))
         {
-            return Err(Broken(format!("a problem lies outside the file's {lines} lines: {outside:?}")));
+            return Err(Breach(format!("a problem lies outside the file's {lines} lines: {outside:?}")));
         }
         if loaded.document.is_some() && loaded.has_errors() {
-            return Err(Broken("a document with errors was accepted".to_owned()));
+            return Err(Breach("a document with errors was accepted".to_owned()));
         }
         let Some(_) = &loaded.document else { return Ok(!loaded.has_errors()) };
         let value = std::str::from_utf8(text).ok().and_then(|text| read_value(text, name).ok());
@@ -76,13 +76,13 @@ impl Target for Documents {
 }
 
 /// What was accepted as text is accepted as a value, and as that value's JSON.
-fn agrees(value: &Value, options: &LoadOptions) -> Result<(), Broken> {
+fn agrees(value: &Value, options: &LoadOptions) -> Result<(), Breach> {
     let as_value = check_value(value, "", options);
     let as_text = load_bytes(value.to_string().as_bytes(), "again.json", options);
     for (again, form) in [(as_value, "value"), (as_text, "JSON")] {
         if again.document.is_none() {
             let why = chaos_schema::render(&again.diagnostics);
-            return Err(Broken(format!("accepted as text, refused as {form}: {why}")));
+            return Err(Breach(format!("accepted as text, refused as {form}: {why}")));
         }
     }
     Ok(())
@@ -94,17 +94,17 @@ fn block(value: &Value, indent: usize, out: &mut String) {
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, item) in map {
-                *out += &format!("{pad}{}:", Value::from(key.as_str()));
+                out.extend([&pad, &*Value::from(key.as_str()).to_string(), ":"]);
                 nested(item, indent, out);
             }
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
-                *out += &format!("{pad}-");
+                out.extend([&*pad, "-"]);
                 nested(item, indent, out);
             }
         }
-        scalar => *out += &format!("{pad}{scalar}\n"),
+        scalar => out.extend([&pad, &*scalar.to_string(), "\n"]),
     }
 }
 
@@ -113,7 +113,7 @@ fn nested(item: &Value, indent: usize, out: &mut String) {
         Value::Object(map) if !map.is_empty() => *out += "\n",
         Value::Array(items) if !items.is_empty() => *out += "\n",
         scalar => {
-            *out += &format!(" {scalar}\n");
+            out.extend([" ", &*scalar.to_string(), "\n"]);
             return;
         }
     }

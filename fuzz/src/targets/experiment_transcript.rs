@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::lines;
 use crate::documents::Dice;
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 pub(super) struct ExperimentTranscripts;
 
-impl Target for ExperimentTranscripts {
+impl FuzzTarget for ExperimentTranscripts {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         let start =
             json!({"id": dice.below(4), "at_ms": 3, "label": "l", "plug_in": "load", "action": {"type": "load"}});
@@ -24,7 +24,7 @@ impl Target for ExperimentTranscripts {
         lines::pick(&all, dice)
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         Ok(ExperimentTranscript::parse(input).is_ok())
     }
 }

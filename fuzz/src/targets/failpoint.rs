@@ -3,7 +3,7 @@
 use chaos_failpoints::{Rule, arm_list};
 
 use crate::documents::Dice;
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 const TASKS: [&str; 10] = [
     "off",
@@ -20,7 +20,7 @@ const TASKS: [&str; 10] = [
 
 pub(super) struct Rules;
 
-impl Target for Rules {
+impl FuzzTarget for Rules {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         let step = |dice: &mut Dice| {
             let share = ["", "50%", "0.5%", "100%"][dice.below(4)];
@@ -31,7 +31,7 @@ impl Target for Rules {
         steps.join("->").into_bytes()
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         let text = String::from_utf8_lossy(input);
         // No site of that name is linked; a guard disarms when it is dropped.
         drop(arm_list(&format!("fuzz.no_such_site={text}")));

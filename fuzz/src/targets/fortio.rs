@@ -3,7 +3,7 @@
 use chaos_fortio::FortioDocument;
 
 use crate::documents::Dice;
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fortio/tests/golden");
 
@@ -19,17 +19,17 @@ impl Results {
     }
 }
 
-impl Target for Results {
+impl FuzzTarget for Results {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         if self.0.is_empty() { Vec::new() } else { dice.pick(&self.0).clone() }
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         let Ok(document) = FortioDocument::read(&String::from_utf8_lossy(input)) else { return Ok(false) };
         if let Ok(text) = document.to_text() {
             let again = FortioDocument::read(&text).and_then(|again| again.to_text());
             if again.as_ref().ok() != Some(&text) {
-                return Err(Broken(format!("a result changes when it is written: {text}")));
+                return Err(Breach(format!("a result changes when it is written: {text}")));
             }
         }
         Ok(true)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::documents::Dice;
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 /// Whole journals that real ones were, and the file that a spoilt one is read from.
 pub(super) struct Journals {
@@ -44,21 +44,21 @@ fn written(state: &StateDir, steps: usize) -> Option<Vec<u8>> {
     bytes
 }
 
-impl Target for Journals {
+impl FuzzTarget for Journals {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         if self.whole.is_empty() { Vec::new() } else { dice.pick(&self.whole).clone() }
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         let path = self.folder.path().join("spoilt.jsonl");
-        fs::write(&path, input).map_err(|error| Broken(format!("the test's own file: {error}")))?;
+        fs::write(&path, input).map_err(|error| Breach(format!("the test's own file: {error}")))?;
         let taken = PastJournal::take(&path);
         let Ok(Some(journal)) = taken else { return Ok(false) };
         let steps = journal.pending.iter().filter(|record| record.step != Value::Null).count();
         // A file in which some whole journal's steps are all there says so; anything else says what is wrong.
         let same = self.whole.iter().any(|whole| whole == input);
         if same != journal.problems.is_empty() && same {
-            return Err(Broken(format!("a whole journal has problems: {:?}", journal.problems)));
+            return Err(Breach(format!("a whole journal has problems: {:?}", journal.problems)));
         }
         Ok(journal.problems.is_empty() && steps == journal.pending.len())
     }

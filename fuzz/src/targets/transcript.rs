@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::lines;
 use crate::documents::Dice;
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 pub(super) struct Transcripts;
 
-impl Target for Transcripts {
+impl FuzzTarget for Transcripts {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         let usage = json!({"prompt": dice.below(9), "completion": 3});
         let call = json!({"id": "c1", "type": "function",
@@ -30,7 +30,7 @@ impl Target for Transcripts {
         lines::pick(&all, dice)
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         let Ok(transcript) = Transcript::parse(input) else { return Ok(false) };
         let replayer = Replayer::new(&transcript);
         drop(replayer);

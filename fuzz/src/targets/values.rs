@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::documents::Dice;
-use crate::target::{Broken, Target};
+use crate::target::{Breach, FuzzTarget};
 
 const SAMPLES: [&str; 28] = [
     "30s",
@@ -44,12 +44,12 @@ const SAMPLES: [&str; 28] = [
 
 pub(super) struct Values;
 
-impl Target for Values {
+impl FuzzTarget for Values {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
         dice.pick(&SAMPLES).as_bytes().to_vec()
     }
 
-    fn feed(&self, input: &[u8]) -> Result<bool, Broken> {
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         let text = String::from_utf8_lossy(input);
         let accepted = [
             kept::<DurationText>(&text)?,
@@ -65,15 +65,15 @@ impl Target for Values {
 }
 
 /// A value that is written and read again is the same.
-fn kept<T: DeserializeOwned + Serialize + Debug>(text: &str) -> Result<bool, Broken> {
+fn kept<T: DeserializeOwned + Serialize + Debug>(text: &str) -> Result<bool, Breach> {
     let Ok(value) = serde_json::from_value::<T>(text.into()) else { return Ok(false) };
     let written =
-        serde_json::to_value(&value).map_err(|error| Broken(format!("{value:?} can't be written: {error}")))?;
+        serde_json::to_value(&value).map_err(|error| Breach(format!("{value:?} can't be written: {error}")))?;
     let again = serde_json::from_value::<T>(written.clone());
     let again =
-        again.map_err(|error| Broken(format!("`{text}` is written as {written}, which is refused: {error}")))?;
+        again.map_err(|error| Breach(format!("`{text}` is written as {written}, which is refused: {error}")))?;
     if format!("{again:?}") != format!("{value:?}") {
-        return Err(Broken(format!("`{text}` changes when it is written as {written}: {value:?}, {again:?}")));
+        return Err(Breach(format!("`{text}` changes when it is written as {written}: {value:?}, {again:?}")));
     }
     Ok(true)
 }

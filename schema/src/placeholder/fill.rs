@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn placeholders_without_a_value_are_noted_within_bounds() {
-        let text = (0..20_000).map(|n| format!("{{{{N{n}}}}}{{{{SAME}}}}")).collect::<String>();
+        let text = (0..20_000).map(|n| format!("{{{{N{n}}}}}{{{{SAME}}}}")).collect::<Vec<_>>().concat();
         let mut filled = Filled::default();
         fill(&mut json!({"k".repeat(60_000): text}), "", &BTreeMap::new(), &mut filled);
         let noted: usize = filled.leftover.iter().map(|(at, _)| at.len()).sum();
