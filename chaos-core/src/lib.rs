@@ -28,8 +28,9 @@ pub use plug_in::{
     TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, parse, removed_name, suggestion, value_depth,
 };
 pub use policy::{
-    AllowedDir, Ceiling, CeilingKind, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts, OpenDirError,
-    PathBase, Permission, PermissionNeed, Policy, PolicyRequest, Refusal, Resolve, SystemResolver, UnknownPermission,
+    AllowedDir, Ceiling, CeilingKind, Confinement, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts,
+    OpenDirError, PathBase, Permission, PermissionNeed, Policy, PolicyRequest, Refusal, Reserved, Resolve, RunBudget,
+    SystemResolver, UnknownPermission,
 };
 pub use result::{ChaosResult, REPORT_FORMAT, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{

@@ -2,6 +2,7 @@
 
 mod allowed_dir;
 mod ceiling;
+mod confinement;
 mod host_pattern;
 mod host_port;
 mod hosts;
@@ -10,9 +11,11 @@ mod permission;
 mod refusal;
 mod request;
 mod rules;
+mod run_budget;
 
 pub use allowed_dir::{AllowedDir, DirIdentity};
 pub use ceiling::{Ceiling, CeilingKind};
+pub use confinement::Confinement;
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use host_port::HostPort;
 pub use hosts::{Hosts, Resolve, SystemResolver};
@@ -21,3 +24,4 @@ pub use permission::{Permission, PermissionNeed, UnknownPermission};
 pub use refusal::Refusal;
 pub use request::PolicyRequest;
 pub use rules::Policy;
+pub use run_budget::{Reserved, RunBudget};

@@ -1,6 +1,8 @@
 //! What a step must pass before the engine sees it. The engine's own policy stands behind, and is asked again.
 
-use chaos_core::{CeilingKind, ChaosSpec, FaultNode, HostPort, PluginError, Policy, Reach, RunContext, Seconds, Span};
+use chaos_core::{
+    CeilingKind, ChaosSpec, FAULTS, FaultNode, HostPort, PluginError, Policy, Reach, RunContext, Seconds, Span,
+};
 use chaos_triggers::Immediate;
 use serde_json::Value;
 
@@ -58,6 +60,28 @@ pub(crate) async fn entry(
     let default_hold = Seconds::from(chaos_core::DEFAULT_HOLD_SECONDS);
     let time = if sustained { hold.map(Seconds::get) } else { plan.duration() };
     Ok((entry, Cost::of(plan.ceiling(CeilingKind::Qps), time.unwrap_or(default_hold.get()))))
+}
+
+/// A call with what the author has pinned of a fault of its type filled in, where the call leaves it out.
+pub(crate) fn filled(written: &Value, pinned: Option<&FaultNode>) -> Value {
+    let mut filled = written.clone();
+    let named = written["type"].as_str().and_then(|name| FAULTS.get(name).ok());
+    if let (Some(pinned), Some(named)) = (pinned, named)
+        && pinned.type_name() == named.name
+    {
+        fill(&mut filled, &parameters(pinned));
+    }
+    filled
+}
+
+fn fill(written: &mut Value, pinned: &Value) {
+    let (Value::Object(written), Value::Object(pinned)) = (written, pinned) else { return };
+    for (key, value) in pinned {
+        match written.get_mut(key) {
+            Some(own) if !own.is_null() => fill(own, value),
+            _ => drop(written.insert(key.clone(), value.clone())),
+        }
+    }
 }
 
 /// Whether two faults are the same but for their names.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chaos_core::{DEFAULT_ERROR_RATIO, FaultNode, HostPattern, HttpUrl, Policy};
+use chaos_core::{Confinement, DEFAULT_ERROR_RATIO, FaultNode, HostPattern, HttpUrl, Policy};
 use chaos_schema::{Budget, ExperimentSpec, FaultName, LoadShape, Runs, Slo, SloPercentile, StrategyName};
 
 use crate::planner;
@@ -53,12 +53,9 @@ impl Setup {
         }
     }
 
-    /// The only hosts that anything may reach: the target, and those that the document names.
-    pub(crate) fn confined_to(&self) -> Vec<HostPattern> {
-        let host = self.target.host();
-        // `localhost` is each of these addresses to the policy, whatever a resolver says.
-        let addresses = if host.is_localhost() { vec!["127.0.0.0/8", "::1"] } else { vec![host.host.as_str()] };
-        addresses.into_iter().filter_map(|one| one.parse().ok()).chain(self.hosts.iter().cloned()).collect()
+    /// The only places that anything may reach: the target at its own port, and hosts that the document names.
+    pub(crate) fn confined_to(&self) -> Confinement {
+        Confinement { target: Some(self.target.host().clone()), hosts: self.hosts.clone() }
     }
 
     /// Connections of a load.

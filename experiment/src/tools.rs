@@ -60,7 +60,7 @@ impl<'l> ToolContext<'l> {
     /// All tools that this experiment allows.
     pub(crate) fn tools(&'l self) -> Vec<ExperimentTool<'l>> {
         let tool = |offer| ExperimentTool { shared: self, offer };
-        offers(&self.runner.setup.allow).into_iter().map(tool).collect()
+        offers(&self.runner.setup.allow, self.runner.setup.fault.as_ref()).into_iter().map(tool).collect()
     }
 }
 
@@ -114,7 +114,8 @@ impl ExperimentTool<'_> {
     /// The fault that a model wrote; only the author of the experiment may set what touches this machine.
     fn fault_of(&self, written: &Value) -> Result<FaultNode, ToolReply> {
         let refuse = |why: String| self.stopped(&self.shared.runner.refuse(written, &why));
-        let fault: FaultNode = parse(written).map_err(|error| refuse(error.to_string()))?;
+        let filled = guardrails::filled(written, self.shared.runner.setup.fault.as_ref());
+        let fault: FaultNode = parse(&filled).map_err(|error| refuse(error.to_string()))?;
         let pinned = self.shared.runner.setup.fault.as_ref().is_some_and(|pinned| guardrails::same(pinned, &fault));
         let descriptor = FAULTS.get(fault.type_name()).map_err(|error| refuse(error.to_string()))?;
         match author_only(descriptor, written) {

@@ -4,9 +4,17 @@
 #[path = "support/simulated.rs"]
 mod simulated;
 
-use chaos_core::Verdict;
-use chaos_experiment::{BudgetKind, ExperimentOutcome, ExperimentReport, ExperimentTranscript, html, text};
+use chaos_core::{
+    Evidence, Fault, InjectContext, Injection, Outcome, Plan, PluginError, RunContext, Sighting, Span, Undo, Verdict,
+    register_fault,
+};
+use chaos_experiment::{
+    BudgetKind, ExperimentOutcome, ExperimentReport, ExperimentTranscript, html, offered_tools, text,
+};
+use chaos_schema::{Document, DocumentKind, Positions};
 use chaos_test::Bench;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use simulated::{FAST, GENERATOR, SLOW, Script, run, spec, touch};
 
@@ -164,6 +172,70 @@ fn a_pinned_fault_can_be_used_only_as_it_is_written() {
     assert_eq!((report.steps.len(), report.refused.len()), (1, 1), "{:?}", report.refused);
     assert_eq!(report.steps[0].state, Verdict::Unchecked.word());
     assert!(report.refused[0].why.contains("only as the experiment writes it"));
+}
+
+/// Does nothing to a process that its author names.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OfProcess {
+    /// The process.
+    #[schemars(extend("x-author-only" = true))]
+    pid: u32,
+}
+
+impl Fault for OfProcess {
+    const SPAN: Span = Span::Finite;
+
+    async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
+        Ok(Plan::new("look at a process"))
+    }
+
+    async fn inject(&self, _cx: &InjectContext, _undo: &Undo) -> Result<Injection, PluginError> {
+        Ok(Injection::Finished(Outcome::landed(Evidence::new("looked"))))
+    }
+
+    async fn witness(&self, _cx: &RunContext) -> Sighting {
+        Sighting::unknown("its evidence is in its outcome")
+    }
+}
+
+register_fault!(OfProcess, "test_of_process");
+
+#[test]
+fn a_fault_of_a_process_is_offered_only_where_the_author_names_the_process() {
+    let named = json!({"allow": ["load", "test_of_process"]});
+    let document = json!({"goal": "how much", "target": "http://127.0.0.1:8001/", "allow": ["test_of_process"]});
+    let told = Document::read(document, DocumentKind::Experiment, &Positions::of("e")).unwrap_err();
+    assert_eq!(told[0].pointer, "/allow/0");
+    assert!(told[0].message.contains("`test_of_process`") && told[0].message.contains("`pid`"), "{}", told[0].message);
+    let is_offered = |more: &Value| {
+        let tools = offered_tools(&spec(8001, "how much", more));
+        tools.into_iter().find(|tool| tool.name == "test_of_process").map(|tool| tool.parameters)
+    };
+    assert_eq!(is_offered(&named), None);
+    let pinned = json!({"fault": {"type": "test_of_process", "pid": 7}});
+    let parameters = is_offered(&pinned).unwrap();
+    assert!(!parameters.to_string().contains("pid"), "{parameters}");
+
+    let free = json!({"fault": {"type": "test_of_process", "pid": 8}});
+    let hostile = || {
+        vec![calls(&[
+            ("test_of_process", json!({"pid": 8})),
+            ("compare", free.clone()),
+            ("load", json!({"type": "test_of_process", "pid": 8})),
+            ("test_of_process", json!({})),
+        ])]
+    };
+    for (more, steps) in [(named, 0), (pinned, 1)] {
+        let bench = Bench::new().unwrap();
+        let report = talk(&bench, &more, hostile());
+        let used: Vec<_> = report.steps.iter().filter(|step| step.kind == "test_of_process").collect();
+        assert_eq!(used.len(), steps, "{:?}", report.steps);
+        let transcript = std::fs::read_to_string(report.transcript().unwrap()).unwrap();
+        let started = transcript.lines().filter(|line| line.contains("\"started\""));
+        assert!(started.clone().all(|line| !line.contains("\"pid\":8")), "{transcript}");
+        assert_eq!(started.filter(|line| line.contains("\"pid\":7")).count(), steps, "{transcript}");
+    }
 }
 
 #[test]

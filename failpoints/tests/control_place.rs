@@ -48,8 +48,8 @@ fn alone(program: &Path, test: &str, set: &[(&str, &Path)], user: Option<u32>) -
         command.uid(user).gid(user);
     }
     let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().find_map(|line| line.strip_prefix("told: ")).unwrap_or_else(|| panic!("{output:?}")).to_owned()
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.lines().find_map(|line| line.strip_prefix("told: ")).unwrap_or_else(|| panic!("{output:?}")).to_owned()
 }
 
 fn is_alone() -> bool {

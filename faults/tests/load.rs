@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chaos_core::{
-    ChaosResult, EarlyStop, EventKind, FAULTS, LoadGenerator, LoadRequest, LoadSchedule, Presence, Progress, Reverted,
-    StatusCount, Task, Verdict, parse,
+    ChaosResult, EarlyStop, EventKind, FAULTS, LoadGenerator, LoadRequest, LoadSchedule, Policy, Presence, Progress,
+    Reverted, StatusCount, Task, Verdict, parse,
 };
 use chaos_faults as _;
 use chaos_load::target::{Behaviour, Target, serve};
@@ -111,6 +111,21 @@ fn a_load_is_made_without_any_model_and_its_report_is_typed() {
     let text = serde_json::to_string(&result).unwrap();
     let read: ChaosResult = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&read).unwrap(), text);
+}
+
+#[test]
+fn loads_at_the_same_time_are_held_against_the_ceiling_together() {
+    let (bench, service) = (Bench::new().unwrap(), service(Behaviour::new()));
+    let target = json!({"service_url": service.url(), "qps": 500, "duration": "2s", "concurrency": 1});
+    let load = json!({"trigger": {"type": "test_now"}, "action": {"type": "load", "target": target}});
+    let policy = Policy { max_qps: 500.0, ..Policy::default() };
+    let entries = (0..10).map(|_| parse(&load).unwrap()).collect();
+    let task = Task { entries, ..Task::default() };
+    let report = runner(&bench).policy(policy).build().unwrap().run(task).unwrap();
+    let refused: Vec<&str> = report.entries.iter().filter_map(|entry| entry.error.as_deref()).collect();
+    assert_eq!(refused.len(), 9, "{refused:?}");
+    assert!(refused.iter().all(|why| why.contains("--max-qps 1000")), "{refused:?}");
+    assert_eq!(service.requests(), 1000, "counted by the service");
 }
 
 #[test]

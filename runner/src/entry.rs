@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
-    PluginError, Presence, ProbeRole, Reverted, RunContext, Sighting, Span, UndoLog, Verification,
+    PluginError, Presence, ProbeRole, Reverted, RunBudget, RunContext, Sighting, Span, UndoLog, Verification,
 };
 
 mod checks;
@@ -19,7 +19,7 @@ use crate::guarded::{Panicked, guarded, guarded_call};
 use crate::hold_time::{hold_time, overrun};
 use crate::judge::Facts;
 use crate::life::Life;
-use crate::preflight::{plan, plan_allowed};
+use crate::preflight::{Refused, plan, plan_allowed};
 use crate::resources::Held;
 use crate::shared::Shared;
 use crate::verify::verify;
@@ -155,6 +155,8 @@ impl Entry {
             () = self.cx().cancelled() => return Err(Cause::Interrupted),
             cleared = self.cleared_on_plug_in_threads() => cleared?,
         };
+        let budget = self.cx().services().get::<RunBudget>();
+        let _reserved = budget.reserve(&plan.ceilings, self.cx().policy()).map_err(Refused::from)?;
         let fault = (!self.shared.sham).then(|| self.spec.action.type_name());
         self.life.step(Step::Inject(fault))?;
         self.in_force(&plan, record).await;

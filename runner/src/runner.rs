@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
-    BoxFuture, Check, Clock, ContextParts, Events, FAULTS, HostPattern, Hosts, Journal, PROBES, Policy, PolicyRequest,
+    BoxFuture, Check, Clock, Confinement, ContextParts, Events, FAULTS, Hosts, Journal, PROBES, Policy, PolicyRequest,
     Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
     is_api_key,
 };
@@ -63,7 +63,7 @@ pub struct RunnerBuilder {
 pub struct Runner {
     set: Arc<RunnerBuilder>,
     /// The only hosts of a session.
-    only_hosts: Option<Vec<HostPattern>>,
+    only_hosts: Option<Confinement>,
     /// The settings' environment, without what a session hides.
     env: Arc<HashMap<String, String>>,
     /// Ends every run of this runner, also one that is about to begin.
@@ -421,10 +421,10 @@ impl Runner {
     }
 
     /// This runner, confined to some hosts, whose plug-ins don't see some variables.
-    fn confined(&self, hosts: Vec<HostPattern>, hidden: &[&str]) -> Self {
+    fn confined(&self, places: Confinement, hidden: &[&str]) -> Self {
         let mut env = self.set.env.clone();
         env.retain(|name, _| !hidden.contains(&name.as_str()));
-        Self { only_hosts: Some(hosts), env: Arc::new(env), ..self.clone() }
+        Self { only_hosts: Some(places), env: Arc::new(env), ..self.clone() }
     }
 
     fn state_dir(&self) -> Result<StateDir, RunnerError> {

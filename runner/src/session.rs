@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chaos_core::{
-    ChaosResult, ChaosSpec, EventKind, EventStream, HostPattern, Observation, PolicyRequest, ProbeNode, REPORT_FORMAT,
+    ChaosResult, ChaosSpec, Confinement, EventKind, EventStream, Observation, PolicyRequest, ProbeNode, REPORT_FORMAT,
     RunContext, Verdict,
 };
 
@@ -31,8 +31,8 @@ pub struct SessionPlan {
     pub name: String,
     /// What its document narrows, and what it asks for.
     pub policy: PolicyRequest,
-    /// The only hosts that anything in it may reach, of those that the policy allows.
-    pub confined_to: Vec<HostPattern>,
+    /// The only places that anything in it may reach, of those that the policy allows.
+    pub confined_to: Confinement,
     /// Seed of every random choice, where the runner has none.
     pub seed: Option<u64>,
     /// Environment variables that its plug-ins don't see.

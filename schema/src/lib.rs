@@ -69,5 +69,5 @@ pub use placeholder::is_reserved;
 #[cfg(feature = "validate")]
 pub use render::{Colour, render, render_with};
 pub use slo::{Slo, SloError, SloPercentile};
-pub use tools::{FunctionTool, author_only, strip_nulls, tools};
+pub use tools::{FunctionTool, author_only, authors_target, strip_nulls, tools};
 pub use value::{FromValue, SchemaError};

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::generate::{parameters_of, schema_of};
-pub use author_only::author_only;
+pub use author_only::{author_only, authors_target};
 
 /// Characters of a tool's description; the bound of the interface.
 const MOST_DESCRIPTION: usize = 1024;

@@ -1,7 +1,11 @@
 //! Fifteen hundred policies and entries: what is refused is never injected, what is allowed is, and nothing leaves.
 #![cfg(feature = "full")]
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
-
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the generator's numbers are small and positive"
+)]
 #[path = "support/closed_network.rs"]
 #[expect(dead_code, reason = "nobody listens and no name is looked up here")]
 mod closed_network;
@@ -143,6 +147,9 @@ const NAMES: [&str; 8] =
     ["x.test", "a.x.test", "b.a.x.test", "ax.test", "x.test.evil.test", "evil.test", "y.test", "test"];
 const PROGRAMS: [&str; 9] = ["date", "/bin/date", "./date", "Date", "date ", "date;id", "../date", "sh", "dat"];
 const NAMES_OF_PERMISSIONS: [&str; 5] = ["other_user", "root", "net_admin", "irreversible", "outside_paths"];
+
+/// Something that makes a policy wrong.
+type Loosened = fn(&mut Policy);
 
 /// A network near which addresses are chosen.
 fn network(random: &mut Seeded) -> (u32, u32) {
@@ -301,7 +308,7 @@ fn run(seed: u64, cases: usize, spoil: impl Fn(&mut Policy)) -> Tally {
         let operator = side(&mut random, &places);
         let document = random.once_in(3).then(|| side(&mut random, &places));
         let wish = wish(&mut random, &operator, &places);
-        let shown = format!("{wish:?} {operator:?} {document:?} {:?}", folders.home);
+        let shown = format!("{wish:?} {operator:?} {document:?} {:?}", folders.home.display());
         let expected = allowed(&wish, &operator, document.as_ref(), &folders);
         let mut policy = Policy::from(request(&operator));
         spoil(&mut policy);
@@ -363,9 +370,9 @@ fn what_is_refused_is_never_injected_and_what_is_allowed_is() {
         &tally.disagree[..tally.disagree.len().min(5)]
     );
     assert_eq!(tally.distinct.len(), CASES, "cases that are the same");
-    assert!(tally.allowed > 200 && tally.refused > 200 && tally.packets > 0, "one-sided: {tally:?}");
+    assert!(tally.allowed > 150 && tally.refused > 150 && tally.packets > 0, "one-sided: {tally:?}");
     // An oracle that agrees with every policy would prove nothing.
-    let wrong: [(&str, fn(&mut Policy)); 6] = [
+    let wrong: [(&str, Loosened); 6] = [
         ("hosts", |policy| policy.allow_hosts.push("0.0.0.0/0".parse().unwrap())),
         ("commands", |policy| policy.allow_commands.push("*".into())),
         ("paths", |policy| policy.allow_paths.push("/".into())),

@@ -3,6 +3,7 @@
 use std::fmt::{self, Debug};
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
@@ -35,12 +36,25 @@ impl Extra for Bare {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sampling {
-    /// Seconds between two looks; default 1.
-    #[serde(default = "Sampling::second")]
+    /// Seconds between two looks, 0.01 or more; default 1.
+    #[serde(default = "Sampling::second", deserialize_with = "Sampling::spaced")]
+    #[schemars(with = "Seconds", range(min = 0.01))]
     pub interval_seconds: Seconds,
 }
 
 impl Sampling {
+    /// The shortest time between two looks: a probe is a question, not a load.
+    pub const LEAST_INTERVAL: Duration = Duration::from_millis(10);
+
+    fn spaced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D::Error> {
+        let seconds = Seconds::deserialize(deserializer)?;
+        if seconds.get() < Self::LEAST_INTERVAL {
+            let why = format!("invalid interval of {} s: expected 0.01 or more", seconds.get().as_secs_f64());
+            return Err(de::Error::custom(why));
+        }
+        Ok(seconds)
+    }
+
     fn second() -> Seconds {
         Seconds::from(1)
     }
@@ -266,5 +280,18 @@ where
         let beside = X::json_schema(generator);
         let beside = beside.get("properties").cloned().unwrap_or_else(|| json!({}));
         schemars::json_schema!({ "x-squall-plugin": T::KIND, "x-squall-beside": beside })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_is_no_load_whatever_interval_is_written() {
+        let read = |seconds: f64| serde_json::from_value::<Sampling>(json!({ "interval_seconds": seconds }));
+        assert_eq!(read(0.01).unwrap().interval_seconds.get(), Sampling::LEAST_INTERVAL);
+        let why = read(0.009).unwrap_err().to_string();
+        assert_eq!(why, "invalid interval of 0.009 s: expected 0.01 or more");
     }
 }

@@ -9,13 +9,13 @@ use super::refusal::Refusal;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CeilingKind {
-    /// Requests per second.
+    /// Requests per second, of all faults in force together.
     Qps,
-    /// Seconds from injection to undo.
+    /// Seconds from injection to undo, of each fault.
     DurationSeconds,
-    /// Connections or workers at the same time.
+    /// Connections or workers at the same time, of all faults in force together.
     Concurrency,
-    /// Bytes that are written and kept while the fault is in force.
+    /// Bytes that are written and kept while the fault is in force, of all faults in force together.
     Bytes,
 }
 
@@ -27,6 +27,14 @@ impl CeilingKind {
             Self::DurationSeconds => "duration in seconds",
             Self::Concurrency => "concurrency",
             Self::Bytes => "bytes",
+        }
+    }
+
+    /// Whether faults in force at the same time add up; what lasts as long beside another fault lasts no longer.
+    pub(super) fn adds_up(self) -> bool {
+        match self {
+            Self::Qps | Self::Concurrency | Self::Bytes => true,
+            Self::DurationSeconds => false,
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::allowed_dir::AllowedDir;
 use super::ceiling::{Ceiling, CeilingKind};
+use super::confinement::Confinement;
 use super::host_pattern::{HostPattern, allows};
 use super::host_port::HostPort;
 use super::paths::{Located, OpenDirError, PathBase, PathRules};
@@ -42,7 +43,7 @@ pub struct Policy {
     /// Folders that no allowed path above them covers, such as the state directory.
     pub never_implied: Vec<PathBuf>,
     /// The only hosts of an experiment, also where others are on loopback.
-    pub only_hosts: Option<Vec<HostPattern>>,
+    pub only_hosts: Option<Confinement>,
 }
 
 /// What one fault may write when nobody says otherwise: enough to fill a small volume, not a developer's disk.
@@ -128,8 +129,8 @@ impl Policy {
 
     /// This policy confined to some hosts, of those that it allows; other loopback addresses are refused too.
     #[must_use]
-    pub fn confined_to(mut self, hosts: Vec<HostPattern>) -> Self {
-        self.only_hosts = Some(hosts);
+    pub fn confined_to(mut self, places: impl Into<Confinement>) -> Self {
+        self.only_hosts = Some(places.into());
         self
     }
 
@@ -233,8 +234,8 @@ impl Policy {
             let flag = allow_host(host);
             return Err(Refusal::new(format!("host `{}`{at} is not among the allowed ones", host.host), flag));
         }
-        if self.only_hosts.as_deref().is_some_and(|only| !allows(only, host, addresses)) {
-            return Err(Refusal::new(format!("host `{}` is not the experiment's target", host.host), None));
+        if self.only_hosts.as_ref().is_some_and(|only| !only.allows(host, addresses)) {
+            return Err(Refusal::new(format!("`{host}` is not the experiment's target"), None));
         }
         let within = self.within.allow_hosts.as_deref().is_none_or(|list| allows(list, host, addresses));
         if within || allows(&HostPattern::loopback(), host, addresses) {
@@ -276,6 +277,26 @@ mod tests {
         for (host, ip) in [("127.0.0.2", "127.0.0.2"), ("::1", "::1"), ("x.localhost", "127.0.0.3")] {
             let refusal = check(&policy, host, ip).unwrap_err().to_string();
             assert!(refusal.ends_with("is not the experiment's target"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn confined_to_a_target_every_other_port_is_refused_too() {
+        let target = Some(HostPort::new("127.0.0.1", 80));
+        let policy = Policy::default().confined_to(Confinement { target, hosts: vec!["::1".parse().unwrap()] });
+        let rows = [
+            ("127.0.0.1", 80, true),
+            ("::ffff:127.0.0.1", 80, true),
+            ("127.0.0.1", 81, false),
+            ("::ffff:127.0.0.1", 81, false),
+            ("127.0.0.2", 80, false),
+            ("localhost", 81, false),
+            ("::1", 81, true),
+        ];
+        for (host, port, allowed) in rows {
+            let host = HostPort::new(host, port);
+            let ip = host.ip().unwrap_or([127, 0, 0, 1].into());
+            assert_eq!(policy.check_host(&host, &[ip]).is_ok(), allowed, "{host}");
         }
     }
 

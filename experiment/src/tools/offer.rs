@@ -1,7 +1,7 @@
 //! The tools that a model is offered: one for each allowed fault, the strategies, `observe`, `results` and `conclude`.
 
-use chaos_core::{FAULTS, PROBES};
-use chaos_schema::{ExperimentSpec, FunctionTool, StrategyName};
+use chaos_core::{FAULTS, FaultNode, PROBES};
+use chaos_schema::{ExperimentSpec, FunctionTool, StrategyName, authors_target};
 use schemars::JsonSchema;
 use serde_json::json;
 
@@ -55,12 +55,15 @@ pub(super) struct Offer {
 
 /// The tools that a model is offered in an experiment, in the order of the request.
 pub fn offered_tools(spec: &ExperimentSpec) -> Vec<FunctionTool> {
-    offers(&allowed_faults(&spec.allow, spec.fault.as_ref())).into_iter().map(|offer| offer.tool).collect()
+    let allow = allowed_faults(&spec.allow, spec.fault.as_ref());
+    offers(&allow, spec.fault.as_ref()).into_iter().map(|offer| offer.tool).collect()
 }
 
-/// All tools of an experiment that allows these faults.
-pub(super) fn offers(allow: &[String]) -> Vec<Offer> {
+/// All tools of an experiment that allows these faults; one with a target on this machine only as the author pinned it.
+pub(super) fn offers(allow: &[String], pinned: Option<&FaultNode>) -> Vec<Offer> {
+    let pinned = pinned.map(FaultNode::type_name);
     let faults = allow.iter().filter_map(|name| FAULTS.get(name).ok());
+    let faults = faults.filter(|fault| pinned == Some(fault.name) || authors_target(fault).is_none());
     let faults = faults.map(|fault| Offer { kind: Kind::Fault(fault.name), tool: FunctionTool::of_fault(fault) });
     let strategies = STRATEGIES.map(|(name, text)| of::<StrategyRequest>(Kind::Strategy(name), text));
     let fixed = [observe(), of::<NoArguments>(Kind::Results, RESULTS), of::<Conclusion>(Kind::Conclude, CONCLUDE)];

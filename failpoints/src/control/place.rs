@@ -28,7 +28,7 @@ pub(super) fn own(folder: &Path) -> Result<()> {
     // Of a link itself: it might lead to a folder of ours that somebody else has chosen.
     let found = symlink_metadata(folder)?;
     let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-    if is_ours && found.mode() & 0o077 == 0 {
+    if is_ours && found.mode() & 0o777 == 0o700 {
         return Ok(());
     }
     Err(Error::new(ErrorKind::PermissionDenied, "not a folder of this user with mode 0700; remove it"))

@@ -60,6 +60,7 @@ const BLOCK_BYTES: u64 = 512;
 #[serde(deny_unknown_fields)]
 pub struct DiskFull {
     /// The directory; relative to the workspace.
+    #[schemars(extend("x-author-only" = true))]
     pub directory: PathBuf,
     /// How much is filled.
     pub fill: Fill,

@@ -47,7 +47,7 @@ const SETTLE_SECONDS: u32 = 5;
 #[serde(deny_unknown_fields)]
 pub struct PauseProcess {
     /// The process, in the pid namespace of Squall.
-    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
+    #[schemars(range(min = 1, max = 4_294_967_295_u32), extend("x-author-only" = true))]
     pub pid: NonZeroU32,
 }
 

@@ -4,11 +4,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use chaos_core::{Answer, ProbeNode, parse};
+use chaos_core::{Answer, Confinement, Policy, ProbeNode, parse};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::test_context::plain;
+use crate::test_context::{context, plain};
 
 /// A server of our own: answers each request line by `answer`, notes it, and ends with the test program.
 fn serve(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
@@ -128,6 +129,33 @@ async fn garbage_is_a_no() {
     let (at, _) = serve(|_| b"SMTP 220 hello\r\n\r\n".to_vec());
     let seen = probe(json!({"url": at})).observe(&plain()).await;
     assert_eq!(seen.answer, Answer::No, "{}", seen.detail);
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_port_of_a_confined_targets_host_is_not_followed() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let port = other.local_addr().unwrap().port();
+    let (at, seen_by_server) = serve(move |request| match request.split(' ').nth(1).unwrap() {
+        "/ok" => say(200, "", "ok"),
+        "/own" => say(302, "Location: /ok\r\n", ""),
+        path => {
+            let host =
+                ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433"][path[1..].parse::<usize>().unwrap()];
+            say(302, &format!("Location: http://{host}:{port}/secret\r\n"), "")
+        }
+    });
+    let target = Some(at.parse::<HttpUrl>().unwrap().host().clone());
+    let policy = Policy::default().confined_to(Confinement { target, hosts: Vec::new() });
+    let cx = context(policy, &[], CancellationToken::new());
+    let own = probe(json!({"url": format!("{at}/own"), "expect_body": "ok"})).observe(&cx).await;
+    assert_eq!(own.answer, Answer::Yes, "{}", own.detail);
+    for path in 0..4 {
+        let seen = probe(json!({"url": format!("{at}/{path}"), "expect_body": ".*"})).observe(&cx).await;
+        assert_eq!(seen.answer, Answer::Unknown, "{path}: {}", seen.detail);
+        assert_eq!(other.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "{path}: a connection came");
+    }
+    assert_eq!(seen_by_server.lock().unwrap().len(), 6);
 }
 
 #[tokio::test]

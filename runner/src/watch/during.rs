@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos_core::{Answer, Observation, ProbeRole, SampledProbe, Verification};
+use chaos_core::{Answer, Observation, ProbeRole, SampledProbe, Sampling, Verification};
 use serde_json::json;
 
 use super::Watcher;
@@ -37,7 +37,7 @@ impl Samples {
 impl Watcher {
     /// Must be yes at every sample; the first sample that was not is the one that is told.
     pub(super) async fn during(&self, probe: &SampledProbe) -> Verification {
-        let interval = probe.extra().interval_seconds.get();
+        let interval = probe.extra().interval_seconds.get().max(Sampling::LEAST_INTERVAL);
         let planned_end = self.lasts.map(|lasts| self.now().saturating_add(lasts));
         let mut samples = Samples::default();
         loop {

@@ -107,7 +107,7 @@ fn behind_an_undo_that_failed_nothing_more_is_begun() {
 #[test]
 fn a_session_reaches_only_its_hosts_and_hides_what_it_is_told_to() {
     let bench = Bench::new().unwrap();
-    let confined_to = vec!["127.0.0.1".parse::<HostPattern>().unwrap()];
+    let confined_to = vec!["127.0.0.1".parse::<HostPattern>().unwrap()].into();
     let plan = SessionPlan { confined_to, hidden_env: vec!["CHAOS_MODEL"], ..SessionPlan::default() };
     let env = [("CHAOS_MODEL".to_owned(), "m".to_owned()), ("KEPT".to_owned(), "k".to_owned())];
     let work = |session: Session| async move {

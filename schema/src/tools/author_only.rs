@@ -44,6 +44,19 @@ pub fn author_only(fault: &'static Descriptor<dyn DynFault>, parameters: &Value)
     find(&parameters_of(fault), parameters)
 }
 
+/// A parameter that a fault can't do without and only the author of a document may set: its target on this machine.
+///
+/// A model can use such a fault only where the author has written it.
+pub fn authors_target(fault: &'static Descriptor<dyn DynFault>) -> Option<String> {
+    target(&parameters_of(fault))
+}
+
+fn target(schema: &Value) -> Option<String> {
+    let required = schema.get("required").and_then(Value::as_array)?;
+    let mut names = required.iter().filter_map(Value::as_str);
+    names.find(|name| schema["properties"].get(name).is_some_and(is_author_only)).map(str::to_owned)
+}
+
 fn find(schema: &Value, parameters: &Value) -> Option<String> {
     let mut found = None;
     each_instance(schema, schema, parameters, "", &mut |schema, value, at| {
@@ -88,6 +101,14 @@ mod tests {
         let target = json!({"properties": {"url": {"type": "string"}}});
         assert_eq!(schema["definitions"], json!({ "Target": target }));
         assert_eq!((&schema["required"], schema["properties"].get("engine")), (&json!(["target"]), None));
+    }
+
+    #[test]
+    fn a_target_is_what_is_required_and_the_authors() {
+        let mut schema = schema();
+        assert_eq!(target(&schema).as_deref(), Some("engine"));
+        schema["required"] = json!(["target"]);
+        assert_eq!(target(&schema), None);
     }
 
     #[test]

@@ -88,8 +88,8 @@ fn is_near_miss(diagnostic: &chaos_schema::Diagnostic) -> bool {
     matches!(diagnostic.code, Code::MisspeltKey | Code::BareCheck | Code::UnknownKind)
 }
 
-/// Rules between the parameters of one plug-in, which the typed parse knows: in the closed list too.
-const BETWEEN_PARAMETERS: [&str; 9] = [
+/// Rules between the parameters of one plug-in or experiment, which the typed parse knows: in the closed list too.
+const BETWEEN_PARAMETERS: [&str; 10] = [
     "no comparison",
     "invalid regular expression",
     "so `expect_",
@@ -99,6 +99,7 @@ const BETWEEN_PARAMETERS: [&str; 9] = [
     "`insecure` trusts every certificate",
     "a client certificate needs both",
     "leaves nothing to compare",
+    "no planner may choose its",
 ];
 
 fn is_between_parameters(diagnostic: &chaos_schema::Diagnostic) -> bool {
