@@ -61,6 +61,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
     // It starts the program and reads the world: it knows nothing of our crates.
     ("chaos-campaign", &[]),
+    (
+        "chaos-fuzz",
+        &[
+            "chaos-agent",
+            "chaos-core",
+            "chaos-experiment",
+            "chaos-failpoints",
+            "chaos-fortio",
+            "chaos-probes",
+            "chaos-runner",
+            "chaos-schema",
+            "squall",
+        ],
+    ),
     ("xtask", &[]),
     ("chaos-examples", &["squall"]),
     // A system under test: it knows nothing of us but the fail points that are linked into it.

@@ -1,4 +1,4 @@
-//! Development tasks of this workspace: `cargo xtask test | gen | new | layers | house | words | features | campaign`.
+//! Development tasks of this workspace: `cargo xtask test | gen | new | layers | house | words | features | campaign | fuzz`.
 
 use std::env;
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ mod campaign;
 mod circles;
 mod error;
 mod features;
+mod fuzz;
 mod generate;
 mod house;
 mod layers;
@@ -37,7 +38,9 @@ usage: cargo xtask <task>
   features                   checks each feature of each crate alone
   campaign NAME|all --rounds N|--minutes N [--seed S] [--format json]
                              attacks the real program round by round, and prints what the rounds met and found;
-                             without arguments it lists the campaigns";
+                             without arguments it lists the campaigns
+  fuzz [TARGET…] --inputs N|--minutes N [--seed S] [--format json] [--dev]
+                             feeds made and spoilt inputs to every parser; `--dev` builds as the tests are built";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -61,6 +64,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, TaskError> {
         ["house"] => house::run(),
         ["words"] => words::run(),
         ["features"] => features::run(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["campaign", rest @ ..] => campaign::run(rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

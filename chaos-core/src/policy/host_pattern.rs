@@ -48,6 +48,10 @@ impl FromStr for HostPattern {
             return Err(wrong());
         }
         let name = name.trim_end_matches('.').to_ascii_lowercase();
+        // A dot behind an address makes no name of it: resolvers take it for the address.
+        if let (false, Ok(ip)) = (under, name.parse::<IpAddr>()) {
+            return Ok(Self::Network(canonical(ip.into())));
+        }
         Ok(if under { Self::Under(name) } else { Self::Name(name) })
     }
 }
@@ -160,6 +164,7 @@ mod tests {
             ("::ffff:10.0.0.0/104", "11.0.0.1", false),
             ("2001:db8::/32", "2001:db8:1::1", true),
             ("*.1", "192.0.2.1", false),
+            ("192.0.2.1.", "192.0.2.1", true),
         ];
         for (pattern, host, want) in rows {
             let pattern: HostPattern = pattern.parse().unwrap();

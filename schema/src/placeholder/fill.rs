@@ -16,11 +16,25 @@ pub(crate) struct Filled {
     pub(crate) lone: Vec<String>,
     /// Pointer and name of what no variable fills.
     pub(crate) leftover: Vec<(String, String)>,
+    /// Bytes of pointers in `leftover`.
+    noted: usize,
     /// Bytes that values brought in.
     added: usize,
     /// The pointer of the string where they were more than [`MAX_ADDED`]; it and what follows is not filled.
     pub(crate) too_large: Option<String>,
 }
+
+impl Filled {
+    fn leave(&mut self, at: &str, name: &str) {
+        if self.leftover.len() < MAX_LEFTOVER && self.noted <= MAX_ADDED {
+            self.noted += at.len();
+            self.leftover.push((at.to_owned(), name.to_owned()));
+        }
+    }
+}
+
+/// Unfilled placeholders that are noted; nobody reads more of them.
+const MAX_LEFTOVER: usize = 1_000;
 
 /// Bytes that the values of placeholders may bring into a document, all together: as many as a document may have.
 pub(crate) const MAX_ADDED: usize = 16 * 1024 * 1024;
@@ -52,6 +66,7 @@ fn fill_text(text: &str, at: &str, vars: &BTreeMap<String, String>, filled: &mut
     let mut out = String::new();
     let mut done = 0;
     let mut lone = false;
+    let mut unfilled = BTreeSet::new();
     while let Some((start, end, name)) = find(text, done) {
         out.push_str(&text[done..start]);
         if let Some(value) = vars.get(name).filter(|_| !is_reserved(name)) {
@@ -65,7 +80,9 @@ fn fill_text(text: &str, at: &str, vars: &BTreeMap<String, String>, filled: &mut
             lone = start == 0 && end == text.len();
         } else {
             out.push_str(&text[start..end]);
-            filled.leftover.push((at.to_owned(), name.to_owned()));
+            if unfilled.insert(name) {
+                filled.leave(at, name);
+            }
         }
         done = end;
     }
@@ -162,6 +179,16 @@ mod tests {
         fill(&mut json!({"a": ["{{NOPE}}/{{A}}"], "b": "{{A}}"}), "", &vars(), &mut filled);
         assert_eq!(filled.leftover, vec![("/a/0".to_owned(), "NOPE".to_owned())]);
         assert_eq!((filled.lone, filled.used), (vec!["/b".to_owned()], ["A".to_owned()].into()));
+    }
+
+    #[test]
+    fn placeholders_without_a_value_are_noted_within_bounds() {
+        let text = (0..20_000).map(|n| format!("{{{{N{n}}}}}{{{{SAME}}}}")).collect::<Vec<_>>().concat();
+        let mut filled = Filled::default();
+        fill(&mut json!({"k".repeat(60_000): text}), "", &BTreeMap::new(), &mut filled);
+        let noted: usize = filled.leftover.iter().map(|(at, _)| at.len()).sum();
+        assert!(filled.leftover.len() <= MAX_LEFTOVER && noted <= 2 * MAX_ADDED, "{}", filled.leftover.len());
+        assert!(!filled.leftover.is_empty());
     }
 
     #[test]

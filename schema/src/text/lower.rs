@@ -13,6 +13,9 @@ use crate::pointer;
 /// The key of YAML 1.1 that most readers still obey: what it names is merged into its mapping.
 const MERGE: &str = "<<";
 
+/// Bytes of all pointers of a text. A long key stands in the pointer of everything below it.
+const MAX_POINTERS: usize = 128 * 1024 * 1024;
+
 /// A value, its places, and what can't be told from the value any more.
 #[derive(Debug, Default)]
 pub(crate) struct Lowered {
@@ -28,7 +31,7 @@ pub(crate) struct Lowered {
 
 /// Lowers a whole text's tree.
 pub(crate) fn lower(text: &str, root: Node) -> Lowered {
-    let mut lowering = Lowering { text, out: Lowered::default() };
+    let mut lowering = Lowering { text, out: Lowered::default(), pointers: 0 };
     let value = lowering.node(root, None, String::new());
     lowering.out.value = value;
     lowering.out
@@ -37,11 +40,22 @@ pub(crate) fn lower(text: &str, root: Node) -> Lowered {
 struct Lowering<'t> {
     text: &'t str,
     out: Lowered,
+    pointers: usize,
 }
 
 impl Lowering<'_> {
     fn node(&mut self, node: Node, key: Option<TextSpan>, at: String) -> Value {
         let value = self.value_span(&node, key);
+        let before = self.pointers;
+        self.pointers = before.saturating_add(at.len());
+        if self.pointers > MAX_POINTERS {
+            if before <= MAX_POINTERS {
+                let message = "keys are too long for so many values below them".to_owned();
+                let help = format!("the limit is {MAX_POINTERS} bytes of all JSON pointers together");
+                self.report(Code::TooLarge, "", Some(value), message, &help);
+            }
+            return Value::Null;
+        }
         self.out.places.insert(at.clone(), Place { key, value });
         if let Some(dialect) = node.dialect {
             self.out.dialects.push((at.clone(), dialect, value));
@@ -196,4 +210,20 @@ fn whole(number: &Number) -> String {
     }
     let text = number.to_string();
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read::read_json;
+    use super::super::source::Source;
+    use super::*;
+
+    #[test]
+    fn a_long_key_above_many_values_is_bounded() {
+        // 1 MB of key and 200,000 values would be 200 GB of pointers.
+        let text = format!("{{\"{}\": [{}0]}}", "k".repeat(1 << 20), "0,".repeat(200_000));
+        let lowered = read_json(&Source::new("a.json", &text)).unwrap();
+        assert_eq!(lowered.diagnostics.len(), 1);
+        assert_eq!(lowered.diagnostics[0].code, Code::TooLarge);
+    }
 }

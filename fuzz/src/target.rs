@@ -1,0 +1,20 @@
+//! A parser under attack.
+
+use crate::documents::Dice;
+
+/// A property that an input broke.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Breach(pub String);
+
+/// A parser, how its valid inputs are made, and what must hold for each input.
+pub trait FuzzTarget {
+    /// Makes an input that the parser should accept.
+    fn make(&mut self, dice: &mut Dice) -> Vec<u8>;
+
+    /// Feeds an input; says whether it was accepted.
+    ///
+    /// # Errors
+    /// [`Breach`] where something does not hold that must hold whatever the input is.
+    fn feed(&self, input: &[u8]) -> Result<bool, Breach>;
+}

@@ -1,0 +1,22 @@
+//! What broke something once, and some new inputs of each target.
+
+use chaos_fuzz::{Attempt, Limit, NAMES, attempt, drive, kept, of_name};
+
+#[test]
+fn what_broke_something_once_is_taken_or_refused() {
+    for kept in kept().unwrap() {
+        let target = of_name(&kept.target).unwrap();
+        let came = attempt(target.as_ref(), &kept.input);
+        assert!(!matches!(came, Attempt::Broke(_)), "{}: {came:?}", kept.path.display());
+    }
+}
+
+#[test]
+fn most_of_what_is_made_is_valid_and_nothing_breaks() {
+    let names: Vec<String> = NAMES.iter().map(ToString::to_string).collect();
+    let outcome = drive(&names, 7, Limit::Inputs(1_000), 2, |_, _| {});
+    assert!(outcome.findings.is_empty(), "{:?}", outcome.findings);
+    for (name, own) in &outcome.targets {
+        assert!(own.made_accepted * 2 > own.made, "{name}: {own:?}");
+    }
+}
