@@ -33,8 +33,8 @@ use super::control::{Control, Site, Token};
 /// the site disarms itself after `lease_seconds`, and at once by a recovery.
 ///
 /// # Limits
-/// Plain HTTP over TCP. A server that asks for a token gets the one in `token_env`, over loopback alone; the token itself
-/// stands in no document and no journal, so that a recovery needs the variable, too. A site that somebody else has armed, or the program itself, is left alone: the injection is refused.
+/// Plain HTTP over TCP. The token goes over loopback alone, and recovery needs its variable too. A site that somebody else
+/// has armed, or the program itself, is left alone: the injection is refused.
 /// A process that ends takes its fail points with it. The counts in the evidence are the process's own.
 ///
 /// # Example
