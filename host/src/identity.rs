@@ -117,7 +117,7 @@ impl ProcessIdentity {
         let same = held.stat()?.is_some_and(|now| now.start_time == self.start_time);
         Ok(match (self.time_ns, time_namespace()?) {
             (then, now) if then == now => Some(same),
-            // A record that names no time namespace: the same start time is no chance, another one proves nothing.
+            // A record that names no time namespace: the same start time is not by chance, another one proves nothing.
             (None, _) if same => Some(true),
             _ => None,
         })

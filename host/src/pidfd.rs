@@ -91,7 +91,7 @@ impl PidFd {
             // Once it was collected (see pidfd_open(2)).
             Some("-1") => Ok(None),
             Some(pid) if pid != "0" => {
-                let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "the pid of a pidfd is no number");
+                let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "the pid of a pidfd is not a number");
                 pid.parse().map(Some).map_err(wrong)
             }
             _ => {

@@ -61,7 +61,7 @@ pub fn forget(state: &StateDir, run_id: &str) -> Result<Forgotten, ForgetError> 
         let journal = match PastJournal::take(&path) {
             Ok(Some(journal)) => journal,
             Ok(None) => return Err(ForgetError::Live(stem)),
-            // Nobody can take it, so nobody but the operator can say what becomes of it.
+            // It can't be taken, so only the operator can say what becomes of it.
             Err(JournalError::NotAFile { .. } | JournalError::Foreign { .. } | JournalError::Read { .. }) => {
                 let kept_as = PastJournal::set_aside_unread(&path, &state.forgotten())?;
                 return Ok(Forgotten { run_id: stem, kept_as, steps: Vec::new(), unreadable: 1 });

@@ -9,6 +9,7 @@ mod lint;
 mod message;
 mod names;
 mod not_finite;
+mod pins;
 mod plug_in;
 mod prepare;
 mod report;
@@ -95,6 +96,7 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
     match Document::read(ours, kind, report.positions()) {
         Ok(document) => {
             timing::lint(&document, report);
+            pins::report(&document, report);
             Some(document)
         }
         Err(found) => {

@@ -59,9 +59,8 @@ impl Document {
                 entry.map(|entry| Self::Entry(Box::new(entry))).map_err(|one| vec![*one])
             }
             DocumentKind::Experiment => {
-                let spec = Deferred::<ExperimentSpec>::at(value, positions.clone()).read().map_err(|one| vec![*one])?;
-                let unpinned = unpinned(&spec, positions);
-                if unpinned.is_empty() { Ok(Self::Experiment(Box::new(spec))) } else { Err(unpinned) }
+                let spec = Deferred::at(value, positions.clone()).read();
+                spec.map(|spec| Self::Experiment(Box::new(spec))).map_err(|one| vec![*one])
             }
             DocumentKind::Policy => {
                 let policy = Deferred::at(value, positions.clone()).read();
@@ -94,16 +93,6 @@ impl Document {
             Self::Task(_) | Self::Entry(_) | Self::Experiment(_) => None,
         }
     }
-}
-
-/// What an experiment allows without saying of what on this machine.
-fn unpinned(spec: &ExperimentSpec, positions: &Positions) -> Vec<Diagnostic> {
-    let found = spec.unpinned().map(|(at, name, parameter)| {
-        let message = format!("fault `{name}` is allowed, but no planner may choose its `{parameter}`");
-        let help = format!("write the fault as the experiment's `fault`, with its `{parameter}`");
-        positions.placed(Diagnostic::new(Code::InvalidValue, format!("/allow/{at}"), message).help(help))
-    });
-    found.collect()
 }
 
 #[cfg(test)]

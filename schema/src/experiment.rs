@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use chaos_core::{FAULTS, FaultNode, HttpUrl, LookupError, PolicyRequest, Seconds};
 
 use crate::Slo;
-use crate::tools::authors_target;
 
 /// The longest goal, in characters: a question, not a document.
 const MOST_GOAL: usize = 2000;
@@ -66,15 +65,6 @@ impl ExperimentSpec {
             policy: PolicyRequest::default(),
             seed: None,
         }
-    }
-
-    /// Faults that it allows and whose target nobody names: where each stands in `allow`, and its parameter.
-    pub fn unpinned(&self) -> impl Iterator<Item = (usize, &'static str, String)> + '_ {
-        let pinned = self.fault.as_ref().map(FaultNode::type_name);
-        self.allow.iter().enumerate().filter_map(move |(at, name)| {
-            let fault = FAULTS.get(name.as_str()).ok().filter(|fault| Some(fault.name) != pinned)?;
-            Some((at, fault.name, authors_target(fault)?))
-        })
     }
 }
 

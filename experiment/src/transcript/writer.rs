@@ -44,7 +44,7 @@ impl Writer {
         let failed = |source| TranscriptError::File { path: self.path.clone(), doing: "written", source };
         let masked = serde_json::to_value(line).map(|line| self.redactor.value(&line));
         let masked = masked.map_err(|error| failed(error.into()))?;
-        // A secret that is a word of the format itself would make a file that nobody can read.
+        // A secret that is a word of the format itself would make a file that cannot be read.
         serde_json::from_value::<Line>(masked.clone()).map_err(|_| failed(Error::other(UNREADABLE)))?;
         let mut text = masked.to_string().into_bytes();
         text.push(b'\n');

@@ -224,7 +224,7 @@ impl Trigger for BlockingTrigger {
 
 register_trigger!(BlockingTrigger, "engine_blocking_trigger");
 
-/// A fault that makes a file without a way back, and blocks its thread, in its injection or when it is looked at.
+/// A fault that makes a file without an undo, and blocks its thread, in its injection or when it is looked at.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BlockingFault {
