@@ -11,7 +11,7 @@ use chaos_core::{
 use chaos_experiment::{
     BudgetKind, ExperimentOutcome, ExperimentReport, ExperimentTranscript, html, offered_tools, text,
 };
-use chaos_schema::{Document, DocumentKind, Positions};
+use chaos_schema::{KindHint, LoadOptions, check_value};
 use chaos_test::Bench;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -205,7 +205,7 @@ register_fault!(OfProcess, "test_of_process");
 fn a_fault_of_a_process_is_offered_only_where_the_author_names_the_process() {
     let named = json!({"allow": ["load", "test_of_process"]});
     let document = json!({"goal": "how much", "target": "http://127.0.0.1:8001/", "allow": ["test_of_process"]});
-    let told = Document::read(document, DocumentKind::Experiment, &Positions::of("e")).unwrap_err();
+    let told = check_value(&document, "e", &LoadOptions::of(KindHint::Experiment)).diagnostics;
     assert_eq!(told[0].pointer, "/allow/0");
     assert!(told[0].message.contains("`test_of_process`") && told[0].message.contains("`pid`"), "{}", told[0].message);
     let is_offered = |more: &Value| {
