@@ -67,6 +67,17 @@ fn code(child: &mut Child) -> Option<i32> {
     }
 }
 
+/// Sends SIGTERM; the run ends with its whole report, and nothing is left.
+fn sigterm_undoes(child: &mut Child, place: &TempDir, victim: &Sleeper) {
+    signal(child, "TERM");
+    assert_eq!(code(child), Some(2));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["entries"][0]["reverted"], json!("reverted"), "{report:#}");
+    assert!(!victim.is_stopped() && journals(place) == 0);
+}
+
 #[test]
 fn with_standard_error_stalled_a_signal_undoes_and_the_process_ends_with_its_report() {
     let (place, victim) = (place(), Sleeper::start());
@@ -75,13 +86,7 @@ fn with_standard_error_stalled_a_signal_undoes_and_the_process_ends_with_its_rep
     let mut squall = command(&place, &["inject", "pause_process", &pid, "--for=60s", "--format=json"]);
     let mut child = squall.stdout(Stdio::piped()).stderr(stalled).spawn().unwrap();
     until("the fault", || victim.is_stopped());
-    signal(&child, "TERM");
-    assert_eq!(code(&mut child), Some(2));
-    let mut out = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    let report: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(report["entries"][0]["reverted"], json!("reverted"), "{report:#}");
-    assert!(!victim.is_stopped() && journals(&place) == 0);
+    sigterm_undoes(&mut child, &place, &victim);
 }
 
 #[test]
@@ -210,11 +215,5 @@ fn a_signal_while_a_command_probe_hangs_undoes() {
     let mut squall = command(&place, &["run", &file, "--format=json", "--allow-command=sh"]);
     let mut child = squall.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("the probe", || begun.exists());
-    signal(&child, "TERM");
-    assert_eq!(code(&mut child), Some(2));
-    let mut out = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    let report: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(report["entries"][0]["reverted"], json!("reverted"), "{report:#}");
-    assert!(!victim.is_stopped() && journals(&place) == 0);
+    sigterm_undoes(&mut child, &place, &victim);
 }
