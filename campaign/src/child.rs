@@ -1,12 +1,14 @@
 //! Processes that must end.
 
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::flaw::{Flaw, FlawKind};
 
-/// No program of a round may take longer.
-pub(crate) const BOUND: Duration = Duration::from_secs(30);
+/// How long a program of a round may take where nobody says otherwise: a bound against a hang, no more.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Kills a process and waits for its end.
 pub fn kill(child: &mut Child) {
@@ -14,26 +16,23 @@ pub fn kill(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Waits for the end of a process; after the bound it is killed, and that is a finding.
-pub fn wait_bounded(child: &mut Child, what: &str) -> Result<ExitStatus, Flaw> {
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if start.elapsed() > BOUND {
-            kill(child);
-            return Err(Flaw::new(FlawKind::Hang, format!("{what} did not end within {BOUND:?}")));
-        }
-        sleep(Duration::from_micros(500));
+/// Sends a signal to a process that has not been waited for.
+pub(crate) fn send(child: &Child, signal: Signal) {
+    if let Some(pid) = pid_of(child) {
+        // It may have ended.
+        let _ = kill_process(pid, signal);
     }
+}
+
+pub(crate) fn pid_of(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()).ok()?)
 }
 
 /// Looks at something again and again until it is so.
 pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) -> Result<(), Flaw> {
     let start = Instant::now();
     while !so() {
-        if start.elapsed() > BOUND {
+        if start.elapsed() > PATIENCE {
             return Err(Flaw::new(FlawKind::Hang, format!("never: {what}")));
         }
         sleep(Duration::from_micros(200));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chaos_campaign::{Bound, Campaign, Drive, all, as_json, as_table};
+use chaos_campaign::{Bound, Campaign, Drive, PATIENCE, all, as_json, as_table};
 
 /// What the command line asks for.
 struct Asked {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
                 Bound::Rounds(rounds) => Bound::Rounds((rounds + parts - 1 - index as u64) / parts),
                 Bound::Time(time) => Bound::Time(time / u32::try_from(parts).unwrap_or(1)),
             };
-            let drive = Drive { program: &program, bound, seed: asked.seed, jobs: asked.jobs, stop: &stop };
+            let drive = Drive { program: &program, bound, seed: asked.seed, jobs: asked.jobs, patience: PATIENCE, stop: &stop };
             drive.run(campaign.as_ref())
         })
         .collect();
@@ -85,7 +85,7 @@ fn usage(known: &[Box<dyn Campaign>]) -> ExitCode {
          [--program PATH]\n"
     );
     for campaign in known {
-        eprintln!("  {:<9} {}", campaign.name(), campaign.about());
+        eprintln!("  {:<10} {}", campaign.name(), campaign.about());
     }
     ExitCode::from(64)
 }

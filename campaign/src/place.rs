@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A state directory of its own, and the program in it; gone when dropped.
@@ -59,9 +60,10 @@ impl Place {
         String::from_utf8_lossy(&text[text.len().saturating_sub(1500)..]).into_owned()
     }
 
-    /// Recovers, and gives what it printed as JSON.
-    pub fn recover(&self) -> io::Result<Output> {
-        self.squall(&["recover", "--format", "json"]).output()
+    /// Recovers, and gives the exit code and what it printed as JSON.
+    pub fn recover(&self) -> io::Result<(Option<i32>, Value)> {
+        let output = self.squall(&["recover", "--format", "json"]).output()?;
+        Ok((output.status.code(), serde_json::from_slice(&output.stdout)?))
     }
 
     /// The journals that are there.
