@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,13 @@ impl Campaign for Experiment {
         kill(&mut run);
         waited?;
         round.count_moment(ended);
+        let acted = round.any_stopped() || round.place.is_armed();
         round.settle()?;
-        if round.place.path().join(TRANSCRIPT).exists() { says_so(round) } else { Ok(()) }
+        if lines(&round.place.path().join(TRANSCRIPT)) > 0 {
+            return says_so(round);
+        }
+        round.tally.count("killed before the transcript");
+        if acted { Err(round.finding(FlawKind::Report, "it acted without a transcript")) } else { Ok(()) }
     }
 }
 
@@ -87,7 +92,7 @@ fn wait(round: &mut Round, run: &mut Child, by_time: bool) -> Result<(), Flaw> {
 /// Waits until a file has so many lines; not for a run that has ended.
 fn until(round: &Round, run: &mut Child, what: &str, file: &str, lines: usize) -> Result<(), Flaw> {
     let (start, file) = (Instant::now(), round.place.path().join(file));
-    while fs::read(&file).unwrap_or_default().split(|byte| *byte == b'\n').count() <= lines {
+    while self::lines(&file) < lines {
         if run.try_wait()?.is_some() {
             return Ok(());
         }
@@ -97,6 +102,10 @@ fn until(round: &Round, run: &mut Child, what: &str, file: &str, lines: usize) -
         sleep(Duration::from_micros(500));
     }
     Ok(())
+}
+
+fn lines(file: &Path) -> usize {
+    fs::read(file).unwrap_or_default().split(|byte| *byte == b'\n').count() - 1
 }
 
 /// The report has each step that ended, and says that and where it was cut off.
