@@ -44,7 +44,8 @@ fn main() -> ExitCode {
                 Bound::Rounds(rounds) => Bound::Rounds((rounds + parts - 1 - index as u64) / parts),
                 Bound::Time(time) => Bound::Time(time / u32::try_from(parts).unwrap_or(1)),
             };
-            let drive = Drive { program: &program, bound, seed: asked.seed, jobs: asked.jobs, patience: PATIENCE, stop: &stop };
+            let drive =
+                Drive { program: &program, bound, seed: asked.seed, jobs: asked.jobs, patience: PATIENCE, stop: &stop };
             drive.run(campaign.as_ref())
         })
         .collect();

@@ -23,8 +23,10 @@ pub fn as_table(ran: &[Ran]) -> String {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = rounds as f64 / took.as_secs_f64();
         let met = met.join(", ");
-        let _ =
-            writeln!(table, "| `{name}` | {rounds} | {left} | {silent} | {hangs} | {other} | {p50}, {p99} | {rate:.0} | {met} |");
+        let _ = writeln!(
+            table,
+            "| `{name}` | {rounds} | {left} | {silent} | {hangs} | {other} | {p50}, {p99} | {rate:.0} | {met} |"
+        );
     }
     table
 }

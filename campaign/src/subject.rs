@@ -25,7 +25,12 @@ pub(crate) const SUBJECTS: [Subject; 4] = [
     Subject { name: "one fault", arguments: Round::pause, holds: 1, leaves_dead: false },
     Subject { name: "task of two entries", arguments: task, holds: 1, leaves_dead: false },
     Subject { name: "task of two entries, twice", arguments: twice, holds: 2, leaves_dead: false },
-    Subject { name: "one fault, after a run that was killed", arguments: after_a_dead_run, holds: 1, leaves_dead: true },
+    Subject {
+        name: "one fault, after a run that was killed",
+        arguments: after_a_dead_run,
+        holds: 1,
+        leaves_dead: true,
+    },
 ];
 
 /// Two entries at the same time, one with a check that starts programs.

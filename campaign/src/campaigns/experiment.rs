@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ const EVENTS: u64 = 36;
 const FAULT_FIRST: u64 = 1;
 const TRANSCRIPT: &str = "transcript.jsonl";
 const EVENT_STREAM: &str = "events.jsonl";
+const PAGE: &str = "page.html";
 
 /// Undoes what it did, and knows nothing of a report.
 const NO_REPORT: &str = r#"#!/bin/sh
@@ -113,28 +114,36 @@ fn says_so(round: &mut Round) -> Result<(), Flaw> {
     let text = fs::read_to_string(round.place.path().join(TRANSCRIPT))?;
     let (ended, open) = read(&text).ok_or_else(|| round.finding(FlawKind::Report, "the transcript can't be read"))?;
     round.tally.count(if open.is_empty() { "killed between steps" } else { "killed in a step" });
-    let report: Value = serde_json::from_slice(&fs::read(replay(round)?)?).unwrap_or_default();
+    let report: Value =
+        serde_json::from_str(&replay(round, &["--format", "json", "--report", PAGE])?).unwrap_or_default();
     let why = report["why"].as_str().unwrap_or_default();
     let says_where = match open.first() {
         Some(id) => why.starts_with(&format!("it was cut off in step {id} (compare: pair ")),
         None => why == "it was cut off",
     };
     let steps = report["steps"].as_array().map(Vec::len);
-    if says_where && report["complete"] == false && report["outcome"] == "inconclusive" && steps == Some(ended) {
+    let as_json = report["complete"] == false && report["outcome"] == "inconclusive" && steps == Some(ended);
+    let as_text = replay(round, &[])?.ends_with(&format!("outcome: inconclusive ({why})\n"));
+    let page = fs::read_to_string(round.place.path().join(PAGE))?;
+    let as_page = page.contains(&format!("<strong>inconclusive</strong> · {why}</p>"));
+    if says_where && as_json && as_text && as_page {
         return Ok(());
     }
-    let what = format!("{ended} steps ended, open are {open:?}, and the report says {steps:?} steps, `{why}`");
+    let what = format!(
+        "{ended} steps ended, open are {open:?}, and the report says {steps:?} steps, `{why}`; right as JSON: {as_json}, as \
+         text: {as_text}, as a page: {as_page}"
+    );
     Err(round.finding(FlawKind::Report, &what))
 }
 
-/// Prints the report once more, and gives the file.
-fn replay(round: &Round) -> Result<PathBuf, Flaw> {
-    let file = round.place.path().join("report.json");
-    let mut command = round.place.squall(&["experiment", "--replay", TRANSCRIPT, "--format", "json"]);
+/// Prints the report once more.
+fn replay(round: &Round, more: &[&str]) -> Result<String, Flaw> {
+    let file = round.place.path().join("report");
+    let mut command = round.place.squall(&[&["experiment", "--replay", TRANSCRIPT], more].concat());
     let mut replay = command.stdout(File::create(&file)?).stderr(Stdio::null()).spawn()?;
     let code = round.wait(&mut replay, "printing the report")?.code();
     if code == Some(2) {
-        return Ok(file);
+        return Ok(fs::read_to_string(file)?);
     }
     Err(round.finding(FlawKind::Report, &format!("printing the report ended with {code:?}")))
 }

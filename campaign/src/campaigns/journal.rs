@@ -50,7 +50,11 @@ const WAYS: [Way; 20] = [
     Way { name: "step owned by a dead node", change: owned, expected: Expected::Undone },
     Way { name: "emptied", change: |path, _| Ok(fs::write(path, "")?), expected: Expected::Kept },
     Way { name: "FIFO", change: fifo, expected: Expected::Kept },
-    Way { name: "endless link", change: |path, _| replaced(path, |path| symlink("/dev/zero", path)), expected: Expected::Kept },
+    Way {
+        name: "endless link",
+        change: |path, _| replaced(path, |path| symlink("/dev/zero", path)),
+        expected: Expected::Kept,
+    },
     Way { name: "directory", change: |path, _| replaced(path, |path| fs::create_dir(path)), expected: Expected::Kept },
     Way { name: "mode changed", change: mode_changed, expected: Expected::Either },
     Way { name: "owner changed", change: owner_changed, expected: Expected::Either },
@@ -120,7 +124,11 @@ fn judge(round: &mut Round, way: &Way, bad: &Path, code: Option<i32>) -> Result<
             return Ok(());
         }
         (Some(3), stopped, true) if way.expected != Expected::Undone => {
-            round.tally.count(if stopped { "kept, victim stopped" } else { "kept, and undone as far as it is readable" });
+            round.tally.count(if stopped {
+                "kept, victim stopped"
+            } else {
+                "kept, and undone as far as it is readable"
+            });
             return Ok(());
         }
         _ => FlawKind::ExitCode,

@@ -1,5 +1,6 @@
 //! SIGKILL at a random moment of a run.
 
+use std::fs;
 use std::process::Child;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use rustix::process::{Signal, kill_process_group};
 use crate::campaign::Campaign;
 use crate::child::{kill, pid_of, send, sleep};
 use crate::control::{Control, NO_JOURNAL};
-use crate::flaw::Flaw;
+use crate::flaw::{Flaw, FlawKind};
 use crate::moment::Moment;
 use crate::round::Round;
 use crate::subject::SUBJECTS;
@@ -25,6 +26,11 @@ struct Way {
     name: &'static str,
     kill: fn(&mut Child),
 }
+
+/// What a run tells in its event stream, in this order; it is killed right behind one of them.
+const EVENTS: [&str; 10] =
+    ["fired", "planned", "looked", "injecting", "armed", "active", "holding", "undoing", "undid", "ended"];
+const EVENT_STREAM: &str = "events.jsonl";
 
 /// Kills a run.
 #[derive(Debug, Default)]
@@ -66,11 +72,23 @@ impl Campaign for Kill {
         let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(30));
         let (subject, moment) = (round.random.choose(&SUBJECTS), *round.random.choose(&Moment::ALL));
         let way = round.random.choose(&KILLS);
-        let args = (subject.arguments)(round, hold)?;
+        let event = round.random.one_in(4).then(|| *round.random.choose(&EVENTS));
+        let mut args = (subject.arguments)(round, hold)?;
+        if let Some(event) = event {
+            args.extend(["--events", EVENT_STREAM].map(str::to_owned));
+            round.tally.count(&format!("after `{event}`"));
+        }
         let mut run = round.start(&args)?;
         // The start is the longest part of a run; behind the other moments lie the hold and the undo.
         let longest = if moment == Moment::Start { overhead } else { Duration::from_millis(10) };
-        moment.wait(round, &mut run, longest + hold * subject.holds)?;
+        let waited = match event {
+            Some(event) => after(round, &mut run, event),
+            None => moment.wait(round, &mut run, longest + hold * subject.holds),
+        };
+        if waited.is_err() {
+            kill(&mut run);
+            return waited;
+        }
         let ended = run.try_wait()?.is_some();
         (way.kill)(&mut run);
         round.tally.count(subject.name);
@@ -78,6 +96,22 @@ impl Campaign for Kill {
         round.count_moment(ended);
         round.settle()
     }
+}
+
+/// Waits until the run has told an event; not for a run that has ended.
+fn after(round: &Round, run: &mut Child, event: &str) -> Result<(), Flaw> {
+    let (start, told) = (Instant::now(), format!("\"event\":\"{event}\""));
+    let stream = round.place.path().join(EVENT_STREAM);
+    while !fs::read_to_string(&stream).is_ok_and(|text| text.contains(&told)) {
+        if run.try_wait()?.is_some() {
+            return Ok(());
+        }
+        if start.elapsed() > round.patience {
+            return Err(round.finding(FlawKind::Hang, &format!("the run never told `{event}`")));
+        }
+        sleep(Duration::from_micros(50));
+    }
+    Ok(())
 }
 
 /// With what it has started, as a terminal or a service manager does.

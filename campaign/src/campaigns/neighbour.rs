@@ -48,9 +48,9 @@ impl Campaign for Neighbour {
     fn round(&self, round: &mut Round) -> Result<(), Flaw> {
         let args = round.pause(Duration::from_mins(1))?;
         let mut live = round.start(&args)?;
-        let beside = Moment::Stopped.wait(round, &mut live, Duration::from_micros(1)).and_then(|()| {
-            (0..=round.random.below(2)).try_for_each(|_| kill_beside(round, &mut live))
-        });
+        let beside = Moment::Stopped
+            .wait(round, &mut live, Duration::from_micros(1))
+            .and_then(|()| (0..=round.random.below(2)).try_for_each(|_| kill_beside(round, &mut live)));
         if beside.is_err() {
             kill(&mut live);
             return beside;
