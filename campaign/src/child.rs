@@ -1,5 +1,6 @@
 //! Processes that must end.
 
+use std::fs;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,16 @@ pub(crate) fn send(child: &Child, signal: Signal) {
         // It may have ended.
         let _ = kill_process(pid, signal);
     }
+}
+
+/// Those of some signals that what we start does not ignore: it inherits that from us, and we from whoever started us, as
+/// from a shell without job control.
+pub(crate) fn heeded(signals: &[Signal]) -> Vec<Signal> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    // Bit 0 is signal 1, see proc(5).
+    signals.iter().copied().filter(|signal| ignored >> (signal.as_raw() - 1) & 1 == 0).collect()
 }
 
 pub(crate) fn pid_of(child: &Child) -> Option<Pid> {

@@ -44,6 +44,10 @@ impl Place {
         for variable in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HOME"] {
             command.env(variable, self.path());
         }
+        // Whoever runs the campaign may have settings.
+        for variable in ["SQUALL_CONFIG", "SQUALL_POLICY", "SQUALL_STATE", "SQUALL_WORKSPACE"] {
+            command.env_remove(variable);
+        }
         command.current_dir(self.path()).stdin(Stdio::null());
     }
 
@@ -61,9 +65,10 @@ impl Place {
     }
 
     /// Recovers, and gives the exit code and what it printed as JSON.
-    pub fn recover(&self) -> io::Result<(Option<i32>, Value)> {
+    pub fn recover(&self) -> io::Result<(i32, Value)> {
         let output = self.squall(&["recover", "--format", "json"]).output()?;
-        Ok((output.status.code(), serde_json::from_slice(&output.stdout)?))
+        let code = output.status.code().ok_or_else(|| io::Error::other(output.status.to_string()))?;
+        Ok((code, serde_json::from_slice(&output.stdout)?))
     }
 
     /// The journals that are there.

@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 use crate::flaw::{Flaw, FlawKind};
 use crate::round::Round;
+use crate::sleeper::Sleeper;
 
 /// What was seen of a traced process.
 #[derive(Debug)]
@@ -21,6 +22,14 @@ pub(crate) struct Traced {
     pub(crate) stops: u64,
     /// Whether it ended before it was to be killed.
     pub(crate) ended: bool,
+}
+
+/// Whether we may trace at all; a container may refuse that.
+pub(crate) fn is_allowed() -> bool {
+    Sleeper::start().is_ok_and(|sleeper| {
+        let pid = pid_t::try_from(sleeper.pid()).map(Pid::from_raw);
+        pid.is_ok_and(|pid| ptrace::seize(pid, Options::PTRACE_O_EXITKILL) != Err(Errno::EPERM))
+    })
 }
 
 /// Runs the program, and kills it when its threads have entered or left system calls so many times.

@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::Signal;
 
 use crate::campaign::Campaign;
-use crate::child::{kill, send, sleep};
+use crate::child::{heeded, kill, send, sleep};
 use crate::control::Control;
 use crate::flaw::{Flaw, FlawKind};
 use crate::moment::Moment;
@@ -123,7 +123,8 @@ fn output(round: &mut Round, set: impl FnOnce(PipeWriter)) -> io::Result<Option<
 
 /// Sends a signal, lets late readers read, and waits for the end.
 fn stop(round: &mut Round, run: &mut Child, readers: Vec<(PipeReader, Reads)>) -> Result<(), Flaw> {
-    let signal = *round.random.choose(&SIGNALS);
+    // The program heeds this one even where it was ignored.
+    let signal = heeded(&SIGNALS).get(round.random.index(SIGNALS.len())).copied().unwrap_or(Signal::TERM);
     send(run, signal);
     let late = round.random.time(Duration::from_secs(1));
     let mut unread = Vec::new();

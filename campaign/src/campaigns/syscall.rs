@@ -15,6 +15,8 @@ use crate::traced;
 /// Kills a run, or a recovery, where a thread of it enters or leaves a system call.
 #[derive(Debug, Default)]
 pub(super) struct Syscall {
+    /// Whether the system lets us.
+    allowed: OnceLock<bool>,
     /// How often each subject enters or leaves one as a whole, and then a recovery.
     stops: [OnceLock<u64>; SUBJECTS.len() + 1],
 }
@@ -33,6 +35,10 @@ impl Campaign for Syscall {
     }
 
     fn round(&self, round: &mut Round) -> Result<(), Flaw> {
+        if !*self.allowed.get_or_init(traced::is_allowed) {
+            round.tally.count("skipped: needs ptrace");
+            return Ok(());
+        }
         // By its seed alone, so that neighbouring rounds of one subject are spread over all of it.
         let (nth, subject) = (round.seed / self.stops.len() as u64, round.seed % self.stops.len() as u64);
         let subject = usize::try_from(subject).unwrap_or(0);
