@@ -31,7 +31,7 @@ pub use flaw::{Flaw, FlawKind};
 pub use moment::Moment;
 pub use place::Place;
 pub use random::Random;
-pub use report::{as_json, as_table};
+pub use report::{TABLE_HEAD, as_json, as_row};
 pub use round::Round;
 pub use sleeper::Sleeper;
 pub use tally::Tally;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chaos_campaign::{Bound, Campaign, Drive, PATIENCE, all, as_json, as_table};
+use chaos_campaign::{Bound, Campaign, Drive, PATIENCE, TABLE_HEAD, all, as_json, as_row};
 
 /// What the command line asks for.
 struct Asked {
@@ -36,6 +36,9 @@ fn main() -> ExitCode {
     let stop = Arc::new(AtomicBool::new(false));
     stop_at_a_signal(Arc::clone(&stop));
     let parts = chosen.len() as u64;
+    if !asked.json {
+        print!("{TABLE_HEAD}");
+    }
     let ran: Vec<_> = chosen
         .iter()
         .enumerate()
@@ -46,13 +49,15 @@ fn main() -> ExitCode {
             };
             let drive =
                 Drive { program: &program, bound, seed: asked.seed, jobs: asked.jobs, patience: PATIENCE, stop: &stop };
-            drive.run(campaign.as_ref())
+            let ran = drive.run(campaign.as_ref());
+            if !asked.json {
+                print!("{}", as_row(&ran));
+            }
+            ran
         })
         .collect();
     if asked.json {
         println!("{:#}", as_json(&ran));
-    } else {
-        print!("{}", as_table(&ran));
     }
     if ran.iter().all(|one| one.tally.findings.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

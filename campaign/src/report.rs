@@ -1,34 +1,26 @@
 //! Figures for people and programs.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use crate::drive::Ran;
 use crate::flaw::FlawKind;
 
-/// The table of `docs/safety.md`.
-pub fn as_table(ran: &[Ran]) -> String {
-    let mut table = String::from(
-        "| Campaign | Rounds | Left stopped | Silent losses | Hangs | Other findings | ms a round (p50, p99) | Rounds a second | Met |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
-    );
-    for Ran { name, tally, took } in ran {
-        let rounds = tally.times.len();
-        let (left, silent) = (tally.found(FlawKind::LeftStopped), tally.found(FlawKind::SilentLoss));
-        let hangs = tally.found(FlawKind::Hang);
-        let other = tally.findings.len() - left - silent - hangs;
-        let (p50, p99) = (tally.percentile(50).as_millis(), tally.percentile(99).as_millis());
-        let met: Vec<String> = tally.met.iter().map(|(what, times)| format!("{what} {times}")).collect();
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = rounds as f64 / took.as_secs_f64();
-        let met = met.join(", ");
-        let _ = writeln!(
-            table,
-            "| `{name}` | {rounds} | {left} | {silent} | {hangs} | {other} | {p50}, {p99} | {rate:.0} | {met} |"
-        );
-    }
-    table
+/// The head of the table of `docs/safety.md`.
+pub const TABLE_HEAD: &str = "| Campaign | Rounds | Left stopped | Silent losses | Hangs | Other findings | ms a round (p50, p99) | Rounds a second | Met |\n\
+     |---|---|---|---|---|---|---|---|---|\n";
+
+/// Its line for a campaign.
+pub fn as_row(Ran { name, tally, took }: &Ran) -> String {
+    let rounds = tally.times.len();
+    let (left, silent) = (tally.found(FlawKind::LeftStopped), tally.found(FlawKind::SilentLoss));
+    let hangs = tally.found(FlawKind::Hang);
+    let other = tally.findings.len() - left - silent - hangs;
+    let (p50, p99) = (tally.percentile(50).as_millis(), tally.percentile(99).as_millis());
+    let met: Vec<String> = tally.met.iter().map(|(what, times)| format!("{what} {times}")).collect();
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = rounds as f64 / took.as_secs_f64();
+    let met = met.join(", ");
+    format!("| `{name}` | {rounds} | {left} | {silent} | {hangs} | {other} | {p50}, {p99} | {rate:.0} | {met} |\n")
 }
 
 /// The same for programs, with each finding and its seed.

@@ -3,7 +3,7 @@
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,9 @@ kill -CONT $pid
 
 /// What becomes of an output.
 const WAYS: [Way; 4] = [Way::File, Way::Closed, Way::Full(Reads::Never), Way::Full(Reads::Late)];
+
+const LONG: Duration = Duration::from_mins(1);
+const SHORT: Duration = Duration::from_millis(10);
 
 const SIGNALS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::TSTP];
 
@@ -83,22 +86,29 @@ impl Campaign for Stall {
     }
 
     fn round(&self, round: &mut Round) -> Result<(), Flaw> {
-        let hold = if round.random.one_in(2) { Duration::from_mins(1) } else { Duration::from_millis(10) };
+        let hold = if round.random.one_in(2) { LONG } else { SHORT };
         let args = round.pause(hold)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut command = round.place.squall(&args);
         round.place.quiet(&mut command)?;
         let mut readers = Vec::new();
         readers.extend(output(round, |writer| _ = command.stdout(writer))?);
+        // Then even a run that ended well before the signal can't say so.
+        let codes: &[i32] = if readers.is_empty() { &[0, 1, 2] } else { &[0, 1, 2, 70] };
         readers.extend(output(round, |writer| _ = command.stderr(writer))?);
         let mut run = command.process_group(0).spawn()?;
         // The command's own ends of the pipes.
         drop(command);
-        let moment = *round.random.choose(&Moment::ALL);
-        let waited = moment.wait(round, &mut run, Duration::from_millis(20));
+        // A short effect may have passed before anybody saw it, and then the run waits for its reader.
+        let (moment, longest) = if hold == LONG {
+            (*round.random.choose(&Moment::ALL), Duration::from_millis(20))
+        } else {
+            (Moment::Start, Duration::from_millis(100))
+        };
+        let waited = moment.wait(round, &mut run, longest);
         let ended = waited.and_then(|()| stop(round, &mut run, readers));
         kill(&mut run);
-        ended?;
+        round.ended(ended?, codes)?;
         round.settle()
     }
 }
@@ -122,7 +132,7 @@ fn output(round: &mut Round, set: impl FnOnce(PipeWriter)) -> io::Result<Option<
 }
 
 /// Sends a signal, lets late readers read, and waits for the end.
-fn stop(round: &mut Round, run: &mut Child, readers: Vec<(PipeReader, Reads)>) -> Result<(), Flaw> {
+fn stop(round: &mut Round, run: &mut Child, readers: Vec<(PipeReader, Reads)>) -> Result<ExitStatus, Flaw> {
     // The program heeds this one even where it was ignored.
     let signal = heeded(&SIGNALS).get(round.random.index(SIGNALS.len())).copied().unwrap_or(Signal::TERM);
     send(run, signal);
@@ -142,9 +152,9 @@ fn stop(round: &mut Round, run: &mut Child, readers: Vec<(PipeReader, Reads)>) -
     if signal == Signal::TSTP {
         stopped(round, run)?;
     }
-    let status = round.wait(run, "the run")?;
+    let status = round.wait(run, "the run");
     drop(unread);
-    round.ended(status, &[0, 1, 2])
+    status
 }
 
 /// It stops once it has undone what it did, whoever reads; then it is continued, and asked to end.
