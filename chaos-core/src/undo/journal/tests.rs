@@ -306,6 +306,20 @@ fn a_second_header_says_nothing_of_the_run_and_is_a_problem() {
 }
 
 #[test]
+fn a_journal_that_can_only_be_read_is_taken_all_the_same() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_temp, state) = state();
+    let path = dead(&state, 1);
+    // It keeps nothing from root, for whom only a file system that is mounted to be read is as this.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let mut past = take(&path);
+    assert_eq!(pending(&past), ["step 0"]);
+    past.take_over("other");
+    past.mark_undone(0);
+    assert!(PastJournal::take(&path).unwrap().is_none(), "it is not locked");
+}
+
+#[test]
 fn the_largest_epoch_is_no_end_of_the_recovery() {
     let (_temp, state) = state();
     let last = Epoch { number: u64::MAX, pid: 1, executable: String::new() };
