@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 #[path = "support/ignored.rs"]
 mod ignored;
+#[expect(dead_code, reason = "others need more of it")]
 #[path = "support/shell.rs"]
 mod shell;
 #[path = "support/signalled.rs"]

@@ -1,7 +1,6 @@
 //! `squall experiment`: a goal in, evidence out.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use chaos_experiment::{Experiment, ExperimentReport, ExperimentTranscript, html, text};
