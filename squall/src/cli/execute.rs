@@ -90,7 +90,7 @@ pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     let made = if path.as_os_str() == "-" {
         std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        private_file::create_if_a_model_may_speak(path)
+        private_file::create_as_private_as_its_text(path)
     };
     made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }

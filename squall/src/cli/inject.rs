@@ -37,8 +37,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    args.flags.reports.check(&args.taken())?;
+    // Whether there are secrets decides who may read the files.
     let (entry, options) = entry(args)?;
+    args.flags.reports.check(&args.taken())?;
     let task = task(check_value(&entry, "squall inject", &options), Checks::OfTheFile)?;
     execute(task, None, &args.flags, None)
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::secrets::in_document;
+
 /// Creates a file for its owner alone, or empties one and takes it from everybody else.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -19,10 +21,20 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The same where a model is configured; else as others create files.
-pub(crate) fn create_if_a_model_may_speak(path: &Path) -> io::Result<File> {
+/// The same where a model may speak in it, or the document was filled with secrets; else as others create files.
+pub(crate) fn create_as_private_as_its_text(path: &Path) -> io::Result<File> {
+    if is_private() { create(path) } else { File::create(path) }
+}
+
+/// Sees whether a file can be written; one that is not there is made as it will be needed.
+pub(crate) fn check(path: &Path) -> io::Result<()> {
+    let mode = if is_private() { 0o600 } else { 0o666 };
+    OpenOptions::new().append(true).create(true).mode(mode).open(path).map(drop)
+}
+
+fn is_private() -> bool {
     let named = |name| std::env::var_os(name).is_some_and(|model| !model.is_empty());
-    if ["CHAOS_MODEL", "AGENT_MODEL"].into_iter().any(named) { create(path) } else { File::create(path) }
+    in_document() || ["CHAOS_MODEL", "AGENT_MODEL"].into_iter().any(named)
 }
 
 #[cfg(test)]

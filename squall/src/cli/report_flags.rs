@@ -1,16 +1,15 @@
 //! `--json`, `--junit`, `--html`: reports of the same run, each to a file.
 
-use std::fs::{OpenOptions, canonicalize};
+use std::fs::canonicalize;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use chaos_runner::{html_runs, junit_runs};
 
-use super::console::write_json;
 use super::failure::Failure;
 use super::outcome::{Outcome, document, together};
 use super::private_file;
-use super::secrets::masked;
+use super::secrets::{masked, write_json};
 
 /// Report files, beside what is printed.
 #[derive(Debug, Default, clap::Args)]
@@ -46,8 +45,7 @@ impl ReportFlags {
                 return Err(Failure::Usage(why));
             }
             taken.push(whole(path));
-            let opened = OpenOptions::new().append(true).create(true).open(path);
-            opened.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })?;
+            private_file::check(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })?;
         }
         Ok(())
     }
@@ -65,7 +63,7 @@ impl ReportFlags {
 }
 
 fn write(form: &str, path: &Path, outcomes: &[Outcome]) -> std::io::Result<()> {
-    let mut file = BufWriter::new(private_file::create_if_a_model_may_speak(path)?);
+    let mut file = BufWriter::new(private_file::create_as_private_as_its_text(path)?);
     match form {
         "json" => write_json(&mut file, &together(outcomes))?,
         "junit" => file.write_all(masked(&document(outcomes, junit_runs)).as_bytes())?,
