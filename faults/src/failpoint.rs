@@ -4,9 +4,9 @@ mod bounds;
 mod control;
 #[expect(clippy::module_inception, reason = "a fault's file is its `type`")]
 mod failpoint;
-mod place;
 #[cfg(test)]
 mod over_unix;
+mod place;
 
 pub use bounds::{BoundsError, LeaseSeconds, Share, SiteName, VariableName};
 pub use failpoint::{DisarmFailpoint, Failpoint};

@@ -55,7 +55,10 @@ impl Redactor {
 
     /// Whether a text is one of the secrets, or holds one that is masked.
     pub fn holds_secret(&self, text: &str) -> bool {
-        self.with_all(|all| all.iter().any(|needles| needles.is_known(text)) || all.text(text) != text)
+        self.with_all(|all| {
+            let whole = All { cuts: false, ..*all };
+            whole.iter().any(|needles| needles.is_known(text)) || whole.text(text) != text
+        })
     }
 
     /// Masks one text. Doing it twice gives the same as once.
@@ -76,7 +79,7 @@ impl Redactor {
 
     fn with_all<T>(&self, work: impl FnOnce(&All<'_>) -> T) -> T {
         let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-        work(&All([&self.own, &learned]))
+        work(&All { needles: [&self.own, &learned], cuts: true })
     }
 }
 
@@ -88,11 +91,15 @@ impl fmt::Debug for Redactor {
 }
 
 /// Everything that is looked for.
-struct All<'a>([&'a Needles; 2]);
+struct All<'a> {
+    needles: [&'a Needles; 2],
+    /// Whether what a cut has left of a secret counts.
+    cuts: bool,
+}
 
 impl All<'_> {
     fn iter(&self) -> impl Iterator<Item = &Needles> {
-        self.0.into_iter().filter(|needles| needles.len() > 0)
+        self.needles.into_iter().filter(|needles| needles.len() > 0)
     }
 
     fn text(&self, text: &str) -> String {
@@ -110,7 +117,8 @@ impl All<'_> {
                 masked.push(next);
                 rest = &rest[next.len_utf8()..];
                 before = Some(next);
-                if next == Cut::MARK
+                if self.cuts
+                    && next == Cut::MARK
                     && let Some((keep, hide)) = self.end_of_cut(rest)
                 {
                     masked.push_str(&rest[..keep]);
@@ -157,7 +165,7 @@ impl All<'_> {
 
     /// Says how many bytes at the start of `rest` to keep, and how many after them to hide (0: nothing here).
     fn secret_at(&self, rest: &str, before: Option<char>) -> (usize, usize) {
-        if let Some(length) = self.iter().filter_map(|needles| needles.at(rest, before)).max() {
+        if let Some(length) = self.iter().filter_map(|needles| needles.at(rest, before, self.cuts)).max() {
             return (0, length);
         }
         if let Some(found) = unasked::in_url(rest) {
@@ -345,10 +353,13 @@ mod tests {
             ("01234567 of 89-abcdef", "01234567 of 89-abcdef"),
             ("…abcde", "…abcde"),
             ("012345678…9-abcdef", "***…***"),
+            // At the end of a text it is the rest of half a secret, else it may be a word.
+            ("01234567", "01234567"),
         ];
         for (text, expected) in cases {
             assert_eq!(redactor.text(text), expected);
             assert_eq!(redactor.text(expected), expected);
+            assert!(!redactor.holds_secret(text), "what is whole, as a variable of an environment, is not cut");
         }
     }
 

@@ -119,7 +119,9 @@ impl Way {
             Self::Tcp(addresses) => addresses,
             Self::Unix(folder, name) => {
                 return match socket(folder, name).await {
-                    Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ok(None),
+                    Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => {
+                        Ok(None)
+                    }
                     stream => exchange(stream?, request).await.map(Some),
                 };
             }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    AllowedDir, Clock, DirIdentity, Evidence, Fault, InjectContext, Injection, OpenDirError, Plan, PluginError, Reach, Requirement, Resource,
-    RunContext, Seconds, Secret, Sighting, Span, Undo, UndoContext, UndoStep, Undone, register_fault, register_undo_step,
+    AllowedDir, Clock, DirIdentity, Evidence, Fault, InjectContext, Injection, OpenDirError, Plan, PluginError, Reach,
+    Requirement, Resource, RunContext, Seconds, Secret, Sighting, Span, Undo, UndoContext, UndoStep, Undone,
+    register_fault, register_undo_step,
 };
 use rand::Rng;
 use schemars::JsonSchema;

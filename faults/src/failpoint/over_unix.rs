@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    ArmedStep, Confinement, Fault, Injection, Journal, Policy, PluginError, Presence, RealClock, RunContext,
+    ArmedStep, Confinement, Fault, Injection, Journal, PluginError, Policy, Presence, RealClock, RunContext,
     UndoContext, UndoLog, UndoStep, Undone, parse,
 };
 use chaos_failpoints::{ControlServer, fail_check};
@@ -22,7 +22,8 @@ fn fault(socket: &Path, site: &str) -> Failpoint {
 }
 
 fn allowing(folder: &Path) -> RunContext {
-    run_context().policy(Policy { allow_paths: vec![folder.to_owned()], ..Policy::default() }).run_id("run-u").build()
+    let policy = Policy { allow_paths: vec![folder.to_owned()], ..Policy::default() };
+    run_context().policy(policy).workspace(folder).run_id("run-u").build()
 }
 
 async fn inject(fault: &Failpoint, cx: &RunContext) -> Result<(Injection, Vec<ArmedStep>), PluginError> {
@@ -43,6 +44,17 @@ fn place() -> (TempDir, std::path::PathBuf) {
 
 fn hit() -> bool {
     fail_check!("faults.over_unix").is_some()
+}
+
+fn refused() -> bool {
+    fail_check!("faults.over_unix_refused").is_some()
+}
+
+/// A context whose workspace is not the folder of the socket.
+fn elsewhere() -> (TempDir, RunContext) {
+    let workspace = tempfile::tempdir().unwrap();
+    let cx = run_context().workspace(workspace.path()).build();
+    (workspace, cx)
 }
 
 #[tokio::test]
@@ -82,21 +94,22 @@ async fn it_arms_and_disarms_and_needs_no_token() {
 async fn a_path_that_the_policy_does_not_allow_is_refused() {
     let (_place, socket) = place();
     let _server = ControlServer::unix(&socket).unwrap();
-    let fault = fault(&socket, "faults.over_unix");
-    let refused = inject(&fault, &run_context().build()).await.unwrap_err().to_string();
+    let (_workspace, cx) = elsewhere();
+    let fault = fault(&socket, "faults.over_unix_refused");
+    let why = inject(&fault, &cx).await.unwrap_err().to_string();
     let folder = socket.parent().unwrap().display().to_string();
-    assert!(refused.contains(&format!("`{folder}` is not beneath an allowed path")), "{refused}");
+    assert!(why.contains(&format!("`{folder}` is not beneath an allowed path")), "{why}");
     // A link out of what is allowed leads nowhere.
     let (allowed, link) = place();
     symlink(&folder, &link).unwrap();
-    let through = self::fault(&link.join("a.sock"), "faults.over_unix");
-    let refused = inject(&through, &allowing(allowed.path())).await.unwrap_err().to_string();
-    assert!(refused.contains("is not beneath an allowed path"), "{refused}");
+    let through = self::fault(&link.join("a.sock"), "faults.over_unix_refused");
+    let why = inject(&through, &allowing(allowed.path())).await.unwrap_err().to_string();
+    assert!(why.contains("is not beneath an allowed path"), "{why}");
     let itself = allowed.path().join("b.sock");
     symlink(&socket, &itself).unwrap();
-    let refused = inject(&self::fault(&itself, "faults.over_unix"), &allowing(allowed.path())).await.unwrap_err();
-    assert!(refused.to_string().contains("not a socket"), "{refused}");
-    assert!(!hit());
+    let why = inject(&self::fault(&itself, "faults.over_unix_refused"), &allowing(allowed.path())).await.unwrap_err();
+    assert!(why.to_string().contains("not a socket"), "{why}");
+    assert!(!refused());
 }
 
 #[tokio::test]

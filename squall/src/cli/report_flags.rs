@@ -45,7 +45,11 @@ impl ReportFlags {
                 return Err(Failure::Usage(why));
             }
             taken.push(whole(path));
-            private_file::check(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })?;
+            private_file::check(path).map_err(|source| Failure::File {
+                path: path.to_owned(),
+                doing: "written",
+                source,
+            })?;
         }
         Ok(())
     }

@@ -117,7 +117,8 @@ mod tests {
         for text in [&long, &json_line(&Report).unwrap()] {
             let places = ["verdict", "entries", "at\""].map(|name| text.find(name).unwrap());
             assert!(places.is_sorted() && !text.contains('\u{202e}'), "{text}");
-            let want = json!({"verdict": "x-***\n\u{202e}", "entries": [{"pin": "***"}, {"Authorization": "***"}], "at": 1.5});
+            let want =
+                json!({"verdict": "x-***\n\u{202e}", "entries": [{"pin": "***"}, {"Authorization": "***"}], "at": 1.5});
             assert_eq!(serde_json::from_str::<Value>(text).unwrap(), want);
         }
     }

@@ -35,9 +35,9 @@ impl Cut {
         rest.len() - closed.strip_prefix('\n').unwrap_or(closed).len()
     }
 
-    /// Whether a text goes on behind a cut, or ends there.
+    /// Whether something was cut out here.
     fn is_at(rest: &str) -> bool {
-        rest.is_empty() || rest.trim_start_matches(['\n', '[']).starts_with(Self::MARK) || rest.starts_with("...")
+        rest.trim_start_matches(['\n', '[']).starts_with(Self::MARK) || rest.starts_with("...")
     }
 }
 
@@ -67,10 +67,10 @@ impl Needles {
     }
 
     /// The length of what begins here: a secret, or one that was cut off behind its first characters.
-    pub(super) fn at(&self, rest: &str, before: Option<char>) -> Option<usize> {
+    pub(super) fn at(&self, rest: &str, before: Option<char>, cuts: bool) -> Option<usize> {
         let needles = self.beginning_as(rest);
         let whole = needles.iter().find(|needle| needle.stands_at(rest, before)).map(|needle| needle.form.len());
-        whole.or_else(|| needles.iter().filter_map(|needle| needle.start_of_cut(rest)).max())
+        whole.or_else(|| needles.iter().filter(|_| cuts).filter_map(|needle| needle.start_of_cut(rest)).max())
     }
 
     /// The length of what is left here of a secret whose start was cut off.
@@ -108,6 +108,8 @@ impl Needle {
         let same = rest.bytes().zip(self.form.bytes()).take_while(|(one, other)| one == other).count();
         // The text may have a mark there whose first byte the form has, too.
         let same = (0..=same).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(0);
-        (same >= SHORTEST_CUT && Cut::is_at(&rest[same..])).then_some(same)
+        // Others cut without a mark.
+        let is_cut = Cut::is_at(&rest[same..]) || same == rest.len() && 2 * same >= self.form.len();
+        (same >= SHORTEST_CUT && is_cut).then_some(same)
     }
 }
