@@ -25,6 +25,9 @@ use sleeper::Sleeper;
 const HOSTILE: &str = "a\x1b]0;pwned\x07\x1b[31m\u{9b}2J\u{202e}b\u{2066}\u{200f}\u{61c}\u{200b}\u{2028}\u{feff}\u{e0041}\r\
                        c\nd\x7f]]>&<script>alert(1)</script><!--\u{fff9}\u{ad}\"'";
 
+/// A task file's.
+const NAME: &str = "ta\x1b[31m\u{202e}sk.json";
+
 /// What only these may hold: pages have `<script>` of nobody, and XML no end of CDATA.
 fn assert_harmless(output: &Output, place: &TempDir, inputs: &[&str], what: &str) {
     for (sink, text) in written(output, place.path(), inputs) {
@@ -42,7 +45,7 @@ const REPORTS: [&str; 8] =
 fn every_sink_of_a_run_spells_it_out() {
     let (place, sleeper, echo) = (place(), Sleeper::start(), Echo::start(503));
     let document = task(&echo, sleeper.pid(), HOSTILE, "x");
-    let file = write(&place, "ta\x1b[31m\u{202e}sk.json", &document);
+    let file = write(&place, NAME, &document);
     for (flags, reports) in [
         (&["--verbose", "--color", "always"][..], &REPORTS[..]),
         (&["--format", "json"], &REPORTS),
@@ -61,7 +64,7 @@ fn every_sink_of_a_run_spells_it_out() {
             }
         }
         assert!(!output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert_harmless(&output, &place, &["sk.json", "probe.env"], &format!("{flags:?}"));
+        assert_harmless(&output, &place, &[NAME, "probe.env"], &format!("{flags:?}"));
         assert_eq!((sleeper.is_stopped(), journals(&place)), (false, 0));
         if reports.is_empty() {
             continue;

@@ -383,8 +383,9 @@ mod tests {
         let url = "http://h/?k=a%20b%3Cc%3E&%22d%27!e%23%C3%BC1%0Asecond%20line%0A&x=1";
         let escaped = "<b>a b&lt;c&gt;&amp;&quot;d&#39;!e#ü1 second line </b>";
         let served = r#"{\"k\":\"a b\u003cc\u003e\u0026\"d'!e#\u00fc1\nsecond line\n"}"#;
+        let page = "k=a%20b%3Cc%3E&amp;%22d%27!e%23%C3%BC1%0Asecond%20line%0A";
         let one_line = "k: a b<c>&\"d'!e#ü1 | second line";
-        for text in [secret, url, escaped, served, one_line, "k: second line", "A B<C>&\"D'!E#Ü1\nSECOND LINE"] {
+        for text in [secret, url, escaped, served, page, one_line, "k: second line", "A B<C>&\"D'!E#Ü1\nSECOND LINE"] {
             let shown = redactor.text(text).to_lowercase();
             assert!(shown.contains("***") && !shown.contains("second") && !shown.contains("!e"), "{shown}");
         }

@@ -37,30 +37,40 @@ pub(super) fn forms(secret: &str, long: bool) -> Vec<String> {
     plain.extend(plain.iter().map(|text| inside(&format!("{text:?}"))).collect::<Vec<_>>());
     plain.sort();
     plain.dedup();
-    let mut forms = Vec::new();
+    let mut inner = Vec::new();
     for text in plain {
-        let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        for (double, single) in [("&quot;", "&apos;"), ("&quot;", "&#39;"), ("&quot;", "&#x27;"), ("&#34;", "&#39;")] {
-            forms.push(escaped.replace('"', double).replace('\'', single));
-        }
-        forms.push(escaped);
-        // As a shell and as YAML is told it.
-        forms.extend([text.replace('\'', "'\\''"), text.replace('\'', "''")]);
-        let once = json(&text);
-        forms.extend([json(&once), ascii(&once, ""), ascii(&once, "<>&"), once]);
         for left in URL_PARTS {
             let encoded = percent(&text, left);
-            forms.extend([lower_hex(&encoded), encoded]);
+            inner.extend([lower_hex(&encoded), encoded]);
         }
-        forms.push(percent(&text, "-._*").replace("%20", "+"));
-        forms.push(text);
+        inner.push(percent(&text, "-._*").replace("%20", "+"));
+        // As a shell and as YAML is told it.
+        inner.extend([text.replace('\'', "'\\''"), text.replace('\'', "''"), text]);
     }
+    inner.sort();
+    inner.dedup();
+    let mut forms: Vec<String> = inner.iter().flat_map(|text| outer(text)).collect();
     if long {
         forms.extend([secret, trimmed].into_iter().flat_map(|text| opaque(text.as_bytes())));
     }
     forms.retain(|form| !form.is_empty());
     forms.sort();
     forms.dedup();
+    forms
+}
+
+/// A form as JSON, XML and HTML have it, since any of them may hold any other.
+fn outer(text: &str) -> Vec<String> {
+    let once = json(text);
+    let mut forms = vec![json(&once), ascii(&once, ""), ascii(&once, "<>&"), text.to_owned()];
+    for text in [text, &once] {
+        let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        for (double, single) in [("&quot;", "&apos;"), ("&quot;", "&#39;"), ("&quot;", "&#x27;"), ("&#34;", "&#39;")] {
+            forms.push(escaped.replace('"', double).replace('\'', single));
+        }
+        forms.push(escaped);
+    }
+    forms.push(once);
     forms
 }
 
