@@ -85,7 +85,7 @@ impl Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.with_all(|all| all.iter().map(|needles| needles.len()).sum::<usize>());
+        let count = self.with_all(|all| all.iter().map(Needles::len).sum::<usize>());
         write!(f, "Redactor({count} forms)")
     }
 }

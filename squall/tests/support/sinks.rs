@@ -84,6 +84,8 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 /// A task with `text` wherever text may stand, and `part` at the end of each URL; it runs for less than a second.
 pub(crate) fn task(echo: &Echo, pid: u32, text: &str, part: &str) -> Value {
     let url = format!("{}?part={part}", echo.url());
+    // Only a verifier can answer it.
+    let harness = json!({"type": "pod_healthy", "selector": text});
     let asks = json!({"type": "http", "url": url, "method": "POST", "headers": {"X-Any": part, "Authorization": part},
                       "body": text, "expect_status": [200, 503], "expect_body": "never there"});
     let compares = json!({"type": "http", "url": url, "expect_status": 503, "expect_json": [{"pointer": "/error/message", "equals": text}]});
@@ -111,10 +113,11 @@ pub(crate) fn task(echo: &Echo, pid: u32, text: &str, part: &str) -> Value {
         "chaos_spec": [
             paused,
             armed,
-            entry("loaded", json!({"type": "load", "target": target}), "asks"),
+            entry("loaded", json!({"type": "load", "target": target}), "harness"),
             entry("planned", json!({"type": "generate_load", "target": target}), "compares"),
         ],
-        "verification_spec": [check("asks", &asks), check("compares", &compares), check("echoes", &echoes)],
+        "verification_spec": [check("asks", &asks), check("compares", &compares), check("echoes", &echoes),
+                              check("harness", &harness)],
     })
 }
 
