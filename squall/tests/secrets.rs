@@ -53,7 +53,7 @@ fn leak(text: &str) -> Option<String> {
         let encoded = base64(&[&[0; 2][..before.min(2)], CORE.as_bytes()].concat());
         forms.push(encoded[(before * 8).div_ceil(6)..(before + CORE.len()) * 8 / 6].to_owned());
     }
-    forms.push(CORE.bytes().map(|byte| format!("{byte:02x}")).collect());
+    forms.push(CORE.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).map(char::from).collect());
     let lower = text.to_lowercase();
     forms.into_iter().find(|form| text.contains(form) || lower.contains(&form.to_lowercase()))
 }
