@@ -195,7 +195,9 @@ impl Recovery {
         }
         let mut parts = taken.join_all().await;
         parts.sort_by_key(|(place, _)| *place);
-        parts.into_iter().for_each(|(_, part)| report.add(part));
+        for (_, part) in parts {
+            report.add(part);
+        }
         held
     }
 
