@@ -77,7 +77,7 @@ fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
                         let report = tokio::time::timeout(GIVE_UP, done).await.map_err(|_| Failure::Unfinished(name))?;
                         return Ok(report.map_err(|_| RunnerError::Died)??);
                     }
-                    Request::Suspend => suspend(),
+                    Request::Suspend(_) => suspend(),
                     Request::Release => {}
                 },
             }
