@@ -52,6 +52,16 @@ struct Row {
     also: fn(&Scene, &str),
 }
 
+/// An entry that pauses a process.
+fn entry(sleeper: &Sleeper, more: &Value) -> Value {
+    let mut entry = json!({
+        "name": "pause", "trigger": {"type": "immediate"}, "duration_seconds": 60,
+        "action": {"type": "pause_process", "pid": sleeper.pid()},
+    });
+    entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    entry
+}
+
 impl Scene {
     fn new() -> Self {
         let service = serve(([127, 0, 0, 1], 0).into(), Behaviour::new()).unwrap();
@@ -62,18 +72,9 @@ impl Scene {
         self.place.path().join(name)
     }
 
-    fn entry(&self, sleeper: &Sleeper, more: &Value) -> Value {
-        let mut entry = json!({
-            "name": "pause", "trigger": {"type": "immediate"}, "duration_seconds": 60,
-            "action": {"type": "pause_process", "pid": sleeper.pid()},
-        });
-        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        entry
-    }
-
     /// A task that pauses the victim.
     fn task(&self, more: &Value) -> String {
-        write(&self.place, "task.json", &self.entry(&self.victim, more))
+        write(&self.place, "task.json", &entry(&self.victim, more))
     }
 
     fn inject(&self, more: &[&str]) -> Command {
@@ -121,7 +122,7 @@ const HOLDING: [Row; 8] = [
     Row {
         name: "run of several files",
         command: |scene| {
-            let second = write(&scene.place, "second.json", &scene.entry(&scene.other, &json!({})));
+            let second = write(&scene.place, "second.json", &entry(&scene.other, &json!({})));
             command(&scene.place, &["run", &scene.task(&json!({})), &second, "--format=json"])
         },
         begun: paused,

@@ -155,7 +155,7 @@ struct ScriptedProbe {
     /// What it says of itself: an answer takes so long at the most.
     #[serde(default)]
     at_most_seconds: Option<u32>,
-    /// Whether virtual time stands still once the script is over.
+    /// Whether no virtual time passes any more once the script is over.
     #[serde(default)]
     holds_time: bool,
     #[serde(skip)]

@@ -81,7 +81,7 @@ pub(crate) fn create(path: &Path, readers: Readers) -> io::Result<File> {
     Ok(file)
 }
 
-/// Creates a file and writes all of it. The reader of what is no regular file may stall: after a signal it is given up.
+/// Creates a file and writes all of it. The reader of what is not a regular file may stall: after a signal it is given up.
 pub(crate) fn write(
     path: &Path,
     readers: Readers,

@@ -116,7 +116,7 @@ fn forward(number: i32, request: Request, told: &mpsc::UnboundedSender<Request>)
     let told = told.clone();
     tokio::spawn(async move {
         while deliveries.recv().await.is_some() {
-            if let Request::Cancel(_) = request {
+            if matches!(request, Request::Cancel(_)) || matches!(request, Request::Suspend(_)) && !can_be_continued() {
                 ASKED_TO_END.store(true, Ordering::Relaxed);
             }
             // Nobody listens once nothing is in force any more.
@@ -148,14 +148,17 @@ impl Ignored {
 /// Stops this process as Ctrl-Z would have, unless nobody is there to continue it (an orphaned process group, for which
 /// the kernel drops SIGTSTP too).
 pub(crate) fn suspend() {
-    let watched = getppid().is_some_and(|parent| {
-        let same_session = getsid(Some(parent)).ok() == getsid(None::<Pid>).ok();
-        same_session && getpgid(Some(parent)).ok() != getpgid(None::<Pid>).ok()
-    });
-    if watched {
+    if can_be_continued() {
         // A process may always signal itself.
         let _ = kill_process(getpid(), Number::STOP);
     }
+}
+
+fn can_be_continued() -> bool {
+    getppid().is_some_and(|parent| {
+        let same_session = getsid(Some(parent)).ok() == getsid(None::<Pid>).ok();
+        same_session && getpgid(Some(parent)).ok() != getpgid(None::<Pid>).ok()
+    })
 }
 
 #[cfg(test)]
