@@ -13,6 +13,7 @@
 //! | `resources` | what only one fault at a time may hold |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
 //! | `ask` | one question to a probe, and how long it may take |
+//! | `probe_load` | what the probes of an entry ask of the world, for the policy |
 //! | `verify` | named checks, and the embedder's own verifier |
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
@@ -40,6 +41,7 @@ mod judge;
 mod life;
 mod plug_in_threads;
 mod preflight;
+mod probe_load;
 mod recover;
 mod report;
 mod resources;
