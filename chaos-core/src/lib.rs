@@ -43,9 +43,9 @@ pub use run::{
     RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
 };
 pub use undo::{
-    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,
-    JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, RunSteps, StateDir,
-    StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
+    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Holder, JOURNAL_FORMAT, Journal,
+    JournalError, JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, RunSteps,
+    StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,

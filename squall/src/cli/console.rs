@@ -158,23 +158,28 @@ pub(crate) fn patience() -> Option<Duration> {
 /// What was said stands before what is printed. A reader that has gone away is not a failure.
 fn deliver(out: &Writer, data: &[u8]) -> Result<(), Failure> {
     settle();
-    written(out.hand_over(data, patience)).and_then(|()| written(out.settle(patience)))
+    written(out.hand_over(data, patience)).and_then(|()| written(out.settle(patience))).map_err(Failure::Output)
 }
 
 fn deliver_json(out: &Writer, value: &impl serde::Serialize) -> Result<(), Failure> {
     settle();
+    deliver_data(out, |data| write_json(data, value)).map_err(Failure::Output)
+}
+
+/// Hands over what `write` writes, piece by piece. A reader that has gone away is not a failure.
+pub(crate) fn deliver_data(out: &Writer, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut data = io::BufWriter::with_capacity(1 << 16, Data(out));
-    match write_json(&mut data, value).and_then(|()| data.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+    match write(&mut data).and_then(|()| data.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
         _ => written(out.settle(patience)),
     }
 }
 
-fn written(settled: Settled) -> Result<(), Failure> {
+fn written(settled: Settled) -> io::Result<()> {
     match settled {
         Settled::Written | Settled::Failed(ErrorKind::BrokenPipe) => Ok(()),
-        Settled::Stalled => Err(Failure::Output(stalled())),
-        Settled::Failed(kind) => Err(Failure::Output(kind.into())),
+        Settled::Stalled => Err(stalled()),
+        Settled::Failed(kind) => Err(kind.into()),
     }
 }
 

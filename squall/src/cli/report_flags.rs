@@ -1,14 +1,13 @@
 //! `--json`, `--junit`, `--html`: reports of the same run, each to a file.
 
 use std::fs::canonicalize;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use chaos_runner::{html_runs, junit_runs};
 
 use super::failure::Failure;
 use super::outcome::{Outcome, document, together};
-use super::private_file;
+use super::output_file::{self, Readers};
 use super::secrets::{masked, write_json};
 
 /// Report files, beside what is printed.
@@ -45,11 +44,8 @@ impl ReportFlags {
                 return Err(Failure::Usage(why));
             }
             taken.push(whole(path));
-            private_file::check(path).map_err(|source| Failure::File {
-                path: path.to_owned(),
-                doing: "written",
-                source,
-            })?;
+            let opened = output_file::open(path, Readers::of_its_text());
+            opened.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })?;
         }
         Ok(())
     }
@@ -67,13 +63,11 @@ impl ReportFlags {
 }
 
 fn write(form: &str, path: &Path, outcomes: &[Outcome]) -> std::io::Result<()> {
-    let mut file = BufWriter::new(private_file::create_as_private_as_its_text(path)?);
-    match form {
-        "json" => write_json(&mut file, &together(outcomes))?,
-        "junit" => file.write_all(masked(&document(outcomes, junit_runs)).as_bytes())?,
-        _ => file.write_all(masked(&document(outcomes, html_runs)).as_bytes())?,
-    }
-    file.flush()
+    output_file::write(path, Readers::of_its_text(), |file| match form {
+        "json" => write_json(file, &together(outcomes)),
+        "junit" => file.write_all(masked(&document(outcomes, junit_runs)).as_bytes()),
+        _ => file.write_all(masked(&document(outcomes, html_runs)).as_bytes()),
+    })
 }
 
 /// The same path for the same file.

@@ -49,7 +49,7 @@ pub struct PastJournal {
     /// How many steps ought to be there, and how many are.
     count: Option<u64>,
     armed: u64,
-    epoch: u64,
+    epoch: Option<Epoch>,
     /// The checksum that the next line follows.
     last: Sum,
     /// The end of the last whole line, where the next one goes.
@@ -120,6 +120,17 @@ impl PastJournal {
         Ok(Some(journal))
     }
 
+    /// Whether the process that holds a journal is proved to have ended: then what still has the file open and locked is a
+    /// program that it was just starting, and lets go of it when it is that program.
+    pub fn outlives_its_holder(path: &Path) -> bool {
+        let file = open(path).ok().filter(|file| file.metadata().is_ok_and(|found| found.is_file()));
+        let Some(reader) = file.as_ref().and_then(|file| file.try_clone().ok()) else { return false };
+        let Some(file) = file else { return false };
+        let mut journal = Self::unread(path, file);
+        let read = journal.read(BufReader::new(reader));
+        read.is_ok() && journal.epoch.is_some_and(|epoch| epoch.is_over())
+    }
+
     pub(super) fn unread(path: &Path, file: File) -> Self {
         Self {
             header: None,
@@ -131,7 +142,7 @@ impl PastJournal {
             found: BTreeMap::new(),
             count: None,
             armed: 0,
-            epoch: 0,
+            epoch: None,
             last: Sum::START,
             end: 0,
             torn: None,
@@ -208,7 +219,7 @@ impl PastJournal {
                 self.executable = Some(header.executable.clone());
                 self.header = Some(header);
             }
-            Line::Epoch(epoch) => self.epoch = epoch.number,
+            Line::Epoch(epoch) => self.epoch = Some(epoch),
             Line::Armed(record) => {
                 self.armed += 1;
                 if let Some(other) = self.found.insert(record.seq, record)
@@ -265,9 +276,10 @@ impl PastJournal {
 
     /// Notes who undoes it now. Best effort.
     pub fn take_over(&mut self, executable: &str) {
-        let number = self.epoch.saturating_add(1);
-        self.append(&Line::Epoch(Epoch { number, pid: std::process::id(), executable: executable.to_owned() }));
-        self.epoch = number;
+        let number = self.epoch.as_ref().map_or(0, |epoch| epoch.number).saturating_add(1);
+        let epoch = Epoch::of_this_process(number, executable);
+        self.append(&Line::Epoch(epoch.clone()));
+        self.epoch = Some(epoch);
     }
 
     /// Notes that a step was undone. Best effort, as for a live journal.

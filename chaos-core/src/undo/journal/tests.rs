@@ -322,7 +322,7 @@ fn a_journal_that_can_only_be_read_is_taken_all_the_same() {
 #[test]
 fn the_largest_epoch_is_no_end_of_the_recovery() {
     let (_temp, state) = state();
-    let last = Epoch { number: u64::MAX, pid: 1, executable: String::new() };
+    let last = Epoch { number: u64::MAX, pid: 1, executable: String::new(), holder: None };
     let mut past = take(&with_lines(&state, &[Line::Epoch(last)]));
     past.take_over("other");
     past.mark_undone(0);
