@@ -49,7 +49,8 @@ pub use undo::{
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
-    Secret, SecretMasking, is_api_key, is_hidden, read_bounded, read_to_limit, visible, visible_json, visible_line,
+    Secret, SecretMasking, is_api_key, is_hidden, read_bounded, read_to_limit, shortened, visible, visible_json,
+    visible_line,
 };
 
 /// A boxed future that may move between threads, as the erased traits return it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chaos_core::{
     Clock, DynUndoStep, JournalError, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir, UndoContext,
-    Undone,
+    Undone, visible_line,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ impl RecoverReport {
         self.undone.is_empty() && self.moot.is_empty() && self.kept.is_empty()
     }
 
-    /// One line a step, for people.
+    /// One line a step, for people, whatever the names in it hold.
     pub fn lines(&self) -> Vec<String> {
         let undone = self.undone.iter().map(|step| format!("{}: {}", step.step, step.undone.detail()));
         let moot = self.moot.iter().map(|step| format!("{step}: moot since the reboot"));
@@ -92,7 +92,7 @@ impl RecoverReport {
                 format!("kept {} ({place}{}); run `{who} recover`; {forget}", kept.path, problem.what)
             })
         });
-        undone.chain(moot).chain(kept).collect()
+        undone.chain(moot).chain(kept).map(|line| visible_line(&line).into_owned()).collect()
     }
 
     fn kept(path: &Path, executable: Option<String>, problems: Vec<JournalProblem>) -> Self {

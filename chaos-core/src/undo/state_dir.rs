@@ -106,11 +106,10 @@ impl StateDir {
         Ok(())
     }
 
-    /// Refuses what [`Self::prepare`] refuses, and makes nothing.
+    /// Refuses what [`Self::prepare`] refuses where journals are read, and makes nothing. What stands in another folder's
+    /// place keeps nothing from being undone.
     pub fn check(&self) -> Result<(), StateDirError> {
-        [self.root.clone(), self.journals(), self.locks(), self.forgotten()]
-            .iter()
-            .try_for_each(|dir| refuse_other(dir).map(drop))
+        [self.root.clone(), self.journals()].iter().try_for_each(|dir| refuse_other(dir).map(drop))
     }
 
     /// The folder of journals.
@@ -205,7 +204,7 @@ fn is_at(path: &Path, file: &File) -> bool {
 }
 
 /// What is known of a folder of ours, if it is there; refuses a link, no folder, and another user's.
-fn refuse_other(dir: &Path) -> Result<Option<fs::Metadata>, StateDirError> {
+pub(super) fn refuse_other(dir: &Path) -> Result<Option<fs::Metadata>, StateDirError> {
     let meta = match fs::symlink_metadata(dir) {
         Ok(meta) => meta,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

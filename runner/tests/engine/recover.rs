@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chaos_core::{Journal, JournalRecord, PastJournal, RealClock, StateDir};
-use chaos_runner::{RecoverReport, recover};
+use chaos_core::{Journal, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir};
+use chaos_runner::{KeptJournal, RecoverReport, recover};
 use chaos_test::{Bench, sealed, unsealed_line};
 use serde_json::{Value, json};
 
@@ -245,4 +245,15 @@ impl chaos_core::Clock for LetsGo {
     fn external(&self) -> chaos_core::ExternalWait {
         RealClock::new().external()
     }
+}
+
+#[test]
+fn a_name_with_a_line_break_makes_no_line_of_its_own() {
+    let hostile = "a\nresume process 1: process 1 is resumed\u{1b}[2J".to_owned();
+    let problems = vec![JournalProblem { line: 1, what: hostile.clone() }];
+    let kept =
+        KeptJournal { run_id: hostile.clone(), path: hostile.clone(), executable: Some(hostile.clone()), problems };
+    let report = RecoverReport { kept: vec![kept], moot: vec![hostile], ..RecoverReport::default() };
+    assert_eq!(report.lines().len(), 2);
+    assert!(report.lines().iter().all(|line| !line.contains(char::is_control)), "{:?}", report.lines());
 }

@@ -9,10 +9,10 @@ use std::{panic, thread};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use chaos_core::{visible, visible_json};
+use chaos_core::visible;
 
 use super::failure::Failure;
-use super::secrets::{masked, masked_value};
+use super::secrets::{masked, write_json};
 use super::signals::asked_to_end;
 use super::writer::{Settled, Writer};
 
@@ -244,34 +244,6 @@ fn colour_length(piece: &str) -> Option<usize> {
     let end = parameters.find('m')?;
     let ours = |parameter: &str| matches!(parameter.parse(), Ok(0 | 1 | 4 | 22 | 24 | 31..=37 | 39 | 91..=97));
     parameters[..end].split(';').all(ours).then_some(end + 2)
-}
-
-/// JSON as it is written, with what is hidden in its texts spelled out. The serializer hands over whole characters.
-struct VisibleJson<W>(W);
-
-impl<W: Write> Write for VisibleJson<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.0.write_all(visible_json(text).as_bytes())?,
-            Err(_) => self.0.write_all(bytes)?,
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// Writes a value as JSON, without secrets.
-pub(crate) fn write_json(out: impl Write, value: &impl serde::Serialize) -> io::Result<()> {
-    let mut out = VisibleJson(out);
-    match masked_value(value) {
-        // Piece by piece: the report of thousands of entries need not be in memory twice.
-        None => serde_json::to_writer_pretty(&mut out, value)?,
-        Some(masked) => serde_json::to_writer_pretty(&mut out, &masked?)?,
-    }
-    writeln!(out)
 }
 
 /// Whether a report on standard output follows the display on the same terminal.

@@ -90,7 +90,7 @@ pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     let made = if path.as_os_str() == "-" {
         std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        output_file::create(path, Readers::where_a_model_may_speak())
+        output_file::create(path, Readers::of_its_text())
     };
     made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }

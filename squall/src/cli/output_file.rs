@@ -11,6 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
 use super::console::deliver_data;
+use super::secrets::in_document;
 use super::writer::Writer;
 
 /// How long a pipe's reader may take to open it.
@@ -28,10 +29,11 @@ pub(crate) enum Readers {
 }
 
 impl Readers {
-    /// Its owner alone where a model is configured.
-    pub(crate) fn where_a_model_may_speak() -> Self {
+    /// Its owner alone where a model may speak in it, or the document was filled with secrets.
+    pub(crate) fn of_its_text() -> Self {
         let named = |name| std::env::var_os(name).is_some_and(|model| !model.is_empty());
-        if ["CHAOS_MODEL", "AGENT_MODEL"].into_iter().any(named) { Self::Owner } else { Self::Anybody }
+        let private = in_document() || ["CHAOS_MODEL", "AGENT_MODEL"].into_iter().any(named);
+        if private { Self::Owner } else { Self::Anybody }
     }
 }
 

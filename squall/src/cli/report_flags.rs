@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use chaos_runner::{html_runs, junit_runs};
 
-use super::console::write_json;
 use super::failure::Failure;
 use super::outcome::{Outcome, document, together};
 use super::output_file::{self, Readers};
-use super::secrets::masked;
+use super::secrets::{masked, write_json};
 
 /// Report files, beside what is printed.
 #[derive(Debug, Default, clap::Args)]
@@ -45,7 +44,7 @@ impl ReportFlags {
                 return Err(Failure::Usage(why));
             }
             taken.push(whole(path));
-            let opened = output_file::open(path, Readers::where_a_model_may_speak());
+            let opened = output_file::open(path, Readers::of_its_text());
             opened.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })?;
         }
         Ok(())
@@ -64,7 +63,7 @@ impl ReportFlags {
 }
 
 fn write(form: &str, path: &Path, outcomes: &[Outcome]) -> std::io::Result<()> {
-    output_file::write(path, Readers::where_a_model_may_speak(), |file| match form {
+    output_file::write(path, Readers::of_its_text(), |file| match form {
         "json" => write_json(file, &together(outcomes)),
         "junit" => file.write_all(masked(&document(outcomes, junit_runs)).as_bytes()),
         _ => file.write_all(masked(&document(outcomes, html_runs)).as_bytes()),

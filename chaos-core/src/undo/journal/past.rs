@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
-use super::super::state_dir::StateDir;
+use super::super::state_dir::{StateDir, StateDirError, refuse_other};
 use super::line::{
     Epoch, FILE_LIMIT, JournalHeader, JournalRecord, LINE_LIMIT, Line, Sum, decode, decode_count, encode, other_format,
 };
@@ -212,6 +212,10 @@ impl PastJournal {
         self.last = sum;
         match line {
             Line::Header(header) => {
+                if self.header.is_some() {
+                    self.problem(number, "a second header");
+                    return;
+                }
                 self.executable = Some(header.executable.clone());
                 self.header = Some(header);
             }
@@ -272,7 +276,7 @@ impl PastJournal {
 
     /// Notes who undoes it now. Best effort.
     pub fn take_over(&mut self, executable: &str) {
-        let number = self.epoch.as_ref().map_or(0, |epoch| epoch.number) + 1;
+        let number = self.epoch.as_ref().map_or(0, |epoch| epoch.number).saturating_add(1);
         let epoch = Epoch::of_this_process(number, executable);
         self.append(&Line::Epoch(epoch.clone()));
         self.epoch = Some(epoch);
@@ -313,6 +317,7 @@ impl PastJournal {
 
     /// The same of what stands at a journal's place and is none that we could take.
     pub fn set_aside_unread(path: &Path, folder: &Path) -> Result<PathBuf, JournalError> {
+        refuse_other(folder).map_err(|refused| unsafe_folder(folder, refused))?;
         let name = path.file_name().unwrap_or_default();
         let mut aside = folder.join(name);
         // What was given up before under the same name stays.
@@ -337,15 +342,26 @@ impl PastJournal {
     }
 }
 
-/// Opens a file without waiting for anybody, and never through a link.
+fn unsafe_folder(folder: &Path, refused: StateDirError) -> JournalError {
+    JournalError::read(folder, io::Error::other(refused))
+}
+
+/// Opens a file without waiting for anybody, and never through a link; to be read alone where it can't be written, since
+/// its steps can be undone all the same.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    OpenOptions::new().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path)
+    let open = |write| OpenOptions::new().read(true).write(write).custom_flags(flags.bits().cast_signed()).open(path);
+    match open(true) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
+            open(false)
+        }
+        opened => opened,
+    }
 }
 
 fn with_extension(state: &StateDir, extension: &str) -> Result<Vec<PathBuf>, JournalError> {
     let dir = state.journals();
-    state.check().map_err(|refused| JournalError::read(state.root(), io::Error::other(refused)))?;
+    state.check().map_err(|refused| unsafe_folder(state.root(), refused))?;
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
