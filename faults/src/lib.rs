@@ -19,6 +19,9 @@ mod process;
 pub use failpoint::{BoundsError, DisarmFailpoint, Failpoint, LeaseSeconds, Share, SiteName, VariableName};
 #[cfg(feature = "generate-load")]
 pub use load::GenerateLoad;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use load::parsers;
 #[cfg(feature = "load")]
 pub use load::{Load, LoadEngine, StopFortio};
 #[cfg(feature = "process")]

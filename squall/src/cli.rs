@@ -31,6 +31,9 @@ mod live;
 mod only;
 mod outcome;
 mod parameters;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod parsers;
 mod plan;
 mod plug_in;
 mod policy_flags;
