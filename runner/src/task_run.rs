@@ -66,7 +66,7 @@ impl TaskRun {
         if began {
             seen.after = self.steady_state(ProbeRole::SteadyStateAfter).await;
         }
-        self.report(results, seen)
+        self.report(results, seen).await
     }
 
     /// Asks about everything declared; with one refusal nothing starts, and each entry has its cause.
@@ -138,7 +138,7 @@ impl TaskRun {
         results
     }
 
-    fn report(self, entries: Vec<ChaosResult>, seen: Seen) -> Report {
+    async fn report(self, entries: Vec<ChaosResult>, seen: Seen) -> Report {
         let verdicts: Vec<_> = entries.iter().map(|entry| entry.verdict).collect();
         let verdict = run_verdict(&verdicts, &seen.before, &seen.after);
         let undone = entries.iter().all(|entry| entry.reverted != Reverted::Failed);
@@ -164,7 +164,7 @@ impl TaskRun {
             started_at_unix_seconds: to_the_millisecond(unix),
             elapsed_seconds: cx.clock().now().saturating_sub(seen.begun).as_secs_f64(),
         };
-        self.session.tell_end(undone, verdict);
+        self.session.tell_end(undone, verdict).await;
         report
     }
 }

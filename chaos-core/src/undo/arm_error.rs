@@ -9,6 +9,9 @@ pub enum ArmError {
     /// The engine is already undoing.
     #[error("too late to act: the engine is undoing already")]
     Sealed,
+    /// The run was cancelled.
+    #[error("too late to act: cancelled")]
+    Cancelled,
     /// The step does not serialize, so nobody could recover it.
     #[error("undo step does not serialize: {0}")]
     Step(String),
