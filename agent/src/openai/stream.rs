@@ -79,8 +79,10 @@ impl Assembly {
         if !event["usage"].is_null() {
             self.usage = event["usage"].take();
         }
-        let choice = event["choices"]
-            .as_array_mut()
+        // An index would panic where the event is a number, a text or a list.
+        let choice = event
+            .get_mut("choices")
+            .and_then(Value::as_array_mut)
             .and_then(|choices| choices.iter_mut().find(|choice| choice["index"].as_u64().unwrap_or_default() == 0));
         let Some(Value::Object(choice)) = choice else { return Ok(()) };
         self.begun = true;
@@ -297,6 +299,13 @@ mod tests {
         let error = assemble(&body).expect_err("too many pieces").to_string();
         assert_eq!(error, "the stream holds more than 200000 pieces of tool calls");
         assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn an_event_that_is_no_object_is_ignored() {
+        let hi = delta(&json!({"content": "hi"}));
+        let body = format!("data: 5\n\ndata: [1]\n\ndata: \"x\"\n\ndata: null\n\n{}data: [DONE]\n\n", events(&[hi]));
+        assert_eq!(assemble(&body).expect("a completion")["choices"][0]["message"]["content"], "hi");
     }
 
     #[test]
