@@ -30,6 +30,7 @@ mod list;
 mod live;
 mod only;
 mod outcome;
+mod output_file;
 mod parameters;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
@@ -37,7 +38,6 @@ pub mod parsers;
 mod plan;
 mod plug_in;
 mod policy_flags;
-mod private_file;
 mod recover;
 mod release;
 mod repeat;
