@@ -32,6 +32,9 @@ mod only;
 mod outcome;
 mod output_file;
 mod parameters;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod parsers;
 mod plan;
 mod plug_in;
 mod policy_flags;
