@@ -35,7 +35,7 @@ pub fn turn(content_type: Option<&str>, body: &[u8]) -> Result<ModelTurn, Box<dy
 /// Reads a model's message in a loop with these tools.
 ///
 /// # Errors
-/// Why it is no message.
+/// Why the message is not one of a model.
 pub fn message(message: Value, tools: &[&dyn Tool]) -> Result<MessageRead, Box<dyn Error + Send + Sync>> {
     let tools = ToolSet::new(tools)?;
     let Assistant { message, text, calls } = message::read_assistant(message, 1, &tools)?;

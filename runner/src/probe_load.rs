@@ -5,7 +5,9 @@ use std::time::Duration;
 use chaos_core::{Ceiling, CeilingKind, ChaosSpec, Configured, DynProbe, PluginError};
 
 use crate::guarded::{Panicked, guarded_call};
-use crate::watch::POLL;
+
+/// How often `detect` and `abort_if` are asked.
+pub(crate) const POLL: Duration = Duration::from_millis(250);
 
 /// Why it can't be told what a probe asks.
 #[derive(Debug, thiserror::Error)]

@@ -60,7 +60,9 @@ impl FuzzTarget for ExperimentTranscripts {
                 "claims": [{"measure": "capacity_qps", "value": 50.0, "unit": "qps", "steps": [1, 9]}]}),
             json!({"kind": "end", "at_ms": 9, "reason": reason, "spent": spent}),
         ];
-        all.iter_mut().for_each(|line| hostile_texts(line, dice));
+        for line in &mut all {
+            hostile_texts(line, dice);
+        }
         lines::pick(&all, dice)
     }
 

@@ -11,7 +11,7 @@ use super::{Cli, Command, inject, report_file, settings};
 /// The paths of the settings in a file of that name.
 ///
 /// # Errors
-/// Why it is no settings file, with the place.
+/// Why the settings can't be read, with the place.
 pub fn settings(text: &str, file: &Path) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>> {
     Ok(settings::paths(text, file)?)
 }
@@ -19,7 +19,7 @@ pub fn settings(text: &str, file: &Path) -> Result<Vec<PathBuf>, Box<dyn Error +
 /// The report in a file of that name.
 ///
 /// # Errors
-/// Why it is no report of a single run.
+/// Why the report is not one of a single run.
 pub fn report(bytes: &[u8], file: &Path) -> Result<Report, Box<dyn Error + Send + Sync>> {
     Ok(report_file::of_bytes(bytes, file)?)
 }
