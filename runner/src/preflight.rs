@@ -112,8 +112,9 @@ async fn allowed(
 }
 
 async fn probe_allowed<X>(probe: &Configured<dyn DynProbe, X>, cx: &RunContext) -> Result<(), Refused> {
-    cx.policy().check_probes(at_once(probe)?)?;
-    reach(|| probe.reach(), cx).await
+    let reach = guarded_call(|| probe.reach())??;
+    cx.policy().check_probes(at_once(&reach))?;
+    reach_allowed(&reach, cx).await
 }
 
 /// Asks the policy about a plan: by name at the preflight, by identity right before the injection.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos_core::{Ceiling, CeilingKind, ChaosSpec, Configured, DynProbe, PluginError};
+use chaos_core::{Ceiling, CeilingKind, ChaosSpec, Configured, DynProbe, PluginError, Reach};
 
 use crate::guarded::{Panicked, guarded_call};
 
@@ -36,11 +36,14 @@ pub(crate) fn probe_load(spec: &ChaosSpec) -> Result<[Ceiling; 2], NoReach> {
     ])
 }
 
-/// The connections that one look at a probe opens.
-pub(crate) fn at_once<X>(probe: &Configured<dyn DynProbe, X>) -> Result<Ceiling, NoReach> {
-    let mut load = Load::default();
-    load.add(probe, POLL)?;
-    Ok(Ceiling { kind: CeilingKind::Concurrency, value: load.at_once })
+/// The connections that one look at a probe of that reach opens.
+pub(crate) fn at_once(reach: &Reach) -> Ceiling {
+    Ceiling { kind: CeilingKind::Concurrency, value: questions(reach) }
+}
+
+/// A look asks each host that a probe names once.
+fn questions(reach: &Reach) -> f64 {
+    f64::from(u32::try_from(reach.hosts.len()).unwrap_or(u32::MAX))
 }
 
 #[derive(Debug, Default)]
@@ -50,12 +53,10 @@ struct Load {
 }
 
 impl Load {
-    /// A probe asks each host that it names once in an interval.
     fn add<X>(&mut self, probe: &Configured<dyn DynProbe, X>, interval: Duration) -> Result<(), NoReach> {
-        let hosts = guarded_call(|| probe.reach())??.hosts.len();
-        let hosts = f64::from(u32::try_from(hosts).unwrap_or(u32::MAX));
-        self.a_second += hosts / interval.as_secs_f64();
-        self.at_once += hosts;
+        let questions = questions(&guarded_call(|| probe.reach())??);
+        self.a_second += questions / interval.as_secs_f64();
+        self.at_once += questions;
         Ok(())
     }
 }
