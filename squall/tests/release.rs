@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
+use nix::sys::signal::SigSet;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -193,6 +194,25 @@ fn what_was_ignored_when_it_started_stays_ignored() {
     let (entry, rest, code) = held.end();
     assert_eq!((code, &entry["verdict"]), (Some(0), &json!("unchecked")), "{rest}");
     assert!(!rest.contains("SIGHUP") && !rest.contains("SIGINT") && !rest.contains("SIGQUIT"), "{rest}");
+}
+
+#[test]
+fn what_was_blocked_when_it_started_is_heard() {
+    for name in ["TERM", "TSTP", "USR1"] {
+        let (place, victim) = (place(), Sleeper::start());
+        let pid = format!("pid={}", victim.pid());
+        let before = SigSet::thread_get_mask().unwrap();
+        SigSet::all().thread_block().unwrap();
+        let held = Held::start(&place, &[&PAUSED[..], &[&pid]].concat());
+        before.thread_set_mask().unwrap();
+        held.signal(name);
+        let (entry, _, code) = held.end();
+        let (wanted, released) = if name == "USR1" { (0, true) } else { (2, false) };
+        assert_eq!((code, &entry["reverted"]), (Some(wanted), &json!("reverted")), "{name}");
+        let timeline = entry["timeline"].as_array().unwrap();
+        assert_eq!(timeline.iter().any(|point| point["event"] == "released"), released, "{name}: {entry:#}");
+        assert!(!victim.is_stopped(), "{name}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Signal as Number, getpgid, getpid, getppid, getsid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -100,6 +101,15 @@ impl Signals {
         }
         self.cancelled
     }
+}
+
+/// Lets every signal through that whoever started us had blocked when it did: a blocked one would wait for ever, and
+/// what we start inherits the mask. Ignoring, not blocking, is how a starter says that a signal is not for us.
+///
+/// Of this thread and those that it starts from then on.
+pub(crate) fn unblock() {
+    // It fails on a wrong argument only.
+    let _ = SigSet::empty().thread_set_mask();
 }
 
 /// Whether a signal has asked for the end of what runs at any time; a stop that is to be continued is none.
