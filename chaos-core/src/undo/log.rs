@@ -9,7 +9,7 @@ use super::arm_error::ArmError;
 use super::journal::{Journal, JournalError, JournalRecord};
 use super::step::DynUndoStep;
 use crate::run::since_boot;
-use crate::{EventKind, RunContext};
+use crate::{Effect, EventKind, PluginError, RunContext};
 
 /// A step that was armed and may be replayed.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct UndoLog {
 #[derive(Debug, Default)]
 struct State {
     sealed: bool,
+    /// Whether the plan says that what is done can't be undone.
+    irreversible: bool,
     steps: Vec<ArmedStep>,
 }
 
@@ -61,6 +63,11 @@ impl UndoLog {
     /// The side that `inject` gets.
     pub fn handle(self: &Arc<Self>) -> Undo {
         Undo(Arc::clone(self))
+    }
+
+    /// Lets effects be made that nothing undoes; for an entry whose plan says so, and whose policy allows it.
+    pub fn allow_irreversible(&self) {
+        self.lock().irreversible = true;
     }
 
     /// Refuses every later `arm`.
@@ -105,6 +112,16 @@ impl UndoLog {
         Ok((self.permit(), state.steps.len() - 1))
     }
 
+    /// The permit for an effect that nothing undoes.
+    fn without_step(self: &Arc<Self>) -> Result<EffectPermit, ArmError> {
+        let state = self.lock();
+        match (state.sealed, state.irreversible) {
+            (true, _) => Err(ArmError::Sealed),
+            (false, false) => Err(ArmError::Irreversible),
+            (false, true) => Ok(self.permit()),
+        }
+    }
+
     fn record(&self, step: &dyn DynUndoStep) -> Result<JournalRecord, ArmError> {
         let expires = self.expires_after.and_then(|after| u64::try_from((since_boot() + after).as_millis()).ok());
         JournalRecord::of(self.cx.path(), expires, step)
@@ -132,7 +149,10 @@ impl Undo {
     /// # Errors
     /// [`ArmError`]; then the effect must not be made.
     pub async fn arm(&self, step: impl DynUndoStep + 'static) -> Result<EffectPermit, ArmError> {
-        let step: Arc<dyn DynUndoStep> = Arc::new(step);
+        self.arm_shared(Arc::new(step)).await
+    }
+
+    async fn arm_shared(&self, step: Arc<dyn DynUndoStep>) -> Result<EffectPermit, ArmError> {
         let record = self.0.record(step.as_ref())?;
         let described = record.describe.clone();
         let (permit, index) = self.0.enter(step)?;
@@ -149,5 +169,46 @@ impl Undo {
         }
         self.0.cx.emit(EventKind::Armed { step: described });
         Ok(permit)
+    }
+
+    /// Makes an effect: its step on disk first, then the act, under the permit. The act goes on to its end even if nobody
+    /// waits for it any more; the undo waits for it.
+    ///
+    /// # Errors
+    /// [`PluginError::Arm`] when the step did not reach the disk, and nothing was done; or what the act gives.
+    pub async fn perform(&self, effect: Effect) -> Result<(), PluginError> {
+        self.perform_all(vec![effect]).await
+    }
+
+    /// Makes several effects at the same time: all steps are on disk before the first act begins.
+    ///
+    /// # Errors
+    /// As [`Undo::perform`]; the first error of several acts, when all have ended.
+    pub async fn perform_all(&self, effects: Vec<Effect>) -> Result<(), PluginError> {
+        let (mut permits, mut acts) = (Vec::new(), Vec::new());
+        for Effect { step, act } in effects {
+            permits.push(match step {
+                Some(step) => self.arm_shared(step).await?,
+                None => self.0.without_step()?,
+            });
+            acts.push(act);
+        }
+        let _real = self.0.cx.clock().external();
+        let under_way: Vec<_> = permits
+            .into_iter()
+            .zip(acts)
+            .map(|(permit, act)| {
+                tokio::spawn(async move {
+                    let _permit = permit;
+                    act.await
+                })
+            })
+            .collect();
+        let mut first = Ok(());
+        for act in under_way {
+            let done = act.await.unwrap_or_else(|error| Err(PluginError::failed(error.to_string())));
+            first = first.and(done);
+        }
+        first
     }
 }
