@@ -153,12 +153,13 @@ pub(crate) fn status(held: &PidFd) -> Result<ProcessStatus, PluginError> {
         'T' => ProcessState::Stopped,
         _ => ProcessState::Running,
     };
-    Ok(ProcessStatus { label: stat.label(), state, detail: format!("state {}", stat.state) })
+    let identity = Some(resource(&stat)?.id);
+    Ok(ProcessStatus { label: stat.label(), state, detail: format!("state {}", stat.state), identity })
 }
 
 /// The status of what is not there.
 pub(crate) fn gone(label: String, detail: String) -> ProcessStatus {
-    ProcessStatus { label, state: ProcessState::Gone, detail }
+    ProcessStatus { label, state: ProcessState::Gone, detail, identity: None }
 }
 
 /// A hold of the same process, for whoever acts on it later.

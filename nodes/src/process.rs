@@ -14,7 +14,7 @@ use crate::argv::NodeArgv;
 use crate::held;
 use crate::running::node_resource;
 use crate::start_node::StartNode;
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Program, Supervisor};
 
 /// Starts a program as a node of the run, watches it, and stops it at the end.
 ///
@@ -62,7 +62,9 @@ impl NodeKind for ProcessNode {
     }
 
     fn member(&self, cx: NodeContext) -> Result<Arc<dyn Member>, PluginError> {
-        Ok(Arc::new(ProcessMember(Supervisor::new(self.clone(), cx))))
+        let grace = self.stop_seconds.get();
+        let program = Program { argv: self.argv.clone(), env: self.env.clone(), grace };
+        Ok(Arc::new(ProcessMember(Supervisor::new(program, cx))))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The life of a started program: start, readiness, exit, stop, start again.
 
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,16 +11,25 @@ use chaos_host::{PidFd, Signal, TreeMark};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::argv::NodeArgv;
 use crate::held::{hold, not_ended, number};
 use crate::log_files::{log_file, private_folder};
-use crate::process::ProcessNode;
 use crate::resume_process::SETTLE_SECONDS;
 use crate::stop_node::StopNode;
+
+/// A program, as it is started each time.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) argv: NodeArgv,
+    pub(crate) env: BTreeMap<String, String>,
+    /// From SIGTERM to SIGKILL.
+    pub(crate) grace: Duration,
+}
 
 /// What the supervisor does for one node: it starts the program, collects it, and knows which ends are its own.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
-    program: ProcessNode,
+    program: Program,
     node: NodeContext,
     mark: TreeMark,
     life: Mutex<Life>,
@@ -42,7 +52,7 @@ struct Life {
 }
 
 impl Supervisor {
-    pub(crate) fn new(program: ProcessNode, node: NodeContext) -> Arc<Self> {
+    pub(crate) fn new(program: Program, node: NodeContext) -> Arc<Self> {
         let (mark, ends) = (TreeMark::unique(), watch::Sender::new(0));
         Arc::new(Self { program, node, mark, life: Mutex::default(), ends, starting: tokio::sync::Mutex::default() })
     }
@@ -175,7 +185,7 @@ impl Supervisor {
             life.up.clone()
         };
         if let Some(held) = up {
-            self.end(&held, Signal::TERM, self.program.stop_seconds.get()).await;
+            self.end(&held, Signal::TERM, self.program.grace).await;
         }
     }
 

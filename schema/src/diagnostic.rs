@@ -57,6 +57,8 @@ codes! {
     UnknownFault = "unknown-fault" Error;
     /// A trigger `type` that is not registered.
     UnknownTrigger = "unknown-trigger" Error;
+    /// A `type` that no node kind has.
+    UnknownNode = "unknown-node" Error;
     /// A probe `type` that is not registered.
     UnknownProbe = "unknown-probe" Error;
     /// A `type` that an earlier version had.

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::effect::Effect;
-use crate::{BoxFuture, Plan, PluginError};
+use crate::{BoxFuture, Plan, PluginError, ResourceId};
 
 /// The processes of a member. The fault says what is done and for how long; the facet knows how, as what, and how it is
 /// undone.
@@ -65,6 +65,8 @@ pub struct ProcessStatus {
     pub state: ProcessState,
     /// What was read, in one clause: "state S".
     pub detail: String,
+    /// What tells this process from every other one; absent when it is gone.
+    pub identity: Option<ResourceId>,
 }
 
 /// What a process is doing, as far as a fault is concerned.

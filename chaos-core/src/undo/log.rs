@@ -177,14 +177,15 @@ impl Undo {
     /// # Errors
     /// [`PluginError::Arm`] when the step did not reach the disk, and nothing was done; or what the act gives.
     pub async fn perform(&self, effect: Effect) -> Result<(), PluginError> {
-        self.perform_all(vec![effect]).await
+        self.perform_all(vec![effect]).await.map(drop)
     }
 
-    /// Makes several effects at the same time: all steps are on disk before the first act begins.
+    /// Makes several effects at the same time: all steps are on disk before the first act begins. Gives how long the acts
+    /// took together, by the run's clock.
     ///
     /// # Errors
     /// As [`Undo::perform`]; the first error of several acts, when all have ended.
-    pub async fn perform_all(&self, effects: Vec<Effect>) -> Result<(), PluginError> {
+    pub async fn perform_all(&self, effects: Vec<Effect>) -> Result<Duration, PluginError> {
         let (mut permits, mut acts) = (Vec::new(), Vec::new());
         for Effect { step, act } in effects {
             permits.push(match step {
@@ -194,6 +195,7 @@ impl Undo {
             acts.push(act);
         }
         let _real = self.0.cx.clock().external();
+        let began = self.0.cx.clock().now();
         let under_way: Vec<_> = permits
             .into_iter()
             .zip(acts)
@@ -209,6 +211,6 @@ impl Undo {
             let done = act.await.unwrap_or_else(|error| Err(PluginError::failed(error.to_string())));
             first = first.and(done);
         }
-        first
+        first.map(|()| self.0.cx.clock().now().saturating_sub(began))
     }
 }
