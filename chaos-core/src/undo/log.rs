@@ -9,7 +9,7 @@ use super::arm_error::ArmError;
 use super::journal::{Journal, JournalError, JournalRecord};
 use super::step::DynUndoStep;
 use crate::run::since_boot;
-use crate::{Effect, EventKind, PluginError, RunContext};
+use crate::{Effect, EventKind, PluginError, RunContext, UndoContext};
 
 /// A step that was armed and may be replayed.
 #[derive(Debug, Clone)]
@@ -79,6 +79,11 @@ impl UndoLog {
     pub async fn drained(&self) {
         // The sender is ours, so the wait can't fail.
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
+    /// What its steps get, when one attempt may take `deadline`.
+    pub fn undo_context(&self, deadline: Duration) -> UndoContext {
+        self.cx.undo_context(deadline)
     }
 
     /// The steps, newest first.
