@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chaos_core::{NodeContext, NodeExit, Nodes, PluginError, SignalName, Undone};
 use chaos_host::{PidFd, Signal, TreeMark};
 use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::argv::NodeArgv;
@@ -35,6 +36,9 @@ pub(crate) struct Supervisor {
     life: Mutex<Life>,
     /// How often the program has ended.
     ends: watch::Sender<u64>,
+    /// Where the program is waited for: where it was started first, which lasts as long as the run. An undo step has a
+    /// runtime that ends with it.
+    runtime: OnceLock<Handle>,
     /// One start at a time.
     starting: tokio::sync::Mutex<()>,
 }
@@ -54,7 +58,8 @@ struct Life {
 impl Supervisor {
     pub(crate) fn new(program: Program, node: NodeContext) -> Arc<Self> {
         let (mark, ends) = (TreeMark::unique(), watch::Sender::new(0));
-        Arc::new(Self { program, node, mark, life: Mutex::default(), ends, starting: tokio::sync::Mutex::default() })
+        let (life, runtime, starting) = Default::default();
+        Arc::new(Self { program, node, mark, life, ends, runtime, starting })
     }
 
     pub(crate) fn node(&self) -> &NodeContext {
@@ -101,6 +106,8 @@ impl Supervisor {
         command.env_clear().envs(&environment).envs(&self.program.env);
         command.env(TreeMark::VARIABLE, self.mark.value(outer));
         command.stdin(Stdio::null()).stdout(log("stdout")?).stderr(log("stderr")?);
+        let runtime = self.runtime.get_or_init(Handle::current);
+        let _there = runtime.enter();
         // Before the start: an end can be told at any moment after it.
         let mut life = self.life();
         let program = self.program.argv.program();
@@ -113,7 +120,7 @@ impl Supervisor {
         };
         (life.up, life.ended, life.expected) = (Some(Arc::new(held)), None, false);
         drop(life);
-        tokio::spawn(Arc::clone(self).watch(child));
+        runtime.spawn(Arc::clone(self).watch(child));
         Ok(())
     }
 

@@ -265,6 +265,8 @@ impl Entry {
                 () = &mut too_long => break Cause::TooLong(limit.as_secs()),
             }
         };
+        // No effect begins from now on.
+        log.seal();
         watchers.stop(EndedBy::Cut);
         self.early(record, early);
         cx.cancel_token().cancel();

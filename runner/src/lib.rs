@@ -17,6 +17,7 @@
 //! | `verify` | named checks, and the embedder's own verifier |
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
+//! | `plug_in_threads`, `step_threads` | threads for calls that may block; whoever waits for one can go on without it |
 //! | `recover`, `forget` | undoes what dead runs left behind, or gives it up |
 //! | `report` | [`Report`], as text, JSON, JUnit and HTML |
 //!
@@ -47,6 +48,7 @@ mod resources;
 mod runner;
 mod session;
 mod shared;
+mod step_threads;
 mod task_run;
 mod time_source;
 mod undo_step;

@@ -143,10 +143,10 @@ impl RunNode {
 }
 
 /// Stops all of them at the same time, and replays their steps; gives what may still run.
-pub(crate) async fn stop(started: Vec<StartedNode>) -> Vec<String> {
+pub(crate) async fn stop(started: Vec<StartedNode>, shared: &Arc<Shared>) -> Vec<String> {
     let mut stopping = JoinSet::new();
     for node in started {
-        stopping.spawn(stop_one(node));
+        stopping.spawn(stop_one(node, Arc::clone(shared)));
     }
     let mut failures = Vec::new();
     while let Some(done) = stopping.join_next().await {
@@ -156,7 +156,7 @@ pub(crate) async fn stop(started: Vec<StartedNode>) -> Vec<String> {
     failures
 }
 
-async fn stop_one(node: StartedNode) -> Vec<String> {
+async fn stop_one(node: StartedNode, shared: Arc<Shared>) -> Vec<String> {
     let StartedNode { name, member, log } = node;
     // What does not end by itself is ended by its step, and so is one whose `stop` panics.
     let _ = guarded(member.stop()).await;
@@ -165,9 +165,9 @@ async fn stop_one(node: StartedNode) -> Vec<String> {
     let cx = log.undo_context(STEP_DEADLINE);
     let mut failures = Vec::new();
     for armed in log.newest_first() {
-        match undo_step(&armed.step, &cx).await {
+        match undo_step(&armed.step, &cx, shared.plug_ins.steps()).await {
             Ok(_) => log.mark_undone(&armed),
-            Err(error) => failures.push(format!("node `{name}`: {}: {error}", armed.step.describe())),
+            Err(error) => failures.push(format!("node `{name}`: {}: {error}", armed.described)),
         }
     }
     failures

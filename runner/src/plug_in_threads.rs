@@ -1,16 +1,23 @@
 //! The threads of plug-ins: one that blocks its thread keeps other plug-ins at most, never the engine and its undo.
 
+use std::future::poll_fn;
 use std::panic::resume_unwind;
+use std::time::Duration;
 use std::{fmt, io};
 
+use chaos_core::Clock;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::step_threads::{Inside, StepThreads};
 
 /// How many triggers and probes may block their thread before others have to wait.
 const OBSERVERS: usize = 8;
 /// How many faults may.
 const FAULTS: usize = 4;
+/// How long calls that were given up may take to end, before their threads count as blocked.
+const LETTING_GO: Duration = Duration::from_millis(200);
 
 /// Where the calls of plug-ins run that may block their thread: those of triggers and probes apart from those of faults, so
 /// that no probe keeps a fault from being looked at. Under virtual time that is the engine's own thread, so that a run
@@ -19,6 +26,8 @@ const FAULTS: usize = 4;
 pub(crate) struct PlugInThreads {
     observers: Option<Handle>,
     faults: Option<Handle>,
+    steps: StepThreads,
+    inside: Inside,
 }
 
 /// Keeps the threads, and lets go of them without waiting: a plug-in that blocks may do so for ever.
@@ -45,19 +54,38 @@ impl PlugInThreads {
             Builder::new_multi_thread().worker_threads(count).thread_name(name).enable_all().build()
         };
         let (observers, faults) = (threads(OBSERVERS, "squall-observer")?, threads(FAULTS, "squall-fault")?);
-        let handles = Self { observers: Some(observers.handle().clone()), faults: Some(faults.handle().clone()) };
+        let inside = Inside::default();
+        let handles = Self {
+            observers: Some(observers.handle().clone()),
+            faults: Some(faults.handle().clone()),
+            steps: StepThreads::own(inside.clone()),
+            inside,
+        };
         Ok((handles, KeptThreads(vec![observers, faults])))
     }
 
     /// Runs the work of triggers and probes where it may be abandoned: who drops this future goes on at once, whatever
     /// `work` is doing.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
-        abandonable(self.observers.as_ref(), work).await
+        abandonable(self.observers.as_ref(), &self.inside, work).await
     }
 
     /// The same for the work of a fault.
     pub(crate) async fn run_fault<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
-        abandonable(self.faults.as_ref(), work).await
+        abandonable(self.faults.as_ref(), &self.inside, work).await
+    }
+
+    /// Where undo steps are replayed.
+    pub(crate) fn steps(&self) -> &StepThreads {
+        &self.steps
+    }
+
+    /// How many threads are left behind: still inside a call of a plug-in, while nobody waits for any.
+    pub(crate) async fn left_behind(&self, clock: &dyn Clock) -> usize {
+        if self.inside.count() > 0 {
+            clock.sleep(LETTING_GO).await;
+        }
+        self.inside.count()
     }
 
     /// Starts the work of a node there, as one of a set.
@@ -79,15 +107,19 @@ impl PlugInThreads {
         work: impl Future<Output = T> + Send + 'static,
     ) {
         match &self.observers {
-            Some(threads) => set.spawn_on(work, threads),
+            Some(threads) => set.spawn_on(counted(self.inside.clone(), work), threads),
             None => set.spawn(work),
         };
     }
 }
 
-async fn abandonable<T: Send + 'static>(threads: Option<&Handle>, work: impl Future<Output = T> + Send + 'static) -> T {
+async fn abandonable<T: Send + 'static>(
+    threads: Option<&Handle>,
+    inside: &Inside,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
     let Some(threads) = threads else { return work.await };
-    match AbortOnDropHandle::new(threads.spawn(work)).await {
+    match AbortOnDropHandle::new(threads.spawn(counted(inside.clone(), work))).await {
         Ok(done) => done,
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
@@ -95,4 +127,13 @@ async fn abandonable<T: Send + 'static>(threads: Option<&Handle>, work: impl Fut
             Err(_) => std::future::pending().await,
         },
     }
+}
+
+/// The same work, whose thread is counted while it is inside.
+fn counted<T>(inside: Inside, work: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send {
+    let mut work = Box::pin(work);
+    poll_fn(move |cx| {
+        let _counted = inside.enter();
+        work.as_mut().poll(cx)
+    })
 }

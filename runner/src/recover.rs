@@ -1,5 +1,7 @@
 //! Undoes what dead runs left behind; never re-applies, never touches a live run.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +12,12 @@ use chaos_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::guarded::guarded_call;
+use crate::step_threads::{Inside, StepThreads};
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
 
 /// After how long a journal that somebody holds is looked at once more.
@@ -52,6 +58,14 @@ pub struct RecoverReport {
     pub kept: Vec<KeptJournal>,
     /// How many journals belong to live runs; those were not touched.
     pub live: usize,
+    /// How many steps block their thread; those threads were left behind.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub abandoned: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl RecoverReport {
@@ -80,9 +94,17 @@ impl RecoverReport {
         undone.chain(moot).chain(kept).collect()
     }
 
-    fn keep(&mut self, path: &Path, executable: Option<String>, problems: Vec<JournalProblem>) {
+    fn kept(path: &Path, executable: Option<String>, problems: Vec<JournalProblem>) -> Self {
         let run_id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        self.kept.push(KeptJournal { run_id, path: path.display().to_string(), executable, problems });
+        let kept = KeptJournal { run_id, path: path.display().to_string(), executable, problems };
+        Self { kept: vec![kept], ..Self::default() }
+    }
+
+    fn add(&mut self, part: Self) {
+        self.undone.extend(part.undone);
+        self.moot.extend(part.moot);
+        self.kept.extend(part.kept);
+        self.abandoned += part.abandoned;
     }
 }
 
@@ -112,85 +134,148 @@ pub fn recover_until(state: &StateDir, stop: &CancellationToken) -> Result<Recov
 }
 
 /// The same on the caller's runtime.
+///
+/// # Errors
+/// As [`recover`].
 pub async fn recover_async(
     state: &StateDir,
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
 ) -> Result<RecoverReport, JournalError> {
+    recover_on(&StepThreads::own(Inside::default()), state, clock, stop).await
+}
+
+/// The same, with the steps on these threads: those of one entry one after the other, newest first, and entries beside
+/// each other, so that a step which blocks keeps none of another entry.
+pub(crate) async fn recover_on(
+    threads: &StepThreads,
+    state: &StateDir,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+) -> Result<RecoverReport, JournalError> {
+    let recovery = Recovery { threads: threads.clone(), clock: Arc::clone(clock), stop: stop.clone() };
     let mut report = RecoverReport::default();
     PastJournal::clean_drafts(state)?;
-    let held = recover_each(PastJournal::list(state)?, clock, stop, &mut report).await;
+    let held = recovery.each(PastJournal::list(state)?, &mut report).await;
     if !held.is_empty() {
         // A program that a killed run was just starting holds the run's lock until it is that program.
         stop.run_until_cancelled(clock.sleep(SECOND_LOOK)).await;
-        report.live = recover_each(held, clock, stop, &mut report).await.len();
+        report.live = recovery.each(held, &mut report).await.len();
     }
     Ok(report)
 }
 
-/// Recovers these journals, each on its own, and gives those that somebody holds.
-async fn recover_each(
-    paths: Vec<PathBuf>,
-    clock: &Arc<dyn Clock>,
-    stop: &CancellationToken,
-    report: &mut RecoverReport,
-) -> Vec<PathBuf> {
-    let mut held = Vec::new();
-    for path in paths {
-        match PastJournal::take(&path) {
-            Ok(None) if path.exists() => held.push(path),
-            Ok(None) => {}
-            Ok(Some(journal)) => recover_one(journal, clock, stop, report).await,
-            Err(error) => report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]),
-        }
-    }
-    held
+/// What recovers.
+#[derive(Clone)]
+struct Recovery {
+    threads: StepThreads,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
 }
 
-async fn recover_one(
-    mut journal: PastJournal,
-    clock: &Arc<dyn Clock>,
-    stop: &CancellationToken,
-    report: &mut RecoverReport,
-) {
-    let file_name = journal.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let run_id = journal.header.as_ref().map_or(file_name, |header| header.run_id.clone());
-    let rebooted = journal.before_reboot();
-    let mut problems = std::mem::take(&mut journal.problems);
-    let mut pending = std::mem::take(&mut journal.pending);
-    if !pending.is_empty() {
-        journal.take_over(&std::env::current_exe().unwrap_or_default().display().to_string());
-    }
-    pending.sort_by_key(|record| std::cmp::Reverse(record.seq));
-    for record in pending {
-        if rebooted && !record.survives_reboot {
-            report.moot.push(record.describe.clone());
-            journal.mark_undone(record.seq);
-            continue;
+impl Recovery {
+    /// Recovers these journals, each on its own, and gives those that somebody holds.
+    async fn each(&self, paths: Vec<PathBuf>, report: &mut RecoverReport) -> Vec<PathBuf> {
+        let mut held = Vec::new();
+        let mut taken = JoinSet::new();
+        for (place, path) in paths.into_iter().enumerate() {
+            let failed = |what| RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]);
+            match PastJournal::take(&path) {
+                Ok(None) if path.exists() => held.push(path),
+                Ok(None) => {}
+                Ok(Some(journal)) => {
+                    let recovery = self.clone();
+                    taken.spawn(async move { (place, recovery.one(journal).await) });
+                }
+                Err(error) => {
+                    let kept = failed(error.with_cause());
+                    taken.spawn(std::future::ready((place, kept)));
+                }
+            }
         }
-        // A step that was stopped half-way runs again next time: it is idempotent.
-        match stop.run_until_cancelled(replay(&record, clock)).await {
-            Some(Ok((described, undone))) => {
+        let mut parts = taken.join_all().await;
+        parts.sort_by_key(|(place, _)| *place);
+        parts.into_iter().for_each(|(_, part)| report.add(part));
+        held
+    }
+
+    async fn one(&self, mut journal: PastJournal) -> RecoverReport {
+        let mut report = RecoverReport::default();
+        let file_name = journal.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let run_id = journal.header.as_ref().map_or(file_name, |header| header.run_id.clone());
+        let rebooted = journal.before_reboot();
+        let mut problems = std::mem::take(&mut journal.problems);
+        let mut pending = std::mem::take(&mut journal.pending);
+        if !pending.is_empty() {
+            journal.take_over(&std::env::current_exe().unwrap_or_default().display().to_string());
+        }
+        pending.sort_by_key(|record| Reverse(record.seq));
+        let mut entries: BTreeMap<String, Vec<JournalRecord>> = BTreeMap::new();
+        for record in pending {
+            if rebooted && !record.survives_reboot {
                 journal.mark_undone(record.seq);
-                report.undone.push(RecoveredStep { run_id: run_id.clone(), step: described, undone });
-            }
-            Some(Err(what)) => problems.push(JournalProblem { line: 0, what: format!("{}: {what}", record.describe) }),
-            None => {
-                let what = format!("{}: not undone, since the recovery was stopped", record.describe);
-                problems.push(JournalProblem { line: 0, what });
+                report.moot.push(record.describe);
+            } else {
+                entries.entry(record.entry.clone()).or_default().push(record);
             }
         }
+        let mut undone = Vec::new();
+        let mut replays = self.replays(entries);
+        while let Some((record, ended)) = replays.recv().await {
+            match ended {
+                Ok((step, found)) => {
+                    journal.mark_undone(record.seq);
+                    undone.push((record.seq, RecoveredStep { run_id: run_id.clone(), step, undone: found }));
+                }
+                Err(error) => {
+                    report.abandoned += usize::from(matches!(error, ReplayError::Undo(UndoError::Blocked)));
+                    problems.push(JournalProblem { line: 0, what: format!("{}: {error}", record.describe) });
+                }
+            }
+        }
+        undone.sort_by_key(|(seq, _)| Reverse(*seq));
+        report.undone.extend(undone.into_iter().map(|(_, step)| step));
+        let (path, executable) = (journal.path().to_owned(), journal.executable.clone());
+        if !problems.is_empty() {
+            report.add(RecoverReport::kept(&path, executable, problems));
+        } else if let Err(error) = journal.remove() {
+            let what = error.with_cause();
+            report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
+        }
+        report
     }
-    let path = journal.path().to_owned();
-    let executable = journal.executable.clone();
-    if problems.is_empty() {
-        if let Err(error) = journal.remove() {
-            report.keep(&path, None, vec![JournalProblem { line: 0, what: error.with_cause() }]);
+
+    /// Replays the steps of each entry; gives what became of each as it ends.
+    fn replays(&self, entries: BTreeMap<String, Vec<JournalRecord>>) -> mpsc::Receiver<(JournalRecord, Replayed)> {
+        let (told, ended) = mpsc::channel(1);
+        for records in entries.into_values() {
+            let (recovery, told) = (self.clone(), told.clone());
+            tokio::spawn(async move {
+                for record in records {
+                    // A step that was stopped half-way runs again next time: it is idempotent.
+                    let replayed = recovery.stop.run_until_cancelled(recovery.replay(&record)).await;
+                    if told.send((record, replayed.unwrap_or(Err(ReplayError::Stopped)))).await.is_err() {
+                        return;
+                    }
+                }
+            });
         }
-    } else {
-        report.keep(&path, executable, problems);
+        ended
+    }
+
+    async fn replay(&self, record: &JournalRecord) -> Replayed {
+        let read = guarded_call(|| serde_json::from_value::<Box<dyn DynUndoStep>>(record.step.clone()));
+        let step: Arc<dyn DynUndoStep> = read.map_err(UndoError::Panicked)??.into();
+        let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        let cx = UndoContext::new(Arc::clone(&self.clock), STEP_DEADLINE).with_env(Arc::new(env.collect()));
+        let undone = undo_step(&step, &cx, &self.threads).await?;
+        let described = guarded_call(|| step.describe());
+        Ok((described.unwrap_or_else(|_| record.describe.clone()), undone))
     }
 }
+
+/// What a step says that it does, and what it found.
+type Replayed = Result<(String, Undone), ReplayError>;
 
 /// Why a recorded step was not undone.
 #[derive(Debug, thiserror::Error)]
@@ -199,13 +284,6 @@ enum ReplayError {
     Unknown(#[from] serde_json::Error),
     #[error(transparent)]
     Undo(#[from] UndoError),
-}
-
-async fn replay(record: &JournalRecord, clock: &Arc<dyn Clock>) -> Result<(String, Undone), ReplayError> {
-    let step: Box<dyn DynUndoStep> = serde_json::from_value(record.step.clone())?;
-    let step: Arc<dyn DynUndoStep> = step.into();
-    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    let cx = UndoContext::new(Arc::clone(clock), STEP_DEADLINE).with_env(Arc::new(env.collect()));
-    let undone = undo_step(&step, &cx).await?;
-    Ok((step.describe(), undone))
+    #[error("not undone, since the recovery was stopped")]
+    Stopped,
 }

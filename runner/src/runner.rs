@@ -22,11 +22,12 @@ use crate::errors::RunnerError;
 use crate::handle::{RunHandle, Started};
 use crate::hold_time::hold_to_the_ceiling;
 use crate::plug_in_threads::PlugInThreads;
-use crate::recover::{RecoverReport, recover_async};
+use crate::recover::{RecoverReport, recover_on};
 use crate::report::Report;
 use crate::resources::Resources;
 use crate::session::{Session, SessionEnd, SessionPlan};
 use crate::shared::Shared;
+use crate::step_threads::StepThreads;
 use crate::task_run::TaskRun;
 use crate::time_source::TimeSource;
 use crate::verify::Verifier;
@@ -338,7 +339,7 @@ impl Runner {
         let clock = (self.set.time.clock)();
         let state = self.state_dir()?;
         state.prepare()?;
-        let recovered = self.recovered(&state, &clock).await?;
+        let recovered = self.recovered(&state, &clock, plug_ins.steps()).await?;
         remove_dead(&state);
         let run_id = run_id(&clock);
         let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
@@ -372,10 +373,15 @@ impl Runner {
     }
 
     /// What dead runs left behind. A runner that is stopped meanwhile leaves the rest of it, and its run still begins, to
-    /// tell so: it injects nothing. On a task of its own, so that a step which blocks its thread keeps nobody.
-    async fn recovered(&self, state: &StateDir, clock: &Arc<dyn Clock>) -> Result<RecoverReport, RunnerError> {
-        let (state, on, stop) = (state.clone(), Arc::clone(clock), self.stop.clone());
-        let recovering = tokio::spawn(async move { recover_async(&state, &on, &stop).await });
+    /// tell so: it injects nothing. On a task of its own, so that a disk which blocks its thread keeps nobody.
+    async fn recovered(
+        &self,
+        state: &StateDir,
+        clock: &Arc<dyn Clock>,
+        threads: &StepThreads,
+    ) -> Result<RecoverReport, RunnerError> {
+        let (state, on, stop, threads) = (state.clone(), Arc::clone(clock), self.stop.clone(), threads.clone());
+        let recovering = tokio::spawn(async move { recover_on(&threads, &state, &on, &stop).await });
         let stopped = async {
             self.stop.cancelled().await;
             clock.sleep(STOPPING).await;

@@ -207,7 +207,12 @@ impl Session {
     }
 
     /// Says that the run is over, and removes a journal of which everything is undone.
-    pub(crate) fn tell_end(&self, undone: bool, verdict: Verdict) {
+    pub(crate) async fn tell_end(&self, undone: bool, verdict: Verdict) {
+        let left = self.shared.plug_ins.left_behind(self.cx().clock()).await;
+        if left > 0 {
+            let threads = if left == 1 { "1 thread is".to_owned() } else { format!("{left} threads are") };
+            self.cx().note(format!("{threads} left behind, still blocked by calls of plug-ins"));
+        }
         if undone && self.shared.journal.remove().is_err() {
             self.cx().note("the undo journal could not be removed; `squall recover` will find it empty of work");
         }
@@ -230,7 +235,7 @@ impl Session {
         }
         let in_force = self.settled().await;
         let verdict = if in_force.is_some() { Verdict::RevertFailed } else { Verdict::Unchecked };
-        self.tell_end(in_force.is_none(), verdict);
+        self.tell_end(in_force.is_none(), verdict).await;
         SessionEnd { output, in_force, recovered }
     }
 }

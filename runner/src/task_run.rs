@@ -89,8 +89,8 @@ impl TaskRun {
         }
         // What ends from here on is ended by us.
         let exits = nodes::findings(self.session.cx(), seen.begun);
-        seen.left = nodes::stop(started).await;
-        self.report(results, exits, seen)
+        seen.left = nodes::stop(started, self.session.shared()).await;
+        self.report(results, exits, seen).await
     }
 
     /// Asks about everything declared; with one refusal nothing starts, and each entry has its cause.
@@ -167,7 +167,7 @@ impl TaskRun {
         results
     }
 
-    fn report(self, entries: Vec<ChaosResult>, exits: Vec<NodeFinding>, seen: Seen) -> Report {
+    async fn report(self, entries: Vec<ChaosResult>, exits: Vec<NodeFinding>, seen: Seen) -> Report {
         let verdicts: Vec<_> = entries.iter().map(|entry| entry.verdict).collect();
         let of_exits = exits.iter().map(|exit| exit.verdict).max();
         let of_nodes = if seen.left.is_empty() { of_exits } else { Some(Verdict::RevertFailed) };
@@ -198,7 +198,7 @@ impl TaskRun {
             started_at_unix_seconds: to_the_millisecond(unix),
             elapsed_seconds: cx.clock().now().saturating_sub(seen.begun).as_secs_f64(),
         };
-        self.session.tell_end(undone, verdict);
+        self.session.tell_end(undone, verdict).await;
         report
     }
 }

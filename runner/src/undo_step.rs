@@ -6,6 +6,7 @@ use std::time::Duration;
 use chaos_core::{DynUndoStep, PluginError, UndoContext, Undone};
 
 use crate::guarded::{Panicked, guarded};
+use crate::step_threads::{Ended, StepThreads};
 
 /// How long one attempt of a step may take.
 pub(crate) const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -22,18 +23,28 @@ pub(crate) enum UndoError {
     Panicked(#[from] Panicked),
     #[error("did not end within {} s", STEP_DEADLINE.as_secs())]
     Late,
+    #[error("did not end within {} s and blocks its thread, which is left behind", STEP_DEADLINE.as_secs())]
+    Blocked,
 }
 
-/// Runs one step under its own deadline, with bounded retries; a panic is a failed attempt.
-pub(crate) async fn undo_step(step: &Arc<dyn DynUndoStep>, cx: &UndoContext) -> Result<Undone, UndoError> {
+/// Runs one step under its own deadline, with bounded retries; a panic is a failed attempt. One that blocks its thread is
+/// not tried again, since it is still at it.
+pub(crate) async fn undo_step(
+    step: &Arc<dyn DynUndoStep>,
+    cx: &UndoContext,
+    threads: &StepThreads,
+) -> Result<Undone, UndoError> {
     let clock = cx.clock();
     let mut pauses = PAUSES.iter();
     loop {
-        let error: UndoError = match clock.timeout(STEP_DEADLINE, guarded(step.undo(cx))).await {
-            Some(Ok(Ok(undone))) => return Ok(undone),
-            Some(Ok(Err(error))) => error.into(),
-            Some(Err(panicked)) => panicked.into(),
-            None => UndoError::Late,
+        let (its, own) = (Arc::clone(step), cx.clone());
+        let attempt = async move { guarded(its.undo(&own)).await };
+        let error: UndoError = match threads.run(clock, STEP_DEADLINE, Box::pin(attempt)).await {
+            Ended::Done(Ok(Ok(undone))) => return Ok(undone),
+            Ended::Done(Ok(Err(error))) => error.into(),
+            Ended::Done(Err(panicked)) => panicked.into(),
+            Ended::Late => UndoError::Late,
+            Ended::Blocked => return Err(UndoError::Blocked),
         };
         match pauses.next() {
             Some(pause) => clock.sleep(*pause).await,

@@ -17,7 +17,7 @@ pub enum PluginError {
     Policy(#[from] Refusal),
     /// The undo step could not be journalled, so the effect was not made.
     #[error(transparent)]
-    Arm(#[from] ArmError),
+    Arm(ArmError),
     /// The run was cancelled or its deadline passed.
     #[error("cancelled")]
     Cancelled,
@@ -40,6 +40,15 @@ impl PluginError {
     /// Says which I/O call failed on what.
     pub fn io(doing: &str, error: &std::io::Error) -> Self {
         Self::Failed(format!("{doing}: {error}"))
+    }
+}
+
+impl From<ArmError> for PluginError {
+    fn from(error: ArmError) -> Self {
+        match error {
+            ArmError::Cancelled => Self::Cancelled,
+            error => Self::Arm(error),
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct ArmedStep {
     pub seq: Option<u64>,
     /// The step.
     pub step: Arc<dyn DynUndoStep>,
+    /// What it says that it does, as it stands in the journal.
+    pub described: String,
 }
 
 /// The undo log of one entry: its steps in memory, their copies in the run's journal.
@@ -108,13 +110,33 @@ impl UndoLog {
     }
 
     /// Enters a step in memory under a permit; both under one lock, so that sealing sees either all of it or nothing.
-    fn enter(self: &Arc<Self>, step: Arc<dyn DynUndoStep>) -> Result<(EffectPermit, usize), ArmError> {
+    fn enter(
+        self: &Arc<Self>,
+        step: Arc<dyn DynUndoStep>,
+        described: String,
+    ) -> Result<(EffectPermit, usize), ArmError> {
         let mut state = self.lock();
+        self.open_still(&state)?;
+        state.steps.push(ArmedStep { seq: None, step, described });
+        Ok((self.permit(), state.steps.len() - 1))
+    }
+
+    /// Refuses once the engine undoes, or is about to: no effect begins after a signal.
+    fn open_still(&self, state: &State) -> Result<(), ArmError> {
         if state.sealed {
             return Err(ArmError::Sealed);
         }
-        state.steps.push(ArmedStep { seq: None, step });
-        Ok((self.permit(), state.steps.len() - 1))
+        if self.cx.cancel_token().is_cancelled() { Err(ArmError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Notes that a step is on disk. Where its effect would come too late by then, the step is replayed all the same, and
+    /// finds nothing to undo.
+    fn armed(&self, index: usize, seq: u64) -> Result<(), ArmError> {
+        let mut state = self.lock();
+        if let Some(armed) = state.steps.get_mut(index) {
+            armed.seq = Some(seq);
+        }
+        self.open_still(&state)
     }
 
     /// The permit for an effect that nothing undoes.
@@ -149,7 +171,8 @@ impl JournalRecord {
 }
 
 impl Undo {
-    /// Puts `step` on disk. The effect may be made once this returns, while the permit is held.
+    /// Puts `step` on disk. The effect may be made once this returns, while the permit is held; a run that was cancelled
+    /// until then, or is being undone, gives none.
     ///
     /// # Errors
     /// [`ArmError`]; then the effect must not be made.
@@ -160,7 +183,7 @@ impl Undo {
     async fn arm_shared(&self, step: Arc<dyn DynUndoStep>) -> Result<EffectPermit, ArmError> {
         let record = self.0.record(step.as_ref())?;
         let described = record.describe.clone();
-        let (permit, index) = self.0.enter(step)?;
+        let (permit, index) = self.0.enter(step, described.clone())?;
         let journal = Arc::clone(&self.0.journal);
         let _real = self.0.cx.clock().external();
         let written = tokio::task::spawn_blocking(move || journal.append(record)).await;
@@ -169,9 +192,8 @@ impl Undo {
             Ok(Err(error)) => return Err(ArmError::Journal(error)),
             Err(_) => return Err(ArmError::Journal(JournalError::Poisoned)),
         };
-        if let Some(armed) = self.0.lock().steps.get_mut(index) {
-            armed.seq = Some(seq);
-        }
+        // The disk may have taken its time.
+        self.0.armed(index, seq)?;
         self.0.cx.emit(EventKind::Armed { step: described });
         Ok(permit)
     }

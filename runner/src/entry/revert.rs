@@ -7,6 +7,7 @@ use chaos_core::{EventKind, InForce, LookAt, Presence, Reverted, Span, UndoLog};
 
 use super::{Entry, Record};
 use crate::guarded::guarded_call;
+use crate::step_threads::Ended;
 use crate::undo_step::{STEP_DEADLINE, undo_step};
 
 /// How long the engine waits for effects that are still being made before it gives up on undoing safely.
@@ -17,8 +18,8 @@ impl Entry {
     pub(super) async fn revert(&self, log: &Arc<UndoLog>, guard: Option<InForce>, record: &mut Record) -> Reverted {
         let was_in_force = guard.is_some();
         let mut failures = Vec::new();
-        failures.extend(guarded_call(|| drop(guard)).err().map(|panicked| panicked.to_string()));
         log.seal();
+        failures.extend(self.let_go(guard).await.err());
         let drained = self.cx().clock().timeout(DRAIN_DEADLINE, log.drained()).await.is_some();
         if !drained {
             failures.push(format!("an effect was still being made after {} s", DRAIN_DEADLINE.as_secs()));
@@ -30,8 +31,8 @@ impl Entry {
         }
         let cx = self.cx().undo_context(STEP_DEADLINE);
         for armed in &steps {
-            let undone = undo_step(&armed.step, &cx).await;
-            let step = armed.step.describe();
+            let undone = undo_step(&armed.step, &cx, self.shared.plug_ins.steps()).await;
+            let step = armed.described.clone();
             match &undone {
                 // An effect that is still being made may come after this: its step stays for recovery to run again.
                 Ok(_) if drained => log.mark_undone(armed),
@@ -54,6 +55,18 @@ impl Entry {
         self.reverted(&failures, was_in_force || !steps.is_empty(), record)
     }
 
+    /// Releases what the fault holds in this process.
+    async fn let_go(&self, guard: Option<InForce>) -> Result<(), String> {
+        let Some(guard) = guard else { return Ok(()) };
+        let drops = async move { guarded_call(|| drop(guard)) };
+        let limit = STEP_DEADLINE.as_secs();
+        match self.shared.plug_ins.steps().run(self.cx().clock(), STEP_DEADLINE, Box::pin(drops)).await {
+            Ended::Done(Ok(())) => Ok(()),
+            Ended::Done(Err(panicked)) => Err(panicked.to_string()),
+            Ended::Late | Ended::Blocked => Err(format!("the fault's own part was not released within {limit} s")),
+        }
+    }
+
     fn reverted(&self, failures: &[String], something: bool, record: &mut Record) -> Reverted {
         if failures.is_empty() {
             return match (record.irreversible && record.facts.landed, something) {
@@ -62,7 +75,8 @@ impl Entry {
                 (false, false) => Reverted::NothingToRevert,
             };
         }
-        let why = format!("the fault may still be in force: {}", failures.join("; "));
+        let journal = self.shared.journal.path().display();
+        let why = format!("the fault may still be in force: {} (journal `{journal}` is kept)", failures.join("; "));
         self.shared.stop_new(format!("an undo failed before ({why})"));
         // It outranks whatever else went wrong.
         record.facts.error = Some(match record.facts.error.take() {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use chaos_core::{Answer, Reverted, Task, Verdict, parse};
-use chaos_runner::{Report, RunHandle, Runner, TimeSource};
+use chaos_core::{Answer, EventKind, Journal, JournalRecord, PastJournal, Reverted, Task, Verdict, parse};
+use chaos_runner::{Report, RunHandle, Runner, TimeSource, recover};
 use chaos_test::Bench;
 use serde_json::{Value, json};
 
@@ -163,4 +163,101 @@ fn blocking_injections_keep_no_other_undo() {
     drop(gate);
     let report = ended(run);
     assert_eq!((report.entries[0].verdict, report.entries[0].reverted), (Verdict::Unchecked, Reverted::Reverted));
+}
+
+/// A file whose undo blocks its thread.
+fn blocking_undo(bench: &Bench, gate: &Gate, file: &str, in_drop: bool) -> Value {
+    let path = bench.path(file);
+    held(
+        bench,
+        file,
+        &json!({"action": {"type": "engine_blocking_undo", "file": path, "path": gate.0, "in_drop": in_drop}}),
+    )
+}
+
+#[test]
+fn blocking_undo_steps_keep_no_other_undo_and_no_end_and_their_journal_is_kept_and_named() {
+    let bench = Bench::new().unwrap();
+    let gate = Gate::new(&bench);
+    let mut entries: Vec<Value> = (0..4).map(|n| blocking_undo(&bench, &gate, &format!("b{n}"), n == 3)).collect();
+    entries.extend((0..3).map(|n| held(&bench, &format!("f{n}"), &json!({}))));
+    let mut run = runner(&bench).start(task(&entries)).unwrap();
+    let mut events = run.take_events().unwrap();
+    let others: Vec<_> = (4..7).map(|n| run.entry(n).unwrap()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for mut other in others {
+        runtime.block_on(other.ended());
+    }
+    // Before any of the blocked ones was given up.
+    assert!(run.entry(0).unwrap().state().stage < chaos_runner::EntryStage::Ended);
+    assert!((0..3).all(|n| !bench.path(&format!("f{n}")).exists()) && bench.path("b0").exists());
+    let report = ended(run);
+    assert!(gate.held(), "the engine waited for a step that blocks");
+    assert_eq!((report.verdict, report.exit_code()), (Verdict::RevertFailed, 3));
+    let journal = PastJournal::list(&bench.state()).unwrap().remove(0);
+    for entry in &report.entries[..4] {
+        let error = entry.error.clone().unwrap();
+        assert_eq!(entry.reverted, Reverted::Failed, "{error}");
+        assert!(error.contains(&format!("journal `{}` is kept", journal.display())), "{error}");
+    }
+    assert!(report.entries[0].error.clone().unwrap().contains("blocks its thread"), "{report:?}");
+    // What stands behind the part that was not let go was undone all the same.
+    assert!(!bench.path("b3").exists() && bench.path("b0").exists());
+    assert!(report.entries[4..].iter().all(|entry| entry.reverted == Reverted::Reverted), "{report:?}");
+    let mut notes = Vec::new();
+    while let Some(event) = events.blocking_recv() {
+        if let EventKind::Note { text } = event.kind {
+            notes.push(text);
+        }
+    }
+    assert_eq!(notes.last().unwrap(), "4 threads are left behind, still blocked by calls of plug-ins");
+}
+
+#[test]
+fn a_cancel_while_an_undo_step_blocks_is_answered_by_a_report() {
+    let bench = Bench::new().unwrap();
+    let gate = Gate::new(&bench);
+    let mut long = blocking_undo(&bench, &gate, "b", false);
+    long["duration_seconds"] = json!(600);
+    let run = runner(&bench).start(task(&[long])).unwrap();
+    wait_until("in force", || bench.path("b").exists());
+    run.cancel();
+    assert_eq!(ended(run).verdict, Verdict::RevertFailed);
+    assert!(gate.held());
+}
+
+#[test]
+fn a_step_that_blocks_keeps_no_other_from_recovery_and_is_undone_by_the_next_one() {
+    let bench = Bench::new().unwrap();
+    let gate = Gate::new(&bench);
+    bench.state().prepare().unwrap();
+    // The one that blocks is the newest of its run, and its run comes first.
+    for run in ["r1", "r2"] {
+        let journal = Journal::create(&bench.state(), run, "squall", bench.folder()).unwrap();
+        for n in 0..4 {
+            let (entry, file) = (format!("/chaos_spec/{n}"), bench.path(&format!("{run}-{n}")));
+            fs::write(&file, "").unwrap();
+            let step = match (run, n) {
+                ("r1", 2 | 3) => json!({"type": "engine_blocking_step", "file": file, "path": gate.0}),
+                _ => json!({"type": "test_remove_file", "path": file}),
+            };
+            let (seq, expires_at_boot_ms, owner, describe) = (0, None, None, format!("{run}-{n}"));
+            let survives_reboot = false;
+            let record = JournalRecord { seq, entry, expires_at_boot_ms, survives_reboot, owner, describe, step };
+            journal.append(record).unwrap();
+        }
+    }
+    let report = recover(&bench.state()).unwrap();
+    assert!(gate.held(), "recovery waited for a step that blocks");
+    let undone: Vec<String> = report.undone.iter().map(|step| step.step.clone()).collect();
+    assert_eq!((report.exit_code(), report.abandoned, undone.len()), (3, 2, 6), "{report:?}");
+    assert_eq!((report.kept.len(), report.kept[0].run_id.as_str()), (1, "r1"));
+    assert!(report.lines().concat().contains("blocks its thread, which is left behind"), "{:?}", report.lines());
+    for (run, n) in [("r1", 0), ("r1", 1), ("r2", 0), ("r2", 3)] {
+        assert!(!bench.path(&format!("{run}-{n}")).exists());
+    }
+    drop(gate);
+    let report = recover(&bench.state()).unwrap();
+    assert_eq!((report.exit_code(), report.abandoned, bench.journals_left()), (0, 0, 0), "{report:?}");
+    assert!(!bench.path("r1-2").exists() && !bench.path("r1-3").exists());
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chaos_core::{
     Evidence, Fault, Fired, HostPort, InjectContext, Injection, Observation, Outcome, Plan, PluginError, Probe, Reach,
-    RunContext, Sighting, Span, Trigger, Undo, register_fault, register_probe, register_trigger,
+    RunContext, Sighting, Span, Trigger, Undo, UndoContext, UndoStep, Undone, register_fault, register_probe,
+    register_trigger, register_undo_step,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -154,6 +155,9 @@ struct ScriptedProbe {
     /// What it says of itself: an answer takes so long at the most.
     #[serde(default)]
     at_most_seconds: Option<u32>,
+    /// Whether virtual time stands still once the script is over.
+    #[serde(default)]
+    holds_time: bool,
     #[serde(skip)]
     #[schemars(skip)]
     asked: std::sync::atomic::AtomicUsize,
@@ -162,7 +166,10 @@ struct ScriptedProbe {
 impl Probe for ScriptedProbe {
     async fn observe(&self, cx: &RunContext) -> Observation {
         let turn = self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let Some((after, yes)) = self.answers.get(turn).copied() else { return std::future::pending().await };
+        let Some((after, yes)) = self.answers.get(turn).copied() else {
+            let _held = self.holds_time.then(|| cx.clock().external());
+            return std::future::pending().await;
+        };
         cx.clock().sleep(Duration::from_millis(after)).await;
         if yes { Observation::yes("by the script") } else { Observation::no("by the script") }
     }
@@ -263,3 +270,72 @@ impl Fault for BlockingFault {
 }
 
 register_fault!(BlockingFault, "engine_blocking_fault");
+
+/// A fault that makes a file; its undo step blocks its thread, or what it holds does when it is let go.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct BlockingUndoFault {
+    /// The file.
+    file: std::path::PathBuf,
+    /// The file that the undo waits for.
+    path: std::path::PathBuf,
+    /// Whether it is what the fault holds that blocks.
+    in_drop: bool,
+}
+
+/// Blocks the thread that drops it.
+struct BlocksWhenDropped(std::path::PathBuf);
+
+impl Drop for BlocksWhenDropped {
+    fn drop(&mut self) {
+        block_while(&self.0);
+    }
+}
+
+/// Removes a file once another one is gone, and blocks its thread until then.
+#[derive(Debug, Serialize, Deserialize)]
+struct BlockingStep {
+    file: std::path::PathBuf,
+    path: std::path::PathBuf,
+}
+
+impl Fault for BlockingUndoFault {
+    const SPAN: Span = Span::Sustained;
+
+    async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
+        Ok(Plan::new("make a file"))
+    }
+
+    async fn inject(&self, _cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
+        let gate = if self.in_drop { self.path.with_extension("never") } else { self.path.clone() };
+        let _effect = undo.arm(BlockingStep { file: self.file.clone(), path: gate }).await?;
+        std::fs::write(&self.file, "").map_err(|error| PluginError::failed(error.to_string()))?;
+        Ok(match self.in_drop {
+            true => Injection::in_force_while(BlocksWhenDropped(self.path.clone())),
+            false => Injection::in_force(),
+        })
+    }
+
+    async fn witness(&self, _cx: &RunContext) -> Sighting {
+        let shown = Evidence::new("the file");
+        if self.file.exists() { Sighting::present(shown) } else { Sighting::absent(shown) }
+    }
+}
+
+register_fault!(BlockingUndoFault, "engine_blocking_undo");
+
+impl UndoStep for BlockingStep {
+    async fn undo(&self, _cx: &UndoContext) -> Result<Undone, PluginError> {
+        block_while(&self.path);
+        match std::fs::remove_file(&self.file) {
+            Ok(()) => Ok(Undone::Reverted("removed".into())),
+            Err(_) => Ok(Undone::NothingToDo("no such file".into())),
+        }
+    }
+
+    fn describe(&self) -> String {
+        format!("remove `{}`", self.file.display())
+    }
+}
+
+register_undo_step!(BlockingStep, "engine_blocking_step");

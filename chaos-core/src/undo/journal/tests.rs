@@ -313,6 +313,78 @@ impl Store for Gated {
     }
 }
 
+/// The context of a run that the token cancels.
+fn context(cancel: &tokio_util::sync::CancellationToken) -> crate::RunContext {
+    let clock: Arc<dyn crate::Clock> = Arc::new(crate::RealClock::new());
+    let parts = crate::ContextParts {
+        run_id: "r".into(),
+        seed: 1,
+        events: crate::Events::new(Arc::clone(&clock)),
+        clock,
+        policy: Arc::default(),
+        hosts: crate::Hosts::new(Arc::new(crate::SystemResolver)),
+        env: Arc::default(),
+        workspace: std::env::temp_dir(),
+        redactor: crate::Redactor::default(),
+    };
+    crate::RunContext::new(parts, cancel.clone())
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Nothing {}
+
+impl crate::UndoStep for Nothing {
+    async fn undo(&self, _cx: &crate::UndoContext) -> Result<crate::Undone, crate::PluginError> {
+        Ok(crate::Undone::NothingToDo("nothing".into()))
+    }
+
+    fn describe(&self) -> String {
+        "do nothing".into()
+    }
+}
+
+crate::register_undo_step!(Nothing, "journal_nothing");
+
+/// Cancels, or seals, while the disk takes its time over a step.
+async fn armed_while(ending: impl FnOnce(&tokio_util::sync::CancellationToken, &crate::UndoLog)) -> crate::ArmError {
+    let (begun, syncs) = mpsc::channel();
+    let (go, gate) = mpsc::channel();
+    let journal = Arc::new(Journal::over(Box::new(Gated { begun, go: gate }), PathBuf::from("x"), Sum::START));
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let log = crate::UndoLog::new(Arc::clone(&journal), context(&cancel), None);
+    let undo = log.handle();
+    let arming = tokio::spawn(async move { undo.arm(Nothing {}).await.map(drop) });
+    let syncs = tokio::task::spawn_blocking(move || {
+        assert_eq!(syncs.recv().unwrap(), 1);
+        syncs
+    });
+    let _syncs = syncs.await.unwrap();
+    assert!(!arming.is_finished());
+    ending(&cancel, &log);
+    go.send(Ok(())).unwrap();
+    let refused = arming.await.unwrap().unwrap_err();
+    // No permit is open, and the step is there to be replayed, since it is on disk.
+    log.drained().await;
+    assert_eq!(log.newest_first().iter().map(|step| step.seq).collect::<Vec<_>>(), [Some(0)]);
+    refused
+}
+
+#[tokio::test]
+async fn no_effect_begins_after_a_cancel_that_came_while_the_disk_was_slow() {
+    assert!(matches!(armed_while(|cancel, _| cancel.cancel()).await, crate::ArmError::Cancelled));
+    assert!(matches!(armed_while(|_, log| log.seal()).await, crate::ArmError::Sealed));
+}
+
+#[tokio::test]
+async fn once_cancelled_nothing_is_armed_any_more() {
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let log = crate::UndoLog::new(Arc::new(Journal::in_memory()), context(&cancel), None);
+    assert!(log.handle().arm(Nothing {}).await.is_ok());
+    cancel.cancel();
+    assert!(matches!(log.handle().arm(Nothing {}).await, Err(crate::ArmError::Cancelled)));
+    assert_eq!(log.newest_first().len(), 1);
+}
+
 /// Arms 100 steps while the first one's sync is under way; gives how many had been armed before the second sync ended,
 /// how many lines each sync covered, and what each call gave.
 fn armed_at_once(second: io::Result<()>) -> (Vec<u64>, usize, usize) {
