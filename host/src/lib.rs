@@ -7,10 +7,12 @@
 //! | `process_tree` | [`ProcessTree`]: a program and what it started, killed together |
 //! | `identity` | [`ProcessIdentity`]: which process, in a form that is kept on disk |
 //! | `command_line`, `listener` | processes by their command line, and by the port on which they listen |
+//! | `free_ports` | ports that nobody uses |
 //! | `namespace` | the namespaces in which pids and start times count |
 //! | `nested` | processes of other pid namespaces, as they are seen from ours |
 
 mod command_line;
+mod free_ports;
 mod identity;
 mod listener;
 mod namespace;
@@ -20,6 +22,7 @@ mod process;
 mod process_tree;
 
 pub use command_line::{with_argument, with_command_line};
+pub use free_ports::free_ports;
 pub use identity::{ProcessIdentity, Sought};
 pub use listener::listening_on;
 pub use namespace::{pid_namespace, proc_is_ours};

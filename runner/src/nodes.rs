@@ -14,7 +14,8 @@ use crate::undo_step::{STEP_DEADLINE, undo_step};
 
 mod exits;
 
-pub(crate) use exits::{NodeFinding, findings};
+pub use exits::NodeFinding;
+pub(crate) use exits::findings;
 
 /// The nodes of one run.
 pub(crate) struct RunNodes {

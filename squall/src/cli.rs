@@ -31,6 +31,7 @@ mod live;
 mod only;
 mod outcome;
 mod parameters;
+mod places;
 mod plan;
 mod plug_in;
 mod policy_flags;

@@ -9,15 +9,12 @@ pub enum ArmError {
     /// The engine is already undoing.
     #[error("too late to act: the engine is undoing already")]
     Sealed,
-<<<<<<< HEAD
     /// An effect without a step, where the plan promises that it can be undone.
     #[error("refused: nothing undoes this effect, and the fault's plan does not say so")]
     Irreversible,
-=======
     /// The run was cancelled.
     #[error("too late to act: cancelled")]
     Cancelled,
->>>>>>> main
     /// The step does not serialize, so nobody could recover it.
     #[error("undo step does not serialize: {0}")]
     Step(String),

@@ -142,11 +142,8 @@ impl UndoLog {
     /// The permit for an effect that nothing undoes.
     fn without_step(self: &Arc<Self>) -> Result<EffectPermit, ArmError> {
         let state = self.lock();
-        match (state.sealed, state.irreversible) {
-            (true, _) => Err(ArmError::Sealed),
-            (false, false) => Err(ArmError::Irreversible),
-            (false, true) => Ok(self.permit()),
-        }
+        self.open_still(&state)?;
+        if state.irreversible { Ok(self.permit()) } else { Err(ArmError::Irreversible) }
     }
 
     fn record(&self, step: &dyn DynUndoStep) -> Result<JournalRecord, ArmError> {

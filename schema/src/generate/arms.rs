@@ -20,6 +20,8 @@ pub(crate) fn definition(pool: &mut Pool, node: &Node) -> Value {
 
 /// A `type` that must be registered, and its arm.
 fn closed<T: PlugIn + ?Sized>(pool: &mut Pool, node: &Node, registry: &'static Registry<T>) -> Value {
+    let beside: Map<String, Value> =
+        node.beside.iter().map(|(key, value)| (key.clone(), pool.link(value.clone(), None))).collect();
     let mut names = Vec::new();
     let mut texts = Vec::new();
     let mut arms = Vec::new();
@@ -30,7 +32,7 @@ fn closed<T: PlugIn + ?Sized>(pool: &mut Pool, node: &Node, registry: &'static R
             names.push(*alias);
             texts.push(format!("The same as `{}`.", descriptor.name));
         }
-        arms.push(arm(pool, descriptor, &node.beside, None));
+        arms.push(arm(pool, descriptor, &beside, None));
     }
     // An empty `enum` is not a schema; a program that links no plug-in of a kind can't name one.
     let choice = if names.is_empty() { json!(false) } else { json!({ "enum": names, "enumDescriptions": texts }) };

@@ -46,6 +46,14 @@ fn text(plan: &DryRun) -> String {
 /// What each entry would do.
 pub(crate) fn outline(plan: &DryRun) -> String {
     let mut text = Vec::new();
+    for node in &plan.nodes {
+        text.push(format!("node {}", node.name));
+        text.extend(node.plan.iter().flat_map(plan_lines).map(|line| format!("  {line}")));
+        text.push(match &node.refusal {
+            Some(refusal) => format!("  would not start: {refusal}"),
+            None => "  would start".to_owned(),
+        });
+    }
     for entry in &plan.entries {
         text.push(format!("{} ({} after trigger {})", entry.name, entry.fault, entry.trigger));
         text.extend(lines(entry).iter().map(|line| format!("  {line}")));
