@@ -119,7 +119,7 @@ fn mode(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn it_runs_in_its_folder_with_its_environment_and_its_output_is_for_us_alone() {
-    let run = Run::sh("pwd; env; echo why >&2; exec sleep 600");
+    let run = Run::sh("echo why >&2; pwd; env; exec sleep 600");
     assert_eq!(run.state().await, ProcessState::Gone);
     run.start().await;
     assert_eq!(run.state().await, ProcessState::Running);
@@ -151,6 +151,7 @@ async fn a_killed_node_is_down_and_runs_again_as_another_process_with_the_same_i
     let run = Run::sh("echo \"$0 $OWN $(pwd)\"; exec sleep 600");
     run.start().await;
     let before = run.pid().await;
+    until("no output", || run.output().lines().count() == 1).await;
     run.act(ProcessAct::Kill(SignalName::Kill)).await;
     assert_eq!(run.state().await, ProcessState::Gone);
     assert!(is_over(before));

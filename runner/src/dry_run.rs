@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chaos_core::{Plan, RunContext, Task};
+use chaos_core::{Nodes, Plan, RunContext, Task};
 use serde::Serialize;
 
 use crate::nodes::RunNodes;
@@ -79,6 +79,7 @@ pub(crate) async fn dry_run(mut task: Task, cx: &RunContext, folder: &Path) -> D
             refusal: found.refusal.map(|why| why.to_string()),
         });
     }
+    cx.services().get::<Nodes>().clear();
     let mut refusals = declared.refused().to_vec();
     refusals.extend(preflight::beside(&task.steady_state, &task.checks, cx).await);
     DryRun { nodes, entries, refusals }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::{
-    Answer, ChaosResult, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict, Verification,
+    Answer, ChaosResult, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict, Verification,
 };
 
 use crate::ask::{ask_steady, blocked};
@@ -90,6 +90,7 @@ impl TaskRun {
         // What ends from here on is ended by us.
         let exits = nodes::findings(self.session.cx(), seen.begun);
         seen.left = nodes::stop(started, self.session.shared()).await;
+        self.session.cx().services().get::<Nodes>().clear();
         self.report(results, exits, seen).await
     }
 

@@ -86,6 +86,13 @@ impl Nodes {
         self.lock().exits.clone()
     }
 
+    /// Lets go of all nodes, once the run is over: they hold the run's context, which holds them.
+    pub fn clear(&self) {
+        let State { declared, chosen, exits: _ } = std::mem::take(&mut *self.lock());
+        // Not under the lock: what is dropped may ask for the nodes.
+        drop((declared, chosen));
+    }
+
     /// What the entry at this position chose for that target, drawn when it is first asked for.
     pub(super) fn chosen(
         &self,

@@ -170,6 +170,7 @@ impl Drop for Single {
             // What can't be stopped has no one left to tell.
             let _ = block_on(async { armed.step.undo(&cx).await });
         }
+        self.cx.services().get::<Nodes>().clear();
     }
 }
 
