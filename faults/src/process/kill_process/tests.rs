@@ -116,7 +116,7 @@ fn without_leave_what_can_not_be_undone_is_refused_and_nothing_is_signalled() {
 #[test]
 fn what_may_not_be_killed_is_refused_by_name() {
     let rows = [
-        (json!({"node": "n2"}), json!({}), "unknown node `n2`; did you mean `n1`?; declared: n1"),
+        (json!({"node": "n2"}), json!({}), "unknown node `n2`; declared: n1"),
         (json!({"node": "n1"}), json!({"protected": true}), "node `n1` is protected, so no fault may act on it"),
         (json!({"nodes": {"role": "x"}}), json!({}), "nodes with {role: x}: 1 wanted, and 0 may be acted on (protected ones never count)"),
         (json!({"pid": 1}), json!({}), "is the first process: ending it would stop the machine or the container"),
