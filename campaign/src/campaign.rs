@@ -1,5 +1,6 @@
 //! What a campaign is.
 
+use crate::control::Control;
 use crate::flaw::Flaw;
 use crate::round::Round;
 
@@ -13,4 +14,12 @@ pub trait Campaign: Sync {
 
     /// Attacks once, with choices from the round's own randomness only, and lets the round's oracle look.
     fn round(&self, round: &mut Round) -> Result<(), Flaw>;
+
+    /// A program with a defect that this campaign must find; without one a green campaign shows nothing.
+    fn control(&self) -> Control;
+
+    /// How many rounds run at a time for each that was asked for: more where a round mostly waits.
+    fn lanes(&self) -> usize {
+        1
+    }
 }

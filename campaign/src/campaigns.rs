@@ -3,8 +3,10 @@
 use crate::campaign::Campaign;
 
 mod disk;
+mod experiment;
 mod journal;
 mod kill;
+mod neighbour;
 mod signals;
 mod stall;
 mod syscall;
@@ -14,9 +16,11 @@ pub fn all() -> Vec<Box<dyn Campaign>> {
     vec![
         Box::new(kill::Kill::default()),
         Box::new(syscall::Syscall::default()),
+        Box::new(neighbour::Neighbour),
         Box::new(journal::Journal),
-        Box::new(disk::Disk),
+        Box::new(disk::Disk::default()),
         Box::new(stall::Stall),
         Box::new(signals::Signals),
+        Box::new(experiment::Experiment),
     ]
 }

@@ -1,12 +1,15 @@
 //! Processes that must end.
 
-use std::process::{Child, ExitStatus};
+use std::fs;
+use std::process::Child;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::flaw::{Flaw, FlawKind};
 
-/// No program of a round may take longer.
-pub(crate) const BOUND: Duration = Duration::from_secs(30);
+/// How long a program of a round may take where nobody says otherwise: a bound against a hang, no more.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Kills a process and waits for its end.
 pub fn kill(child: &mut Child) {
@@ -14,26 +17,33 @@ pub fn kill(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Waits for the end of a process; after the bound it is killed, and that is a finding.
-pub fn wait_bounded(child: &mut Child, what: &str) -> Result<ExitStatus, Flaw> {
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if start.elapsed() > BOUND {
-            kill(child);
-            return Err(Flaw::new(FlawKind::Hang, format!("{what} did not end within {BOUND:?}")));
-        }
-        sleep(Duration::from_micros(500));
+/// Sends a signal to a process that has not been waited for.
+pub(crate) fn send(child: &Child, signal: Signal) {
+    if let Some(pid) = pid_of(child) {
+        // It may have ended.
+        let _ = kill_process(pid, signal);
     }
+}
+
+/// Those of some signals that what we start does not ignore: it inherits that from us, and we from whoever started us, as
+/// from a shell without job control.
+pub(crate) fn heeded(signals: &[Signal]) -> Vec<Signal> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    // Bit 0 is signal 1, see proc(5).
+    signals.iter().copied().filter(|signal| ignored >> (signal.as_raw() - 1) & 1 == 0).collect()
+}
+
+pub(crate) fn pid_of(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()).ok()?)
 }
 
 /// Looks at something again and again until it is so.
 pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) -> Result<(), Flaw> {
     let start = Instant::now();
     while !so() {
-        if start.elapsed() > BOUND {
+        if start.elapsed() > PATIENCE {
             return Err(Flaw::new(FlawKind::Hang, format!("never: {what}")));
         }
         sleep(Duration::from_micros(200));

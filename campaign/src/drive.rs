@@ -1,6 +1,6 @@
 //! Runs a campaign on every core until its bound.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -32,6 +32,8 @@ pub struct Drive<'a> {
     pub seed: u64,
     /// Rounds at a time.
     pub jobs: usize,
+    /// How long a program of a round may take.
+    pub patience: Duration,
     /// Set when the rest of the rounds is to be left out.
     pub stop: &'a AtomicBool,
 }
@@ -53,7 +55,7 @@ impl Drive<'_> {
         let start = Instant::now();
         let (next, whole) = (AtomicU64::new(0), Mutex::new(Tally::default()));
         thread::scope(|scope| {
-            for _ in 0..self.jobs.max(1) {
+            for _ in 0..self.jobs.max(1) * campaign.lanes() {
                 scope.spawn(|| self.lane(campaign, &next, start, &whole));
             }
         });
@@ -71,31 +73,31 @@ impl Drive<'_> {
             if over || self.stop.load(Ordering::Relaxed) {
                 return;
             }
-            let tally = one(campaign, self.program, self.seed.wrapping_add(index));
+            let tally = self.one(campaign, self.seed.wrapping_add(index));
             for (seed, finding) in &tally.findings {
                 eprintln!("{}: {finding}\n  again: --seed {seed} --rounds 1", campaign.name());
             }
             whole.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(tally);
         }
     }
-}
 
-/// One round with its own seed.
-fn one(campaign: &dyn Campaign, program: &Path, seed: u64) -> Tally {
-    let start = Instant::now();
-    let program: PathBuf = program.to_owned();
-    let mut tally = Tally::default();
-    let found = match Place::new(&program) {
-        Ok(place) => {
-            let random = Random::new(seed);
-            let mut round = Round { seed, place, random, tally: Tally::default(), victims: Vec::new() };
-            let found = campaign.round(&mut round);
-            tally = std::mem::take(&mut round.tally);
-            found
-        }
-        Err(error) => Err(error.into()),
-    };
-    tally.times.push(start.elapsed());
-    tally.findings.extend(found.err().map(|finding| (seed, finding)));
-    tally
+    /// One round with its own seed.
+    fn one(&self, campaign: &dyn Campaign, seed: u64) -> Tally {
+        let start = Instant::now();
+        let mut tally = Tally::default();
+        let found = match Place::new(self.program) {
+            Ok(place) => {
+                let random = Random::new(seed);
+                let (tally_of_round, victims, patience) = (Tally::default(), Vec::new(), self.patience);
+                let mut round = Round { seed, place, random, tally: tally_of_round, victims, patience };
+                let found = campaign.round(&mut round);
+                tally = std::mem::take(&mut round.tally);
+                found
+            }
+            Err(error) => Err(error.into()),
+        };
+        tally.times.push(start.elapsed());
+        tally.findings.extend(found.err().map(|finding| (seed, finding)));
+        tally
+    }
 }

@@ -13,6 +13,10 @@ pub enum FlawKind {
     ExitCode,
     /// A journal is left though everything is undone, or is gone though it must be kept.
     Journal,
+    /// A run that was alive was touched by somebody else.
+    Touched,
+    /// A report is missing, or does not say what happened.
+    Report,
     /// The program did not end within the bound.
     Hang,
     /// The round itself could not be set up.
@@ -20,6 +24,18 @@ pub enum FlawKind {
 }
 
 impl FlawKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::LeftStopped,
+        Self::SilentLoss,
+        Self::ExitCode,
+        Self::Journal,
+        Self::Touched,
+        Self::Report,
+        Self::Hang,
+        Self::Setup,
+    ];
+
     /// How it is called in a report.
     pub fn name(self) -> &'static str {
         match self {
@@ -27,6 +43,8 @@ impl FlawKind {
             Self::SilentLoss => "silent loss",
             Self::ExitCode => "exit code",
             Self::Journal => "journal",
+            Self::Touched => "live run touched",
+            Self::Report => "report",
             Self::Hang => "hang",
             Self::Setup => "setup",
         }

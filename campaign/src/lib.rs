@@ -1,29 +1,37 @@
 //! One harness for campaigns: each attacks the real program in a way of its own, round by round, and an oracle looks at
 //! the world afterwards.
 //!
-//! A new campaign is one file below `campaigns` with a [`Campaign`], and its line in [`all`].
+//! A new campaign is one file below `campaigns` with a [`Campaign`], and its line in [`all`]; what is run and when it is
+//! attacked are tables of their own, in `subject` and `moment`.
 
 mod campaign;
 mod campaigns;
 mod child;
+mod control;
 mod drive;
 mod flaw;
+mod moment;
 mod place;
 mod random;
 mod report;
 mod round;
+mod sealed;
+mod service;
 mod sleeper;
+mod subject;
 mod tally;
 mod traced;
 
 pub use campaign::Campaign;
 pub use campaigns::all;
-pub use child::{kill, spin_for, wait_bounded, wait_until};
+pub use child::{PATIENCE, kill, spin_for, wait_until};
+pub use control::Control;
 pub use drive::{Bound, Drive, Ran};
 pub use flaw::{Flaw, FlawKind};
+pub use moment::Moment;
 pub use place::Place;
 pub use random::Random;
-pub use report::{as_json, as_table};
+pub use report::{TABLE_HEAD, as_json, as_row};
 pub use round::Round;
 pub use sleeper::Sleeper;
 pub use tally::Tally;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chaos_campaign::{Bound, Campaign, Drive, all, as_json, as_table};
+use chaos_campaign::{Bound, Campaign, Drive, PATIENCE, TABLE_HEAD, all, as_json, as_row};
 
 /// What the command line asks for.
 struct Asked {
@@ -36,6 +36,9 @@ fn main() -> ExitCode {
     let stop = Arc::new(AtomicBool::new(false));
     stop_at_a_signal(Arc::clone(&stop));
     let parts = chosen.len() as u64;
+    if !asked.json {
+        print!("{TABLE_HEAD}");
+    }
     let ran: Vec<_> = chosen
         .iter()
         .enumerate()
@@ -44,14 +47,17 @@ fn main() -> ExitCode {
                 Bound::Rounds(rounds) => Bound::Rounds((rounds + parts - 1 - index as u64) / parts),
                 Bound::Time(time) => Bound::Time(time / u32::try_from(parts).unwrap_or(1)),
             };
-            let drive = Drive { program: &program, bound, seed: asked.seed, jobs: asked.jobs, stop: &stop };
-            drive.run(campaign.as_ref())
+            let drive =
+                Drive { program: &program, bound, seed: asked.seed, jobs: asked.jobs, patience: PATIENCE, stop: &stop };
+            let ran = drive.run(campaign.as_ref());
+            if !asked.json {
+                print!("{}", as_row(&ran));
+            }
+            ran
         })
         .collect();
     if asked.json {
         println!("{:#}", as_json(&ran));
-    } else {
-        print!("{}", as_table(&ran));
     }
     if ran.iter().all(|one| one.tally.findings.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -85,7 +91,7 @@ fn usage(known: &[Box<dyn Campaign>]) -> ExitCode {
          [--program PATH]\n"
     );
     for campaign in known {
-        eprintln!("  {:<9} {}", campaign.name(), campaign.about());
+        eprintln!("  {:<10} {}", campaign.name(), campaign.about());
     }
     ExitCode::from(64)
 }

@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A state directory of its own, and the program in it; gone when dropped.
@@ -43,6 +44,10 @@ impl Place {
         for variable in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HOME"] {
             command.env(variable, self.path());
         }
+        // Whoever runs the campaign may have settings.
+        for variable in ["SQUALL_CONFIG", "SQUALL_POLICY", "SQUALL_STATE", "SQUALL_WORKSPACE"] {
+            command.env_remove(variable);
+        }
         command.current_dir(self.path()).stdin(Stdio::null());
     }
 
@@ -59,9 +64,11 @@ impl Place {
         String::from_utf8_lossy(&text[text.len().saturating_sub(1500)..]).into_owned()
     }
 
-    /// Recovers, and gives what it printed as JSON.
-    pub fn recover(&self) -> io::Result<Output> {
-        self.squall(&["recover", "--format", "json"]).output()
+    /// Recovers, and gives the exit code and what it printed as JSON.
+    pub fn recover(&self) -> io::Result<(i32, Value)> {
+        let output = self.squall(&["recover", "--format", "json"]).output()?;
+        let code = output.status.code().ok_or_else(|| io::Error::other(output.status.to_string()))?;
+        Ok((code, serde_json::from_slice(&output.stdout)?))
     }
 
     /// The journals that are there.

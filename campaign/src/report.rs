@@ -1,47 +1,33 @@
 //! Figures for people and programs.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use crate::drive::Ran;
 use crate::flaw::FlawKind;
 
-const KINDS: [FlawKind; 6] = [
-    FlawKind::LeftStopped,
-    FlawKind::SilentLoss,
-    FlawKind::ExitCode,
-    FlawKind::Journal,
-    FlawKind::Hang,
-    FlawKind::Setup,
-];
+/// The head of the table of `docs/safety.md`.
+pub const TABLE_HEAD: &str = "| Campaign | Rounds | Left stopped | Silent losses | Hangs | Other findings | ms a round (p50, p99) | Rounds a second | Met |\n\
+     |---|---|---|---|---|---|---|---|---|\n";
 
-/// The table of `docs/safety.md`.
-pub fn as_table(ran: &[Ran]) -> String {
-    let mut table = String::from(
-        "| Campaign | Rounds | Left stopped | Silent losses | Other findings | ms a round (p50, p99) | Rounds a second | Met |\n\
-         |---|---|---|---|---|---|---|---|\n",
-    );
-    for Ran { name, tally, took } in ran {
-        let rounds = tally.times.len();
-        let (left, silent) = (tally.found(FlawKind::LeftStopped), tally.found(FlawKind::SilentLoss));
-        let other = tally.findings.len() - left - silent;
-        let (p50, p99) = (tally.percentile(50).as_millis(), tally.percentile(99).as_millis());
-        let met: Vec<String> = tally.met.iter().map(|(what, times)| format!("{what} {times}")).collect();
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = rounds as f64 / took.as_secs_f64();
-        let met = met.join(", ");
-        let _ =
-            writeln!(table, "| `{name}` | {rounds} | {left} | {silent} | {other} | {p50}, {p99} | {rate:.0} | {met} |");
-    }
-    table
+/// Its line for a campaign.
+pub fn as_row(Ran { name, tally, took }: &Ran) -> String {
+    let rounds = tally.times.len();
+    let (left, silent) = (tally.found(FlawKind::LeftStopped), tally.found(FlawKind::SilentLoss));
+    let hangs = tally.found(FlawKind::Hang);
+    let other = tally.findings.len() - left - silent - hangs;
+    let (p50, p99) = (tally.percentile(50).as_millis(), tally.percentile(99).as_millis());
+    let met: Vec<String> = tally.met.iter().map(|(what, times)| format!("{what} {times}")).collect();
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = rounds as f64 / took.as_secs_f64();
+    let met = met.join(", ");
+    format!("| `{name}` | {rounds} | {left} | {silent} | {hangs} | {other} | {p50}, {p99} | {rate:.0} | {met} |\n")
 }
 
 /// The same for programs, with each finding and its seed.
 pub fn as_json(ran: &[Ran]) -> Value {
     let campaigns = ran.iter().map(|Ran { name, tally, took }| {
         let kinds: serde_json::Map<String, Value> =
-            KINDS.iter().map(|kind| (kind.name().replace(' ', "_"), tally.found(*kind).into())).collect();
+            FlawKind::ALL.iter().map(|kind| (kind.name().replace(' ', "_"), tally.found(*kind).into())).collect();
         let findings = tally
             .findings
             .iter()

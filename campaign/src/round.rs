@@ -2,16 +2,17 @@
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::child::{BOUND, kill, sleep, spin_for, wait_bounded};
+use crate::child::{kill, send, sleep, spin_for};
 use crate::flaw::{Flaw, FlawKind};
 use crate::place::Place;
 use crate::random::Random;
-use crate::sleeper::Sleeper;
+use crate::sleeper::{Sleeper, state_of};
 use crate::tally::Tally;
 
 /// The longest time after its start at which recovery is killed.
@@ -30,6 +31,8 @@ pub struct Round {
     pub tally: Tally,
     /// Processes that faults may stop.
     pub victims: Vec<Sleeper>,
+    /// How long a program may take.
+    pub patience: Duration,
 }
 
 impl Round {
@@ -66,13 +69,6 @@ impl Round {
         self.victims.iter().any(Sleeper::is_stopped)
     }
 
-    /// Kills a run and counts at what moment that was.
-    pub fn kill(&mut self, run: &mut Child) {
-        let ended = matches!(run.try_wait(), Ok(Some(_)));
-        kill(run);
-        self.count_moment(ended);
-    }
-
     /// Counts at what moment a run was killed.
     pub fn count_moment(&mut self, ended: bool) {
         let moment = match (ended, self.any_stopped(), self.place.is_armed(), self.place.journals().is_empty()) {
@@ -85,9 +81,42 @@ impl Round {
         self.tally.count(moment);
     }
 
-    /// A run that ended by itself must have left nothing, and its exit code must be one of these.
-    pub fn ended(&self, run: &mut Child, codes: &[i32]) -> Result<(), Flaw> {
-        let status = wait_bounded(run, "the run")?;
+    /// Waits for the end of a process, and kills one that does not end, which is a finding.
+    pub fn wait(&self, child: &mut Child, what: &str) -> Result<ExitStatus, Flaw> {
+        self.wait_and_continue(child, what, || Ok(()))
+    }
+
+    /// The same for one that was asked to stop: whenever it has, `look` is called, and it is continued.
+    pub(crate) fn wait_and_continue(
+        &self,
+        child: &mut Child,
+        what: &str,
+        mut look: impl FnMut() -> Result<(), Flaw>,
+    ) -> Result<ExitStatus, Flaw> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if state_of(child.id()) == Some('T') {
+                let looked = look();
+                send(child, Signal::CONT);
+                if looked.is_err() {
+                    kill(child);
+                    looked?;
+                }
+            }
+            if start.elapsed() > self.patience {
+                kill(child);
+                return Err(self.finding(FlawKind::Hang, &format!("{what} did not end within {:?}", self.patience)));
+            }
+            sleep(Duration::from_micros(500));
+        }
+    }
+
+    /// A run that ended by itself must have left nothing, and its exit code must be one of these; one that was killed by a
+    /// signal before it could heed it has none.
+    pub fn ended(&self, status: ExitStatus, codes: &[i32]) -> Result<(), Flaw> {
         if self.any_stopped() {
             let kind = if status.success() { FlawKind::SilentLoss } else { FlawKind::LeftStopped };
             return Err(self.finding(kind, &format!("the run ended with {status}, and a victim is stopped")));
@@ -115,25 +144,32 @@ impl Round {
         self.judge(code)
     }
 
-    /// Recovers to its end, and gives its exit code.
-    ///
-    /// A program that a killed run was just starting holds the run's lock for a moment, until it becomes that program:
-    /// recovery then names a live run, and is asked again, within the bound.
+    /// Recovers to its end, and gives its exit code. Nothing of this round is alive, so a run that is called live is asked
+    /// about again, and counted; one that stays so is a finding.
     pub fn recover(&mut self) -> Result<Option<i32>, Flaw> {
         let start = Instant::now();
         loop {
-            let mut command = self.place.squall(&["recover", "--format", "json"]);
-            let told = self.place.path().join("recovered.json");
-            self.place.settle_in(command.stdout(File::create(&told)?).stderr(Stdio::null()).process_group(0));
-            let status = wait_bounded(&mut command.spawn()?, "recovery");
-            let code = status.map_err(|finding| self.finding(finding.kind, &finding.detail))?.code();
-            let told: Value = serde_json::from_slice(&fs::read(&told)?).unwrap_or_default();
-            if told["live"].as_u64().is_none_or(|live| live == 0) || start.elapsed() > BOUND {
+            let (code, live) = self.recover_once()?;
+            if live == 0 {
                 return Ok(code);
+            }
+            if start.elapsed() > self.patience {
+                return Err(self.finding(FlawKind::Hang, &format!("{live} dead runs are called live")));
             }
             self.tally.count("lock outlived its run");
             sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Recovers, and gives the exit code, and how many runs were called live.
+    pub fn recover_once(&self) -> Result<(Option<i32>, u64), Flaw> {
+        let mut command = self.place.squall(&["recover", "--format", "json"]);
+        let told = self.place.path().join("recovered.json");
+        self.place.quiet(&mut command)?;
+        let mut recovery = command.stdout(File::create(&told)?).process_group(0).spawn()?;
+        let code = self.wait(&mut recovery, "recovery")?.code();
+        let told: Value = serde_json::from_slice(&fs::read(&told)?).unwrap_or_default();
+        Ok((code, told["live"].as_u64().unwrap_or(0)))
     }
 
     fn judge(&self, code: Option<i32>) -> Result<(), Flaw> {
@@ -152,6 +188,7 @@ impl Round {
 
     /// A finding with the end of what the program printed.
     pub fn finding(&self, kind: FlawKind, what: &str) -> Flaw {
-        Flaw::new(kind, format!("{what}\n{}", self.place.said().trim_end()))
+        let told = fs::read_to_string(self.place.path().join("recovered.json")).unwrap_or_default();
+        Flaw::new(kind, format!("{what}\n{}\n{}", self.place.said().trim_end(), told.trim_end()))
     }
 }

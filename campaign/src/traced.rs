@@ -11,9 +11,9 @@ use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::child::BOUND;
 use crate::flaw::{Flaw, FlawKind};
 use crate::round::Round;
+use crate::sleeper::Sleeper;
 
 /// What was seen of a traced process.
 #[derive(Debug)]
@@ -22,6 +22,14 @@ pub(crate) struct Traced {
     pub(crate) stops: u64,
     /// Whether it ended before it was to be killed.
     pub(crate) ended: bool,
+}
+
+/// Whether we may trace at all; a container may refuse that.
+pub(crate) fn is_allowed() -> bool {
+    Sleeper::start().is_ok_and(|sleeper| {
+        let pid = pid_t::try_from(sleeper.pid()).map(Pid::from_raw);
+        pid.is_ok_and(|pid| ptrace::seize(pid, Options::PTRACE_O_EXITKILL) != Err(Errno::EPERM))
+    })
 }
 
 /// Runs the program, and kills it when its threads have entered or left system calls so many times.
@@ -34,9 +42,10 @@ pub(crate) fn kill_at(round: &Round, args: &[String], nth: Option<u64>) -> Resul
     let pid = Pid::from_raw(pid_t::try_from(child.id()).unwrap_or(pid_t::MAX));
     // The tracer reaps it, so `child` must not.
     drop(child);
+    let patience = round.patience;
     let (done, bound) = mpsc::channel::<()>();
     let watchdog = thread::spawn(move || {
-        let late = bound.recv_timeout(BOUND) == Err(mpsc::RecvTimeoutError::Timeout);
+        let late = bound.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout);
         if late {
             let _ = signal::kill(pid, Signal::SIGKILL);
         }
@@ -45,7 +54,7 @@ pub(crate) fn kill_at(round: &Round, args: &[String], nth: Option<u64>) -> Resul
     let traced = follow(pid, nth);
     drop(done);
     if watchdog.join().unwrap_or(true) {
-        return Err(round.finding(FlawKind::Hang, &format!("the traced run did not end within {BOUND:?}")));
+        return Err(round.finding(FlawKind::Hang, &format!("the traced run did not end within {patience:?}")));
     }
     if traced.is_err() {
         let _ = signal::kill(pid, Signal::SIGKILL);

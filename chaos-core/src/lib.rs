@@ -50,13 +50,14 @@ pub use run::{
     RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
 };
 pub use undo::{
-    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, JOURNAL_FORMAT, Journal, JournalError,
-    JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, RunSteps, StateDir,
-    StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
+    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Holder, JOURNAL_FORMAT, Journal,
+    JournalError, JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, RunSteps,
+    StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
-    Secret, SecretMasking, is_api_key, is_hidden, read_bounded, read_to_limit, visible, visible_json, visible_line,
+    Secret, SecretMasking, is_api_key, is_hidden, read_bounded, read_to_limit, shortened, visible, visible_json,
+    visible_line,
 };
 
 /// A boxed future that may move between threads, as the erased traits return it.

@@ -2,6 +2,7 @@
 
 mod arm_error;
 mod context;
+mod holder;
 mod journal;
 mod log;
 mod owner;
@@ -11,6 +12,7 @@ mod step;
 
 pub use arm_error::ArmError;
 pub use context::UndoContext;
+pub use holder::Holder;
 pub use journal::{
     Epoch, JOURNAL_FORMAT, Journal, JournalError, JournalHeader, JournalProblem, JournalRecord, PastJournal, boot_id,
 };

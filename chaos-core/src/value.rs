@@ -7,6 +7,7 @@ pub(crate) mod fnv;
 pub(crate) mod ip_pattern;
 mod redactor;
 mod secret;
+mod shortened;
 mod visible;
 
 pub use address::{Address, AddressError, HttpUrl, HttpUrlError};
@@ -14,4 +15,5 @@ pub use bounded_file::{read_bounded, read_to_limit};
 pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};
 pub use redactor::{Redactor, SecretMasking};
 pub use secret::{Secret, is_api_key};
+pub use shortened::shortened;
 pub use visible::{is_hidden, visible, visible_json, visible_line};

@@ -1,6 +1,6 @@
 //! Claims, and their check against what the engine recorded.
 
-use chaos_core::suggestion;
+use chaos_core::{shortened, suggestion};
 use serde::Serialize;
 
 use crate::conclusion::Claim;
@@ -119,7 +119,7 @@ fn value(step: &StepRecord, name: &str) -> Result<f64, Unsupported> {
     let measures = step.recomputed();
     measures.get(name).copied().ok_or_else(|| Unsupported::UnknownMeasure {
         step: step.id(),
-        name: name.chars().take(SHOWN).collect(),
+        name: shortened(name, SHOWN),
         near: suggestion(name, measures.keys().map(String::as_str)).map(str::to_owned),
     })
 }

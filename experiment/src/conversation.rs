@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use chaos_agent::{EndReason, Limits, LoopContext, Model, Tool, TranscriptWriter, run_tool_loop};
+use chaos_core::shortened;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::BudgetKind;
 use crate::figure::slo_text;
 use crate::step_runner::StepRunner;
 use crate::stop::Stop;
-use crate::tools::{ToolContext, cut};
+use crate::tools::ToolContext;
 use crate::transcript::ExperimentEnd;
 
 /// What a step gets to undo after the conversation was ended; the session waits for it in any case.
@@ -90,7 +91,7 @@ pub(crate) async fn run(runner: &StepRunner, model: &dyn Model, record: &Path) -
 }
 
 fn no_conclusion(why: &str, said: &str) -> ExperimentEnd {
-    ExperimentEnd::NoConclusion { why: why.to_owned(), said: cut(said, MOST_SAID) }
+    ExperimentEnd::NoConclusion { why: why.to_owned(), said: shortened(said, MOST_SAID) }
 }
 
 /// Ends the conversation when `wall_seconds` are over. A step that is running then is ended and written down, not dropped;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chaos_core::{ChaosResult, ChaosSpec, FaultNode, Observation, ProbeNode, Reverted, RunContext, Seconds};
+use chaos_core::{ChaosResult, ChaosSpec, FaultNode, Observation, ProbeNode, Reverted, RunContext, Seconds, shortened};
 use chaos_runner::{EntryHandle, Session};
 use serde_json::Value;
 
@@ -151,7 +151,7 @@ impl StepRunner {
 
     /// Writes down that a call was refused.
     pub(crate) fn refuse(&self, call: &Value, why: &impl ToString) -> Stop {
-        let (call, why) = (call.to_string().chars().take(SHOWN).collect(), why.to_string());
+        let (call, why) = (shortened(&call.to_string(), SHOWN), why.to_string());
         let line = Line::Refused(RefusedCall { at_ms: self.at_ms(), call, why: why.clone() });
         self.write(&line).err().unwrap_or(Stop::Refused(why))
     }

@@ -6,13 +6,12 @@ mod reply;
 use std::sync::{Mutex, PoisonError};
 
 use chaos_agent::{BoxFuture, Tool, ToolReply, parse_arguments};
-use chaos_core::{FAULTS, FaultNode, ProbeNode, Seconds, parse};
+use chaos_core::{FAULTS, FaultNode, ProbeNode, Seconds, parse, shortened};
 use chaos_schema::{StrategyName, author_only};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::offer::{Kind, Offer, offers};
-pub(crate) use self::reply::cut;
 use crate::claim;
 use crate::conclusion::Conclusion;
 use crate::guardrails;
@@ -158,10 +157,10 @@ impl ExperimentTool<'_> {
                     "this step would exceed the budget `{budget}`; ask for less, or conclude ({spent})"
                 ))
             }
-            Stop::Refused(why) => ToolReply::failed(format!("refused: {}", cut(why, 2000))),
+            Stop::Refused(why) => ToolReply::failed(format!("refused: {}", shortened(why, 2000))),
             // What the engine or a target says may hold the target's own words.
             Stop::Failed(why) => ToolReply::failed("it did not work; the reason is below")
-                .with_target_data("the engine and the target", &cut(why, 2000)),
+                .with_target_data("the engine and the target", &shortened(why, 2000)),
             other => ToolReply::failed(other.to_string()),
         }
     }
@@ -187,12 +186,12 @@ impl ExperimentTool<'_> {
 
 /// A conclusion with texts and lists cut to what a report takes.
 fn bounded(mut conclusion: Conclusion) -> Conclusion {
-    conclusion.answer = cut(&conclusion.answer, MOST_ANSWER);
+    conclusion.answer = shortened(&conclusion.answer, MOST_ANSWER);
     conclusion.claims.truncate(MOST_PARTS);
     conclusion.not_tested.truncate(MOST_PARTS);
-    conclusion.not_tested.iter_mut().for_each(|text| *text = cut(text, MOST_ANSWER / 10));
+    conclusion.not_tested.iter_mut().for_each(|text| *text = shortened(text, MOST_ANSWER / 10));
     for claim in &mut conclusion.claims {
-        (claim.measure, claim.unit) = (cut(&claim.measure, 80), cut(&claim.unit, 20));
+        (claim.measure, claim.unit) = (shortened(&claim.measure, 80), shortened(&claim.unit, 20));
         claim.steps.truncate(200);
     }
     conclusion

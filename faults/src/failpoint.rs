@@ -4,6 +4,10 @@ mod bounds;
 mod control;
 #[expect(clippy::module_inception, reason = "a fault's file is its `type`")]
 mod failpoint;
+#[cfg(test)]
+mod over_unix;
+mod place;
 
 pub use bounds::{BoundsError, LeaseSeconds, Share, SiteName, VariableName};
 pub use failpoint::{DisarmFailpoint, Failpoint};
+pub use place::{ControlPlace, ControlPlaceError};

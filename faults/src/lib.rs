@@ -16,7 +16,10 @@ mod load;
 mod process;
 
 #[cfg(feature = "failpoint")]
-pub use failpoint::{BoundsError, DisarmFailpoint, Failpoint, LeaseSeconds, Share, SiteName, VariableName};
+pub use failpoint::{
+    BoundsError, ControlPlace, ControlPlaceError, DisarmFailpoint, Failpoint, LeaseSeconds, Share, SiteName,
+    VariableName,
+};
 #[cfg(feature = "generate-load")]
 pub use load::GenerateLoad;
 #[cfg(feature = "load")]

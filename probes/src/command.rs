@@ -229,21 +229,27 @@ impl Running {
 
 /// The last bytes of a stream.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+struct Tail {
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
 
 impl Tail {
     async fn read(&mut self, from: Option<impl AsyncRead + Unpin>) {
         let Some(mut from) = from else { return };
         let mut buffer = vec![0; KEPT_BYTES];
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            self.0.extend_from_slice(&buffer[..count]);
-            let surplus = self.0.len().saturating_sub(KEPT_BYTES);
-            self.0.drain(..surplus);
+            self.bytes.extend_from_slice(&buffer[..count]);
+            let surplus = self.bytes.len().saturating_sub(KEPT_BYTES);
+            self.bytes.drain(..surplus);
+            self.is_cut |= surplus > 0;
         }
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
+        // So that readers see the cut, and the mask what it left of a secret.
+        let mark = if self.is_cut { "…" } else { "" };
+        format!("{mark}{}", String::from_utf8_lossy(&self.bytes))
     }
 }
 
@@ -294,7 +300,7 @@ mod tests {
     async fn the_value_is_the_end_of_what_it_printed() {
         let seen = Probe::observe(&sh("head -c 100000 /dev/zero | tr '\\0' x; echo end", 0), &free(&[])).await;
         let text = seen.value.as_str().unwrap();
-        assert_eq!(text.len(), KEPT_BYTES - 1, "the final line feed is cut off");
+        assert_eq!(text.len(), "…".len() + KEPT_BYTES - 1, "the final line feed is cut off");
         assert!(text.ends_with("xend"), "{}", &text[text.len() - 10..]);
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chaos_core::{
     Clock, DynUndoStep, JournalError, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir, UndoContext,
-    Undone,
+    Undone, visible_line,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,8 +20,9 @@ use crate::guarded::guarded_call;
 use crate::step_threads::{Inside, StepThreads};
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
 
-/// After how long a journal that somebody holds is looked at once more.
-const SECOND_LOOK: Duration = Duration::from_millis(100);
+/// After how long a journal that somebody holds is looked at once more, and how often, where its run is proved to be dead.
+const NEXT_LOOK: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 50;
 
 /// One step that recovery ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,7 +80,7 @@ impl RecoverReport {
         self.undone.is_empty() && self.moot.is_empty() && self.kept.is_empty()
     }
 
-    /// One line a step, for people.
+    /// One line a step, for people, whatever the names in it hold.
     pub fn lines(&self) -> Vec<String> {
         let undone = self.undone.iter().map(|step| format!("{}: {}", step.step, step.undone.detail()));
         let moot = self.moot.iter().map(|step| format!("{step}: moot since the reboot"));
@@ -91,7 +92,7 @@ impl RecoverReport {
                 format!("kept {} ({place}{}); run `{who} recover`; {forget}", kept.path, problem.what)
             })
         });
-        undone.chain(moot).chain(kept).collect()
+        undone.chain(moot).chain(kept).map(|line| visible_line(&line).into_owned()).collect()
     }
 
     fn kept(path: &Path, executable: Option<String>, problems: Vec<JournalProblem>) -> Self {
@@ -156,11 +157,24 @@ pub(crate) async fn recover_on(
     let recovery = Recovery { threads: threads.clone(), clock: Arc::clone(clock), stop: stop.clone() };
     let mut report = RecoverReport::default();
     PastJournal::clean_drafts(state)?;
-    let held = recovery.each(PastJournal::list(state)?, &mut report).await;
-    if !held.is_empty() {
-        // A program that a killed run was just starting holds the run's lock until it is that program.
-        stop.run_until_cancelled(clock.sleep(SECOND_LOOK)).await;
-        report.live = recovery.each(held, &mut report).await.len();
+    state.clean_locks();
+    let mut held = recovery.each(PastJournal::list(state)?, &mut report).await;
+    // A program that a killed run was just starting holds the run's lock until it is that program.
+    for look in 0..LOOKS {
+        if held.is_empty() || look > 0 && !held.iter().any(|path| PastJournal::outlives_its_holder(path)) {
+            break;
+        }
+        stop.run_until_cancelled(clock.sleep(NEXT_LOOK)).await;
+        held = recovery.each(held, &mut report).await;
+    }
+    for path in held {
+        if PastJournal::outlives_its_holder(&path) {
+            let what =
+                "its run is dead, and a program that it was starting still holds it: recover once more".to_owned();
+            report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
+        } else {
+            report.live += 1;
+        }
     }
     Ok(report)
 }
@@ -195,7 +209,9 @@ impl Recovery {
         }
         let mut parts = taken.join_all().await;
         parts.sort_by_key(|(place, _)| *place);
-        parts.into_iter().for_each(|(_, part)| report.add(part));
+        for (_, part) in parts {
+            report.add(part);
+        }
         held
     }
 

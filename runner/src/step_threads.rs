@@ -157,22 +157,18 @@ mod tests {
         let threads = StepThreads::own(inside.clone());
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
-        let blocks = || -> BoxFuture<'static, ()> {
-            let gate = Arc::clone(&gate);
-            Box::pin(async move {
+        let mut blocking = tokio::task::JoinSet::new();
+        for _ in 0..=AT_ONCE {
+            let (gate, threads) = (Arc::clone(&gate), threads.clone());
+            let work = Box::pin(async move {
                 // Ends with an error when the test lets go.
                 let _ = gate.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            })
-        };
-        let limit = Duration::from_millis(10);
-        let blocked = tokio::join!(threads.run(&clock, limit, blocks()), async {
-            for _ in 0..AT_ONCE {
-                assert!(matches!(threads.run(&clock, limit, blocks()).await, Ended::Blocked));
-            }
-            let other = threads.run(&clock, Duration::from_secs(30), Box::pin(async { 7 })).await;
-            assert!(matches!(other, Ended::Done(7)));
-        });
-        assert!(matches!(blocked.0, Ended::Blocked));
+            });
+            blocking.spawn(async move { threads.run(&clock, Duration::from_millis(10), work).await });
+        }
+        assert!(blocking.join_all().await.iter().all(|ended| matches!(ended, Ended::Blocked)));
+        let other = threads.run(&clock, Duration::from_secs(30), Box::pin(async { 7 })).await;
+        assert!(matches!(other, Ended::Done(7)));
         assert!(inside.count() > AT_ONCE);
         drop(open);
     }

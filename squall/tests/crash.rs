@@ -2,20 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 use std::fs;
+use std::path::Path;
 #[cfg(feature = "load")]
 use std::path::PathBuf;
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Output};
 
+use chaos_campaign::{Place, Sleeper, kill, wait_until};
 use serde_json::Value;
 
-#[path = "support/killing.rs"]
-mod killing;
-#[path = "support/sleeper.rs"]
-mod sleeper;
+fn place() -> Place {
+    Place::new(Path::new(env!("CARGO_BIN_EXE_squall"))).unwrap()
+}
 
-use killing::{Place, holds_a_step, json, kill, random, spin_for, wait_until};
-use sleeper::Sleeper;
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
 
 /// Starts holding a fault on a victim.
 fn pause(place: &Place, victim: &Sleeper, time: &str) -> Child {
@@ -24,15 +25,15 @@ fn pause(place: &Place, victim: &Sleeper, time: &str) -> Child {
 }
 
 fn wait_until_stopped(victim: &Sleeper) {
-    wait_until("the victim stopped", || victim.is_stopped());
+    wait_until("the victim stopped", || victim.is_stopped()).unwrap();
 }
 
 /// A run that was killed while its victim was stopped, and that victim.
 fn killed() -> (Place, Sleeper) {
-    let (place, victim) = (Place::new(), Sleeper::start());
-    let run = pause(&place, &victim, "60s");
+    let (place, victim) = (place(), Sleeper::start().unwrap());
+    let mut run = pause(&place, &victim, "60s");
     wait_until_stopped(&victim);
-    kill(run);
+    kill(&mut run);
     assert!(victim.is_stopped(), "nobody has undone it yet");
     (place, victim)
 }
@@ -40,10 +41,10 @@ fn killed() -> (Place, Sleeper) {
 #[test]
 fn recover_resumes_what_a_killed_run_left_and_the_second_call_does_nothing() {
     let (place, victim) = killed();
-    let (code, report) = place.recover();
+    let (code, report) = place.recover().unwrap();
     assert_eq!((code, report["undone"].as_array().unwrap().len()), (0, 1), "{report}");
     assert!(!victim.is_stopped());
-    let (code, report) = place.recover();
+    let (code, report) = place.recover().unwrap();
     assert_eq!((code, report["undone"].as_array().unwrap().len()), (0, 0), "{report}");
     assert!(place.journals().is_empty());
 }
@@ -51,7 +52,7 @@ fn recover_resumes_what_a_killed_run_left_and_the_second_call_does_nothing() {
 #[test]
 fn the_next_run_resumes_it_too() {
     let (place, victim) = killed();
-    let other = Sleeper::start();
+    let other = Sleeper::start().unwrap();
     let pid = format!("pid={}", other.pid());
     let output =
         place.squall(&["inject", "pause_process", &pid, "--for", "100ms", "--format", "json"]).output().unwrap();
@@ -68,7 +69,7 @@ fn forged(change: impl Fn(&str) -> String) -> (i32, Value, Sleeper, Place) {
     let forged = change(&text);
     assert_ne!(text, forged, "nothing was forged in {text}");
     fs::write(journal, chaos_test::sealed(&forged)).unwrap();
-    let (code, report) = place.recover();
+    let (code, report) = place.recover().unwrap();
     (code, report, victim, place)
 }
 
@@ -141,21 +142,21 @@ fn what_cannot_be_undone_is_given_up_only_by_name_and_is_kept_elsewhere() {
     let given_up = json(&given_up);
     assert_eq!((given_up["unreadable"].as_u64(), place.journals().len()), (Some(1), 0), "{given_up}");
     assert!(fs::read_to_string(given_up["kept_as"].as_str().unwrap()).unwrap().contains("garbled\n"));
-    assert_eq!(place.recover().0, 0);
+    assert_eq!(place.recover().unwrap().0, 0);
 }
 
 #[test]
 fn a_live_run_is_not_given_up() {
-    let (place, victim) = (Place::new(), Sleeper::start());
-    let run = pause(&place, &victim, "60s");
+    let (place, victim) = (place(), Sleeper::start().unwrap());
+    let mut run = pause(&place, &victim, "60s");
     wait_until_stopped(&victim);
     let id = place.journals()[0].file_stem().unwrap().to_str().unwrap().to_owned();
     let refused = place.squall(&["recover", "--forget", &id]).output().unwrap();
     assert_eq!(refused.status.code(), Some(64));
     let told = String::from_utf8(refused.stderr).unwrap();
     assert!(told.contains("is alive"), "{told}");
-    kill(run);
-    place.recover();
+    kill(&mut run);
+    place.recover().unwrap();
     assert!(!victim.is_stopped());
 }
 
@@ -169,11 +170,11 @@ fn a_torn_last_line_is_ignored() {
 
 #[test]
 fn two_live_runs_and_a_recover_beside_them_leave_each_other_alone() {
-    let place = Place::new();
-    let victims = [Sleeper::start(), Sleeper::start()];
+    let place = place();
+    let victims = [Sleeper::start().unwrap(), Sleeper::start().unwrap()];
     let runs = [pause(&place, &victims[0], "20s"), pause(&place, &victims[1], "20s")];
     victims.iter().for_each(wait_until_stopped);
-    let (code, report) = place.recover();
+    let (code, report) = place.recover().unwrap();
     assert_eq!((code, report["live"].as_u64()), (0, Some(2)), "{report}");
     assert!(victims.iter().all(Sleeper::is_stopped), "a live run was undone by somebody else");
     for run in runs {
@@ -188,71 +189,17 @@ fn two_live_runs_and_a_recover_beside_them_leave_each_other_alone() {
 
 #[test]
 fn a_second_run_on_a_held_process_is_refused() {
-    let place = Place::new();
-    let victim = Sleeper::start();
-    let run = pause(&place, &victim, "20s");
+    let place = place();
+    let victim = Sleeper::start().unwrap();
+    let mut run = pause(&place, &victim, "20s");
     wait_until_stopped(&victim);
     let output = pause(&place, &victim, "20s").wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(victim.is_stopped(), "the refused run undid the first one's fault");
-    kill(run);
-    place.recover();
+    kill(&mut run);
+    place.recover().unwrap();
     assert!(!victim.is_stopped());
-}
-
-/// Kills a run as soon as its event stream shows `event`, recovers, and says whether the victim was stopped before.
-fn kill_at(event: &str, place: &Place) -> bool {
-    let victim = Sleeper::start();
-    let events = place.path().join("events.jsonl");
-    let _ = fs::remove_file(&events);
-    let pid = format!("pid={}", victim.pid());
-    let events_arg = events.display().to_string();
-    let run =
-        place.squall(&["inject", "pause_process", &pid, "--for", "300ms", "--events", &events_arg]).spawn().unwrap();
-    let wanted = format!("\"event\":\"{event}\"");
-    wait_until(event, || fs::read_to_string(&events).unwrap_or_default().contains(&wanted));
-    kill(run);
-    let stopped = victim.is_stopped();
-    let (code, report) = place.recover();
-    assert_eq!(code, 0, "killed at `{event}`: {report}");
-    assert!(!victim.is_stopped(), "killed at `{event}`: still stopped after recovery");
-    stopped
-}
-
-#[test]
-fn killed_right_after_each_step_of_a_run_nothing_stays_stopped() {
-    let place = Place::new();
-    let steps = ["fired", "planned", "looked", "injecting", "armed", "active", "holding", "undoing", "undid", "ended"];
-    let stopped = steps.map(|event| kill_at(event, &place));
-    assert!(stopped.iter().any(|stopped| *stopped), "no kill found the victim stopped, so nothing was tested");
-    assert!(place.journals().is_empty());
-}
-
-#[test]
-fn killed_at_500_random_moments_nothing_stays_stopped() {
-    let place = Place::new();
-    let mut seed = 0x5eed_1e55_u64;
-    let (mut armed, mut stopped) = (0, 0);
-    // How long a whole run takes here, so that the moments fall all over it.
-    let start = Instant::now();
-    let whole = Sleeper::start();
-    assert!(pause(&place, &whole, "20ms").wait().unwrap().success());
-    let length = u64::try_from(start.elapsed().as_micros()).unwrap();
-    for round in 0..500 {
-        let victim = Sleeper::start();
-        let run = pause(&place, &victim, "20ms");
-        spin_for(Duration::from_micros(random(&mut seed) % length));
-        kill(run);
-        armed += usize::from(place.journals().iter().any(|path| holds_a_step(path)));
-        stopped += usize::from(victim.is_stopped());
-        let (code, report) = place.recover();
-        assert_eq!(code, 0, "round {round}: {report}");
-        assert!(!victim.is_stopped(), "round {round}: still stopped after recovery");
-    }
-    println!("500 kills: {armed} with an armed step, {stopped} with the victim stopped");
-    assert!(armed >= 50 && stopped >= 25, "the moments missed the run: {armed} armed, {stopped} stopped");
-    assert!(place.journals().is_empty());
 }
 
 /// How many processes have exactly this word on their command line.
@@ -275,21 +222,17 @@ fn recover_stops_the_real_fortio_of_a_killed_run() {
         println!("skipped: needs fortio (go install fortio.org/fortio@v1.68.2)");
         return;
     }
-    let place = Place::new();
+    let place = place();
     let target = serve(([127, 0, 0, 1], 0).into(), Behaviour::new()).unwrap();
     let url = target.url();
     let parameters = [format!("target.service_url={url}"), "target.duration=5m".into(), "engine=fortio".into()];
     let mut words = vec!["inject", "generate_load", "--allow-command", "fortio"];
     words.extend(parameters.iter().map(String::as_str));
-    let run = place.squall(&words).spawn().unwrap();
-    let start = Instant::now();
-    while target.requests() < 10 {
-        assert!(start.elapsed() < Duration::from_mins(1), "it never began");
-        std::thread::yield_now();
-    }
-    kill(run);
+    let mut run = place.squall(&words).spawn().unwrap();
+    wait_until("it began", || target.requests() >= 10).unwrap();
+    kill(&mut run);
     assert_eq!(processes_with(&url), 1, "it goes on without the run");
-    let (code, report) = place.recover();
+    let (code, report) = place.recover().unwrap();
     assert_eq!((code, report["undone"].as_array().unwrap().len()), (0, 1), "{report}");
     assert_eq!(processes_with(&url), 0);
     assert!(place.journals().is_empty());

@@ -40,3 +40,20 @@ fn what_could_block_or_has_no_end_is_refused_wherever_a_file_is_read() {
         }
     }
 }
+
+#[test]
+fn a_parameter_of_one_of_several_shapes_is_typed_like_any_other() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::create_dir(place.path().join("data")).unwrap();
+    let dry_run = |fill: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+        command.args(["inject", "disk_full", "directory=data", fill, "--dry-run"]).current_dir(&place);
+        command.env("XDG_STATE_HOME", place.path()).env("XDG_CONFIG_HOME", place.path()).output().unwrap()
+    };
+    for fill in ["fill.bytes=4096", "fill:={\"bytes\":4096}"] {
+        let output = dry_run(fill);
+        assert_eq!(output.status.code(), Some(0), "{fill}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let refused = dry_run("fill.bytes=many");
+    assert_eq!(refused.status.code(), Some(65), "{}", String::from_utf8_lossy(&refused.stderr));
+}

@@ -3,16 +3,19 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-#[path = "support/killing.rs"]
-#[expect(dead_code, reason = "other tests use more of it")]
-mod killing;
-#[path = "support/sleeper.rs"]
-mod sleeper;
+use chaos_campaign::{Place, Sleeper, kill, wait_until};
+use serde_json::Value;
 
-use killing::{Place, json, kill, wait_until};
-use sleeper::Sleeper;
+fn place() -> Place {
+    Place::new(Path::new(env!("CARGO_BIN_EXE_squall"))).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
 
 /// A time namespace in which the machine has been up for a day longer.
 const LATER: &[&str] =
@@ -50,15 +53,16 @@ fn code(output: &Output) -> i32 {
 
 /// A run that was killed inside a namespace while its victim was stopped, and that victim.
 fn killed(within: &[&str]) -> (Place, Sleeper) {
-    let (place, victim) = (Place::new(), Sleeper::start());
+    let (place, victim) = (place(), Sleeper::start().unwrap());
     let pid = format!("pid={}", victim.pid());
-    let run = squall(&place, within, &["inject", "pause_process", &pid, "--for", "60s"]).spawn().unwrap();
-    wait_until("the victim stopped", || victim.is_stopped());
-    kill(run);
+    let mut run = squall(&place, within, &["inject", "pause_process", &pid, "--for", "60s"]).spawn().unwrap();
+    wait_until("the victim stopped", || victim.is_stopped()).unwrap();
+    kill(&mut run);
     // Inside a namespace the run ends a little later than what started it.
     wait_until("the journal is free", || {
         place.journals().iter().all(|path| fs::File::open(path).unwrap().try_lock().is_ok())
-    });
+    })
+    .unwrap();
     (place, victim)
 }
 
@@ -122,7 +126,7 @@ fn pids_of_another_namespace_than_that_of_proc_are_refused_and_a_journal_is_kept
     if !is_there(OTHER_PIDS) {
         return;
     }
-    let (place, victim) = (Place::new(), Sleeper::start());
+    let (place, victim) = (place(), Sleeper::start().unwrap());
     for pid in [victim.pid().to_string(), "1".to_owned()] {
         let pid = format!("pid={pid}");
         let output = squall(&place, OTHER_PIDS, &["inject", "pause_process", &pid, "--for", "1s"]).output().unwrap();
@@ -186,9 +190,9 @@ fn a_process_is_resumed_from_its_namespace_where_proc_is_anothers() {
     if !is_there(&whole) || !is_there(&pids_only) {
         return;
     }
-    let place = Place::new();
+    let place = place();
     let run = squall(&place, &whole, &["inject", "pause_process", "pid=2", "--for", "60s"]).spawn().unwrap();
-    wait_until("the victim stopped", || container.is_stopped());
+    wait_until("the victim stopped", || container.is_stopped()).unwrap();
     let program = child_of(run.id()).unwrap().to_string();
     assert!(Command::new("kill").args(["-KILL", &program]).status().unwrap().success());
     run.wait_with_output().unwrap();

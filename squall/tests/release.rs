@@ -176,28 +176,6 @@ fn a_release_beside_sigterm_is_one_or_the_other_and_always_undone() {
 const PAUSED: [&str; 5] = ["inject", "pause_process", "--for", "60s", "--format=json"];
 
 #[test]
-fn a_signal_that_would_kill_us_ends_the_run_and_undoes_it() {
-    for name in ["QUIT", "HUP", "USR2", "ALRM", "VTALRM", "PROF", "XCPU", "XFSZ", "IO", "PWR", "STKFLT", "TRAP"] {
-        if is_ignored(name) {
-            continue;
-        }
-        let (place, victim) = (place(), Sleeper::start());
-        let pid = format!("pid={}", victim.pid());
-        let held = Held::start(&place, &[&PAUSED[..], &[&pid]].concat());
-        assert!(victim.is_stopped());
-        held.signal(name);
-        let (entry, rest, code) = held.end();
-        assert_eq!(
-            (code, &entry["verdict"], &entry["reverted"]),
-            (Some(2), &json!("inconclusive"), &json!("reverted")),
-            "{name}"
-        );
-        assert!(rest.contains(&format!("SIG{name}: undoing what is in force")), "{rest}");
-        assert!(!victim.is_stopped() && journals(&place) == 0, "{name}");
-    }
-}
-
-#[test]
 fn what_was_ignored_when_it_started_stays_ignored() {
     let (place, victim) = (place(), Sleeper::start());
     let pid = format!("pid={}", victim.pid());

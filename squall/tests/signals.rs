@@ -5,8 +5,7 @@
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
 
 use chaos_core::{Journal, JournalRecord, StateDir};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,14 +14,14 @@ use tempfile::TempDir;
 
 #[path = "support/shell.rs"]
 mod shell;
+#[path = "support/signalled.rs"]
+mod signalled;
 #[path = "support/sleeper.rs"]
 mod sleeper;
 
 use shell::{command, journals, place, report, squall, write};
+use signalled::{code, signal, until};
 use sleeper::Sleeper;
-
-/// A bound against a hang, no more.
-const HANGS: Duration = Duration::from_secs(40);
 
 /// A pipe that takes nothing more, and that nobody reads.
 fn full_pipe() -> (PipeReader, PipeWriter) {
@@ -38,38 +37,9 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     }
 }
 
-fn until(what: &str, so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !so() {
-        assert!(start.elapsed() < HANGS, "never: {what}");
-        std::thread::yield_now();
-    }
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
-
-/// Its exit code; killed where it hangs.
-fn code(child: &mut Child) -> Option<i32> {
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        if start.elapsed() > HANGS {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("it did not end");
-        }
-        std::thread::yield_now();
-    }
-}
-
 /// Sends SIGTERM; the run ends with its whole report, and nothing is left.
 fn sigterm_undoes(child: &mut Child, place: &TempDir, victim: &Sleeper) {
-    signal(child, "TERM");
+    signal(child.id(), "TERM");
     assert_eq!(code(child), Some(2));
     let mut out = String::new();
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
@@ -109,7 +79,7 @@ fn with_standard_output_stalled_a_signal_undoes_and_the_process_ends() {
         let mut squall = command(&place, &[&["inject", "pause_process", &pid, "--for=60s"], arguments].concat());
         let mut child = squall.stdout(stalled).stderr(Stdio::null()).spawn().unwrap();
         until("the fault", || victim.is_stopped());
-        signal(&child, "TERM");
+        signal(child.id(), "TERM");
         assert_eq!(code(&mut child), Some(2), "{arguments:?}");
         assert!(!victim.is_stopped() && journals(&place) == 0, "{arguments:?}");
     }
@@ -144,7 +114,7 @@ fn a_signal_while_the_steady_state_is_waited_for_injects_nothing() {
     let mut squall = command(&place, &["run", &file, "--format=json", "--verbose"]);
     let mut child = squall.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("the run", || journals(&place) == 1);
-    signal(&child, "TERM");
+    signal(child.id(), "TERM");
     assert_eq!(code(&mut child), Some(2));
     let mut out = String::new();
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
@@ -187,7 +157,7 @@ fn a_signal_during_recovery_ends_it_and_nothing_is_injected_afterwards() {
         let mut child = squall.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         // Recovery has begun: its step has connected, and waits.
         let step = silent.accept().unwrap();
-        signal(&child, "TERM");
+        signal(child.id(), "TERM");
         let mut err = String::new();
         child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
         assert_eq!(code(&mut child), Some(want), "{err}");

@@ -1,6 +1,6 @@
 //! Why one HTTP attempt failed, and whether another may do better.
 
-use chaos_core::visible_line;
+use chaos_core::{shortened, visible_line};
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::Value;
 
@@ -108,7 +108,7 @@ impl Failure {
     /// A reply that is not JSON; its start says what it is, for instance a web page.
     pub(super) fn not_json(text: &str) -> Self {
         let start = text.trim_start().lines().next().unwrap_or_default();
-        let start: String = visible_line(start).chars().take(SHOWN_START).collect();
+        let start = shortened(&visible_line(start), SHOWN_START);
         Self::in_text(text).unwrap_or(Self::NotJson(start))
     }
 

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chaos_core::{Redactor, Secret};
+use chaos_core::{Redactor, Secret, visible_json};
 use serde_json::Value;
 
 use super::line::Line;
@@ -69,7 +69,7 @@ impl TranscriptWriter {
             return Ok(());
         };
         let written = serde_json::to_value(line).map_err(io::Error::from).and_then(|line| {
-            let mut text = masked(&self.redactor, line).to_string();
+            let mut text = visible_json(&masked(&self.redactor, line).to_string()).into_owned();
             text.push('\n');
             out.write_all(text.as_bytes())?;
             out.flush()

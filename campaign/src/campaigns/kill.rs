@@ -1,13 +1,36 @@
 //! SIGKILL at a random moment of a run.
 
 use std::fs;
+use std::process::Child;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, kill_process_group};
+
 use crate::campaign::Campaign;
-use crate::child::spin_for;
-use crate::flaw::Flaw;
+use crate::child::{kill, pid_of, send, sleep};
+use crate::control::{Control, NO_JOURNAL};
+use crate::flaw::{Flaw, FlawKind};
+use crate::moment::Moment;
 use crate::round::Round;
+use crate::subject::SUBJECTS;
+
+/// How a run is killed. Whatever else must not survive, such as a guardian, is one more line.
+const KILLS: [Way; 3] = [
+    Way { name: "killed alone", kill },
+    Way { name: "killed with its process group", kill: with_group },
+    Way { name: "killed while it was stopped", kill: stopped },
+];
+
+struct Way {
+    name: &'static str,
+    kill: fn(&mut Child),
+}
+
+/// What a run tells in its event stream, in this order; it is killed right behind one of them.
+const EVENTS: [&str; 10] =
+    ["fired", "planned", "looked", "injecting", "armed", "active", "holding", "undoing", "undid", "ended"];
+const EVENT_STREAM: &str = "events.jsonl";
 
 /// Kills a run.
 #[derive(Debug, Default)]
@@ -25,7 +48,8 @@ impl Kill {
         let args = round.pause(Duration::from_millis(1))?;
         let start = Instant::now();
         let mut run = round.start(&args)?;
-        round.ended(&mut run, &[0])?;
+        let status = round.wait(&mut run, "the run")?;
+        round.ended(status, &[0])?;
         Ok(*self.overhead.get_or_init(|| start.elapsed()))
     }
 }
@@ -39,40 +63,69 @@ impl Campaign for Kill {
         "kills a run at a random moment, and now and then its recovery too"
     }
 
+    fn control(&self) -> Control {
+        NO_JOURNAL
+    }
+
     fn round(&self, round: &mut Round) -> Result<(), Flaw> {
+        let overhead = self.overhead(round)?;
         let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(30));
-        let (args, holds) = if round.random.one_in(3) { (task(round, hold)?, 2) } else { (round.pause(hold)?, 1) };
-        let longest = self.overhead(round)? + hold * holds;
+        let (subject, moment) = (round.random.choose(&SUBJECTS), *round.random.choose(&Moment::ALL));
+        let way = round.random.choose(&KILLS);
+        let event = round.random.one_in(4).then(|| *round.random.choose(&EVENTS));
+        let mut args = (subject.arguments)(round, hold)?;
+        if let Some(event) = event {
+            args.extend(["--events", EVENT_STREAM].map(str::to_owned));
+            round.tally.count(&format!("after `{event}`"));
+        }
         let mut run = round.start(&args)?;
-        spin_for(round.random.time(longest));
-        round.kill(&mut run);
+        // The start is the longest part of a run; behind the other moments lie the hold and the undo.
+        let longest = if moment == Moment::Start { overhead } else { Duration::from_millis(10) };
+        let waited = match event {
+            Some(event) => after(round, &mut run, event),
+            None => moment.wait(round, &mut run, longest + hold * subject.holds),
+        };
+        if waited.is_err() {
+            kill(&mut run);
+            return waited;
+        }
+        let ended = run.try_wait()?.is_some();
+        (way.kill)(&mut run);
+        round.tally.count(subject.name);
+        round.tally.count(way.name);
+        round.count_moment(ended);
         round.settle()
     }
 }
 
-/// The arguments that run a task of two entries, with a trigger that waits and a probe.
-fn task(round: &mut Round, hold: Duration) -> Result<Vec<String>, Flaw> {
-    let (one, other) = (round.victim()?, round.victim()?);
-    let hold = hold.as_secs_f64();
-    let text = format!(
-        "name: two victims\n\
-         policy: {{ allow_commands: [grep] }}\n\
-         chaos_spec:\n\
-         \x20 - name: the first\n\
-         \x20   trigger: {{ type: immediate }}\n\
-         \x20   action: {{ type: pause_process, pid: {one} }}\n\
-         \x20   duration_seconds: {hold}\n\
-         \x20   detect: {{ type: command, argv: [grep, -q, \"State:.T\", /proc/{one}/status], within_seconds: 1 }}\n\
-         \x20 - name: the second\n\
-         \x20   trigger: {{ type: immediate }}\n\
-         \x20   action: {{ type: pause_process, pid: {other} }}\n\
-         \x20   duration_seconds: {hold}\n"
-    );
-    fs::write(round.place.path().join("task.yaml"), text)?;
-    let mut args = vec!["run".to_owned(), "task.yaml".into(), "--accept-policy".into()];
-    if round.random.one_in(2) {
-        args.extend(["--repeat".to_owned(), "2".into()]);
+/// Waits until the run has told an event; not for a run that has ended.
+fn after(round: &Round, run: &mut Child, event: &str) -> Result<(), Flaw> {
+    let (start, told) = (Instant::now(), format!("\"event\":\"{event}\""));
+    let stream = round.place.path().join(EVENT_STREAM);
+    while !fs::read_to_string(&stream).is_ok_and(|text| text.contains(&told)) {
+        if run.try_wait()?.is_some() {
+            return Ok(());
+        }
+        if start.elapsed() > round.patience {
+            return Err(round.finding(FlawKind::Hang, &format!("the run never told `{event}`")));
+        }
+        sleep(Duration::from_micros(50));
     }
-    round.tally.count("task of two entries");
-    Ok(args)
+    Ok(())
+}
+
+/// With what it has started, as a terminal or a service manager does.
+fn with_group(run: &mut Child) {
+    if let Some(group) = pid_of(run) {
+        // It may have ended.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    kill(run);
+}
+
+/// It can do nothing at its end.
+fn stopped(run: &mut Child) {
+    send(run, Signal::STOP);
+    sleep(Duration::from_millis(1));
+    kill(run);
 }

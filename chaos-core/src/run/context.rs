@@ -14,7 +14,7 @@ use super::entry_record::EntryRecord;
 use crate::value::fnv::fnv1a;
 use crate::{
     AllowedDir, Clock, EntryId, EventKind, Events, HostPort, Hosts, OpenDirError, PathBase, Policy, Progress, Redactor,
-    Refusal, RunServices, UndoContext, is_api_key,
+    Refusal, RunServices, Secret, UndoContext, is_api_key,
 };
 
 /// What a context is made of.
@@ -208,6 +208,14 @@ impl RunContext {
     /// An environment variable.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.run.env.get(name).map(String::as_str)
+    }
+
+    /// An environment variable that holds a secret: from here on it is masked in all that the run says, and no program that
+    /// the run starts gets it.
+    pub fn secret(&self, name: &str) -> Option<Secret> {
+        let secret = Secret::new(self.env(name)?);
+        self.run.redactor.learn(&secret);
+        Some(secret)
     }
 
     /// The environment of the run for a program that is started on its behalf: without API keys, and without variables

@@ -64,7 +64,7 @@ impl Journal {
             uid: rustix::process::geteuid().as_raw(),
             workspace: workspace.display().to_string(),
         });
-        let epoch = Line::Epoch(Epoch { number: 0, pid: std::process::id(), executable: executable.to_owned() });
+        let epoch = Line::Epoch(Epoch::of_this_process(0, executable));
         let (header, sum) = encode(Sum::START, &header).map_err(|error| failed(error.into()))?;
         let (epoch, last) = encode(sum, &epoch).map_err(|error| failed(error.into()))?;
         let lines = [encode_count(0), header, epoch].concat();

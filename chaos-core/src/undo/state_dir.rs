@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
@@ -62,6 +63,9 @@ pub enum LockError {
     },
 }
 
+/// A lock's file that is older and that nobody holds is nobody's.
+const LOCK_AGE: Duration = Duration::from_mins(1);
+
 /// `$XDG_STATE_HOME/squall`, or `$HOME/.local/state/squall`: mode 0700, owned by this user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
@@ -102,11 +106,10 @@ impl StateDir {
         Ok(())
     }
 
-    /// Refuses what [`Self::prepare`] refuses, and makes nothing.
+    /// Refuses what [`Self::prepare`] refuses where journals are read, and makes nothing. What stands in another folder's
+    /// place keeps nothing from being undone.
     pub fn check(&self) -> Result<(), StateDirError> {
-        [self.root.clone(), self.journals(), self.locks(), self.forgotten()]
-            .iter()
-            .try_for_each(|dir| refuse_other(dir).map(drop))
+        [self.root.clone(), self.journals()].iter().try_for_each(|dir| refuse_other(dir).map(drop))
     }
 
     /// The folder of journals.
@@ -145,21 +148,26 @@ impl StateDir {
         Ok(held)
     }
 
+    /// Removes the files of locks that nobody holds: runs that were killed leave them. Young ones stay: a run may be about
+    /// to lock what it has just made.
+    pub fn clean_locks(&self) {
+        let files = fs::read_dir(self.locks()).into_iter().flatten().flatten().map(|file| file.path());
+        for path in files.filter(|path| path.extension().is_some_and(|end| end == "lock")) {
+            if let Ok(file) = open_lock(&path, false)
+                && is_old(&file)
+                && file.try_lock().is_ok()
+                && is_at(&path, &file)
+            {
+                // Best effort: it is in nobody's way.
+                let _ = fs::remove_file(&path);
+            }
+        }
+    }
+
     fn lock_file(&self, id: &ResourceId, share: Share) -> io::Result<Option<LockFile>> {
         let path = self.locks().join(file_name(id));
         loop {
-            // Whatever stands there: it is not waited for, and no link is followed.
-            let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-            let file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .mode(0o600)
-                .custom_flags(flags)
-                .open(&path)?;
-            if !file.metadata()?.is_file() {
-                return Err(io::Error::other(format!("`{}` is not a regular file", path.display())));
-            }
+            let file = open_lock(&path, true)?;
             let locked = match share {
                 Share::Alone => file.try_lock(),
                 Share::WithParts => file.try_lock_shared(),
@@ -171,16 +179,37 @@ impl StateDir {
                 };
             }
             // The file may have been removed by its last holder between open and lock: then the lock is worth nothing.
-            let same = fs::metadata(&path).is_ok_and(|at| file.metadata().is_ok_and(|own| own.ino() == at.ino()));
-            if same {
+            if is_at(&path, &file) {
                 return Ok(Some(LockFile { path, file }));
             }
         }
     }
 }
 
+/// Opens the file of a lock. Whatever stands there: it is not waited for, and no link is followed.
+fn open_lock(path: &Path, create: bool) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.create(create).truncate(false).write(true).mode(0o600).custom_flags(flags);
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(format!("`{}` is not a regular file", path.display())));
+    }
+    Ok(file)
+}
+
+fn is_old(file: &File) -> bool {
+    let modified = file.metadata().and_then(|found| found.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LOCK_AGE))
+}
+
+/// Whether it is this very file that stands there.
+fn is_at(path: &Path, file: &File) -> bool {
+    fs::metadata(path).is_ok_and(|at| file.metadata().is_ok_and(|own| own.ino() == at.ino()))
+}
+
 /// What is known of a folder of ours, if it is there; refuses a link, no folder, and another user's.
-fn refuse_other(dir: &Path) -> Result<Option<fs::Metadata>, StateDirError> {
+pub(super) fn refuse_other(dir: &Path) -> Result<Option<fs::Metadata>, StateDirError> {
     let meta = match fs::symlink_metadata(dir) {
         Ok(meta) => meta,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -293,6 +322,29 @@ mod tests {
         drop(whole);
         assert!(state.lock(&part(1)).is_ok());
         assert_eq!(fs::read_dir(state.locks()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_files_of_locks_that_nobody_holds_are_removed_and_no_others() {
+        let (_temp, state) = dir();
+        let (held, left) = (Resource::other("process", "1"), Resource::other("process", "2"));
+        let place = |resource: &Resource| state.locks().join(file_name(&resource.id));
+        let lock = state.lock(std::slice::from_ref(&held)).unwrap();
+        let young = Resource::other("process", "3");
+        for resource in [&left, &young] {
+            fs::write(place(resource), "").unwrap();
+        }
+        let past = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+        for resource in [&held, &left] {
+            OpenOptions::new().write(true).open(place(resource)).unwrap().set_modified(past).unwrap();
+        }
+        std::os::unix::fs::symlink(place(&held), state.locks().join("link.lock")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(state.locks().join("fifo.lock")).status().unwrap().success());
+        state.clean_locks();
+        assert!(place(&held).exists() && place(&young).exists() && !place(&left).exists());
+        assert!(state.lock(&[held]).is_err(), "a lock that is held was taken away");
+        drop(lock);
+        assert_eq!(fs::read_dir(state.locks()).unwrap().count(), 3);
     }
 
     #[test]

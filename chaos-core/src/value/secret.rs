@@ -21,9 +21,10 @@ impl Secret {
     }
 }
 
-/// Whether an environment variable holds an API key, by its name.
+/// Whether an environment variable holds an API key or the token of a fail point server, by its name.
 pub fn is_api_key(variable: &str) -> bool {
-    variable.to_ascii_uppercase().ends_with("API_KEY")
+    let name = variable.to_ascii_uppercase();
+    name.ends_with("API_KEY") || name == "FAILPOINTS_TOKEN"
 }
 
 impl fmt::Debug for Secret {

@@ -29,7 +29,8 @@ const USAGE: &str = "usage: mini-cluster battery [--real] [--system A|B|C]
 battery   runs the 21 tests under the paused clock, or in real time at 1/20; a broken system must fail exactly its own
 randomised runs random systems under both clocks at once, and compares the fires that the code noted with those counted
 sites     prints the fail points of this program
-serve     runs a system that does a job every tenth of a second, and lets other processes arm its fail points";
+serve     runs a system that does a job every tenth of a second, and lets other processes arm its fail points: those of this
+          user over a unix socket, or with `--listen` those of this machine (of `FAILPOINTS_TOKEN`, where it is set)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -121,17 +122,17 @@ fn randomised(seconds: &str, rest: &[&str]) -> Option<ExitCode> {
 
 /// Runs a system; `None` for unknown arguments.
 fn serve(words: &[&str]) -> Option<ExitCode> {
-    let mut listen: SocketAddr = ([127, 0, 0, 1], 0).into();
+    let mut listen: Option<SocketAddr> = None;
     let mut seconds = f64::INFINITY;
     for pair in words.chunks(2) {
         match pair {
-            ["--listen", address] => listen = address.parse().ok()?,
+            ["--listen", address] => listen = Some(address.parse().ok()?),
             ["--seconds", text] => seconds = text.parse().ok()?,
             _ => return None,
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let control = ControlServer::tcp(listen);
+    let control = listen.map_or_else(ControlServer::private, ControlServer::tcp);
     let armed = arm_from_environment();
     let (runtime, control, _armed) = match (runtime, control, armed) {
         (Ok(runtime), Ok(control), Ok(armed)) => (runtime, control, armed),
@@ -140,6 +141,9 @@ fn serve(words: &[&str]) -> Option<ExitCode> {
     };
     if let Some(address) = control.address() {
         say!("control http://{address}");
+    }
+    if let Some(path) = control.path() {
+        say!("control unix:{}", path.display());
     }
     runtime.block_on(work(seconds));
     Some(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    os::unix::net::UnixStream,
     path::Path,
     process::{Child, Command, ExitCode, Output, Stdio},
     time::Duration,
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
     if std::env::var_os(RUNNER).is_some() {
         return squall::cli::main();
     }
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
+        ("over_tcp_it_is_the_same", over_tcp_it_is_the_same),
         (
             "a_task_file_arms_a_site_and_the_report_shows_its_hits",
             a_task_file_arms_a_site_and_the_report_shows_its_hits,
@@ -49,32 +51,37 @@ fn main() -> ExitCode {
 /// A running mini-cluster, killed at the end.
 struct System {
     process: Child,
-    address: String,
+    /// `http://` and an address, or `unix:` and a path.
+    url: String,
+    /// Where its socket is.
+    folder: TempDir,
 }
 
 impl System {
-    fn start() -> Self {
+    fn start(more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_chaos-mini-cluster"))
-            .args(["serve", "--seconds", "120"])
+            .args([&["serve", "--seconds", "120"], more].concat())
+            .env("XDG_RUNTIME_DIR", folder.path())
+            .env_remove("FAILPOINTS_TOKEN")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap());
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
-        let address = first.trim().strip_prefix("control http://").unwrap().to_owned();
+        let url = first.trim().strip_prefix("control ").unwrap().to_owned();
         // The system keeps writing, and must not wait for a reader.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { process, address }
+        Self { process, url, folder }
     }
 
     /// Asks the system itself how the site stands.
     fn status(&self) -> Value {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET /{SITE}/status HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+        match self.url.strip_prefix("unix:") {
+            Some(path) => status(UnixStream::connect(path).unwrap()),
+            None => status(TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap()),
+        }
     }
 
     fn is_armed(&self) -> bool {
@@ -91,6 +98,11 @@ impl System {
         }
     }
 
+    /// The folder of its socket.
+    fn allowed(&self) -> String {
+        self.folder.path().join("failpoints").display().to_string()
+    }
+
     /// A task file that arms the site.
     fn task(&self, place: &TempDir, lease: u16, hold: f64) -> String {
         let path = place.path().join("task.json");
@@ -99,7 +111,7 @@ impl System {
             "trigger": {"type": "immediate"},
             "action": {
                 "type": "failpoint",
-                "url": format!("http://{}", self.address),
+                "url": self.url,
                 "site": SITE,
                 "failure_rate": 0.3,
                 "error": "injected by a task file",
@@ -118,6 +130,13 @@ impl Drop for System {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn status(mut stream: impl Read + Write) -> Value {
+    write!(stream, "GET /{SITE}/status HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
 fn runner(place: &Path, arguments: &[&str]) -> Command {
@@ -140,8 +159,11 @@ fn text(bytes: &[u8]) -> String {
 /// Starts a run, waits until the site is armed and has been hit, and kills the runner.
 fn kill_while_armed(system: &System, place: &TempDir, lease: u16) {
     let task = system.task(place, lease, 60.0);
-    let mut running =
-        runner(place.path(), &["run", &task]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut running = runner(place.path(), &["run", &task, "--allow-path", &system.allowed()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let status = system.wait_until(|status| status["hits"].as_u64() > Some(0));
     assert!(status["owner"].as_str().unwrap().starts_with("squall/"), "{status}");
     running.kill().unwrap();
@@ -149,9 +171,14 @@ fn kill_while_armed(system: &System, place: &TempDir, lease: u16) {
 }
 
 fn a_task_file_arms_a_site_and_the_report_shows_its_hits() {
-    let (system, place) = (System::start(), tempfile::tempdir().unwrap());
+    let (system, place) = (System::start(&[]), tempfile::tempdir().unwrap());
     let task = system.task(&place, 10, 2.0);
-    let (report, output) = run(&place, &["run", &task, "--format", "json"]);
+    assert!(system.url.starts_with("unix:"), "{}", system.url);
+    let (refused, output) = run(&place, &["run", &task, "--format", "json"]);
+    assert_eq!(output.status.code(), Some(2), "a folder that the policy does not allow: {refused:#}");
+    assert!(refused.to_string().contains("--allow-path"), "{refused:#}");
+    assert!(!system.is_armed());
+    let (report, output) = run(&place, &["run", &task, "--format", "json", "--allow-path", &system.allowed()]);
     let entry = &report["entries"][0];
     assert_eq!((output.status.code(), &entry["success"]), (Some(0), &json!(true)), "{report:#}");
     assert_eq!(entry["reverted"], "reverted");
@@ -167,8 +194,17 @@ fn a_task_file_arms_a_site_and_the_report_shows_its_hits() {
     assert!(system.status()["total_fires"].as_u64() > Some(0));
 }
 
+fn over_tcp_it_is_the_same() {
+    let (system, place) = (System::start(&["--listen", "127.0.0.1:0"]), tempfile::tempdir().unwrap());
+    assert!(system.url.starts_with("http://127.0.0.1:"), "{}", system.url);
+    let task = system.task(&place, 10, 0.5);
+    let (report, output) = run(&place, &["run", &task, "--format", "json"]);
+    assert_eq!((output.status.code(), &report["entries"][0]["reverted"]), (Some(0), &json!("reverted")), "{report:#}");
+    assert!(!system.is_armed());
+}
+
 fn a_killed_runner_s_site_is_disarmed_by_its_lease() {
-    let (system, place) = (System::start(), tempfile::tempdir().unwrap());
+    let (system, place) = (System::start(&[]), tempfile::tempdir().unwrap());
     kill_while_armed(&system, &place, 3);
     system.wait_until(|status| status["armed"] == false);
     let (recovered, output) = run(&place, &["recover", "--format", "json"]);
@@ -176,7 +212,7 @@ fn a_killed_runner_s_site_is_disarmed_by_its_lease() {
 }
 
 fn a_killed_runner_s_site_is_disarmed_at_once_by_recover() {
-    let (system, place) = (System::start(), tempfile::tempdir().unwrap());
+    let (system, place) = (System::start(&[]), tempfile::tempdir().unwrap());
     // The longest lease: if the site is disarmed, it was not the lease.
     kill_while_armed(&system, &place, 3600);
     assert!(system.is_armed(), "nobody has disarmed it yet");

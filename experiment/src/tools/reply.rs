@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use chaos_agent::ToolReply;
+use chaos_core::shortened;
 
 use crate::claim::CheckedClaim;
 use crate::figure::figure;
@@ -30,7 +31,7 @@ pub(super) fn step(step: &StepRecord) -> ToolReply {
         (None, Some(seen)) => format!("{}\n{}", seen.detail, seen.value),
         (None, None) => String::new(),
     };
-    ToolReply::done(text).with_target_data("the target", &cut(&said, 2000))
+    ToolReply::done(text).with_target_data("the target", &shortened(&said, 2000))
 }
 
 /// The table of what was measured so far.
@@ -39,7 +40,7 @@ pub(super) fn results(runner: &StepRunner) -> String {
     let mut text = format!("step label {}\n", COLUMNS.join(" "));
     let left_out = steps.len().saturating_sub(ROWS);
     for step in &steps[left_out..] {
-        let _ = write!(text, "{} \"{}\"", step.id(), cut(&step.start.label, 60));
+        let _ = write!(text, "{} \"{}\"", step.id(), shortened(&step.start.label, 60));
         for column in COLUMNS {
             let value = step.measures.get(column).map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
             let _ = write!(text, " {value}");
@@ -93,10 +94,4 @@ fn known_measures(steps: &[StepRecord]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// The first characters of a text.
-/// The first characters of a text.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    text.chars().take(most).collect()
 }

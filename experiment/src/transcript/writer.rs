@@ -6,7 +6,7 @@ use std::io::{Error, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use chaos_core::Redactor;
+use chaos_core::{Redactor, visible_json};
 
 use super::error::TranscriptError;
 use super::line::Line;
@@ -42,11 +42,11 @@ impl Writer {
     /// Appends one line, whole and without secrets.
     pub(crate) fn write(&mut self, line: &Line) -> Result<(), TranscriptError> {
         let failed = |source| TranscriptError::File { path: self.path.clone(), doing: "written", source };
-        let masked = serde_json::to_value(line).map(|line| self.redactor.value(&line));
-        let masked = masked.map_err(|error| failed(error.into()))?;
+        let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
+        let text = visible_json(&self.redactor.json(&text)).into_owned();
         // A secret that is a word of the format itself would make a file that cannot be read.
-        serde_json::from_value::<Line>(masked.clone()).map_err(|_| failed(Error::other(UNREADABLE)))?;
-        let mut text = masked.to_string().into_bytes();
+        serde_json::from_str::<Line>(&text).map_err(|_| failed(Error::other(UNREADABLE)))?;
+        let mut text = text.into_bytes();
         text.push(b'\n');
         self.file.write_all(&text).and_then(|()| self.file.flush()).map_err(failed)?;
         self.written.extend(text);

@@ -2,13 +2,21 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{IpAddr, Shutdown, TcpStream},
-    os::unix::net::UnixStream,
+    net::{IpAddr, TcpStream},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     time::{Duration, Instant},
+};
+
+use rustix::net::{
+    Shutdown, shutdown,
+    sockopt::{Timeout, set_socket_timeout, socket_peercred},
 };
 
 use super::request::Response;
@@ -28,56 +36,39 @@ pub(super) enum Peer {
 }
 
 /// A connection of either form.
-pub(super) trait Stream: Read + Write + Send + Sized + 'static {
+pub(super) trait Stream: Read + Write + AsFd + From<OwnedFd> + Send + 'static {
     /// Names the peer; an error where it is not one to talk to.
     fn peer(&self) -> io::Result<Peer>;
-    fn another(&self) -> io::Result<Self>;
-    fn limit(&self, time: Duration) -> io::Result<()>;
-    fn close(&self);
+
+    fn another(&self) -> io::Result<Self> {
+        self.as_fd().try_clone_to_owned().map(Self::from)
+    }
+
+    fn limit(&self, time: Duration) -> io::Result<()> {
+        set_socket_timeout(self, Timeout::Recv, Some(time))?;
+        Ok(set_socket_timeout(self, Timeout::Send, Some(time))?)
+    }
+
+    fn close(&self) {
+        // It may be closed already.
+        let _ = shutdown(self, Shutdown::Both);
+    }
 }
 
 impl Stream for TcpStream {
     fn peer(&self) -> io::Result<Peer> {
         Ok(Peer::Address(self.peer_addr()?.ip()))
     }
-
-    fn another(&self) -> io::Result<Self> {
-        self.try_clone()
-    }
-
-    fn limit(&self, time: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(time))?;
-        self.set_write_timeout(Some(time))
-    }
-
-    fn close(&self) {
-        // It may be closed already.
-        let _ = self.shutdown(Shutdown::Both);
-    }
 }
 
 impl Stream for UnixStream {
     fn peer(&self) -> io::Result<Peer> {
-        let of = rustix::net::sockopt::socket_peercred(self)?;
+        let of = socket_peercred(self)?;
         // The mode of the socket says the same, unless somebody has changed it since.
         if of.uid != rustix::process::geteuid() && !of.uid.is_root() {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
         Ok(Peer::Process(of.pid.as_raw_nonzero().get()))
-    }
-
-    fn another(&self) -> io::Result<Self> {
-        self.try_clone()
-    }
-
-    fn limit(&self, time: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(time))?;
-        self.set_write_timeout(Some(time))
-    }
-
-    fn close(&self) {
-        // It may be closed already.
-        let _ = self.shutdown(Shutdown::Both);
     }
 }
 

@@ -3,12 +3,19 @@
 use std::fmt::{Display, Write};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Clock, HttpUrl, PluginError, Redactor, Secret};
+use chaos_core::{AllowedDir, Clock, HttpUrl, PluginError, Redactor, Secret};
+use rustix::fs::{AtFlags, FileType, statat};
+use rustix::process::{Uid, geteuid};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::place::ControlPlace;
 
 /// How long one request may take: the server answers from memory.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -16,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: u64 = 64 * 1024;
 
 /// The variable that holds the token where a document names none.
-const DEFAULT_TOKEN_ENV: &str = "FAILPOINTS_TOKEN";
+pub(super) const DEFAULT_TOKEN_ENV: &str = "FAILPOINTS_TOKEN";
 
 /// The token that a server may ask for, and the variable that it is from.
 #[derive(Debug, Clone)]
@@ -29,13 +36,13 @@ impl Token {
     /// Reads the variable that a document names, which must be set then, or the default one, which need not be.
     ///
     /// A token goes over plain HTTP to this machine alone: a document must not send a variable elsewhere.
-    pub(super) fn find<'a>(
+    pub(super) fn find(
         named: Option<&str>,
-        env: impl FnOnce(&str) -> Option<&'a str>,
-        addresses: &[SocketAddr],
+        env: impl FnOnce(&str) -> Option<Secret>,
+        way: &Way,
     ) -> Result<Self, PluginError> {
         let variable = named.unwrap_or(DEFAULT_TOKEN_ENV).to_owned();
-        let value = env(&variable).filter(|_| named.is_some() || is_here(addresses));
+        let value = env(&variable).filter(|_| named.is_some() || way.asks_for_token());
         if value.is_none() && named.is_none() {
             return Ok(Self { variable, value: None });
         }
@@ -44,26 +51,27 @@ impl Token {
                 "variable `{variable}` is not set; set it to the token of the control server"
             )));
         };
-        if !is_here(addresses) {
+        if !way.is_here() {
             return Err(PluginError::refused(format!("the token in `{variable}` is sent to loopback addresses alone")));
         }
-        if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let text = value.expose();
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(PluginError::failed(format!(
                 "variable `{variable}` holds no token: expected printable ASCII without spaces"
             )));
         }
-        Ok(Self { variable, value: Some(Secret::new(value)) })
+        Ok(Self { variable, value: Some(value) })
     }
 
     /// As [`Token::find`], but a variable that is not set is told only when the server asks for the token.
-    pub(super) fn find_for_undo<'a>(
+    pub(super) fn find_for_undo(
         named: Option<&str>,
-        env: impl Fn(&str) -> Option<&'a str>,
-        addresses: &[SocketAddr],
+        env: impl Fn(&str) -> Option<Secret>,
+        way: &Way,
     ) -> Result<Self, PluginError> {
         match named {
             Some(variable) if env(variable).is_none() => Ok(Self { variable: variable.to_owned(), value: None }),
-            _ => Self::find(named, env, addresses),
+            _ => Self::find(named, env, way),
         }
     }
 
@@ -82,16 +90,77 @@ impl Token {
     }
 }
 
-fn is_here(addresses: &[SocketAddr]) -> bool {
-    addresses.iter().all(|address| address.ip().is_loopback())
+/// How the control endpoints are reached.
+#[derive(Debug, Clone)]
+pub(super) enum Way {
+    /// At one of the addresses that the policy allowed.
+    Tcp(Vec<SocketAddr>),
+    /// At a socket in a folder that the policy allowed.
+    Unix(Arc<AllowedDir>, String),
+}
+
+impl Way {
+    /// Whether nobody beyond this machine hears what is sent.
+    fn is_here(&self) -> bool {
+        match self {
+            Self::Tcp(addresses) => addresses.iter().all(|address| address.ip().is_loopback()),
+            Self::Unix(..) => true,
+        }
+    }
+
+    /// Whether a server may ask for a token there: on a unix socket it asks the kernel who calls.
+    fn asks_for_token(&self) -> bool {
+        matches!(self, Self::Tcp(_)) && self.is_here()
+    }
+
+    /// Sends a request to the first address that takes it; `None` when none does.
+    async fn exchange(&self, request: &str) -> std::io::Result<Option<Vec<u8>>> {
+        let addresses = match self {
+            Self::Tcp(addresses) => addresses,
+            Self::Unix(folder, name) => {
+                return match socket(folder, name).await {
+                    Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => {
+                        Ok(None)
+                    }
+                    stream => exchange(stream?, request).await.map(Some),
+                };
+            }
+        };
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                stream => return exchange(stream?, request).await.map(Some),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Connects to a socket of this user or of root, by the handle of its folder, whatever happens to the path meanwhile.
+async fn socket(folder: &AllowedDir, name: &str) -> std::io::Result<UnixStream> {
+    let denied = |why: &str| std::io::Error::new(ErrorKind::PermissionDenied, why.to_owned());
+    let found = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    if FileType::from_raw_mode(found.st_mode) != FileType::Socket {
+        return Err(denied("what is there is not a socket"));
+    }
+    let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd())).join(name);
+    let stream = UnixStream::connect(path).await?;
+    let peer = Uid::from_raw(stream.peer_cred()?.uid());
+    if peer != geteuid() && !peer.is_root() {
+        return Err(denied("another user's program listens there"));
+    }
+    Ok(stream)
 }
 
 /// Where a process takes requests about its fail points.
 #[derive(Debug, Clone)]
 pub(super) struct Control {
+    /// As people are told it.
+    place: String,
+    /// The `Host` of a request.
     host: String,
     base: String,
-    addresses: Vec<SocketAddr>,
+    way: Way,
     token: Token,
 }
 
@@ -113,15 +182,16 @@ struct Answer {
 pub(super) struct Form(String);
 
 impl Control {
-    pub(super) fn new(url: &HttpUrl, addresses: Vec<SocketAddr>, token: Token) -> Self {
-        let rest = url.as_str().split_once("://").map_or("", |(_, rest)| rest);
-        let path = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
-        let base = path.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
-        Self { host: url.host().to_string(), base, addresses, token }
+    pub(super) fn new(place: &ControlPlace, way: Way, token: Token) -> Self {
+        let (host, base) = match place {
+            ControlPlace::Http(url) => (url.host().to_string(), base(url)),
+            ControlPlace::Unix(_) => ("localhost".to_owned(), String::new()),
+        };
+        Self { place: place.to_string(), host, base, way, token }
     }
 
-    pub(super) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub(super) fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Arms a site for an owner, for the time of a lease.
@@ -171,7 +241,7 @@ impl Control {
             return Err(self.wrong("GET", site, &answer));
         }
         let data: Value = serde_json::from_str(&answer.body)
-            .map_err(|error| PluginError::failed(format!("{}: no status of a fail point: {error}", self.host)))?;
+            .map_err(|error| PluginError::failed(format!("{}: no status of a fail point: {error}", self.place)))?;
         Ok(Some(Site { name: site.to_owned(), data }))
     }
 
@@ -179,7 +249,7 @@ impl Control {
         match self.ask(clock, what, head, body).await? {
             Some(answer) if answer.status == 204 => Ok(()),
             Some(answer) => Err(self.wrong(what[0], what[1], &answer)),
-            None => Err(PluginError::failed(format!("nothing listens at {}", self.host))),
+            None => Err(PluginError::failed(format!("nothing listens at {}", self.place))),
         }
     }
 
@@ -189,11 +259,11 @@ impl Control {
             let what = if self.token.value.is_some() { "another token than the one in" } else { "a token; set" };
             return PluginError::failed(format!(
                 "{method} `{site}` at {}: the server asks for {what} `{variable}`",
-                self.host
+                self.place
             ));
         }
         let said = answer.body.trim();
-        PluginError::failed(format!("{method} `{site}` at {}: status {}: {said}", self.host, answer.status))
+        PluginError::failed(format!("{method} `{site}` at {}: status {}: {said}", self.place, answer.status))
     }
 
     /// Sends one request to the first address that takes it; `None` when none does.
@@ -210,16 +280,11 @@ impl Control {
             "{method} {base}/{site}{part} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n{token}{head}\r\n{body}"
         );
         let _real = clock.external();
-        let failed = |error: std::io::Error| PluginError::io(&format!("{method} `{site}` at {host}"), &error);
-        for address in &self.addresses {
-            let late = || PluginError::failed(format!("{method} `{site}` at {host} took longer than 5 s"));
-            let exchanged = clock.timeout(PATIENCE, exchange(*address, &request)).await.ok_or_else(late)?;
-            match exchanged {
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-                exchanged => return exchanged.and_then(|bytes| self.parse(&bytes)).map(Some).map_err(failed),
-            }
-        }
-        Ok(None)
+        let place = &self.place;
+        let failed = |error: std::io::Error| PluginError::io(&format!("{method} `{site}` at {place}"), &error);
+        let late = || PluginError::failed(format!("{method} `{site}` at {place} took longer than 5 s"));
+        let exchanged = clock.timeout(PATIENCE, self.way.exchange(&request)).await.ok_or_else(late)?;
+        exchanged.and_then(|bytes| bytes.map(|bytes| self.parse(&bytes)).transpose()).map_err(failed)
     }
 
     /// Reads an answer whose end is the end of the connection.
@@ -238,8 +303,14 @@ impl Control {
     }
 }
 
-async fn exchange(address: SocketAddr, request: &str) -> std::io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect(address).await?;
+/// The URL's path without a slash at its end.
+fn base(url: &HttpUrl) -> String {
+    let rest = url.as_str().split_once("://").map_or("", |(_, rest)| rest);
+    let path = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
+    path.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned()
+}
+
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> std::io::Result<Vec<u8>> {
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
     stream.take(LONGEST).read_to_end(&mut bytes).await?;

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    Clock, Evidence, Fault, HttpUrl, InjectContext, Injection, Plan, PluginError, Reach, Requirement, Resource,
-    RunContext, Seconds, Sighting, Span, Undo, UndoContext, UndoStep, Undone, register_fault, register_undo_step,
+    AllowedDir, Clock, DirIdentity, Evidence, Fault, InjectContext, Injection, OpenDirError, Plan, PluginError, Reach,
+    Requirement, Resource, RunContext, Seconds, Secret, Sighting, Span, Undo, UndoContext, UndoStep, Undone,
+    register_fault, register_undo_step,
 };
 use rand::Rng;
 use schemars::JsonSchema;
@@ -15,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use tokio::task::AbortHandle;
 
 use super::bounds::{LeaseSeconds, Share, SiteName, VariableName};
-use super::control::{Control, Site, Token};
+use super::control::{Control, DEFAULT_TOKEN_ENV, Site, Token, Way};
+use super::place::{ControlPlace, split};
 
 /// Arms a fail point of another process over its control endpoints.
 ///
@@ -33,8 +36,9 @@ use super::control::{Control, Site, Token};
 /// the site disarms itself after `lease_seconds`, and at once by a recovery.
 ///
 /// # Limits
-/// Plain HTTP over TCP. The token goes over loopback alone, and recovery needs its variable too. A site that somebody else
-/// has armed, or the program itself, is left alone: the injection is refused.
+/// Plain HTTP over TCP, or over a unix socket of this user or of root, whose folder the policy must allow; not over a unix
+/// socket in an experiment, which keeps to its target. The token goes over loopback alone, and recovery needs its variable
+/// too. A site that somebody else has armed, or the program itself, is left alone: the injection is refused.
 /// A process that ends takes its fail points with it. The counts in the evidence are the process's own.
 ///
 /// # Example
@@ -47,8 +51,8 @@ use super::control::{Control, Site, Token};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Failpoint {
-    /// Where the control endpoints are.
-    pub url: HttpUrl,
+    /// Where the control endpoints are: `http://host:port`, or `unix:/path` of a socket.
+    pub url: ControlPlace,
     /// The site's name.
     pub site: SiteName,
     /// Share of the hits that fire, 0 to 1; default all.
@@ -84,9 +88,13 @@ pub struct Failpoint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisarmFailpoint {
     /// Where the control endpoints are.
-    pub url: HttpUrl,
+    pub url: ControlPlace,
     /// The addresses that the policy allowed for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<SocketAddr>,
+    /// The socket's folder, which the policy allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<DirIdentity>,
     /// The site's name.
     pub site: String,
     /// Who armed it.
@@ -103,24 +111,35 @@ impl Fault for Failpoint {
     const SPAN: Span = Span::Sustained;
     const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
-    async fn plan(&self, _cx: &RunContext) -> Result<Plan, PluginError> {
-        if self.url.is_tls() {
-            return Err(PluginError::refused(format!("`{}`: control endpoints are plain http", self.url.as_str())));
-        }
-        let resource = Resource::other("failpoint", format!("{}/{}", self.url.host(), self.site));
-        let summary = format!("arm fail point `{}` at {}: {}", self.site, self.url.host(), self.rule());
-        Ok(Plan::new(summary).touching(resource).reaching(Reach::host(self.url.host().clone())))
+    async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
+        let reach = match &self.url {
+            ControlPlace::Http(url) if url.is_tls() => {
+                return Err(PluginError::refused(format!("`{}`: control endpoints are plain http", url.as_str())));
+            }
+            ControlPlace::Http(url) => Reach::host(url.host().clone()),
+            ControlPlace::Unix(path) => {
+                if cx.policy().only_hosts.is_some() {
+                    let what = "an experiment reaches its target alone: fail points over TCP, not over a unix socket";
+                    return Err(PluginError::refused(what));
+                }
+                Reach::path(folder_of(path)?.0)
+            }
+        };
+        // Known before anything is said that could hold it.
+        let _ = cx.secret(self.token_env());
+        let resource = Resource::other("failpoint", format!("{}/{}", self.url, self.site));
+        let summary = format!("arm fail point `{}` at {}: {}", self.site, self.url, self.rule());
+        Ok(Plan::new(summary).touching(resource).reaching(reach))
     }
 
     async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let control = self.control(cx).await?;
         let owner = format!("{OURS}{}", cx.run_id());
         let step = DisarmFailpoint {
-            url: self.url.clone(),
-            addresses: control.addresses().to_vec(),
             site: self.site.to_string(),
             owner: owner.clone(),
             token_env: self.token_env.as_ref().map(ToString::to_string),
+            ..DisarmFailpoint::at(&self.url, control.way())
         };
         let (clock, form) = (cx.shared_clock(), self.form(cx));
         let (site, lease) = (self.site.to_string(), self.lease_seconds.get());
@@ -143,7 +162,7 @@ impl Fault for Failpoint {
                 let ours = seen.owner().is_some_and(|owner| owner.starts_with(OURS));
                 if ours { Sighting::present(shown) } else { Sighting::absent(shown) }
             }
-            Ok(None) => Sighting::absent(Evidence::new(format!("nothing listens at {}", self.url.host()))),
+            Ok(None) => Sighting::absent(Evidence::new(format!("nothing listens at {}", self.url))),
             Err(error) => Sighting::unknown(error.to_string()),
         }
     }
@@ -151,10 +170,24 @@ impl Fault for Failpoint {
 
 impl Failpoint {
     async fn control(&self, cx: &RunContext) -> Result<Control, PluginError> {
-        let addresses = cx.allowed_addresses(self.url.host()).await?;
+        let way = match &self.url {
+            ControlPlace::Http(url) => Way::Tcp(cx.allowed_addresses(url.host()).await?),
+            ControlPlace::Unix(path) => {
+                let (folder, name) = folder_of(path)?;
+                let folder = cx.open_dir(folder).map_err(|error| match error {
+                    OpenDirError::Refused(refusal) => refusal.into(),
+                    error => PluginError::failed(error.to_string()),
+                })?;
+                Way::Unix(Arc::new(folder), name.to_owned())
+            }
+        };
         let named = self.token_env.as_ref().map(VariableName::as_str);
-        let token = Token::find(named, |name| cx.env(name), &addresses)?;
-        Ok(Control::new(&self.url, addresses, token))
+        let token = Token::find(named, |name| cx.secret(name), &way)?;
+        Ok(Control::new(&self.url, way, token))
+    }
+
+    fn token_env(&self) -> &str {
+        self.token_env.as_ref().map_or(DEFAULT_TOKEN_ENV, VariableName::as_str)
     }
 
     /// The rule's fields, as the endpoints take them. The seed follows the run's, so that a run repeats.
@@ -184,6 +217,11 @@ impl Failpoint {
     }
 }
 
+fn folder_of(socket: &Path) -> Result<(&Path, &str), PluginError> {
+    let why = || PluginError::refused(format!("`{}` is no path of a socket", socket.display()));
+    split(socket).ok_or_else(why)
+}
+
 /// Renews the lease until it is dropped.
 struct Renewal(AbortHandle);
 
@@ -209,9 +247,11 @@ impl Drop for Renewal {
 
 impl UndoStep for DisarmFailpoint {
     async fn undo(&self, cx: &UndoContext) -> Result<Undone, PluginError> {
-        let token = Token::find_for_undo(self.token_env.as_deref(), |name| cx.env(name), &self.addresses)?;
-        let control = Control::new(&self.url, self.addresses.clone(), token);
-        let gone = || Undone::NothingToDo(format!("nothing listens at {}: the process is gone", self.url.host()));
+        let gone = || Undone::NothingToDo(format!("nothing listens at {}: the process is gone", self.url));
+        let Some(way) = self.way()? else { return Ok(gone()) };
+        let secret = |name: &str| cx.env(name).map(Secret::new);
+        let token = Token::find_for_undo(self.token_env.as_deref(), secret, &way)?;
+        let control = Control::new(&self.url, way, token);
         let Some(before) = control.look(cx.clock(), &self.site).await? else {
             return Ok(gone());
         };
@@ -229,11 +269,32 @@ impl UndoStep for DisarmFailpoint {
     }
 
     fn describe(&self) -> String {
-        format!("disarm fail point `{}` at {}", self.site, self.url.host())
+        format!("disarm fail point `{}` at {}", self.site, self.url)
     }
 }
 
 impl DisarmFailpoint {
+    /// A step without a site and an owner.
+    fn at(url: &ControlPlace, way: &Way) -> Self {
+        let (site, owner, token_env) = Default::default();
+        let (url, addresses, folder) = match way {
+            Way::Tcp(addresses) => (url.clone(), addresses.clone(), None),
+            Way::Unix(folder, name) => (ControlPlace::Unix(folder.path().join(name)), vec![], Some(folder.identity())),
+        };
+        Self { url, addresses, folder, site, owner, token_env }
+    }
+
+    /// `None` where the socket's folder is gone, or is another one, and the socket with it.
+    fn way(&self) -> Result<Option<Way>, PluginError> {
+        let (ControlPlace::Unix(path), Some(identity)) = (&self.url, self.folder) else {
+            return Ok(Some(Way::Tcp(self.addresses.clone())));
+        };
+        let (folder, name) = folder_of(path)?;
+        let opened = AllowedDir::reopen(folder, identity);
+        let opened = opened.map_err(|error| PluginError::io(&format!("open `{}`", folder.display()), &error))?;
+        Ok(opened.map(|folder| Way::Unix(Arc::new(folder), name.to_owned())))
+    }
+
     fn is_ours(&self, seen: &Site) -> bool {
         seen.owner() == Some(&self.owner)
     }
@@ -345,6 +406,7 @@ mod tests {
             let step = DisarmFailpoint {
                 url: fault.url.clone(),
                 addresses: vec![server.address().unwrap()],
+                folder: None,
                 site: "faults.locked".into(),
                 owner: "squall/run-7".into(),
                 token_env: fault.token_env.as_ref().map(ToString::to_string),
@@ -362,14 +424,14 @@ mod tests {
 
     #[test]
     fn a_token_is_sent_to_this_machine_alone() {
-        let (here, elsewhere) = (["127.0.0.1:1".parse().unwrap()], ["192.0.2.1:1".parse().unwrap()]);
-        let env = |_: &str| Some("t0ken");
+        let [here, elsewhere] = ["127.0.0.1:1", "192.0.2.1:1"].map(|address| Way::Tcp(vec![address.parse().unwrap()]));
+        let env = |_: &str| Some(Secret::new("t0ken"));
         assert!(Token::find(Some("A"), env, &here).is_ok());
         let refused = Token::find(Some("A"), env, &elsewhere).unwrap_err().to_string();
         assert!(refused.contains("loopback") && !refused.contains("t0ken"), "{refused}");
         assert!(!Token::find(None, env, &elsewhere).unwrap().is_sent());
         for wrong in ["", "a b", "a\r\nx: y"] {
-            assert!(Token::find(None, |_| Some(wrong), &here).is_err(), "{wrong:?}");
+            assert!(Token::find(None, |_| Some(Secret::new(wrong)), &here).is_err(), "{wrong:?}");
         }
     }
 
@@ -407,6 +469,7 @@ mod tests {
         let step = DisarmFailpoint {
             url: fault.url.clone(),
             addresses: vec![server.address().unwrap()],
+            folder: None,
             site: "faults.foreign".into(),
             owner: "squall/run-2".into(),
             token_env: None,

@@ -6,12 +6,21 @@ use std::time::Duration;
 use chaos_core::{EventKind, InForce, LookAt, Presence, Reverted, Span, UndoLog};
 
 use super::{Entry, Record};
-use crate::guarded::guarded_call;
+use crate::guarded::{Panicked, guarded_call};
 use crate::step_threads::Ended;
 use crate::undo_step::{STEP_DEADLINE, undo_step};
 
 /// How long the engine waits for effects that are still being made before it gives up on undoing safely.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why what a fault holds in this process was not released.
+#[derive(Debug, thiserror::Error)]
+enum NotLetGo {
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+    #[error("the fault's own part was not released within {} s", STEP_DEADLINE.as_secs())]
+    Late,
+}
 
 impl Entry {
     /// Undoes everything: in-process part, seal, open effects, steps newest first, and a check.
@@ -19,7 +28,7 @@ impl Entry {
         let was_in_force = guard.is_some();
         let mut failures = Vec::new();
         log.seal();
-        failures.extend(self.let_go(guard).await.err());
+        failures.extend(self.let_go(guard).await.err().map(|why| why.to_string()));
         let drained = self.cx().clock().timeout(DRAIN_DEADLINE, log.drained()).await.is_some();
         if !drained {
             failures.push(format!("an effect was still being made after {} s", DRAIN_DEADLINE.as_secs()));
@@ -56,14 +65,12 @@ impl Entry {
     }
 
     /// Releases what the fault holds in this process.
-    async fn let_go(&self, guard: Option<InForce>) -> Result<(), String> {
+    async fn let_go(&self, guard: Option<InForce>) -> Result<(), NotLetGo> {
         let Some(guard) = guard else { return Ok(()) };
         let drops = async move { guarded_call(|| drop(guard)) };
-        let limit = STEP_DEADLINE.as_secs();
         match self.shared.plug_ins.steps().run(self.cx().clock(), STEP_DEADLINE, Box::pin(drops)).await {
-            Ended::Done(Ok(())) => Ok(()),
-            Ended::Done(Err(panicked)) => Err(panicked.to_string()),
-            Ended::Late | Ended::Blocked => Err(format!("the fault's own part was not released within {limit} s")),
+            Ended::Done(released) => Ok(released?),
+            Ended::Late | Ended::Blocked => Err(NotLetGo::Late),
         }
     }
 

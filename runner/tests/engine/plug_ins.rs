@@ -155,7 +155,7 @@ struct ScriptedProbe {
     /// What it says of itself: an answer takes so long at the most.
     #[serde(default)]
     at_most_seconds: Option<u32>,
-    /// Whether virtual time stands still once the script is over.
+    /// Whether no virtual time passes any more once the script is over.
     #[serde(default)]
     holds_time: bool,
     #[serde(skip)]
@@ -310,10 +310,8 @@ impl Fault for BlockingUndoFault {
         let gate = if self.in_drop { self.path.with_extension("never") } else { self.path.clone() };
         let _effect = undo.arm(BlockingStep { file: self.file.clone(), path: gate }).await?;
         std::fs::write(&self.file, "").map_err(|error| PluginError::failed(error.to_string()))?;
-        Ok(match self.in_drop {
-            true => Injection::in_force_while(BlocksWhenDropped(self.path.clone())),
-            false => Injection::in_force(),
-        })
+        let held = self.in_drop.then(|| BlocksWhenDropped(self.path.clone()));
+        Ok(held.map_or_else(Injection::in_force, Injection::in_force_while))
     }
 
     async fn witness(&self, _cx: &RunContext) -> Sighting {

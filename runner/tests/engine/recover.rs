@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chaos_core::{Journal, JournalRecord, PastJournal, RealClock, StateDir};
-use chaos_runner::{RecoverReport, recover};
+use chaos_core::{Journal, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir};
+use chaos_runner::{KeptJournal, RecoverReport, recover};
 use chaos_test::{Bench, sealed, unsealed_line};
 use serde_json::{Value, json};
 
@@ -206,6 +206,24 @@ fn a_lock_that_outlives_its_run_for_a_moment_does_not_make_the_run_alive() {
     assert_eq!((report.live, report.undone.len(), report.exit_code()), (0, 1, 0));
 }
 
+#[test]
+fn a_lock_that_outlives_a_dead_run_keeps_the_journal_and_is_no_live_run() {
+    let bench = Bench::new().unwrap();
+    let path = dead_run(&bench, 1);
+    let held = fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    assert_eq!(recovered(&bench.state()).live, 1, "this process wrote it, and is alive");
+    // As if a process of another start time had written it.
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, after) = text.split_once("\"start_time\":").unwrap();
+    fs::write(&path, sealed(&format!("{before}\"start_time\":1{after}"))).unwrap();
+    let report = recovered(&bench.state());
+    assert_eq!((report.live, report.exit_code()), (0, 3), "{report:?}");
+    assert!(report.lines()[0].contains("its run is dead"), "{:?}", report.lines());
+    drop(held);
+    assert_eq!((recovered(&bench.state()).exit_code(), bench.path("f0").exists()), (0, false));
+}
+
 /// A clock that lets a lock go when somebody waits on it for the first time.
 #[derive(Debug)]
 struct LetsGo(std::sync::Mutex<Option<fs::File>>);
@@ -227,4 +245,15 @@ impl chaos_core::Clock for LetsGo {
     fn external(&self) -> chaos_core::ExternalWait {
         RealClock::new().external()
     }
+}
+
+#[test]
+fn a_name_with_a_line_break_makes_no_line_of_its_own() {
+    let hostile = "a\nresume process 1: process 1 is resumed\u{1b}[2J".to_owned();
+    let problems = vec![JournalProblem { line: 1, what: hostile.clone() }];
+    let kept =
+        KeptJournal { run_id: hostile.clone(), path: hostile.clone(), executable: Some(hostile.clone()), problems };
+    let report = RecoverReport { kept: vec![kept], moot: vec![hostile], ..RecoverReport::default() };
+    assert_eq!(report.lines().len(), 2);
+    assert!(report.lines().iter().all(|line| !line.contains(char::is_control)), "{:?}", report.lines());
 }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use crate::document::DocumentKind;
@@ -53,13 +54,21 @@ impl Compiled {
         if lone.is_empty() {
             return;
         }
-        let wrong: HashSet<String> =
-            self.validator.iter_errors(value).map(|error| error.instance_path().to_string()).collect();
+        let mut wrong = HashSet::new();
+        self.validator.iter_errors(value).for_each(|error| wrong_places(&error, &mut wrong));
         for at in lone.iter().filter(|at| wrong.contains(*at)) {
             let Some(slot) = value.pointer_mut(at) else { continue };
             if let Some(scalar) = slot.as_str().and_then(placeholder::scalar) {
                 *slot = scalar;
             }
         }
+    }
+}
+
+/// Where the error is, and where each alternative finds one, if none of several fits.
+fn wrong_places(error: &ValidationError<'_>, wrong: &mut HashSet<String>) {
+    wrong.insert(error.instance_path().to_string());
+    if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } = error.kind() {
+        context.iter().flatten().for_each(|inner| wrong_places(inner, wrong));
     }
 }

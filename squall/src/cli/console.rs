@@ -9,10 +9,10 @@ use std::{panic, thread};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use chaos_core::{visible, visible_json};
+use chaos_core::visible;
 
 use super::failure::Failure;
-use super::secrets::{masked, masked_value};
+use super::secrets::{masked, write_json};
 use super::signals::asked_to_end;
 use super::writer::{Settled, Writer};
 
@@ -158,23 +158,28 @@ pub(crate) fn patience() -> Option<Duration> {
 /// What was said stands before what is printed. A reader that has gone away is not a failure.
 fn deliver(out: &Writer, data: &[u8]) -> Result<(), Failure> {
     settle();
-    written(out.hand_over(data, patience)).and_then(|()| written(out.settle(patience)))
+    written(out.hand_over(data, patience)).and_then(|()| written(out.settle(patience))).map_err(Failure::Output)
 }
 
 fn deliver_json(out: &Writer, value: &impl serde::Serialize) -> Result<(), Failure> {
     settle();
+    deliver_data(out, |data| write_json(data, value)).map_err(Failure::Output)
+}
+
+/// Hands over what `write` writes, piece by piece. A reader that has gone away is not a failure.
+pub(crate) fn deliver_data(out: &Writer, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut data = io::BufWriter::with_capacity(1 << 16, Data(out));
-    match write_json(&mut data, value).and_then(|()| data.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+    match write(&mut data).and_then(|()| data.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
         _ => written(out.settle(patience)),
     }
 }
 
-fn written(settled: Settled) -> Result<(), Failure> {
+fn written(settled: Settled) -> io::Result<()> {
     match settled {
         Settled::Written | Settled::Failed(ErrorKind::BrokenPipe) => Ok(()),
-        Settled::Stalled => Err(Failure::Output(stalled())),
-        Settled::Failed(kind) => Err(Failure::Output(kind.into())),
+        Settled::Stalled => Err(stalled()),
+        Settled::Failed(kind) => Err(kind.into()),
     }
 }
 
@@ -239,34 +244,6 @@ fn colour_length(piece: &str) -> Option<usize> {
     let end = parameters.find('m')?;
     let ours = |parameter: &str| matches!(parameter.parse(), Ok(0 | 1 | 4 | 22 | 24 | 31..=37 | 39 | 91..=97));
     parameters[..end].split(';').all(ours).then_some(end + 2)
-}
-
-/// JSON as it is written, with what is hidden in its texts spelled out. The serializer hands over whole characters.
-struct VisibleJson<W>(W);
-
-impl<W: Write> Write for VisibleJson<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.0.write_all(visible_json(text).as_bytes())?,
-            Err(_) => self.0.write_all(bytes)?,
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// Writes a value as JSON, without secrets.
-pub(crate) fn write_json(out: impl Write, value: &impl serde::Serialize) -> io::Result<()> {
-    let mut out = VisibleJson(out);
-    match masked_value(value) {
-        // Piece by piece: the report of thousands of entries need not be in memory twice.
-        None => serde_json::to_writer_pretty(&mut out, value)?,
-        Some(masked) => serde_json::to_writer_pretty(&mut out, &masked?)?,
-    }
-    writeln!(out)
 }
 
 /// Whether a report on standard output follows the display on the same terminal.

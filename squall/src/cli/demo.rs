@@ -42,11 +42,11 @@ const SERVICE: Duration = Duration::from_millis(10);
 fn serve_only(port: u16) -> Result<u8, Failure> {
     let target = serve(([127, 0, 0, 1], port).into(), Behaviour::new().delay(SERVICE).workers(WORKERS));
     let target = target.map_err(|error| Failure::Usage(format!("port {port} of loopback cannot be used: {error}")))?;
-    print(&format!("{}\n", target.url()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for signals: {error}")))?;
     runtime.block_on(async {
         let mut signals = Signals::install().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
+        print(&format!("{}\n", target.url()))?;
         signals.next().await;
         Ok(0)
     })

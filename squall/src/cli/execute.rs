@@ -18,8 +18,8 @@ use super::follow::Follower;
 use super::format::ReportFormat;
 use super::gate::Gate;
 use super::outcome::{Outcome, tell_people};
+use super::output_file::{self, Readers};
 use super::plan;
-use super::private_file;
 use super::run_flags::RunFlags;
 use super::signals::{Request, Signals, suspend};
 use super::stdin_hold;
@@ -90,7 +90,7 @@ pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     let made = if path.as_os_str() == "-" {
         std::io::stdout().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        private_file::create_if_a_model_may_speak(path)
+        output_file::create(path, Readers::of_its_text())
     };
     made.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
 }
@@ -156,13 +156,12 @@ pub(crate) async fn begin<T: Send + 'static, E: Into<Failure> + Send + 'static>(
         let name = match request {
             // Nothing is held yet.
             Request::Release => continue,
-            Request::Suspend => "SIGTSTP",
-            Request::Cancel(name) => name,
+            Request::Suspend(name) | Request::Cancel(name) => name,
         };
         runner.stop();
         say(&format!("{name}: ending before anything is injected"));
         let started = tokio::time::timeout(GIVE_UP, started).await;
-        if request == Request::Suspend {
+        if let Request::Suspend(_) = request {
             settle();
             suspend();
         }
@@ -196,10 +195,10 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
                     control.release();
                     say("SIGUSR1: ending the hold, then undoing and reporting");
                 }
-                Request::Suspend => {
+                Request::Suspend(name) => {
                     to_suspend = true;
                     control.cancel();
-                    say("SIGTSTP: undoing what is in force, then stopping; the report follows on continuing");
+                    say(&format!("{name}: undoing what is in force, then stopping; the report follows on continuing"));
                 }
                 Request::Cancel(name) => {
                     let undoing = control.is_cancelled();

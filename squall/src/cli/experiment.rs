@@ -1,7 +1,6 @@
 //! `squall experiment`: a goal in, evidence out.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use chaos_experiment::{Experiment, ExperimentReport, ExperimentTranscript, html, text};
@@ -19,8 +18,8 @@ use super::failure::Failure;
 use super::follow::Follower;
 use super::format::DataFormat;
 use super::live::Detail;
+use super::output_file::{self, Readers};
 use super::policy_flags::PolicyFlags;
-use super::private_file;
 use super::secrets::{masked, redactor};
 use super::settings;
 use super::variables::VariableFlags;
@@ -180,7 +179,11 @@ fn private(path: &Path) -> Result<File, Failure> {
     if path.as_os_str() == "-" {
         return create(path);
     }
-    private_file::create(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })
+    output_file::create(path, Readers::Owner).map_err(|source| Failure::File {
+        path: path.to_owned(),
+        doing: "written",
+        source,
+    })
 }
 
 /// The command line as a shell reads it. Values of variables may be secrets, and stay out.
@@ -206,7 +209,7 @@ fn repeatable(words: impl Iterator<Item = String>) -> String {
 /// Prints the report, writes its page, and gives its exit code.
 fn told(report: &ExperimentReport, args: &Args) -> Result<u8, Failure> {
     if let Some(path) = &args.report {
-        let written = private_file::create(path).and_then(|mut file| file.write_all(masked(&html(report)).as_bytes()));
+        let written = output_file::write(path, Readers::Owner, |file| file.write_all(masked(&html(report)).as_bytes()));
         written.map_err(|source| Failure::File { path: path.clone(), doing: "written", source })?;
     }
     let out = Out::beside(args.events.as_deref());

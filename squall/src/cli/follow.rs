@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use chaos_core::{Event, EventStream, visible_json};
+use chaos_core::{Event, EventStream};
 
 use super::console::{complain, patience};
 use super::failure::Failure;
 use super::live::{Detail, Live};
-use super::secrets::masked_value;
+use super::secrets::json_line;
 
 /// How often a display that shows elapsed time is refreshed.
 const TICK: Duration = Duration::from_millis(500);
@@ -84,11 +84,7 @@ async fn follow(mut stream: EventStream, mut file: Option<File>, mut live: Live,
 
 /// Line by line, so that a harness in another language can follow. A file that fails is given up, not the run.
 fn write(mut file: File, event: &Event) -> Option<File> {
-    let line = match masked_value(event) {
-        Some(masked) => serde_json::to_string(&masked.ok()?),
-        None => serde_json::to_string(event),
-    };
-    let line = visible_json(&line.ok()?).into_owned() + "\n";
+    let line = json_line(event).ok()?;
     match file.write_all(line.as_bytes()) {
         Ok(()) => Some(file),
         Err(error) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use chaos_core::{DurationText, FAULTS, MAX_DEPTH, Span, TriggerNode};
+use chaos_core::{DurationText, FAULTS, MAX_DEPTH, Span, TriggerNode, shortened};
 use chaos_schema::{KindHint, LoadOptions, check_value};
 use chaos_triggers::Immediate;
 use clap::builder::PossibleValuesParser;
@@ -37,8 +37,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    args.flags.reports.check(&args.taken())?;
+    // Whether there are secrets decides who may read the files.
     let (entry, options) = entry(args)?;
+    args.flags.reports.check(&args.taken())?;
     let task = task(check_value(&entry, "squall inject", &options), Checks::OfTheFile)?;
     execute(task, None, &args.flags, None)
 }
@@ -101,8 +102,10 @@ impl FromStr for Parameter {
         };
         let path: Vec<String> = key.split('.').take(MAX_DEPTH + 1).map(str::to_owned).collect();
         if path.len() > MAX_DEPTH {
-            let start: String = typed.chars().take(40).collect();
-            return Err(NotAParameter { typed: start + "…", why: format!(" (nested deeper than {MAX_DEPTH})") });
+            return Err(NotAParameter {
+                typed: shortened(typed, 40),
+                why: format!(" (nested deeper than {MAX_DEPTH})"),
+            });
         }
         if path.iter().any(String::is_empty) {
             return Err(wrong(String::new()));

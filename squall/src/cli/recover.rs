@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos_core::StateDir;
+use chaos_core::{StateDir, visible_line};
 use chaos_runner::{ForgetError, Forgotten, RecoverReport, RunnerError};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -77,7 +77,7 @@ fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
                         let report = tokio::time::timeout(GIVE_UP, done).await.map_err(|_| Failure::Unfinished(name))?;
                         return Ok(report.map_err(|_| RunnerError::Died)??);
                     }
-                    Request::Suspend => suspend(),
+                    Request::Suspend(_) => suspend(),
                     Request::Release => {}
                 },
             }
@@ -98,7 +98,8 @@ fn forget(state: &StateDir, run: &str, format: DataFormat) -> Result<u8, Failure
 }
 
 fn forgotten_text(forgotten: &Forgotten) -> String {
-    let steps = forgotten.steps.iter().map(|step| format!("not undone, may still be in force: {step}\n"));
+    let steps =
+        forgotten.steps.iter().map(|step| format!("not undone, may still be in force: {}\n", visible_line(step)));
     let unreadable = match forgotten.unreadable {
         0 => String::new(),
         lines => format!("not undone, since unreadable: lines or file ({lines})\n"),

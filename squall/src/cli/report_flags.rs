@@ -1,16 +1,14 @@
 //! `--json`, `--junit`, `--html`: reports of the same run, each to a file.
 
-use std::fs::{OpenOptions, canonicalize};
-use std::io::{BufWriter, Write};
+use std::fs::canonicalize;
 use std::path::{Path, PathBuf};
 
 use chaos_runner::{html_runs, junit_runs};
 
-use super::console::write_json;
 use super::failure::Failure;
 use super::outcome::{Outcome, document, together};
-use super::private_file;
-use super::secrets::masked;
+use super::output_file::{self, Readers};
+use super::secrets::{masked, write_json};
 
 /// Report files, beside what is printed.
 #[derive(Debug, Default, clap::Args)]
@@ -46,7 +44,7 @@ impl ReportFlags {
                 return Err(Failure::Usage(why));
             }
             taken.push(whole(path));
-            let opened = OpenOptions::new().append(true).create(true).open(path);
+            let opened = output_file::open(path, Readers::of_its_text());
             opened.map_err(|source| Failure::File { path: path.to_owned(), doing: "written", source })?;
         }
         Ok(())
@@ -65,13 +63,11 @@ impl ReportFlags {
 }
 
 fn write(form: &str, path: &Path, outcomes: &[Outcome]) -> std::io::Result<()> {
-    let mut file = BufWriter::new(private_file::create_if_a_model_may_speak(path)?);
-    match form {
-        "json" => write_json(&mut file, &together(outcomes))?,
-        "junit" => file.write_all(masked(&document(outcomes, junit_runs)).as_bytes())?,
-        _ => file.write_all(masked(&document(outcomes, html_runs)).as_bytes())?,
-    }
-    file.flush()
+    output_file::write(path, Readers::of_its_text(), |file| match form {
+        "json" => write_json(file, &together(outcomes)),
+        "junit" => file.write_all(masked(&document(outcomes, junit_runs)).as_bytes()),
+        _ => file.write_all(masked(&document(outcomes, html_runs)).as_bytes()),
+    })
 }
 
 /// The same path for the same file.

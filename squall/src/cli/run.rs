@@ -55,9 +55,10 @@ struct Document<'a> {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     args.check_stdin()?;
+    // Whether there are secrets decides who may read the files.
+    let options = args.document.options()?;
     args.flags.reports.check(&args.taken())?;
     let gate = args.gate.gate()?;
-    let options = args.document.options()?;
     let read: Vec<Result<Document<'_>, Failure>> = args.files.iter().map(|file| args.read(file, &options)).collect();
     let files: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
     let mut documents = match args.all(read) {

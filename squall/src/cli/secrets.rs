@@ -1,141 +1,125 @@
 //! The mask over everything that leaves the command line.
 
-use std::borrow::Cow;
-use std::sync::{PoisonError, RwLock};
+use std::io::{self, Write};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use chaos_core::{Redactor, Secret, SecretMasking, is_api_key, visible, visible_line};
+use chaos_core::{Redactor, Secret, SecretMasking, is_api_key, visible_json};
 use serde::Serialize;
-use serde_json::Value;
 
-/// The secrets of this process: one mask where output leaves, so that no way to it can forget it.
-static MASK: RwLock<Option<Mask>> = RwLock::new(None);
+/// The secrets of this process: one mask where output leaves, so that no way to it can forget it. Runs share it, and what
+/// they learn is masked here too.
+static MASK: LazyLock<Redactor> = LazyLock::new(Redactor::default);
 
-#[derive(Default)]
-struct Mask {
-    secrets: Vec<Secret>,
-    redactor: Redactor,
+/// Whether a document was filled with secrets.
+static IN_DOCUMENT: AtomicBool = AtomicBool::new(false);
+
+/// Masks a value of a document from here on, in every form in which output may hold it; `false` if it was masked before.
+pub(crate) fn hide(secret: &Secret) -> bool {
+    IN_DOCUMENT.store(true, Ordering::Relaxed);
+    let is_new = !MASK.holds_secret(secret.expose());
+    MASK.learn(secret);
+    is_new
 }
 
-/// Masks a value from here on, in every form in which output may hold it; `false` if it was masked before.
-pub(crate) fn hide(secret: &Secret) -> bool {
-    let mut mask = MASK.write().unwrap_or_else(PoisonError::into_inner);
-    let Mask { secrets, redactor } = mask.get_or_insert_default();
-    if secrets.contains(secret) {
-        return false;
-    }
-    secrets.push(secret.clone());
-    for form in forms(secret.expose()) {
-        redactor.add(&Secret::new(form));
-    }
-    true
+/// Whether a document was filled with secrets; what is written of it is for its owner alone.
+pub(crate) fn in_document() -> bool {
+    IN_DOCUMENT.load(Ordering::Relaxed)
 }
 
 /// Masks the API keys in this process's environment. A short one is a dummy, as local servers take.
 pub(crate) fn hide_api_keys() {
     let keys = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_api_key));
-    for key in keys.filter_map(|(_, value)| value.into_string().ok()).map(|value| Secret::new(value.trim())) {
+    for key in keys.map(|(_, value)| Secret::new(value.to_string_lossy().trim())) {
         if SecretMasking::of(&key) == SecretMasking::Everywhere {
-            hide(&key);
+            MASK.learn(&key);
         }
     }
 }
 
 /// The mask for those that write files of their own.
 pub(crate) fn redactor() -> Redactor {
-    let mask = MASK.read().unwrap_or_else(PoisonError::into_inner);
-    mask.as_ref().map(|mask| mask.redactor.clone()).unwrap_or_default()
+    MASK.clone()
 }
 
 /// The text without secrets.
-pub(crate) fn masked(text: &str) -> Cow<'_, str> {
-    let mask = MASK.read().unwrap_or_else(PoisonError::into_inner);
-    mask.as_ref().map_or(Cow::Borrowed(text), |mask| Cow::Owned(mask.redactor.text(text)))
+pub(crate) fn masked(text: &str) -> String {
+    MASK.text(text)
 }
 
-/// The value without secrets; `None` where there are none to mask.
-pub(crate) fn masked_value(value: &impl Serialize) -> Option<serde_json::Result<Value>> {
-    let mask = MASK.read().unwrap_or_else(PoisonError::into_inner);
-    mask.as_ref().map(|mask| serde_json::to_value(value).map(|value| numbers(mask.redactor.value(&value), mask)))
+/// JSON without secrets, as one line, and with what is hidden in its texts spelled out.
+pub(crate) fn json_line(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(told(&serde_json::to_string(value)?) + "\n")
 }
 
-/// A secret of digits alone may have become a number.
-fn numbers(value: Value, mask: &Mask) -> Value {
-    match value {
-        Value::Number(number) => {
-            let text = number.to_string();
-            let secret = mask.secrets.iter().any(|secret| secret.expose() == text) && mask.redactor.text(&text) != text;
-            if secret { Value::from("***") } else { Value::Number(number) }
+/// The same on several lines, each of which is written once it is whole: a report of thousands of entries need not be in
+/// memory twice.
+pub(crate) fn write_json(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut lines = Lines { out, line: Vec::new() };
+    serde_json::to_writer_pretty(&mut lines, value)?;
+    writeln!(lines)
+}
+
+fn told(json: &str) -> String {
+    visible_json(&MASK.json(json)).into_owned()
+}
+
+/// Takes JSON in pieces. No string is broken into lines, and a member stands on the line where its value begins.
+struct Lines<W> {
+    out: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.out.write_all(told(&String::from_utf8_lossy(&self.line)).as_bytes())?;
+                self.line.clear();
+            }
         }
-        Value::Array(items) => items.into_iter().map(|item| numbers(item, mask)).collect(),
-        Value::Object(object) => object.into_iter().map(|(key, value)| (key, numbers(value, mask))).collect(),
-        other => other,
+        Ok(bytes.len())
     }
-}
 
-/// A secret as it may stand in output, beside the encodings that the redactor knows: in one line, in XML and HTML, in the
-/// parts of a URL, and each line of a secret of several.
-fn forms(secret: &str) -> Vec<String> {
-    let trimmed = secret.trim();
-    let mut plain = vec![
-        secret.to_owned(),
-        trimmed.to_owned(),
-        secret.replace(['\n', '\r', '\t'], " "),
-        visible(secret).into_owned(),
-        visible_line(secret).into_owned(),
-        visible_line(trimmed).into_owned(),
-    ];
-    if trimmed.contains('\n') {
-        plain.extend(trimmed.lines().map(|line| line.trim().to_owned()));
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
-    let quoted = plain.iter().map(|text| format!("{text:?}")).map(|text| text[1..text.len() - 1].to_owned());
-    let quoted: Vec<String> = quoted.collect();
-    let mut forms = Vec::new();
-    for text in plain.into_iter().chain(quoted) {
-        let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        for (double, single) in [("&quot;", "&apos;"), ("&quot;", "&#39;"), ("&quot;", "&#x27;"), ("&#34;", "&#39;")] {
-            forms.push(escaped.replace('"', double).replace('\'', single));
-        }
-        forms.push(escaped);
-        // As a shell is told it.
-        forms.push(text.replace('\'', "'\\''"));
-        forms.extend(URL_PARTS.map(|left| encoded(&text, left)));
-        forms.push(encoded(&text, "-._*").replace("%20", "+"));
-        forms.push(text);
-    }
-    forms.sort();
-    forms.dedup();
-    forms
-}
-
-/// What each part of a URL leaves as it is, beside letters and digits (WHATWG: query, query of http, path, user info).
-const URL_PARTS: [&str; 4] =
-    ["-._~!$%&'()*+,/:;=?@[\\]^`{|}", "-._~!$%&()*+,/:;=?@[\\]^`{|}", "-._~!$%&'()*+,/:;=@[\\]|", "-._~!$%&'()*+,"];
-
-fn encoded(text: &str, left: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || left.as_bytes().contains(&byte);
-    let one = |byte: u8| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    text.bytes().map(one).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde::ser::SerializeMap;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    #[test]
-    fn a_secret_is_masked_in_every_form_that_output_has() {
-        let secret = "a b<c>&\"d'!e#ü\nsecond line\n";
-        assert!(hide(&Secret::new(secret)));
-        assert!(!hide(&Secret::new(secret)));
-        let url = "http://h/?k=a%20b%3Cc%3E&%22d%27!e%23%C3%BC%0Asecond%20line%0A&x=1";
-        let escaped = "<b>a b&lt;c&gt;&amp;&quot;d&#39;!e#ü second line </b>";
-        for text in [secret, url, escaped, "k: a b<c>&\"d'!e#ü | second line", "k: second line"] {
-            let shown = masked(text);
-            assert!(shown.contains("***") && !shown.contains("second") && !shown.contains("!e"), "{shown}");
+    /// Members that are not in the order of the alphabet.
+    struct Report;
+
+    impl Serialize for Report {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(None)?;
+            map.serialize_entry("verdict", "x-91827364\n\u{202e}")?;
+            map.serialize_entry("entries", &json!([{"pin": 91_827_364}, {"Authorization": "q"}]))?;
+            map.serialize_entry("at", &1.5)?;
+            map.end()
         }
-        hide(&Secret::new("91827364"));
-        let value = masked_value(&json!({"pin": 91_827_364, "pins": ["x91827364"], "at": 1.5})).unwrap().unwrap();
-        assert_eq!(value, json!({"pin": "***", "pins": ["x***"], "at": 1.5}));
+    }
+
+    #[test]
+    fn json_is_masked_and_keeps_its_order() {
+        assert!(hide(&Secret::new("91827364")));
+        assert!(!hide(&Secret::new("91827364")) && in_document());
+        let mut long = Vec::new();
+        write_json(&mut long, &Report).unwrap();
+        let long = String::from_utf8(long).unwrap();
+        for text in [&long, &json_line(&Report).unwrap()] {
+            let places = ["verdict", "entries", "at\""].map(|name| text.find(name).unwrap());
+            assert!(places.is_sorted() && !text.contains('\u{202e}'), "{text}");
+            let want =
+                json!({"verdict": "x-***\n\u{202e}", "entries": [{"pin": "***"}, {"Authorization": "***"}], "at": 1.5});
+            assert_eq!(serde_json::from_str::<Value>(text).unwrap(), want);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! obeyed.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -14,15 +15,17 @@ use tokio::sync::mpsc;
 pub(crate) enum Request {
     /// Ends the run early, at the signal of this name.
     Cancel(&'static str),
-    /// Ends the run early, and then stops this process: a fault must not stay in force while this process cannot undo it.
-    Suspend,
+    /// Ends the run early, and then stops this process, at the signal of this name: a fault must not stay in force while
+    /// this process cannot undo it.
+    Suspend(&'static str),
     /// Ends the holds now; undo, verification and verdict follow as usual.
     Release,
 }
 
 /// Signals that end a process by default, which a run must not be ended by before it has undone what it did. Those that
-/// tell of a defect (SEGV and its kin) and KILL are left to recovery.
-const ENDING: [(Number, &str); 14] = [
+/// tell of a defect in the very instruction (SEGV, BUS, FPE, ILL) and KILL are left to recovery. `abort` ends the process
+/// all the same.
+const ENDING: [(Number, &str); 16] = [
     (Number::INT, "SIGINT"),
     (Number::TERM, "SIGTERM"),
     (Number::HUP, "SIGHUP"),
@@ -37,7 +40,15 @@ const ENDING: [(Number, &str); 14] = [
     (Number::POWER, "SIGPWR"),
     (Number::STKFLT, "SIGSTKFLT"),
     (Number::TRAP, "SIGTRAP"),
+    (Number::ABORT, "SIGABRT"),
+    (Number::SYS, "SIGSYS"),
 ];
+
+/// Real-time signals, which end a process by default, too; those before them are the C library's own.
+const REAL_TIME: RangeInclusive<i32> = if cfg!(target_env = "musl") { 35..=64 } else { 34..=64 };
+
+/// Signals that stop a process by default.
+const STOPPING: [(Number, &str); 3] = [(Number::TSTP, "SIGTSTP"), (Number::TTIN, "SIGTTIN"), (Number::TTOU, "SIGTTOU")];
 
 /// The signals that ask something of a run.
 pub(crate) struct Signals {
@@ -56,15 +67,15 @@ impl Signals {
         // A thread of their own: they are heard whatever the other threads wait for, until the process ends.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let entered = runtime.enter();
-        for (number, name) in ENDING {
-            if number == Number::TERM || !ignored.holds(number) {
-                forward(number, Request::Cancel(name), &told)?;
+        let ending = ENDING.map(|(number, name)| (number.as_raw(), Request::Cancel(name)));
+        let stopping = STOPPING.map(|(number, name)| (number.as_raw(), Request::Suspend(name)));
+        let real_time = REAL_TIME.map(|number| (number, Request::Cancel("a real-time signal")));
+        for (number, request) in ending.into_iter().chain(stopping).chain(real_time) {
+            if number == Number::TERM.as_raw() || !ignored.holds(number) {
+                forward(number, request, &told)?;
             }
         }
-        if !ignored.holds(Number::TSTP) {
-            forward(Number::TSTP, Request::Suspend, &told)?;
-        }
-        forward(Number::USR1, Request::Release, &told)?;
+        forward(Number::USR1.as_raw(), Request::Release, &told)?;
         drop(entered);
         let thread = thread::Builder::new().name("squall-signals".to_owned());
         thread.spawn(move || runtime.block_on(std::future::pending::<()>()))?;
@@ -83,7 +94,7 @@ impl Signals {
         // Nothing is in force while this is asked.
         while let Ok(request) = self.requests.try_recv() {
             self.cancelled |= request != Request::Release;
-            if request == Request::Suspend {
+            if let Request::Suspend(_) = request {
                 suspend();
             }
         }
@@ -100,16 +111,16 @@ pub(crate) fn asked_to_end() -> bool {
 }
 
 /// Sends a request for every delivery of a signal.
-fn forward(number: Number, request: Request, told: &mpsc::UnboundedSender<Request>) -> std::io::Result<()> {
-    let mut deliveries = signal(SignalKind::from_raw(number.as_raw()))?;
+fn forward(number: i32, request: Request, told: &mpsc::UnboundedSender<Request>) -> std::io::Result<()> {
+    let mut deliveries = signal(SignalKind::from_raw(number))?;
     let told = told.clone();
     tokio::spawn(async move {
         while deliveries.recv().await.is_some() {
-            if let Request::Cancel(_) = request {
+            if matches!(request, Request::Cancel(_)) || matches!(request, Request::Suspend(_)) && !can_be_continued() {
                 ASKED_TO_END.store(true, Ordering::Relaxed);
             }
             // Nobody listens once nothing is in force any more.
-            if told.send(request).is_err() && request == Request::Suspend {
+            if told.send(request).is_err() && matches!(request, Request::Suspend(_)) {
                 suspend();
             }
         }
@@ -128,23 +139,26 @@ impl Ignored {
         Self(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default())
     }
 
-    fn holds(&self, number: Number) -> bool {
+    fn holds(&self, number: i32) -> bool {
         // Bit 0 is signal 1, see proc(5).
-        self.0 >> (number.as_raw() - 1) & 1 == 1
+        self.0 >> (number - 1) & 1 == 1
     }
 }
 
 /// Stops this process as Ctrl-Z would have, unless nobody is there to continue it (an orphaned process group, for which
 /// the kernel drops SIGTSTP too).
 pub(crate) fn suspend() {
-    let watched = getppid().is_some_and(|parent| {
-        let same_session = getsid(Some(parent)).ok() == getsid(None::<Pid>).ok();
-        same_session && getpgid(Some(parent)).ok() != getpgid(None::<Pid>).ok()
-    });
-    if watched {
+    if can_be_continued() {
         // A process may always signal itself.
         let _ = kill_process(getpid(), Number::STOP);
     }
+}
+
+fn can_be_continued() -> bool {
+    getppid().is_some_and(|parent| {
+        let same_session = getsid(Some(parent)).ok() == getsid(None::<Pid>).ok();
+        same_session && getpgid(Some(parent)).ok() != getpgid(None::<Pid>).ok()
+    })
 }
 
 #[cfg(test)]
@@ -162,7 +176,7 @@ mod tests {
             (Number::TERM, false),
             (Number::TSTP, false),
         ] {
-            assert_eq!(ignored.holds(number), ignores, "{number:?}");
+            assert_eq!(ignored.holds(number.as_raw()), ignores, "{number:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use chaos_core::{Answer, BoxFuture, Observation, REPORT_FORMAT, RunContext, visible_line};
+use chaos_core::{Answer, BoxFuture, Observation, REPORT_FORMAT, RunContext, shortened, visible_line};
 use chaos_runner::Verifier;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -154,7 +154,7 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
 /// What a program said, in one bounded line.
 fn said(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let text: String = visible_line(text.trim()).chars().take(MAX_SAID).collect();
+    let text = shortened(&visible_line(text.trim()), MAX_SAID);
     if text.is_empty() { ", and said nothing".to_owned() } else { format!(", and said: {text}") }
 }
 

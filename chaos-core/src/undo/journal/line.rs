@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::holder::Holder;
 use super::super::owner::StepOwner;
 use crate::value::fnv::fnv1a;
 
@@ -66,6 +67,21 @@ pub struct Epoch {
     pub pid: u32,
     /// Its program.
     pub executable: String,
+    /// Which process of that pid it is; absent where the system did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+}
+
+impl Epoch {
+    /// This process holds the run from here on.
+    pub(super) fn of_this_process(number: u64, executable: &str) -> Self {
+        Self { number, pid: std::process::id(), executable: executable.to_owned(), holder: Holder::this() }
+    }
+
+    /// Whether it is proved that its process has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.holder.as_ref().is_some_and(|holder| holder.is_gone(self.pid))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
-use super::super::state_dir::StateDir;
+use super::super::state_dir::{StateDir, StateDirError, refuse_other};
 use super::line::{
     Epoch, FILE_LIMIT, JournalHeader, JournalRecord, LINE_LIMIT, Line, Sum, decode, decode_count, encode, other_format,
 };
@@ -49,7 +49,7 @@ pub struct PastJournal {
     /// How many steps ought to be there, and how many are.
     count: Option<u64>,
     armed: u64,
-    epoch: u64,
+    epoch: Option<Epoch>,
     /// The checksum that the next line follows.
     last: Sum,
     /// The end of the last whole line, where the next one goes.
@@ -120,6 +120,17 @@ impl PastJournal {
         Ok(Some(journal))
     }
 
+    /// Whether the process that holds a journal is proved to have ended: then what still has the file open and locked is a
+    /// program that it was just starting, and lets go of it when it is that program.
+    pub fn outlives_its_holder(path: &Path) -> bool {
+        let file = open(path).ok().filter(|file| file.metadata().is_ok_and(|found| found.is_file()));
+        let Some(reader) = file.as_ref().and_then(|file| file.try_clone().ok()) else { return false };
+        let Some(file) = file else { return false };
+        let mut journal = Self::unread(path, file);
+        let read = journal.read(BufReader::new(reader));
+        read.is_ok() && journal.epoch.is_some_and(|epoch| epoch.is_over())
+    }
+
     pub(super) fn unread(path: &Path, file: File) -> Self {
         Self {
             header: None,
@@ -131,7 +142,7 @@ impl PastJournal {
             found: BTreeMap::new(),
             count: None,
             armed: 0,
-            epoch: 0,
+            epoch: None,
             last: Sum::START,
             end: 0,
             torn: None,
@@ -201,10 +212,14 @@ impl PastJournal {
         self.last = sum;
         match line {
             Line::Header(header) => {
+                if self.header.is_some() {
+                    self.problem(number, "a second header");
+                    return;
+                }
                 self.executable = Some(header.executable.clone());
                 self.header = Some(header);
             }
-            Line::Epoch(epoch) => self.epoch = epoch.number,
+            Line::Epoch(epoch) => self.epoch = Some(epoch),
             Line::Armed(record) => {
                 self.armed += 1;
                 if let Some(other) = self.found.insert(record.seq, record)
@@ -261,9 +276,10 @@ impl PastJournal {
 
     /// Notes who undoes it now. Best effort.
     pub fn take_over(&mut self, executable: &str) {
-        let number = self.epoch + 1;
-        self.append(&Line::Epoch(Epoch { number, pid: std::process::id(), executable: executable.to_owned() }));
-        self.epoch = number;
+        let number = self.epoch.as_ref().map_or(0, |epoch| epoch.number).saturating_add(1);
+        let epoch = Epoch::of_this_process(number, executable);
+        self.append(&Line::Epoch(epoch.clone()));
+        self.epoch = Some(epoch);
     }
 
     /// Notes that a step was undone. Best effort, as for a live journal.
@@ -301,6 +317,7 @@ impl PastJournal {
 
     /// The same of what stands at a journal's place and is none that we could take.
     pub fn set_aside_unread(path: &Path, folder: &Path) -> Result<PathBuf, JournalError> {
+        refuse_other(folder).map_err(|refused| unsafe_folder(folder, refused))?;
         let name = path.file_name().unwrap_or_default();
         let mut aside = folder.join(name);
         // What was given up before under the same name stays.
@@ -325,15 +342,26 @@ impl PastJournal {
     }
 }
 
-/// Opens a file without waiting for anybody, and never through a link.
+fn unsafe_folder(folder: &Path, refused: StateDirError) -> JournalError {
+    JournalError::read(folder, io::Error::other(refused))
+}
+
+/// Opens a file without waiting for anybody, and never through a link; to be read alone where it can't be written, since
+/// its steps can be undone all the same.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    OpenOptions::new().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path)
+    let open = |write| OpenOptions::new().read(true).write(write).custom_flags(flags.bits().cast_signed()).open(path);
+    match open(true) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
+            open(false)
+        }
+        opened => opened,
+    }
 }
 
 fn with_extension(state: &StateDir, extension: &str) -> Result<Vec<PathBuf>, JournalError> {
     let dir = state.journals();
-    state.check().map_err(|refused| JournalError::read(state.root(), io::Error::other(refused)))?;
+    state.check().map_err(|refused| unsafe_folder(state.root(), refused))?;
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -260,6 +260,78 @@ fn what_is_given_up_replaces_nothing() {
 }
 
 #[test]
+fn a_folder_that_recovery_does_not_need_keeps_nothing_from_it_and_nothing_is_put_behind_a_link() {
+    let (temp, state) = state();
+    let path = dead(&state, 1);
+    let elsewhere = temp.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, state.forgotten()).unwrap();
+    std::fs::remove_dir(state.root().join("locks")).unwrap();
+    symlink("nowhere", state.root().join("locks")).unwrap();
+    assert_eq!(PastJournal::list(&state).unwrap(), std::slice::from_ref(&path));
+    let error = take(&path).set_aside(&state.forgotten()).unwrap_err();
+    assert!(error.with_cause().contains("is a link or no folder"), "{}", error.with_cause());
+    assert!(path.exists() && std::fs::read_dir(&elsewhere).unwrap().next().is_none());
+}
+
+/// A journal of these lines behind the ones that a run of one step wrote, each with the right checksums.
+fn with_lines(state: &StateDir, lines: &[Line]) -> PathBuf {
+    let path = dead(state, 1);
+    let mut text = std::fs::read(&path).unwrap();
+    let last = text.split(|byte| *byte == b'\n').rev().nth(1).unwrap();
+    let mut sum = line::decode(last).unwrap().1;
+    for line in lines {
+        let (next, after) = encode(sum, line).unwrap();
+        text.extend_from_slice(next.as_bytes());
+        sum = after;
+    }
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_second_header_says_nothing_of_the_run_and_is_a_problem() {
+    let (_temp, state) = state();
+    let other = JournalHeader {
+        format: JOURNAL_FORMAT,
+        run_id: "r2".into(),
+        executable: "other".into(),
+        boot_id: "another".into(),
+        uid: 0,
+        workspace: String::new(),
+    };
+    let past = take(&with_lines(&state, &[Line::Header(other)]));
+    assert!(!past.before_reboot(), "its boot is believed");
+    assert_eq!((pending(&past), past.problems[0].what.as_str()), (vec!["step 0"], "a second header"));
+}
+
+#[test]
+fn a_journal_that_can_only_be_read_is_taken_all_the_same() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_temp, state) = state();
+    let path = dead(&state, 1);
+    // It keeps nothing from root, for whom only a file system that is mounted to be read is as this.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let mut past = take(&path);
+    assert_eq!(pending(&past), ["step 0"]);
+    past.take_over("other");
+    past.mark_undone(0);
+    assert!(PastJournal::take(&path).unwrap().is_none(), "it is not locked");
+}
+
+#[test]
+fn the_largest_epoch_is_no_end_of_the_recovery() {
+    let (_temp, state) = state();
+    let last = Epoch { number: u64::MAX, pid: 1, executable: String::new(), holder: None };
+    let mut past = take(&with_lines(&state, &[Line::Epoch(last)]));
+    past.take_over("other");
+    past.mark_undone(0);
+    let path = past.path().to_owned();
+    drop(past);
+    assert!(take(&path).pending.is_empty());
+}
+
+#[test]
 fn a_step_larger_than_a_line_is_refused_and_the_journal_goes_on() {
     let (_temp, state) = state();
     let journal = create(&state, "r");
