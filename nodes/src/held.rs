@@ -4,7 +4,8 @@ use std::io;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Effect, Permission, PermissionNeed, Plan, PluginError, ProcessAct, ProcessState, ProcessStatus, Resource, SignalName,
+    Effect, Permission, PermissionNeed, Plan, PluginError, ProcessAct, ProcessState, ProcessStatus, Resource,
+    SignalName,
 };
 use chaos_host::{
     PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds, proc_is_ours,
@@ -110,9 +111,9 @@ pub(crate) fn pause(held: &PidFd, act: ProcessAct) -> Result<Effect, PluginError
 
 /// Stops it, and waits until all its threads have stopped.
 fn stop(held: &PidFd, label: &str) -> Result<(), PluginError> {
-    let stopped = held.signal(Signal::STOP).and_then(|_| {
-        held.settle(polls_in_seconds(SETTLE_SECONDS), |states| states.is_empty() || all_paused(states))
-    });
+    let stopped = held
+        .signal(Signal::STOP)
+        .and_then(|_| held.settle(polls_in_seconds(SETTLE_SECONDS), |states| states.is_empty() || all_paused(states)));
     let states = stopped.map_err(|error| failed("stop", held.pid(), &error))?;
     if states.is_empty() {
         return Err(PluginError::failed(format!("{label} ended before it stopped")));

@@ -68,7 +68,9 @@ fn by_pid_file(path: &Path) -> Result<PidFd, PluginError> {
     let written = written.map_err(|error| PluginError::io(&format!("read pid file `{shown}`"), &error))?;
     if started(&stat).is_some_and(|started| started > written + SLACK) {
         let label = stat.label();
-        return Err(PluginError::refused(format!("pid file `{shown}` is older than {label}, so it names another process")));
+        return Err(PluginError::refused(format!(
+            "pid file `{shown}` is older than {label}, so it names another process"
+        )));
     }
     Ok(held)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaos_core::{
-    BoxFuture, Effect, Member, NodeContext, NodeKind, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach,
-    Seconds, Undo, Undone, register_node,
+    BoxFuture, Effect, Member, NodeContext, NodeKind, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus,
+    Reach, Seconds, Undo, Undone, register_node,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -239,7 +239,9 @@ impl ProcessFacet for RunningMember {
             match self.with(held::status) {
                 // What can't be looked at for another reason is an error.
                 Err(PluginError::NotYet(why)) => Ok(held::gone(self.at.to_string(), why)),
-                Err(PluginError::Refused(why)) if matches!(self.at, Locator::Pid(_)) && why.starts_with("there is no") => {
+                Err(PluginError::Refused(why))
+                    if matches!(self.at, Locator::Pid(_)) && why.starts_with("there is no") =>
+                {
                     Ok(held::gone(self.at.to_string(), why))
                 }
                 status => status,

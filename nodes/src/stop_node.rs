@@ -51,7 +51,8 @@ impl UndoStep for StopNode {
         match killed.map_err(|error| PluginError::io(&format!("stop node `{node}`"), &error))? {
             (_, false) => {
                 let there = self.pid_ns;
-                let why = format!("node `{node}` runs in pid namespace {there}, which is not visible: recover from there");
+                let why =
+                    format!("node `{node}` runs in pid namespace {there}, which is not visible: recover from there");
                 Err(PluginError::failed(why))
             }
             (0, true) => Ok(Undone::NothingToDo(format!("nothing of node `{node}` is left"))),

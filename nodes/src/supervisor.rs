@@ -80,9 +80,7 @@ impl Supervisor {
         match (&life.up, &life.ended) {
             (Some(held), _) => Ok(Some(Arc::clone(held))),
             (None, None) => Ok(None),
-            (None, Some(how)) => {
-                Err(PluginError::refused(format!("node `{}` is down ({how})", self.node.name())))
-            }
+            (None, Some(how)) => Err(PluginError::refused(format!("node `{}` is down ({how})", self.node.name()))),
         }
     }
 

@@ -34,7 +34,8 @@ impl Run {
         let cx = run_context().env([("PATH", "/usr/bin:/bin"), ("OUTER", "1"), ("SECRET_API_KEY", "sk-1")]).build();
         let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
         let node: DeclaredNode = parse(&keys).unwrap();
-        let place = NodePlace { dir: folder.path().join("n1"), logs: folder.path().join("logs"), ports: BTreeMap::new() };
+        let place =
+            NodePlace { dir: folder.path().join("n1"), logs: folder.path().join("logs"), ports: BTreeMap::new() };
         let node_cx = NodeContext::new("n1", cx.clone(), place);
         let node_cx = node_cx.ready_when(node.extra().ready.clone()).expecting_exit(node.extra().expect_exit);
         let member = node.member(node_cx).unwrap();
@@ -43,7 +44,9 @@ impl Run {
     }
 
     fn sh(script: &str) -> Self {
-        Self::of(json!({"type": "process", "argv": ["/bin/sh", "-c", script], "env": {"OWN": "2"}, "stop_seconds": 0.2}))
+        Self::of(
+            json!({"type": "process", "argv": ["/bin/sh", "-c", script], "env": {"OWN": "2"}, "stop_seconds": 0.2}),
+        )
     }
 
     async fn start(&self) {
@@ -127,7 +130,10 @@ async fn it_runs_in_its_folder_with_its_environment_and_its_output_is_for_us_alo
     let (output, logs) = (run.output(), run.folder.path().join("logs"));
     assert!(output.contains(&format!("{}\n", run.folder.path().join("n1").display())), "{output}");
     assert!(output.contains("OUTER=1\n") && output.contains("OWN=2\n") && !output.contains("sk-1"), "{output}");
-    assert_eq!((mode(&logs.join("n1.stdout.log")), mode(&logs.join("n1.stderr.log")), mode(&logs)), (0o600, 0o600, 0o700));
+    assert_eq!(
+        (mode(&logs.join("n1.stdout.log")), mode(&logs.join("n1.stderr.log")), mode(&logs)),
+        (0o600, 0o600, 0o700)
+    );
     assert_eq!(fs::read_to_string(logs.join("n1.stderr.log")).unwrap(), "why\n");
 }
 
@@ -202,7 +208,8 @@ async fn a_node_that_ends_by_itself_is_a_finding_unless_that_is_expected() {
         let run = Run::of(node);
         // It may end before it counts as up.
         let _ = run.member.start(&run.log.handle()).await;
-        let down = async || run.member.process().unwrap().status().await.unwrap().detail == "node `n1` is down (exit code 3)";
+        let down =
+            async || run.member.process().unwrap().status().await.unwrap().detail == "node `n1` is down (exit code 3)";
         let began = Instant::now();
         while !down().await {
             assert!(began.elapsed() < HANG, "its end was not seen");
@@ -237,7 +244,10 @@ async fn a_program_that_is_not_there_is_told_and_nothing_is_left() {
 
 #[tokio::test]
 async fn it_is_asked_to_end_and_what_ignores_that_is_killed_by_the_step() {
-    for (script, killed) in [("trap 'echo asked; exit 0' TERM; echo up; while :; do sleep 0.01; done", false), ("trap '' TERM; echo up; while :; do sleep 0.01; done", true)] {
+    for (script, killed) in [
+        ("trap 'echo asked; exit 0' TERM; echo up; while :; do sleep 0.01; done", false),
+        ("trap '' TERM; echo up; while :; do sleep 0.01; done", true),
+    ] {
         let run = Run::sh(script);
         run.start().await;
         until("it is not up", || run.output().starts_with("up\n")).await;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chaos_core::{
-    FaultTarget, Journal, Locator, Member, PauseMethod, PluginError, ProcessAct, ProcessFacet, ProcessState, Reversible,
-    SignalName, UndoLog,
+    FaultTarget, Journal, Locator, Member, PauseMethod, PluginError, ProcessAct, ProcessFacet, ProcessState,
+    Reversible, SignalName, UndoLog,
 };
 use chaos_nodes as _;
 use chaos_test::run_context;

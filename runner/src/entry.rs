@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
-    PluginError, Presence, ProbeRole, Reverted, Reversible, RunBudget, RunContext, Sighting, Span, UndoLog, Verification,
+    PluginError, Presence, ProbeRole, Reversible, Reverted, RunBudget, RunContext, Sighting, Span, UndoLog,
+    Verification,
 };
 
 mod checks;

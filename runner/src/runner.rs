@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
-    BoxFuture, Check, Clock, Confinement, ContextParts, Events, FAULTS, Hosts, Journal, NODES, PROBES, Policy, PolicyRequest,
-    Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
-    is_api_key,
+    BoxFuture, Check, Clock, Confinement, ContextParts, Events, FAULTS, Hosts, Journal, NODES, PROBES, Policy,
+    PolicyRequest, Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver, TRIGGERS,
+    Task, UNDO_STEPS, is_api_key,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;

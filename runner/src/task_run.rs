@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::{
-    Answer, ChaosResult, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict, Verification,
+    Answer, ChaosResult, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict,
+    Verification,
 };
 
 use crate::ask::{ask_steady, blocked};

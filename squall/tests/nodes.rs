@@ -84,12 +84,14 @@ fn lines(file: &Path) -> Vec<String> {
 fn a_node_gets_a_folder_and_a_port_and_is_paused_killed_and_stopped() {
     let place = Place::new();
     let told = place.path("told");
-    let script = format!("echo {{{{node.n1.port.client}}}} {{{{node.n1.dir}}}} $PWD $$ >> {}; exec sleep 600", told.display());
+    let script =
+        format!("echo {{{{node.n1.port.client}}}} {{{{node.n1.dir}}}} $PWD $$ >> {}; exec sleep 600", told.display());
     for action in ["pause_process", "kill_process"] {
         let _ = fs::remove_file(&told);
         let mut task = task(&script, &json!({"type": action, "target": {"node": "n1"}}), 0.1);
         task["nodes"]["n1"]["ports"] = json!(["client"]);
-        task["nodes"]["n1"]["ready"] = json!({"type": "command", "argv": ["sh", "-c", format!("test -s {}", told.display())]});
+        task["nodes"]["n1"]["ready"] =
+            json!({"type": "command", "argv": ["sh", "-c", format!("test -s {}", told.display())]});
         let output = place.run(&task, &[]);
         let report = report(&output);
         assert_eq!((output.status.code(), &report["verdict"]), (Some(0), &json!("unchecked")), "{report}");
@@ -117,7 +119,11 @@ fn a_node_that_ends_by_itself_makes_the_run_deviate_and_before_any_fault_inconcl
     let output = place.run(&after, &[]);
     let found = report(&output);
     let exit = &found["node_exits"][0];
-    assert_eq!((output.status.code(), &exit["node"], &exit["exit"]), (Some(1), &json!("n1"), &json!("exit code 3")), "{found}");
+    assert_eq!(
+        (output.status.code(), &exit["node"], &exit["exit"]),
+        (Some(1), &json!("n1"), &json!("exit code 3")),
+        "{found}"
+    );
     assert_eq!(exit["verdict"], "deviated");
     let mut before = task("exit 4", &json!({"type": "pause_process", "target": {"node": "n2"}}), 0.1);
     before["nodes"]["n2"] = node("exec sleep 600");
@@ -143,7 +149,9 @@ fn a_killed_run_leaves_its_nodes_to_recover_and_a_second_recovery_does_nothing()
         let events_path = events.display().to_string();
         let arguments = ["run", &file, "--allow-command", "sh", "--events", &events_path];
         let mut run = place.squall(&arguments).stdout(std::process::Stdio::null()).spawn().unwrap();
-        until("the fault is not in force", || fs::read_to_string(&events).is_ok_and(|text| text.contains("\"active\"")));
+        until("the fault is not in force", || {
+            fs::read_to_string(&events).is_ok_and(|text| text.contains("\"active\""))
+        });
         until("it has told nothing", || !lines(&told).is_empty());
         run.kill().unwrap();
         run.wait().unwrap();
@@ -166,13 +174,18 @@ fn a_dry_run_names_nodes_and_targets_and_makes_nothing() {
     let file = place.file(&task);
     let output = place.squall(&["run", &file, "--dry-run", "--allow-command", "sh"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for part in ["node n1", "plan: start node `n1` (`sh`)", "commands: sh", "would start", "plan: kill node `n1`", "would run"] {
+    for part in
+        ["node n1", "plan: start node `n1` (`sh`)", "commands: sh", "would start", "plan: kill node `n1`", "would run"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!place.path("state/nodes").exists());
     let refused = place.squall(&["run", &file, "--dry-run"]).output().unwrap();
     let text = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert!(refused.status.code() == Some(2) && text.contains("would not start:") && text.contains("--allow-command"), "{text}");
+    assert!(
+        refused.status.code() == Some(2) && text.contains("would not start:") && text.contains("--allow-command"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -183,7 +196,11 @@ fn mistakes_in_nodes_are_told_at_their_place() {
         ("/nodes/n1/type", json!("proces"), "unknown node type `proces`"),
         ("/nodes/n1/argv", json!([]), "must have at least 1 item"),
         ("/nodes/n1/labels", json!(7), "`labels` must be a mapping"),
-        ("/chaos_spec/0/action/target", json!({}), "exactly one of `node`, `nodes`, `pid`, `pid_file`, `port`, `command`"),
+        (
+            "/chaos_spec/0/action/target",
+            json!({}),
+            "exactly one of `node`, `nodes`, `pid`, `pid_file`, `port`, `command`",
+        ),
         ("/chaos_spec/0/action/target", json!({"node": "n1", "pid": 7}), "`node` and `pid` exclude each other"),
         ("/chaos_spec/0/name", json!("{{node.n2.dir}}"), "refers to a node that this document does not declare"),
     ];

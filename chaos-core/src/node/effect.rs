@@ -29,9 +29,7 @@ impl Effect {
     }
 
     /// An act that blocks its thread.
-    pub async fn blocking(
-        act: impl FnOnce() -> Result<(), PluginError> + Send + 'static,
-    ) -> Result<(), PluginError> {
+    pub async fn blocking(act: impl FnOnce() -> Result<(), PluginError> + Send + 'static) -> Result<(), PluginError> {
         let done = tokio::task::spawn_blocking(act).await;
         done.map_err(|error| PluginError::failed(error.to_string()))?
     }

@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use chaos_core::{
-    ChaosResult, DeclaredNode, FaultNode, Journal, NodeContext, NodePlace, Nodes, ParseError, Permission, PluginError, Policy, Presence, RunContext, Sighting, Span, Task, UndoLog,
-    parse,
+    ChaosResult, DeclaredNode, FaultNode, Journal, NodeContext, NodePlace, Nodes, ParseError, Permission, PluginError,
+    Policy, Presence, RunContext, Sighting, Span, Task, UndoLog, parse,
 };
 use chaos_runner::{Runner, RunnerBuilder, RunnerError};
 use serde_json::{Value, json};

@@ -51,7 +51,8 @@ impl Fault for RestartProcess {
         let before = targeted::statuses(&self.target, cx).await?;
         targeted::perform(&self.target, ProcessAct::Restart, undo, cx).await?;
         let after = targeted::statuses(&self.target, cx).await?;
-        let text: Vec<String> = before.iter().zip(&after).map(|(a, b)| format!("{} was replaced by {}", a.label, b.label)).collect();
+        let text: Vec<String> =
+            before.iter().zip(&after).map(|(a, b)| format!("{} was replaced by {}", a.label, b.label)).collect();
         let evidence = Evidence::new(text.join("; "));
         let replaced = before.iter().zip(&after).all(|(before, after)| is_replaced(before, after));
         Ok(Injection::Finished(match replaced {

@@ -9,7 +9,12 @@ use chaos_core::{
 };
 
 /// What the act would touch, of all members together. `verb` is what it does to them: "stop".
-pub(super) async fn plan(target: &FaultTarget, act: ProcessAct, verb: &str, cx: &RunContext) -> Result<Plan, PluginError> {
+pub(super) async fn plan(
+    target: &FaultTarget,
+    act: ProcessAct,
+    verb: &str,
+    cx: &RunContext,
+) -> Result<Plan, PluginError> {
     let (mut all, mut labels, mut reasons) = (Plan::default(), Vec::new(), Vec::new());
     for member in target.resolve(cx)? {
         let plan = member.process_facet()?.plan(act).await?;

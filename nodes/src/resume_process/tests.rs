@@ -260,4 +260,3 @@ async fn a_process_that_a_tracer_holds_is_a_failed_undo() {
     assert_eq!(crate::held::status(&held).unwrap().state, chaos_core::ProcessState::Traced);
     drop(tracer);
 }
-

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use chaos_core::{ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SteadyProbe, Task};
+use chaos_core::{
+    ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SteadyProbe, Task,
+};
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -44,7 +44,8 @@ pub(crate) fn place(
             if node.contains_key("ports") && pool.is_some() && is_names(node.get("ports")) {
                 let at = format!("{}/ports", pointer::join("/nodes", name));
                 let message = "there are not enough free ports for the nodes of this document";
-                report.add(Diagnostic::new(Code::OutOfBounds, at, message).help("give ports numbers: `{client: 8080}`"));
+                report
+                    .add(Diagnostic::new(Code::OutOfBounds, at, message).help("give ports numbers: `{client: 8080}`"));
             }
             continue;
         };
@@ -70,9 +71,7 @@ fn is_names(ports: Option<&Value>) -> bool {
 /// The ports with their numbers; `None` where there are none, or none that can be numbered.
 fn ports(ports: Option<&Value>, mut next: impl FnMut() -> Option<u16>) -> Option<BTreeMap<String, u64>> {
     match ports? {
-        Value::Array(names) => {
-            names.iter().map(|name| Some((name.as_str()?.to_owned(), u64::from(next()?)))).collect()
-        }
+        Value::Array(names) => names.iter().map(|name| Some((name.as_str()?.to_owned(), u64::from(next()?)))).collect(),
         Value::Object(numbers) => numbers.iter().map(|(name, port)| Some((name.clone(), port.as_u64()?))).collect(),
         _ => None,
     }

@@ -106,7 +106,8 @@ fn a_process_that_nobody_supervises_stays_dead_and_the_result_says_so() {
 #[test]
 fn without_leave_what_can_not_be_undone_is_refused_and_nothing_is_signalled() {
     let (bench, child) = (Bench::new().unwrap(), Sleeper::start());
-    let entry = json!({"trigger": {"type": "test_now"}, "action": {"type": "kill_process", "target": {"pid": child.0.id()}}});
+    let entry =
+        json!({"trigger": {"type": "test_now"}, "action": {"type": "kill_process", "target": {"pid": child.0.id()}}});
     let runner = Runner::builder().state_dir(bench.state()).workspace(bench.folder());
     let report = runner.build().unwrap().run(Task::of(parse(&entry).unwrap())).unwrap();
     let error = report.entries[0].error.clone().unwrap();
@@ -118,7 +119,11 @@ fn what_may_not_be_killed_is_refused_by_name() {
     let rows = [
         (json!({"node": "n2"}), json!({}), "unknown node `n2`; declared: n1"),
         (json!({"node": "n1"}), json!({"protected": true}), "node `n1` is protected, so no fault may act on it"),
-        (json!({"nodes": {"role": "x"}}), json!({}), "nodes with {role: x}: 1 wanted, and 0 may be acted on (protected ones never count)"),
+        (
+            json!({"nodes": {"role": "x"}}),
+            json!({}),
+            "nodes with {role: x}: 1 wanted, and 0 may be acted on (protected ones never count)",
+        ),
         (json!({"pid": 1}), json!({}), "is the first process: ending it would stop the machine or the container"),
         (json!({"pid": std::process::id()}), json!({}), "is Squall itself"),
     ];
@@ -144,12 +149,15 @@ fn a_target_is_exactly_one_thing() {
         let error = parse::<FaultNode>(&json!({"type": "kill_process", "target": target})).unwrap_err();
         assert!(error.message.contains(why), "{target}: {error}");
     }
-    for target in [json!({"nodes": {"a": "b"}, "pick": "all"}), json!({"nodes": {"a": "b"}, "pick": 2}), json!({"port": 80})] {
+    for target in
+        [json!({"nodes": {"a": "b"}, "pick": "all"}), json!({"nodes": {"a": "b"}, "pick": 2}), json!({"port": 80})]
+    {
         let read: FaultTarget = parse(&target).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), target);
     }
     let pid = NonZeroU32::new(7).unwrap();
-    let fault = KillProcess { target: FaultTarget::Running(chaos_core::Locator::Pid(pid)), signal: SignalName::default() };
+    let fault =
+        KillProcess { target: FaultTarget::Running(chaos_core::Locator::Pid(pid)), signal: SignalName::default() };
     let text = json!({"target": {"pid": 7}, "signal": "SIGKILL"});
     assert_eq!(serde_json::to_value(fault).unwrap(), text);
 }

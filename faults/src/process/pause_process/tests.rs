@@ -6,9 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{
-    DynUndoStep, FAULTS, Journal, Policy, Presence, RealClock, UndoContext, UndoLog, Undone, parse,
-};
+use chaos_core::{DynUndoStep, FAULTS, Journal, Policy, Presence, RealClock, UndoContext, UndoLog, Undone, parse};
 use chaos_host::{PidFd, ProcessStat, Signal, thread_states};
 // Finds processes by their pid.
 use chaos_nodes as _;
