@@ -31,10 +31,7 @@ impl TryFrom<Vec<String>> for NodeArgv {
     type Error = NodeArgvError;
 
     fn try_from(words: Vec<String>) -> Result<Self, NodeArgvError> {
-        match words.first() {
-            Some(program) if !program.is_empty() => Ok(Self(words)),
-            _ => Err(NodeArgvError),
-        }
+        if words.is_empty() { Err(NodeArgvError) } else { Ok(Self(words)) }
     }
 }
 

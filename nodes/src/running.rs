@@ -8,12 +8,11 @@ use std::sync::{Arc, OnceLock};
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
     BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, Plan, PluginError, ProcessAct, ProcessFacet,
-    ProcessStatus, Resource, Undo, register_attacher, register_node,
+    ProcessStatus, Resource, Undo, exactly_one_of, register_attacher, register_node,
 };
 use chaos_host::PidFd;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::held;
 use crate::locate::locate;
@@ -58,6 +57,7 @@ struct RunningKeys {
     port: Option<NonZeroU16>,
     /// The process with this command line, argument for argument.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     command: Option<Vec<String>>,
 }
 
@@ -110,8 +110,7 @@ impl JsonSchema for RunningNode {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = RunningKeys::json_schema(generator);
-        let forms: Vec<_> = KEYS.iter().map(|key| json!({ "required": [key] })).collect();
-        schema.insert("oneOf".to_owned(), forms.into());
+        exactly_one_of(&mut schema, &KEYS);
         schema
     }
 }

@@ -1,7 +1,8 @@
 //! The nodes of a run: declared for the preflight, started before the steady state, stopped at the end.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chaos_core::{DeclaredNode, Member, NodeContext, NodePlace, Nodes, Plan, PluginError, RunContext, UndoLog};
@@ -19,6 +20,8 @@ pub(crate) use exits::findings;
 
 /// The nodes of one run.
 pub(crate) struct RunNodes {
+    /// Where their output goes.
+    folder: PathBuf,
     nodes: Vec<RunNode>,
     /// Why some of what is declared can't be a node.
     refused: Vec<String>,
@@ -53,7 +56,7 @@ enum StartError {
 impl RunNodes {
     /// Makes the nodes known to the run `cx`; their output and their own folders go below `folder`. Touches nothing.
     pub(crate) fn declare(nodes: BTreeMap<String, DeclaredNode>, cx: &RunContext, folder: &Path) -> Self {
-        let mut all = Self { nodes: Vec::new(), refused: Vec::new() };
+        let mut all = Self { folder: folder.to_owned(), nodes: Vec::new(), refused: Vec::new() };
         for (name, declared) in nodes {
             match node(&name, &declared, cx, folder) {
                 Ok((node_cx, member)) => {
@@ -75,6 +78,26 @@ impl RunNodes {
     /// Why some of what is declared can't be a node.
     pub(crate) fn refused(&self) -> &[String] {
         &self.refused
+    }
+
+    /// Removes their folders, of those that Squall made in `ours`; best effort.
+    pub(crate) fn remove_folders(&self, ours: &Path) {
+        for node in &self.nodes {
+            let dir = &node.cx.place().dir;
+            if dir.starts_with(ours) {
+                let _ = fs::remove_dir_all(dir);
+                // The one around them, with the last of them.
+                let _ = dir.parent().map(fs::remove_dir);
+            }
+        }
+        if self.folder.starts_with(ours) {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    /// Where their output is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What each would touch, or why it would not be started.

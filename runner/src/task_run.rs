@@ -175,6 +175,12 @@ impl TaskRun {
         let of_nodes = if seen.left.is_empty() { of_exits } else { Some(Verdict::RevertFailed) };
         let verdict = run_verdict(&verdicts, &seen.before, &seen.after);
         let verdict = of_nodes.map_or(verdict, |of_nodes| verdict.max(of_nodes));
+        if verdict.exit_code() == 0 {
+            self.nodes.remove_folders(&self.session.shared().state.nodes());
+        } else if self.nodes.folder().exists() {
+            let folder = self.nodes.folder().display();
+            self.session.cx().note(format!("the output of the nodes is in `{folder}`"));
+        }
         let undone = entries.iter().all(|entry| entry.reverted != Reverted::Failed) && seen.left.is_empty();
         let cx = self.session.cx();
         let unix = seen.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -65,6 +65,8 @@ codes! {
     RemovedType = "removed-type" Error;
     /// A `type` that a later version removes.
     DeprecatedType = "deprecated-type" Warning;
+    /// Keys of which a mapping has one only.
+    ExclusiveKeys = "exclusive-keys" Error;
     /// An unknown key.
     UnknownKey = "unknown-key" Error;
     /// A key of an open mapping that one of ours was most likely meant by.

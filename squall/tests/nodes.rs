@@ -103,6 +103,8 @@ fn a_node_gets_a_folder_and_a_port_and_is_paused_killed_and_stopped() {
         assert!(port >= 10_000 && words[0][1] == words[0][2], "{lines:?}");
         assert!(words.iter().all(|one| one[..3] == words[0][..3] && is_over(one[3])), "{lines:?}");
         assert_eq!(place.journals(), 0);
+        let kept = fs::read_dir(place.path("state/nodes")).map_or(0, Iterator::count);
+        assert_eq!(kept, 0, "folders of a run that went well");
     }
 }
 
@@ -156,7 +158,8 @@ fn a_killed_run_leaves_its_nodes_to_recover_and_a_second_recovery_does_nothing()
         run.kill().unwrap();
         run.wait().unwrap();
         let pids: Vec<String> = lines(&told)[0].split(' ').map(str::to_owned).collect();
-        assert!(!is_over(&pids[1]), "what it started went with the run");
+        // A group that is stopped when its last parent ends gets SIGHUP from the kernel.
+        assert!(action == "pause_process" || !is_over(&pids[1]), "what it started went with the run");
         let recovered = place.squall(&["recover", "--format", "json"]).output().unwrap();
         assert_eq!(recovered.status.code(), Some(0), "{}", String::from_utf8_lossy(&recovered.stdout));
         until("an orphan is left", || pids.iter().all(|pid| is_over(pid)));

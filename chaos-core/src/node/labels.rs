@@ -78,6 +78,7 @@ impl JsonSchema for Pick {
             "maximum": u32::MAX,
             "pattern": "^all$",
             "patternErrorMessage": text,
+            "examples": ["all"],
         })
     }
 }

@@ -15,7 +15,7 @@ use super::labels::{NodeLabels, Pick};
 use super::locator::Locator;
 use super::member::Member;
 use super::nodes::Nodes;
-use crate::{PluginError, RunContext};
+use crate::{PluginError, RunContext, exactly_one_of};
 
 /// What a fault acts on. Everything becomes members of the run, so that a fault has one path for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -68,6 +68,7 @@ struct TargetKeys {
     node: Option<String>,
     /// Declared nodes that have all these labels; protected ones never count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minProperties" = 1))]
     nodes: Option<NodeLabels>,
     /// How many of `nodes`, drawn by the seed: a number, or `all`; default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +86,7 @@ struct TargetKeys {
     port: Option<NonZeroU16>,
     /// The process with this command line, argument for argument.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     command: Option<Vec<String>>,
 }
 
@@ -149,8 +151,8 @@ impl JsonSchema for FaultTarget {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = TargetKeys::json_schema(generator);
-        let forms: Vec<_> = KEYS.iter().map(|key| serde_json::json!({ "required": [key] })).collect();
-        schema.insert("oneOf".to_owned(), forms.into());
+        exactly_one_of(&mut schema, &KEYS);
+        schema.insert("dependencies".to_owned(), serde_json::json!({ "pick": ["nodes"] }));
         schema
     }
 }

@@ -6,11 +6,10 @@ use std::num::NonZeroU32;
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
     Fault, FaultTarget, InjectContext, Injection, Locator, PauseMethod, Plan, PluginError, ProcessAct, ProcessState,
-    ProcessStatus, Requirement, RunContext, Sighting, Span, Undo, register_fault,
+    ProcessStatus, Requirement, RunContext, Sighting, Span, Undo, exactly_one_of, register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
 
 use super::targeted::{self, Shows};
 
@@ -113,8 +112,7 @@ impl JsonSchema for PauseProcess {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = PauseKeys::json_schema(generator);
-        let forms = json!([{ "required": ["pid"] }, { "required": ["target"] }]);
-        schema.insert("oneOf".to_owned(), forms);
+        exactly_one_of(&mut schema, &["pid", "target"]);
         schema
     }
 }

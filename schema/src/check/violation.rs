@@ -107,7 +107,7 @@ impl Violation<'_> {
         let given = keys.iter().filter(|key| self.error.instance().get(**key).is_some());
         let given: Vec<String> = given.map(|key| format!("`{key}`")).collect();
         let message = format!("{} exclude each other", given.join(" and "));
-        self.at_value(Code::InvalidValue, message).help("keep one of them")
+        self.at_value(Code::ExclusiveKeys, message).help("keep one of them")
     }
 
     fn unknown_key(&self, key: &str) -> Found {

@@ -11,6 +11,7 @@ use chaos_host::{PidFd, ProcessStat, Signal, thread_states};
 // Finds processes by their pid.
 use chaos_nodes as _;
 use chaos_test::{Bench, run_context};
+use serde_json::json;
 
 use super::*;
 
