@@ -16,7 +16,7 @@ mod process;
 mod target;
 
 pub use attach::{Attacher, attach};
-pub use context::{NodeContext, NodePlace};
+pub use context::{NodeContext, NodePlace, Readiness};
 pub use effect::Effect;
 pub use facet::Facet;
 pub use keys::{DeclaredNode, NodeKeys, NodePorts};

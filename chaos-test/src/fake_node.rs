@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 /// A node whose process is a file `state` in its folder.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a quirk of its own")]
 pub struct FakeNode {
     /// Acts on it have no effect, though they say so.
     #[serde(default)]
@@ -151,10 +152,7 @@ impl ProcessFacet for FakeMember {
         let (file, none) = (self.file(), self.kind.no_effect);
         let act = async move { if none { Ok(()) } else { write(&file, state) } };
         let back = if state == Some("restarted") { state } else { Some("up") };
-        let effect = match self.kind.unsupervised {
-            true => Effect::irreversible(act),
-            false => Effect::new(self.step(back), act),
-        };
+        let effect = if self.kind.unsupervised { Effect::irreversible(act) } else { Effect::new(self.step(back), act) };
         Box::pin(std::future::ready(Ok(effect)))
     }
 

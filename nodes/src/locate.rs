@@ -78,8 +78,8 @@ fn by_pid_file(path: &Path) -> Result<PidFd, PluginError> {
 /// When a process started, on the wall clock; `None` where that is before what the clock can say.
 fn started(stat: &ProcessStat) -> Option<SystemTime> {
     let since_boot: Duration = clock_gettime(ClockId::Boottime).try_into().ok()?;
-    let start = Duration::from_millis(stat.start_time.checked_mul(1000)? / clock_ticks_per_second().max(1));
-    SystemTime::now().checked_sub(since_boot.saturating_sub(start))
+    let after_boot = Duration::from_millis(stat.start_time.checked_mul(1000)? / clock_ticks_per_second().max(1));
+    SystemTime::now().checked_sub(since_boot.saturating_sub(after_boot))
 }
 
 /// The one process that fits.

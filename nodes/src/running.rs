@@ -89,12 +89,12 @@ impl TryFrom<RunningKeys> for RunningNode {
 
 impl From<RunningNode> for RunningKeys {
     fn from(node: RunningNode) -> Self {
-        let none = Self::default();
+        let empty = Self::default();
         match node.at {
-            Locator::Pid(pid) => Self { pid: Some(pid), ..none },
-            Locator::PidFile(path) => Self { pid_file: Some(path), ..none },
-            Locator::Port(port) => Self { port: Some(port), ..none },
-            Locator::Command(argv) => Self { command: Some(argv), ..none },
+            Locator::Pid(pid) => Self { pid: Some(pid), ..empty },
+            Locator::PidFile(path) => Self { pid_file: Some(path), ..empty },
+            Locator::Port(port) => Self { port: Some(port), ..empty },
+            Locator::Command(argv) => Self { command: Some(argv), ..empty },
         }
     }
 }

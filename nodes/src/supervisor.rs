@@ -207,9 +207,10 @@ impl Supervisor {
         }
         self.ready().await?;
         let pid = self.life().up.as_ref().map(|held| held.pid().to_string()).unwrap_or_default();
-        Ok(match was_up {
-            true => Undone::NothingToDo(format!("node `{name}` runs as process {pid}")),
-            false => Undone::Reverted(format!("node `{name}` runs again, as process {pid}")),
+        Ok(if was_up {
+            Undone::NothingToDo(format!("node `{name}` runs as process {pid}"))
+        } else {
+            Undone::Reverted(format!("node `{name}` runs again, as process {pid}"))
         })
     }
 

@@ -29,15 +29,15 @@ struct Run {
 }
 
 impl Run {
-    fn of(keys: Value) -> Self {
+    fn of(keys: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cx = run_context().env([("PATH", "/usr/bin:/bin"), ("OUTER", "1"), ("SECRET_API_KEY", "sk-1")]).build();
         let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
-        let node: DeclaredNode = parse(&keys).unwrap();
+        let node: DeclaredNode = parse(keys).unwrap();
         let place =
             NodePlace { dir: folder.path().join("n1"), logs: folder.path().join("logs"), ports: BTreeMap::new() };
         let node_cx = NodeContext::new("n1", cx.clone(), place);
-        let node_cx = node_cx.ready_when(node.extra().ready.clone()).expecting_exit(node.extra().expect_exit);
+        let node_cx = node_cx.ready_when(node.extra().readiness()).expecting_exit(node.extra().expect_exit);
         let member = node.member(node_cx).unwrap();
         cx.services().get::<Nodes>().declare("n1", BTreeMap::new(), false, Arc::clone(&member));
         Self { cx, log, member, folder }
@@ -45,7 +45,7 @@ impl Run {
 
     fn sh(script: &str) -> Self {
         Self::of(
-            json!({"type": "process", "argv": ["/bin/sh", "-c", script], "env": {"OWN": "2"}, "stop_seconds": 0.2}),
+            &json!({"type": "process", "argv": ["/bin/sh", "-c", script], "env": {"OWN": "2"}, "stop_seconds": 0.2}),
         )
     }
 
@@ -205,7 +205,7 @@ async fn a_node_that_ends_by_itself_is_a_finding_unless_that_is_expected() {
     for (expects, keys) in [(false, json!({})), (true, json!({"expect_exit": true}))] {
         let mut node = json!({"type": "process", "argv": ["/bin/sh", "-c", "exit 3"]});
         node.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-        let run = Run::of(node);
+        let run = Run::of(&node);
         // It may end before it counts as up.
         let _ = run.member.start(&run.log.handle()).await;
         let down =
@@ -229,14 +229,14 @@ async fn a_node_that_ends_by_itself_is_a_finding_unless_that_is_expected() {
 #[tokio::test]
 async fn one_that_ends_before_it_is_ready_is_not_up() {
     let never = json!({"type": "test_answer", "answer": false, "within_seconds": 30});
-    let run = Run::of(json!({"type": "process", "argv": ["/bin/sh", "-c", "exit 3"], "ready": never}));
+    let run = Run::of(&json!({"type": "process", "argv": ["/bin/sh", "-c", "exit 3"], "ready": never}));
     let error = run.member.start(&run.log.handle()).await.unwrap_err();
     assert_eq!(error.to_string(), "node `n1` is down (exit code 3) before it was ready");
 }
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_told_and_nothing_is_left() {
-    let run = Run::of(json!({"type": "process", "argv": ["/nonexistent/program"]}));
+    let run = Run::of(&json!({"type": "process", "argv": ["/nonexistent/program"]}));
     let error = run.member.start(&run.log.handle()).await.unwrap_err().to_string();
     assert!(error.starts_with("start `/nonexistent/program` as node `n1`: "), "{error}");
     assert_eq!(run.undo().await, [Undone::NothingToDo("nothing of node `n1` is left".into())]);

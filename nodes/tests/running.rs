@@ -90,7 +90,7 @@ async fn a_pid_file_that_is_older_than_its_process_or_no_pid_file_is_refused() {
         facet(&member).plan(PAUSE).await.unwrap_err().to_string()
     };
     fs::write(&file, child.0.id().to_string()).unwrap();
-    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let hour_ago = SystemTime::now() - Duration::from_hours(1);
     fs::File::options().write(true).open(&file).unwrap().set_modified(hour_ago).unwrap();
     let why = refusal().await;
     assert!(why.contains("is older than process") && why.ends_with("so it names another process"), "{why}");

@@ -221,7 +221,7 @@ fn node(
     let dir = keys.dir.clone().unwrap_or_else(|| folder.join(name));
     let place = NodePlace { dir, logs: folder.join("logs"), ports };
     let its = cx.child(&format!("nodes/{name}"), None);
-    let node_cx = NodeContext::new(name, its, place).ready_when(keys.ready.clone()).expecting_exit(keys.expect_exit);
+    let node_cx = NodeContext::new(name, its, place).ready_when(keys.readiness()).expecting_exit(keys.expect_exit);
     let member = guarded_call(|| declared.member(node_cx.clone()))??;
     Ok((node_cx, member))
 }

@@ -67,7 +67,7 @@ fn until(what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < HANG, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::yield_now();
     }
 }
 
@@ -209,12 +209,11 @@ fn mistakes_in_nodes_are_told_at_their_place() {
     ];
     for (at, value, why) in rows {
         let mut task = task("exec sleep 600", &action, 1.0);
-        match task.pointer_mut(at) {
-            Some(there) => *there = value,
-            None => {
-                let (parent, key) = at.rsplit_once('/').unwrap();
-                task.pointer_mut(parent).unwrap()[key] = value;
-            }
+        if let Some(there) = task.pointer_mut(at) {
+            *there = value;
+        } else {
+            let (parent, key) = at.rsplit_once('/').unwrap();
+            task.pointer_mut(parent).unwrap()[key] = value;
         }
         let output = place.squall(&["validate", &place.file(&task)]).output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Answer, PROBE_TIMEOUT, PluginError, RunContext, WithinProbe};
+use crate::{Answer, DynProbe, PROBE_TIMEOUT, PluginError, RunContext};
 
 /// How long a readiness probe that said no is left alone.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
@@ -21,13 +22,24 @@ pub struct NodePlace {
     pub ports: BTreeMap<String, NonZeroU16>,
 }
 
+/// When a node counts as up.
+#[derive(Debug, Clone)]
+pub struct Readiness {
+    /// The probe that must say yes.
+    pub probe: Arc<dyn DynProbe>,
+    /// What it is called.
+    pub name: String,
+    /// How long it may take to.
+    pub within: Duration,
+}
+
 /// What a node kind gets.
 #[derive(Debug, Clone)]
 pub struct NodeContext {
     name: String,
     cx: RunContext,
     place: NodePlace,
-    ready: Option<WithinProbe>,
+    ready: Option<Readiness>,
     expects_exit: bool,
 }
 
@@ -39,7 +51,7 @@ impl NodeContext {
 
     /// Sets the probe that must say yes before the node counts as up.
     #[must_use]
-    pub fn ready_when(mut self, ready: Option<WithinProbe>) -> Self {
+    pub fn ready_when(mut self, ready: Option<Readiness>) -> Self {
         self.ready = ready;
         self
     }
@@ -76,9 +88,9 @@ impl NodeContext {
     /// # Errors
     /// [`PluginError::Failed`] with the last answer when it does not in time, [`PluginError::Cancelled`] when the run ends.
     pub async fn ready(&self) -> Result<(), PluginError> {
-        let Some(probe) = &self.ready else { return Ok(()) };
-        let (clock, within) = (self.cx.clock(), probe.extra().within_seconds.get());
-        let until = clock.now() + within;
+        let Some(Readiness { probe, name: probe_name, within }) = &self.ready else { return Ok(()) };
+        let clock = self.cx.clock();
+        let until = clock.now() + *within;
         loop {
             let left = until.saturating_sub(clock.now());
             let limit = left.min(probe.at_most().unwrap_or(PROBE_TIMEOUT));
@@ -95,7 +107,7 @@ impl NodeContext {
             };
             if clock.now() + ASK_AGAIN >= until {
                 let (name, seconds) = (&self.name, within.as_secs_f64());
-                let why = format!("node `{name}` was not ready within {seconds} s (`{}`: {detail})", probe.label());
+                let why = format!("node `{name}` was not ready within {seconds} s (`{probe_name}`: {detail})");
                 return Err(PluginError::failed(why));
             }
             if !self.cx.sleep(ASK_AGAIN).await {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::context::Readiness;
 use super::kind::DynNode;
 use super::labels::NodeLabels;
 use crate::{Configured, Extra, WithinProbe};
@@ -37,6 +38,15 @@ pub struct NodeKeys {
     /// Its folder; where absent, a fresh one in the folder of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
+}
+
+impl NodeKeys {
+    /// When the node counts as up; `None` when it does once it is started.
+    pub fn readiness(&self) -> Option<Readiness> {
+        let ready = self.ready.as_ref()?;
+        let (name, within) = (ready.label().to_owned(), ready.extra().within_seconds.get());
+        Some(Readiness { probe: ready.shared(), name, within })
+    }
 }
 
 impl Extra for NodeKeys {

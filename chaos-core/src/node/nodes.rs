@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::labels::NodeLabels;
 use super::member::Member;
-use super::target::FaultTarget;
 use crate::{PluginError, suggestion};
 
 /// A node that ended although no fault and no stop ended it.
@@ -28,8 +27,8 @@ pub struct Nodes(Mutex<State>);
 struct State {
     declared: BTreeMap<String, Declared>,
     exits: Vec<NodeExit>,
-    /// By the position of the entry, and its target.
-    chosen: BTreeMap<(String, FaultTarget), Vec<Arc<dyn Member>>>,
+    /// By the position of the entry, and its target in words.
+    chosen: BTreeMap<(String, String), Vec<Arc<dyn Member>>>,
 }
 
 #[derive(Debug)]
@@ -97,10 +96,10 @@ impl Nodes {
     pub(super) fn chosen(
         &self,
         entry: &str,
-        target: &FaultTarget,
+        target: &str,
         choose: impl FnOnce() -> Result<Vec<Arc<dyn Member>>, PluginError>,
     ) -> Result<Vec<Arc<dyn Member>>, PluginError> {
-        let key = (entry.to_owned(), target.clone());
+        let key = (entry.to_owned(), target.to_owned());
         if let Some(members) = self.lock().chosen.get(&key) {
             return Ok(members.clone());
         }

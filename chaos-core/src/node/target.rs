@@ -165,7 +165,7 @@ impl FaultTarget {
     pub fn resolve(&self, cx: &RunContext) -> Result<Vec<Arc<dyn Member>>, PluginError> {
         let entry = cx.entry().map_or(cx.path(), |entry| entry.path.as_str());
         let nodes = cx.services().get::<Nodes>();
-        nodes.chosen(entry, self, || match self {
+        nodes.chosen(entry, &format!("{self:?}"), || match self {
             Self::Node(name) => Ok(vec![nodes.for_fault(name)?]),
             Self::Nodes { labels, pick } => draw(nodes.labelled(labels), *pick, &mut cx.rng(), self),
             Self::Running(locator) => Ok(vec![attach(locator)?]),

@@ -159,6 +159,11 @@ impl<T: ?Sized, X> Configured<T, X> {
         &self.extra
     }
 
+    /// The plug-in, to be kept.
+    pub fn shared(&self) -> Arc<T> {
+        Arc::clone(&self.plug_in)
+    }
+
     /// Gives it a name.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {

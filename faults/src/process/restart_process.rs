@@ -55,9 +55,10 @@ impl Fault for RestartProcess {
             before.iter().zip(&after).map(|(a, b)| format!("{} was replaced by {}", a.label, b.label)).collect();
         let evidence = Evidence::new(text.join("; "));
         let replaced = before.iter().zip(&after).all(|(before, after)| is_replaced(before, after));
-        Ok(Injection::Finished(match replaced {
-            true => Outcome::landed(evidence),
-            false => Outcome::missed("a node does not run as another process", evidence),
+        Ok(Injection::Finished(if replaced {
+            Outcome::landed(evidence)
+        } else {
+            Outcome::missed("a node does not run as another process", evidence)
         }))
     }
 

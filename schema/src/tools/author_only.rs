@@ -79,7 +79,7 @@ fn target(schema: &Value) -> Option<String> {
     // Or each of its forms needs one.
     let object = schema.as_object()?;
     let mut forms = FORMS.into_iter().map(|keyword| forms(object, keyword).collect::<Vec<_>>());
-    let needed = forms.find(|names| !names.is_empty() && names.iter().all(|name| is_authors(&name)))?;
+    let needed = forms.find(|names| !names.is_empty() && names.iter().all(is_authors))?;
     needed.first().map(|name| (*name).to_owned())
 }
 
