@@ -76,6 +76,9 @@ mod offline;
 #[cfg(feature = "openai")]
 mod openai;
 mod outcome;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod parsers;
 mod replay;
 mod tool;
 mod tool_loop;

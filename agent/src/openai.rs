@@ -15,3 +15,13 @@ mod stream;
 
 pub use client::OpenAiModel;
 pub use config::{OpenAiConfig, RetryPolicy};
+
+/// Reads the body of a successful answer, as the client does.
+#[cfg(feature = "fuzz")]
+pub(crate) fn read_turn(
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<crate::ModelTurn, Box<dyn std::error::Error + Send + Sync>> {
+    let whole = attempt::whole(stream::is_stream(content_type, body), body)?;
+    Ok(client::turn_in(&serde_json::from_slice(&whole)?)?)
+}

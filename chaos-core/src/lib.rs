@@ -37,8 +37,8 @@ pub use plug_in::{
 };
 pub use policy::{
     AllowedDir, Ceiling, CeilingKind, Confinement, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts,
-    OpenDirError, PathBase, Permission, PermissionNeed, Policy, PolicyRequest, Refusal, Reserved, Resolve, RunBudget,
-    SystemResolver, UnknownPermission,
+    OpenDirError, PathBase, Permission, PermissionNeed, Policy, PolicyRequest, ProbeBudget, Refusal, Reserved, Resolve,
+    RunBudget, SystemResolver, UnknownPermission,
 };
 pub use result::{ChaosResult, REPORT_FORMAT, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{

@@ -24,4 +24,4 @@ pub use permission::{Permission, PermissionNeed, UnknownPermission};
 pub use refusal::Refusal;
 pub use request::PolicyRequest;
 pub use rules::Policy;
-pub use run_budget::{Reserved, RunBudget};
+pub use run_budget::{ProbeBudget, Reserved, RunBudget};

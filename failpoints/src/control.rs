@@ -2,6 +2,8 @@
 
 mod connections;
 mod origin;
+#[cfg(feature = "fuzz")]
+pub mod parsers;
 mod place;
 mod request;
 mod routes;

@@ -79,6 +79,9 @@ pub use barrier::Barrier;
 pub use buggify::Buggify;
 #[cfg(feature = "http")]
 pub use control::ControlServer;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use control::parsers;
 pub use enter::{Entered, Scoped, inherit, inherit_call};
 pub use environment::{arm_from_environment, arm_list};
 pub use error::{ActionProblem, Error};

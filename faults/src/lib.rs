@@ -22,6 +22,9 @@ pub use failpoint::{
 };
 #[cfg(feature = "generate-load")]
 pub use load::GenerateLoad;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use load::parsers;
 #[cfg(feature = "load")]
 pub use load::{Load, LoadEngine, StopFortio};
 #[cfg(feature = "process")]

@@ -26,5 +26,7 @@ mod tls;
 pub use engine::LoadEngine;
 #[cfg(feature = "generate-load")]
 pub use generate_load::GenerateLoad;
+#[cfg(feature = "fuzz")]
+pub use generate_load::parsers;
 pub use load::Load;
 pub use stop_fortio::StopFortio;

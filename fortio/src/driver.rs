@@ -36,6 +36,12 @@ const SIZE_UNIT: f64 = 100.0;
 /// Smallest bucket of fortio's sizes of heads, in bytes.
 const HEAD_SIZE_UNIT: f64 = 5.0;
 
+/// Reads a whole access log.
+#[cfg(feature = "fuzz")]
+pub(crate) fn read_access_log(bytes: &[u8], run: &mut ExternalRun) -> io::Result<()> {
+    Reader::new(bytes).read_into(run, Origin::FirstCall)
+}
+
 /// Finds a fortio in the folders of a `PATH`; a folder that depends on where one stands does not count.
 pub fn find(places: &OsStr) -> Option<PathBuf> {
     let mut folders = std::env::split_paths(places).filter(|folder| folder.is_absolute());

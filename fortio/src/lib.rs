@@ -43,6 +43,9 @@ mod json;
 mod latency;
 mod liberal;
 mod log;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod parsers;
 mod refusal;
 mod reporting;
 mod text;

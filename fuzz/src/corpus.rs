@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folder of the corpus, one folder a target in it.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus");
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
 
 /// A kept input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub struct Kept {
 /// What the system says.
 pub fn kept() -> io::Result<Vec<Kept>> {
     let mut all = Vec::new();
-    for folder in fs::read_dir(FOLDER)? {
+    for folder in fs::read_dir(folder())? {
         let folder = folder?;
         if !folder.file_type()?.is_dir() {
             continue;
@@ -40,8 +42,8 @@ pub fn kept() -> io::Result<Vec<Kept>> {
 }
 
 /// Keeps an input.
-pub(crate) fn keep(target: &str, name: &str, input: &[u8]) -> io::Result<PathBuf> {
-    let folder = Path::new(FOLDER).join(target);
+pub(crate) fn keep(folder: &Path, target: &str, name: &str, input: &[u8]) -> io::Result<PathBuf> {
+    let folder = folder.join(target);
     fs::create_dir_all(&folder)?;
     let path = folder.join(name);
     fs::write(&path, input)?;

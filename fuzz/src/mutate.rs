@@ -49,11 +49,11 @@ const WORDS: [&str; 40] = [
 ];
 
 /// Spoils an input in one to three ways.
-pub(crate) fn spoil(input: &mut Vec<u8>, dice: &mut Dice) {
+pub(crate) fn spoil(input: &mut Vec<u8>, words: &[&str], dice: &mut Dice) {
     for _ in 0..=dice.below(3) {
         match dice.below(3) {
             0 => bytes(input, dice),
-            1 => word(input, dice),
+            1 => word(input, words, dice),
             _ => tree(input, dice),
         }
     }
@@ -80,10 +80,11 @@ fn bytes(input: &mut Vec<u8>, dice: &mut Dice) {
     }
 }
 
-fn word(input: &mut Vec<u8>, dice: &mut Dice) {
+fn word(input: &mut Vec<u8>, own: &[&str], dice: &mut Dice) {
     let at = dice.below(input.len() + 1);
     let often = if dice.below(64) == 0 { 1 + dice.below(2_000) } else { 1 };
-    let word = dice.pick(&WORDS).repeat(often);
+    let words = if own.is_empty() || dice.below(2) == 0 { &WORDS } else { own };
+    let word = dice.pick(words).repeat(often);
     let end = (at + dice.below(8)).min(input.len());
     input.splice(at..end, word.into_bytes());
 }

@@ -12,6 +12,11 @@ pub trait FuzzTarget {
     /// Makes an input that the parser should accept.
     fn make(&mut self, dice: &mut Dice) -> Vec<u8>;
 
+    /// Words of its grammar, with which inputs are spoilt beside the usual ones.
+    fn words(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Feeds an input; says whether it was accepted.
     ///
     /// # Errors

@@ -145,7 +145,8 @@ impl Framing {
             }
             Err(_) => return Err(Malformed::Head),
         };
-        let status = parsed.code.unwrap_or(0);
+        // A status below 100 is none (RFC 9110, section 15), and 0 stands for no head at all.
+        let status = parsed.code.filter(|status| *status >= 100).ok_or(Malformed::Head)?;
         if (100..200).contains(&status) && status != 101 {
             self.interim += 1;
             return if self.interim > MAX_INTERIM { Err(Malformed::HeadTooLarge) } else { Ok(end) };
@@ -360,6 +361,8 @@ mod tests {
             ),
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", false, Err(Malformed::Length)),
             ("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nhi", false, Err(Malformed::Length)),
+            ("HTTP/1.1 000 None\r\nContent-Length: 2\r\n\r\nhi", false, Err(Malformed::Head)),
+            ("HTTP/1.1 099 None\r\nContent-Length: 2\r\n\r\nhi", false, Err(Malformed::Head)),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi", false, Err(Malformed::Truncated)),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", false, Err(Malformed::Chunk)),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab", false, Err(Malformed::Chunk)),

@@ -54,6 +54,9 @@ mod localhost;
 mod observer;
 mod open;
 mod pacer;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod parsers;
 mod plan;
 mod program;
 mod random;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
-    PluginError, Presence, ProbeRole, Reversible, Reverted, RunBudget, RunContext, Sighting, Span, UndoLog,
-    Verification,
+    PluginError, Presence, ProbeBudget, ProbeRole, Reversible, Reverted, RunBudget, RunContext, Sighting, Span,
+    UndoLog, Verification,
 };
 
 mod checks;
@@ -21,6 +21,7 @@ use crate::hold_time::{hold_time, overrun};
 use crate::judge::Facts;
 use crate::life::Life;
 use crate::preflight::{Refused, plan, plan_allowed};
+use crate::probe_load::probe_load;
 use crate::resources::Held;
 use crate::shared::Shared;
 use crate::verify::verify;
@@ -160,6 +161,9 @@ impl Entry {
         };
         let budget = self.cx().services().get::<RunBudget>();
         let _reserved = budget.reserve(&plan.ceilings, self.cx().policy()).map_err(Refused::from)?;
+        let asked = self.cx().services().get::<ProbeBudget>();
+        let load = probe_load(&self.spec).map_err(Refused::from)?;
+        let _asked = asked.reserve(&load, self.cx().policy()).map_err(Refused::from)?;
         let fault = (!self.shared.sham).then(|| self.spec.action.type_name());
         self.life.step(Step::Inject(fault))?;
         self.in_force(&plan, record).await;

@@ -62,7 +62,12 @@ pub fn forget(state: &StateDir, run_id: &str) -> Result<Forgotten, ForgetError> 
             Ok(Some(journal)) => journal,
             Ok(None) => return Err(ForgetError::Live(stem)),
             // It can't be taken, so only the operator can say what becomes of it.
-            Err(JournalError::NotAFile { .. } | JournalError::Foreign { .. } | JournalError::Read { .. }) => {
+            Err(
+                JournalError::NotAFile { .. }
+                | JournalError::Foreign { .. }
+                | JournalError::Elsewhere { .. }
+                | JournalError::Read { .. },
+            ) => {
                 let kept_as = PastJournal::set_aside_unread(&path, &state.forgotten())?;
                 return Ok(Forgotten { run_id: stem, kept_as, steps: Vec::new(), unreadable: 1 });
             }

@@ -14,6 +14,7 @@
 //! | `nodes` | the nodes of a run: started before the steady state, stopped at the end, and what ended by itself |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
 //! | `ask` | one question to a probe, and how long it may take |
+//! | `probe_load` | what the probes of an entry ask of the world, for the policy |
 //! | `verify` | named checks, and the embedder's own verifier |
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
@@ -42,6 +43,7 @@ mod life;
 mod nodes;
 mod plug_in_threads;
 mod preflight;
+mod probe_load;
 mod recover;
 mod report;
 mod resources;

@@ -8,6 +8,7 @@ use chaos_core::{
 
 use crate::guarded::{Panicked, guarded, guarded_call};
 use crate::hold_time::hold_time;
+use crate::probe_load::{NoReach, at_once, probe_load};
 
 /// Why something declared would not be allowed, or could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,8 @@ pub(crate) enum Refused {
     PlugIn(#[from] PluginError),
     #[error(transparent)]
     Panicked(#[from] Panicked),
+    #[error(transparent)]
+    Probes(#[from] NoReach),
 }
 
 /// Why a fault's plan failed.
@@ -100,6 +103,7 @@ async fn allowed(
     if let Some(probe) = &spec.abort_if {
         probe_allowed(probe, cx).await?;
     }
+    probe_load(spec)?.into_iter().try_for_each(|ceiling| cx.policy().check_probes(ceiling))?;
     let verify = spec.verify.as_ref().and_then(|name| checks.get(name));
     match verify.map(|check| &check.body) {
         Some(CheckBody::Probe(probe)) => probe_allowed(probe, cx).await,
@@ -108,6 +112,7 @@ async fn allowed(
 }
 
 async fn probe_allowed<X>(probe: &Configured<dyn DynProbe, X>, cx: &RunContext) -> Result<(), Refused> {
+    cx.policy().check_probes(at_once(probe)?)?;
     reach(|| probe.reach(), cx).await
 }
 

@@ -22,8 +22,6 @@ mod stop_condition;
 pub(crate) use end::EndedBy;
 use end::{HoldEnd, TOO_SHORT};
 
-/// How often `detect` and `abort_if` are asked.
-const POLL: Duration = Duration::from_millis(250);
 /// How long a watcher may take to stop; one that takes longer blocks its thread.
 const STOPPING: Duration = Duration::from_secs(1);
 

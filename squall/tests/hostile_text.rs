@@ -85,7 +85,7 @@ fn uncoloured(text: &str) -> String {
         let colour = piece.split_once('m').filter(|(digits, _)| at > 0 && digits.bytes().all(|b| b.is_ascii_digit()));
         out += match colour {
             Some((_, rest)) => rest,
-            None if at > 0 => panic!("a sequence that is no colour: {piece:?}"),
+            None if at > 0 => panic!("a sequence that is not a colour: {piece:?}"),
             None => piece,
         };
     }

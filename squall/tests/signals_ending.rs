@@ -29,8 +29,8 @@ use sleeper::Sleeper;
 /// How many runs go on at the same time.
 const LANES: usize = 6;
 
-/// The signals that end a process by default, and those that stop it. Not SIGKILL and SIGSTOP, which no process can catch, nor
-/// those of a defect in the very instruction.
+/// The signals that end a process by default, and those that stop it. Not SIGKILL and SIGSTOP, which no process can
+/// catch, nor those of a defect in the very instruction.
 const NAMED: [&str; 19] = [
     "INT", "TERM", "HUP", "QUIT", "USR2", "ALRM", "VTALRM", "PROF", "XCPU", "XFSZ", "IO", "PWR", "STKFLT", "TRAP",
     "ABRT", "SYS", "TSTP", "TTIN", "TTOU",

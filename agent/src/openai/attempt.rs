@@ -81,7 +81,12 @@ async fn completion(response: &mut Response) -> Result<Vec<u8>, Failure> {
             break;
         }
     }
-    let body = without_mark(&body);
+    whole(is_stream, &body)
+}
+
+/// A whole body as JSON.
+pub(super) fn whole(is_stream: bool, body: &[u8]) -> Result<Vec<u8>, Failure> {
+    let body = without_mark(body);
     if is_stream {
         return Ok(stream::assemble(&String::from_utf8_lossy(body))?.to_string().into_bytes());
     }

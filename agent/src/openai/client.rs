@@ -124,10 +124,7 @@ impl OpenAiModel {
     async fn attempt(&self, body: &Value, clock: &dyn Clock) -> Result<ModelTurn, Failure> {
         let _real = clock.external();
         let reply: Value = self.client.chat().create_byot(body).await.map_err(typed)?;
-        match Failure::inside_success(&reply) {
-            Some(failure) => Err(failure),
-            None => completion::turn(&reply),
-        }
+        turn_in(&reply)
     }
 
     fn refusal(&self, failure: Failure, attempts: u32) -> AgentError {
@@ -177,6 +174,14 @@ fn refused_additions(failure: &Failure, body: &Value) -> Option<String> {
         let quoted: Vec<String> = additions.iter().map(|name| format!("`{name}`")).collect();
         quoted.join(", ")
     })
+}
+
+/// The turn in a successful answer, which may hold an error all the same.
+pub(super) fn turn_in(reply: &Value) -> Result<ModelTurn, Failure> {
+    match Failure::inside_success(reply) {
+        Some(failure) => Err(failure),
+        None => completion::turn(reply),
+    }
 }
 
 /// Gets our own failure back out of the client library's error.

@@ -8,6 +8,10 @@ use super::failure::Failure;
 const MAX_CALLS: usize = 256;
 /// Lines of one event's data.
 const MAX_DATA_LINES: usize = 64;
+/// Bytes of one event's data that is spread over lines: it is read anew with each of them.
+const MAX_SPREAD_DATA: usize = 256 * 1024;
+/// Pieces of calls in one reply: one comes with each event of some 200 bytes.
+const MAX_PIECES: usize = 200_000;
 
 /// Whether a body is a stream of events, by its type or, where that is wrong, by its start.
 pub(super) fn is_stream(content_type: Option<&str>, body: &[u8]) -> bool {
@@ -47,7 +51,7 @@ pub(super) fn assemble(body: &str) -> Result<Value, Failure> {
             Ok(event) if !event["error"].is_null() => return Ok(event),
             Ok(event) if is_error => return Ok(json!({ "error": event })),
             Ok(event) => reply.add(event)?,
-            Err(_) if lines < MAX_DATA_LINES && !text.is_empty() => continue,
+            Err(_) if lines < MAX_DATA_LINES && data.len() < MAX_SPREAD_DATA && !text.is_empty() => continue,
             Err(_) => return Err(Failure::not_json(&data)),
         }
         lines = 0;
@@ -63,6 +67,7 @@ pub(super) fn assemble(body: &str) -> Result<Value, Failure> {
 struct Assembly {
     message: Map<String, Value>,
     calls: Vec<(Option<u64>, Map<String, Value>)>,
+    pieces: usize,
     finish_reason: Value,
     usage: Value,
     begun: bool,
@@ -74,8 +79,10 @@ impl Assembly {
         if !event["usage"].is_null() {
             self.usage = event["usage"].take();
         }
-        let choice = event["choices"]
-            .as_array_mut()
+        // An index would panic where the event is a number, a text or a list.
+        let choice = event
+            .get_mut("choices")
+            .and_then(Value::as_array_mut)
             .and_then(|choices| choices.iter_mut().find(|choice| choice["index"].as_u64().unwrap_or_default() == 0));
         let Some(Value::Object(choice)) = choice else { return Ok(()) };
         self.begun = true;
@@ -124,12 +131,14 @@ impl Assembly {
         index: Option<u64>,
         part: &Map<String, Value>,
     ) -> Result<&mut (Option<u64>, Map<String, Value>), Failure> {
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        self.pieces += 1;
+        if self.pieces > MAX_PIECES {
+            return Err(Failure::Shape("the stream holds more than 200000 pieces of tool calls"));
+        }
         let id = text(part.get("id"));
         let named = !text(part.get("function").and_then(|function| function.get("name"))).is_empty();
         let fits = |(other, call): &(Option<u64>, Map<String, Value>)| {
-            let same_id = id.is_empty() || text(call.get("id")).is_empty() || text(call.get("id")) == id;
-            same_id && *other == index
+            *other == index && (id.is_empty() || ["", id].contains(&text(call.get("id"))))
         };
         let at = match index {
             Some(_) => self.calls.iter().rposition(fits),
@@ -167,6 +176,10 @@ impl Assembly {
             "usage": self.usage,
         }))
     }
+}
+
+fn text(value: Option<&Value>) -> &str {
+    value.and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Names come whole, and some servers repeat them; arguments come in pieces, or whole as an object.
@@ -267,6 +280,32 @@ mod tests {
         let many: Vec<Value> = (0..=MAX_CALLS).map(|n| json!({"index": n, "id": n.to_string()})).collect();
         let body = events(&[delta(&json!({ "tool_calls": many }))]);
         assert!(matches!(assemble(&body), Err(Failure::Shape(_))));
+    }
+
+    /// Sixteen megabytes that cost as much time as a server can make them cost.
+    #[test]
+    fn a_long_stream_is_read_in_a_time_that_grows_with_its_length() {
+        let begun = std::time::Instant::now();
+        // One event over many lines was read anew with each of them: a gigabyte.
+        let spread = format!("data: [{}\n{}", "1,".repeat(7 << 20), "data: 1,\n".repeat(62));
+        assert!(matches!(assemble(&spread), Err(Failure::NotJson(_))));
+        // Each piece of a call was compared with every call, and texts were copied for that.
+        let calls: Vec<Value> = (0..MAX_CALLS).map(|at| json!({"id": format!("c{at}")})).collect();
+        let pieces = "{\"id\":\"c0\"},".repeat(1 << 20);
+        let body = format!(
+            "{}data: {{\"choices\": [{{\"delta\": {{\"tool_calls\": [{pieces}{{}}]}}}}]}}\n\n",
+            events(&[delta(&json!({ "tool_calls": calls }))])
+        );
+        let error = assemble(&body).expect_err("too many pieces").to_string();
+        assert_eq!(error, "the stream holds more than 200000 pieces of tool calls");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn an_event_that_is_no_object_is_ignored() {
+        let hi = delta(&json!({"content": "hi"}));
+        let body = format!("data: 5\n\ndata: [1]\n\ndata: \"x\"\n\ndata: null\n\n{}data: [DONE]\n\n", events(&[hi]));
+        assert_eq!(assemble(&body).expect("a completion")["choices"][0]["message"]["content"], "hi");
     }
 
     #[test]

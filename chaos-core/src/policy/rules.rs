@@ -167,6 +167,18 @@ impl Policy {
         ceiling.check(self.limit(ceiling.kind))
     }
 
+    /// Checks what probes ask of the world together: as much as faults may, beside them, and in any case enough to watch
+    /// one that may do little.
+    pub fn check_probes(&self, ceiling: Ceiling) -> Result<(), Refusal> {
+        let least = match ceiling.kind {
+            CeilingKind::Qps => 100.0,
+            CeilingKind::Concurrency => 64.0,
+            CeilingKind::DurationSeconds | CeilingKind::Bytes => 0.0,
+        };
+        let checked = ceiling.check(self.limit(ceiling.kind).max(least));
+        checked.map_err(|refusal| Refusal::new(format!("probes: {}", refusal.what), refusal.flag))
+    }
+
     /// Checks a permission that a plan needs.
     pub fn check_permission(&self, need: &PermissionNeed) -> Result<(), Refusal> {
         let PermissionNeed { permission, why } = need;

@@ -10,7 +10,21 @@ use super::rules::Policy;
 #[derive(Debug, Default)]
 pub struct RunBudget(Arc<Mutex<Vec<Ceiling>>>);
 
-/// What one fault uses of the budget; given back when dropped.
+/// A run service: what the probes of the entries in force ask of the world together, beside what the faults do.
+#[derive(Debug, Default)]
+pub struct ProbeBudget(RunBudget);
+
+impl ProbeBudget {
+    /// Takes all that the probes of an entry ask, or nothing.
+    ///
+    /// # Errors
+    /// As [`RunBudget::reserve`].
+    pub fn reserve(&self, ceilings: &[Ceiling], policy: &Policy) -> Result<Reserved, Refusal> {
+        self.0.reserve_if(ceilings, |all| policy.check_probes(all))
+    }
+}
+
+/// What one fault, or the probes of one entry, use of a budget; given back when dropped.
 #[derive(Debug)]
 pub struct Reserved {
     ceilings: Vec<Ceiling>,
@@ -23,13 +37,21 @@ impl RunBudget {
     /// # Errors
     /// A [`Refusal`] that names the sum, and the flag which would grant it.
     pub fn reserve(&self, ceilings: &[Ceiling], policy: &Policy) -> Result<Reserved, Refusal> {
+        self.reserve_if(ceilings, |all| policy.check_ceiling(all))
+    }
+
+    fn reserve_if(
+        &self,
+        ceilings: &[Ceiling],
+        allowed: impl Fn(Ceiling) -> Result<(), Refusal>,
+    ) -> Result<Reserved, Refusal> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ceilings: Vec<Ceiling> = ceilings.iter().copied().filter(|ceiling| ceiling.kind.adds_up()).collect();
         for Ceiling { kind, .. } in &ceilings {
             let others = sum(&taken, *kind);
             if others > 0.0 {
                 let all = Ceiling { kind: *kind, value: others + sum(&ceilings, *kind) };
-                policy.check_ceiling(all).map_err(|refusal| {
+                allowed(all).map_err(|refusal| {
                     let what = format!("{}, with what is in force in this run", refusal.what);
                     Refusal::new(what, refusal.flag)
                 })?;
@@ -74,5 +96,19 @@ mod tests {
         budget.reserve(&of(CeilingKind::Concurrency, 1.0), &policy).unwrap_err();
         drop((second, third));
         budget.reserve(&of(CeilingKind::Qps, 1000.0), &policy).unwrap();
+    }
+
+    #[test]
+    fn probes_have_a_bound_of_the_same_size_and_enough_to_watch_a_fault_that_may_do_little() {
+        let (budget, policy) = (ProbeBudget::default(), Policy { max_qps: 5.0, ..Policy::default() });
+        let of = |kind, value| [Ceiling { kind, value }];
+        let _first = budget.reserve(&of(CeilingKind::Qps, 60.0), &policy).unwrap();
+        let refusal = budget.reserve(&of(CeilingKind::Qps, 41.0), &policy).unwrap_err();
+        assert_eq!(refusal.flag.as_deref(), Some("--max-qps 101"), "{refusal}");
+        let wide = Policy { max_qps: 101.0, ..Policy::default() };
+        budget.reserve(&of(CeilingKind::Qps, 41.0), &wide).unwrap();
+        let [all] = of(CeilingKind::Concurrency, 65.0);
+        let refusal = policy.check_probes(all).unwrap_err();
+        assert_eq!(refusal.what, "probes: concurrency 65 is above the ceiling of 64");
     }
 }

@@ -61,6 +61,7 @@ impl Journal {
             run_id: run_id.to_owned(),
             executable: executable.to_owned(),
             boot_id: boot_id(),
+            machine: machine_id(),
             uid: rustix::process::geteuid().as_raw(),
             workspace: workspace.display().to_string(),
         });
@@ -189,4 +190,9 @@ impl Journal {
 /// The id of this boot; empty where the system has none.
 pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// The id of this machine, or of this installation of a system on it; empty where there is none.
+pub(super) fn machine_id() -> String {
+    fs::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }

@@ -17,7 +17,7 @@ pub fn text(report: &ExperimentReport) -> String {
 
 fn write(report: &ExperimentReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "goal:     {}", printable(&report.goal))?;
-    writeln!(out, "target:   {}   SLOs: {}", report.target, slo_text(&report.slo, ", "))?;
+    writeln!(out, "target:   {}   SLOs: {}", printable(&report.target), slo_text(&report.slo, ", "))?;
     writeln!(out, "planner:  {}   seed: {}\n", printable(&report.planner), report.seed)?;
     if !report.steps.is_empty() {
         writeln!(out, "{:>4}  {:>8}  {:>9}  {:>9}  {:>8}  {:<13}what", "step", "qps", "p50", "p99", "errors", "")?;

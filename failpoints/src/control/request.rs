@@ -13,7 +13,7 @@ const HEADERS: usize = 64;
 
 /// A request, as far as the routes need it.
 #[derive(Default)]
-#[cfg_attr(test, derive(Debug))]
+#[cfg_attr(any(test, feature = "fuzz"), derive(Debug))]
 pub(super) struct Request {
     pub(super) method: String,
     /// The path without its slash and its query, decoded.

@@ -42,8 +42,17 @@ pub(super) fn answer(request: &Request, turn: &Mutex<()>) -> Response {
             (Error::UnknownSite { .. }, "GET") | (Error::NotArmed { .. }, "GET" | "PUT") => 404,
             _ => 400,
         };
-        Response::new(status, format!("{error}\n"))
+        Response::new(status, format!("{}\n", visible(&error.to_string())))
     })
+}
+
+/// What a terminal or a browser would obey in place of showing it, spelled out: an error repeats what the client sent.
+fn visible(text: &str) -> String {
+    let spelled = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    text.chars().flat_map(|c| if spelled(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// Splits our own suffixes off a path; any other slash belongs to the name, as in gofail's names.
@@ -257,6 +266,15 @@ mod tests {
         ] {
             assert_eq!(split(path), want);
         }
+    }
+
+    #[test]
+    fn an_error_spells_out_what_the_client_sent() {
+        let body = "return(\u{1b}[2J\u{202e}é)x".to_owned();
+        let request = Request { method: "PUT".to_owned(), path: "no.such.site".to_owned(), body, ..Request::default() };
+        let response = answer(&request, &Mutex::new(()));
+        assert_eq!(response.status, 400);
+        assert!(response.body.contains(r"\u{1b}[2J\u{202e}é"), "{response:?}");
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl Failpoint {
 }
 
 fn folder_of(socket: &Path) -> Result<(&Path, &str), PluginError> {
-    let why = || PluginError::refused(format!("`{}` is no path of a socket", socket.display()));
+    let why = || PluginError::refused(format!("`{}` is not the path of a socket", socket.display()));
     split(socket).ok_or_else(why)
 }
 

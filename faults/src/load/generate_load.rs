@@ -7,6 +7,8 @@ mod judge;
 mod load_tool;
 mod offer;
 mod one_load;
+#[cfg(feature = "fuzz")]
+pub mod parsers;
 mod planner;
 mod run_command;
 mod transcript;

@@ -31,10 +31,34 @@ impl FuzzTarget for Rules {
         steps.join("->").into_bytes()
     }
 
+    fn words(&self) -> &'static [&'static str] {
+        &[
+            "->",
+            "%",
+            "*",
+            "(",
+            ")",
+            "skip 3 ",
+            "every 2 ",
+            "return",
+            "sleep(18446744073709551615)",
+            "101%",
+            "0*",
+            "1e9%",
+            "off",
+        ]
+    }
+
     fn feed(&self, input: &[u8]) -> Result<bool, Breach> {
         let text = String::from_utf8_lossy(input);
         // No site of that name is linked; a guard disarms when it is dropped.
         drop(arm_list(&format!("fuzz.no_such_site={text}")));
-        Ok(text.parse::<Rule>().is_ok())
+        let Ok(rule) = text.parse::<Rule>() else { return Ok(false) };
+        let written = rule.to_string();
+        let again = written.parse::<Rule>().map(|again| again.to_string());
+        if again.as_ref().ok() != Some(&written) {
+            return Err(Breach(format!("`{text}` is written as `{written}`, and that is {again:?}")));
+        }
+        Ok(true)
     }
 }

@@ -46,7 +46,51 @@ pub(super) struct Values;
 
 impl FuzzTarget for Values {
     fn make(&mut self, dice: &mut Dice) -> Vec<u8> {
-        dice.pick(&SAMPLES).as_bytes().to_vec()
+        let number = |dice: &mut Dice| {
+            let whole = dice.below(500);
+            if dice.below(3) == 0 { format!("{whole}.{}", dice.below(100)) } else { whole.to_string() }
+        };
+        let time = |dice: &mut Dice| format!("{}{}", 1 + dice.below(500), dice.pick(&["ms", "s", "m", "h"]));
+        let address = |dice: &mut Dice| format!("{}.{}.0.{}", dice.below(256), dice.below(256), dice.below(256));
+        match dice.below(8) {
+            0 => time(dice),
+            1 => format!("p{}<{}", [50, 90, 99][dice.below(3)], time(dice)),
+            2 => format!("errors<{}%", number(dice)),
+            3 => format!("{}/{}", address(dice), 24 + dice.below(9)),
+            4 => format!("{}:{}", address(dice), 1 + dice.below(65_535)),
+            5 => format!(
+                "http://{}:{}/{}",
+                address(dice),
+                1 + dice.below(65_535),
+                dice.pick(&["", "a%20b", "?q=%7e", "x/../y"])
+            ),
+            6 => format!("{}-{}", 100 + dice.below(200), 300 + dice.below(299)),
+            _ => (*dice.pick(&SAMPLES)).to_owned(),
+        }
+        .into_bytes()
+    }
+
+    fn words(&self) -> &'static [&'static str] {
+        &[
+            "s",
+            "ms",
+            "h",
+            "<",
+            "%",
+            "p",
+            ":",
+            "/",
+            "[",
+            "]",
+            "@",
+            "*.",
+            "..",
+            "99999999999999999999",
+            "e308",
+            "%00",
+            "xn--",
+            "::",
+        ]
     }
 
     fn feed(&self, input: &[u8]) -> Result<bool, Breach> {

@@ -66,7 +66,7 @@ impl RunDiff {
             let verdicts = changed(entry.before.map(Verdict::word), entry.after.map(Verdict::word));
             writeln!(out, "{}: {verdicts}", visible_line(&entry.name))?;
             for figure in &entry.figures {
-                writeln!(out, "  {:<16} {}", figure.figure, figure.words())?;
+                writeln!(out, "  {:<16} {}", visible_line(&figure.figure), figure.words())?;
             }
         }
         self.notes.iter().try_for_each(|note| writeln!(out, "note: {}", visible_line(note)))?;

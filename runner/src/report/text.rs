@@ -49,7 +49,7 @@ fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
     probes(out, "steady state after", &report.steady_state_after)?;
     baseline(out, report)?;
     let sham = if report.sham { ", sham run: effects were skipped" } else { "" };
-    writeln!(out, "run {} (seed {}, {:.1} s{sham})", report.run_id, report.seed, report.elapsed_seconds)?;
+    writeln!(out, "run {} (seed {}, {:.1} s{sham})", one_line(&report.run_id), report.seed, report.elapsed_seconds)?;
     writeln!(out, "verdict: {}", report.verdict.word())
 }
 

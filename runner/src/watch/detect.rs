@@ -5,8 +5,9 @@ use std::time::Duration;
 use chaos_core::{Answer, Observation, ProbeRole, Verification, WithinProbe};
 use serde_json::json;
 
-use super::{EndedBy, POLL, Watcher};
+use super::{EndedBy, Watcher};
 use crate::ask::seconds;
+use crate::probe_load::POLL;
 
 impl Watcher {
     /// Must turn to yes in time, and before the fault ends. A yes after the window does not count, and a question that is

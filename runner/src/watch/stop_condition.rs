@@ -5,8 +5,9 @@ use std::time::Duration;
 use chaos_core::{Answer, Observation, ProbeNode, ProbeRole, Verification};
 use tokio::sync::watch;
 
-use super::{EndedBy, POLL, Watcher};
+use super::{EndedBy, Watcher};
 use crate::ask::seconds;
+use crate::probe_load::POLL;
 
 /// A stop condition whose answer was open for this long at the end has not watched over the fault.
 const HANGS: Duration = Duration::from_secs(1);

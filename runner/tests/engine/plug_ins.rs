@@ -32,6 +32,26 @@ impl Probe for FarProbe {
 
 register_probe!(FarProbe, "engine_far");
 
+/// A probe that opens so many connections at each look.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ManyProbe {
+    connections: u16,
+}
+
+impl Probe for ManyProbe {
+    async fn observe(&self, _cx: &RunContext) -> Observation {
+        Observation::yes("asked")
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        let hosts = (0..self.connections).map(|_| HostPort::new("127.0.0.1", 80)).collect();
+        Ok(Reach { hosts, ..Reach::default() })
+    }
+}
+
+register_probe!(ManyProbe, "engine_many");
+
 /// A trigger that would reach a host far away.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

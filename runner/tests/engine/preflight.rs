@@ -21,6 +21,10 @@ fn task(entries: &[Value]) -> Task {
     Task { entries: entries.iter().map(|entry| parse(entry).unwrap()).collect(), ..Task::default() }
 }
 
+fn many(connections: u16, interval: f64) -> Value {
+    json!({"type": "engine_many", "connections": connections, "interval_seconds": interval})
+}
+
 fn far_check() -> Check {
     let body = CheckBody::Probe(parse(&json!({"type": "engine_far"})).unwrap());
     Check { body, mode: CheckMode::Assert, timeout_seconds: None }
@@ -50,6 +54,9 @@ fn one_declared_thing_that_is_refused_starts_nothing_and_a_dry_run_says_the_same
         (json!({"detect": far}), host),
         (json!({"abort_if": far}), host),
         (json!({"duration_seconds": 10_000}), "--max-duration"),
+        (json!({"during": [many(11, 0.01)]}), "probes: qps 1100 is above the ceiling of 1000; `--max-qps 1100`"),
+        (json!({"during": [many(33, 1.0), many(32, 1.0)]}), "`--max-concurrency 65`"),
+        (json!({"abort_if": {"type": "engine_many", "connections": 65}}), "`--max-concurrency 65`"),
         (json!({"action": {"type": "engine_needs_file", "path": "/nonexistent", "may_appear": false}}), "no such file"),
         (
             json!({"action": {"type": "test_finite", "seconds": 1, "lands": true}, "duration_seconds": 1}),
@@ -127,4 +134,27 @@ fn a_target_that_may_appear_passes_the_preflight_and_is_planned_again_before_the
             assert_eq!(error, "`engine_needs_file` can't be planned: no such file");
         }
     }
+}
+
+#[test]
+fn the_probes_of_entries_in_force_at_the_same_time_are_held_against_their_bound_together() {
+    let bench = Bench::new().unwrap();
+    let of = |name: &str| {
+        let mut entry = touch(&bench, name);
+        entry
+            .as_object_mut()
+            .unwrap()
+            .extend([("during".to_owned(), json!([many(40, 1.0)])), ("duration_seconds".to_owned(), json!(2))]);
+        entry
+    };
+    let report = bench.runner().build().unwrap().run(task(&[of("a"), of("b")])).unwrap();
+    let refused: Vec<_> = report.entries.iter().filter_map(|entry| entry.error.clone()).collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(
+        refused[0].contains("probes: concurrency 80 is above the ceiling of 64, with what is in force"),
+        "{refused:?}"
+    );
+    let wide = Policy { max_concurrency: 80, ..Policy::default() };
+    let report = bench.runner().policy(wide).build().unwrap().run(task(&[of("a"), of("b")])).unwrap();
+    assert!(report.entries.iter().all(|entry| entry.error.is_none()), "{:?}", report.entries);
 }

@@ -181,6 +181,7 @@ impl<'s> Maker<'s> {
             "number" => number(schema, dice),
             "boolean" => json!(dice.below(2) == 1),
             "string" => json!(self.text(schema, dice)),
+            "null" => Value::Null,
             _ => dice.pick(&[json!(1), json!("any"), json!({"any": []}), Value::Null]).clone(),
         }
     }

@@ -65,6 +65,13 @@ pub(super) fn with_tip(mut error: clap::Error) -> clap::Error {
     error
 }
 
+/// Whether the entry of a command line is a valid document, for the fuzzer.
+#[cfg(feature = "fuzz")]
+pub(super) fn is_valid(args: &Args) -> Result<bool, Failure> {
+    let (entry, options) = entry(args)?;
+    Ok(check_value(&entry, "squall inject", &options).document.is_some())
+}
+
 /// One parameter as it was typed.
 #[derive(Debug, Clone, PartialEq)]
 struct Parameter {

@@ -90,8 +90,12 @@ fn of_file(path: &Path) -> Result<Settings, Failure> {
     let failed = |source| Failure::File { path: path.to_owned(), doing: "read", source };
     let text = String::from_utf8(read_bounded(path, LONGEST).map_err(failed)?);
     let text = text.map_err(|error| failed(io::Error::other(error)))?;
-    let settings: Settings = toml::from_str(&text).map_err(|error| {
-        let (line, column) = position(&text, error.span().map_or(0, |span| span.start));
+    of_text(&text, path)
+}
+
+fn of_text(text: &str, path: &Path) -> Result<Settings, Failure> {
+    let settings: Settings = toml::from_str(text).map_err(|error| {
+        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
         let why = error.message().replace('\n', " ");
         Failure::Usage(format!("`{}:{line}:{column}`: {why}", path.display()))
     })?;
@@ -102,6 +106,13 @@ fn of_file(path: &Path) -> Result<Settings, Failure> {
         workspace: beside(settings.workspace),
         state: beside(settings.state),
     })
+}
+
+/// The paths of a settings file, for the fuzzer.
+#[cfg(feature = "fuzz")]
+pub(super) fn paths(text: &str, path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let Settings { policy, workspace, state } = of_text(text, path)?;
+    Ok([policy, workspace, state].into_iter().flatten().collect())
 }
 
 fn position(text: &str, at: usize) -> (usize, usize) {

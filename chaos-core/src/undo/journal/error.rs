@@ -43,6 +43,14 @@ pub enum JournalError {
         /// Its place.
         path: PathBuf,
     },
+    /// The file is of another machine that has this folder too, and whose processes are not here.
+    #[error("undo journal `{}` is of another machine (`{machine}`), where it can be undone; it is left alone", path.display())]
+    Elsewhere {
+        /// The file.
+        path: PathBuf,
+        /// The id of that machine.
+        machine: String,
+    },
     /// The file belongs to somebody else.
     #[error("undo journal `{}` belongs to uid {owner}; it is left alone", path.display())]
     Foreign {

@@ -27,6 +27,9 @@ pub struct JournalHeader {
     pub executable: String,
     /// Boot during which it was written; empty where the system did not say.
     pub boot_id: String,
+    /// Machine on which it was written; empty where the system did not say. Its boots are not ours.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
     /// User who wrote it.
     pub uid: u32,
     /// The folder that the run worked in.

@@ -14,7 +14,7 @@ use super::super::state_dir::{StateDir, StateDirError, refuse_other};
 use super::line::{
     Epoch, FILE_LIMIT, JournalHeader, JournalRecord, LINE_LIMIT, Line, Sum, decode, decode_count, encode, other_format,
 };
-use super::{JOURNAL_FORMAT, JournalError, boot_id};
+use super::{JOURNAL_FORMAT, JournalError, boot_id, machine_id};
 
 /// How many problems of one file are listed; the rest is counted.
 const PROBLEMS: usize = 20;
@@ -117,6 +117,11 @@ impl PastJournal {
         let reader = BufReader::new(file.try_clone().map_err(failed)?);
         let mut journal = Self::unread(path, file);
         journal.read(reader).map_err(failed)?;
+        let then = journal.header.as_ref().map_or("", |header| &header.machine);
+        let now = machine_id();
+        if !then.is_empty() && !now.is_empty() && then != now {
+            return Err(JournalError::Elsewhere { path: path.to_owned(), machine: then.to_owned() });
+        }
         Ok(Some(journal))
     }
 

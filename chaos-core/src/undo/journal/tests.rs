@@ -297,6 +297,7 @@ fn a_second_header_says_nothing_of_the_run_and_is_a_problem() {
         run_id: "r2".into(),
         executable: "other".into(),
         boot_id: "another".into(),
+        machine: String::new(),
         uid: 0,
         workspace: String::new(),
     };
@@ -508,4 +509,32 @@ fn a_thousand_steps_one_by_one_and_at_once() {
         arms.collect::<Vec<_>>().into_iter().for_each(|arm| arm.join().unwrap());
         eprintln!("1000 steps from {threads} threads: {:?}", start.elapsed());
     }
+}
+
+#[test]
+fn a_journal_of_another_machine_is_left_alone_whatever_its_boot() {
+    let (_temp, state) = state();
+    let path = dead(&state, 1);
+    if machine_id().is_empty() {
+        eprintln!("skipped: needs /etc/machine-id");
+        return;
+    }
+    let before = std::fs::read_to_string(&path).unwrap();
+    let (count, lines) = before.split_once('\n').unwrap();
+    let (mut text, mut sum) = (format!("{count}\n"), Sum::START);
+    for line in lines.lines() {
+        let mut line = line::decode(line.as_bytes()).unwrap().2;
+        if let Line::Header(header) = &mut line {
+            header.machine = "another".into();
+            header.boot_id = "another".into();
+        }
+        let (next, after) = encode(sum, &line).unwrap();
+        text.push_str(&next);
+        sum = after;
+    }
+    std::fs::write(&path, text).unwrap();
+    let error = PastJournal::take(&path).unwrap_err().with_cause();
+    assert!(error.contains("of another machine (`another`)"), "{error}");
+    std::fs::write(&path, before).unwrap();
+    assert_eq!(pending(&take(&path)), ["step 0"]);
 }

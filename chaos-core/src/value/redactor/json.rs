@@ -1,6 +1,7 @@
 //! Masks JSON text as it stands, so that the order of members is kept.
 
-use super::{All, MASK, unasked};
+use super::all::{All, MASK};
+use super::unasked;
 
 /// The text without secrets.
 pub(super) fn masked(json: &str, all: &All<'_>) -> String {
