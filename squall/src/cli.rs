@@ -32,9 +32,9 @@ mod only;
 mod outcome;
 mod output_file;
 mod parameters;
-pub mod parsers;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
+pub mod parsers;
 mod places;
 mod plan;
 mod plug_in;
