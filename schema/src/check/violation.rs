@@ -56,7 +56,10 @@ impl Violation<'_> {
             self.error.kind()
         {
             if let Some(forms) = self.forms() {
-                found.push(Found { diagnostic: self.no_form(&forms), means: None });
+                // One that is there and does not fit is told at its own place.
+                if !forms.iter().any(|key| self.error.instance().get(key).is_some()) {
+                    found.push(Found { diagnostic: self.no_form(&forms), means: None });
+                }
                 return;
             }
             return self.alternatives(context, found);
