@@ -164,7 +164,8 @@ mod tests {
                 // Ends with an error when the test lets go.
                 let _ = gate.lock().unwrap_or_else(PoisonError::into_inner).recv();
             });
-            blocking.spawn(async move { threads.run(&clock, Duration::from_millis(10), work).await });
+            // Long enough for its thread to begin: one that never began does not block.
+            blocking.spawn(async move { threads.run(&clock, Duration::from_secs(3), work).await });
         }
         assert!(blocking.join_all().await.iter().all(|ended| matches!(ended, Ended::Blocked)));
         let other = threads.run(&clock, Duration::from_secs(30), Box::pin(async { 7 })).await;
