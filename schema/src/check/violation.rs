@@ -57,7 +57,7 @@ impl Violation<'_> {
         {
             if let Some(forms) = self.forms() {
                 // One that is there and does not fit is told at its own place.
-                if !forms.iter().any(|key| self.error.instance().get(key).is_some()) {
+                if !forms.iter().any(|key| self.error.instance().get(key).is_some_and(|value| !value.is_null())) {
                     found.push(Found { diagnostic: self.no_form(&forms), means: None });
                 }
                 return;
@@ -91,6 +91,8 @@ impl Violation<'_> {
 
     /// The keys of which an object has exactly one, where that is what its forms say.
     fn forms(&self) -> Option<Vec<&str>> {
+        // Forms of a mapping that says its keys itself; others are shapes of their own.
+        self.holder()?.get("properties")?;
         let path = self.error.schema_path().to_string();
         let forms = self.schema.pointer(&path)?.as_array()?;
         forms.iter().map(|form| form.get("required")?.as_array()?.first()?.as_str()).collect()
