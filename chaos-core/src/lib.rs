@@ -3,6 +3,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `plug_in` | [`Fault`], [`Trigger`], [`Probe`], their registries, and a plug-in as it stands in a document |
+//! | `node` | [`NodeKind`], [`Member`] and its facets, what a fault acts on ([`FaultTarget`]) |
 //! | `run` | [`Task`] and [`ChaosSpec`], [`RunContext`], clock, events, what entries of one run show each other |
 //! | `undo` | [`Undo`] and its steps, the journal, the state directory |
 //! | `policy` | [`Policy`] and its refusals, hosts resolved once |
@@ -12,6 +13,7 @@
 //! Adding a plug-in is one file: a struct with serde and schemars derives, an `impl` of its typed trait, and one
 //! `register_…!` line. Everything else (lists, schemas, messages, tools, reference pages) reads the registry.
 
+mod node;
 mod plug_in;
 mod policy;
 mod result;
@@ -19,13 +21,19 @@ mod run;
 mod undo;
 mod value;
 
+pub use node::{
+    Attacher, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, Locator, Member, NodeContext, NodeExit,
+    NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet,
+    ProcessState, ProcessStatus, Readiness, SignalName, TargetError, attach,
+};
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
     ErasedProbe, ErasedTrigger, Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind,
-    LookupError, MAX_DEPTH, Observation, Outcome, PROBE_TIMEOUT, PROBES, ParseError, Plan, PlugIn, PluginError,
+    LookupError, MAX_DEPTH, NODES, Observation, Outcome, PROBE_TIMEOUT, PROBES, ParseError, Plan, PlugIn, PluginError,
     Presence, Probe, ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId,
     Reversible, SampledProbe, Sampling, Settling, Sighting, Span, Status, SteadyProbe, Successor, TRIGGERS, Trigger,
-    TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, parse, removed_name, suggestion, value_depth,
+    TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, exactly_one_of, parse, removed_name, suggestion,
+    value_depth,
 };
 pub use policy::{
     AllowedDir, Ceiling, CeilingKind, Confinement, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts,

@@ -6,6 +6,7 @@ mod error;
 mod evidence;
 mod fault;
 mod observation;
+mod one_of;
 mod parse;
 mod plan;
 mod probe;
@@ -25,11 +26,12 @@ pub use error::PluginError;
 pub use evidence::{Evidence, Presence, Sighting};
 pub use fault::{DynFault, ErasedFault, Fault, InForce, Injection, Outcome, Span};
 pub use observation::{Answer, Observation};
+pub use one_of::exactly_one_of;
 pub use parse::{MAX_DEPTH, ParseError, parse, value_depth};
 pub use plan::{Plan, Reach, Reversible};
 pub use probe::{DynProbe, ErasedProbe, PROBE_TIMEOUT, Probe};
 pub use registry::{
-    FAULTS, LookupError, PROBES, PlugIn, Registry, RegistryError, TRIGGERS, UNDO_STEPS, removed_name, suggestion,
+    FAULTS, LookupError, NODES, PROBES, PlugIn, Registry, RegistryError, TRIGGERS, UNDO_STEPS, removed_name, suggestion,
 };
 pub use requirement::Requirement;
 pub use resource::{Resource, ResourceId};

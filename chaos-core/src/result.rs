@@ -79,6 +79,8 @@ pub enum Reverted {
     NothingToRevert,
     /// Everything was reverted, and a check verified it.
     Reverted,
+    /// The fault's plan says that nothing undoes it, and the policy allowed that.
+    NotReversible,
     /// Something may still be in force.
     Failed,
 }

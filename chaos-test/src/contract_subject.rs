@@ -26,7 +26,7 @@ impl ContractSubject {
 }
 
 /// Says on what the contract suite runs a fault:
-/// `contract_subject!(PauseProcess, |subjects| Ok(PauseProcess { pid: subjects.process()? }));`, beside its tests.
+/// `contract_subject!(PauseProcess, |subjects| Ok(subjects.process()?.into()));`, beside its tests.
 ///
 /// The function acts on nothing but the [`Subjects`](crate::Subjects) that it is given; a finite fault should take about a second.
 #[macro_export]

@@ -5,6 +5,7 @@
 //! | `touch_file` | a sustained fault whose world is a file, and that can misbehave in every way the engine must survive |
 //! | `request_loop` | the same for a finite fault, which sends requests |
 //! | `fakes` | a finite fault, triggers and probes with a given behaviour |
+//! | `fake_node` | a node kind whose world is a file |
 //! | `contract` | the rules that every registered fault keeps, run on the subject that it names |
 //! | `contract_subject` | how a fault names its subject: [`contract_subject!`] |
 //! | `subjects`, `service` | what the contract lets faults act on |
@@ -16,6 +17,7 @@
 mod bench;
 mod contract;
 mod contract_subject;
+mod fake_node;
 mod fakes;
 mod journal_text;
 mod panics_after;
@@ -29,6 +31,7 @@ mod touch_file;
 pub use bench::Bench;
 pub use contract::{Broken, broken_by, broken_contracts, broken_on};
 pub use contract_subject::ContractSubject;
+pub use fake_node::{FakeNode, FakeNodeStep};
 pub use fakes::{FakeAnswer, FakeFileExists, FakeFinite, FakeNever, FakeNow};
 pub use journal_text::{sealed, unsealed_line};
 pub use panics_after::{PanicsAfterFinite, PanicsAfterSustained};

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::service::Service;
@@ -32,6 +33,7 @@ pub struct Subjects {
     process: OnceCell<Process>,
     service: OnceCell<Service>,
     kept: RefCell<Vec<Box<dyn Any>>>,
+    nodes: RefCell<BTreeMap<String, Value>>,
 }
 
 /// Something of a fault's that is still there.
@@ -73,7 +75,8 @@ impl Subjects {
     /// When the system has no room for temporary folders.
     pub fn new() -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        Ok(Self { folder, process: OnceCell::new(), service: OnceCell::new(), kept: RefCell::default() })
+        let (process, service) = (OnceCell::new(), OnceCell::new());
+        Ok(Self { folder, process, service, kept: RefCell::default(), nodes: RefCell::default() })
     }
 
     /// The pid of a process that sleeps.
@@ -108,6 +111,16 @@ impl Subjects {
     /// Keeps something of the subject function's own as long as the subjects, such as a server.
     pub fn keep(&self, value: impl Any) {
         self.kept.borrow_mut().push(Box::new(value));
+    }
+
+    /// Declares a node of the run, which is up while the fault acts; `keys` are what a document has under its name.
+    pub fn node(&self, name: &str, keys: Value) {
+        self.nodes.borrow_mut().insert(name.to_owned(), keys);
+    }
+
+    /// The nodes that were declared.
+    pub(crate) fn nodes(&self) -> BTreeMap<String, Value> {
+        self.nodes.borrow().clone()
     }
 
     /// How many requests the service has answered.

@@ -1,6 +1,7 @@
 //! A harness that embeds Squall: a fault in the background, work of its own meanwhile, its own verifier, a policy.
 
 use std::error::Error;
+use std::num::NonZeroU32;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ impl Verifier for Harness {
 async fn main() -> Result<(), Box<dyn Error>> {
     let state = tempfile::tempdir()?;
     let mut worker = Command::new("sleep").arg("60").spawn()?;
-    let pause = PauseProcess { pid: worker.id().try_into()? };
+    let pause = PauseProcess::from(NonZeroU32::try_from(worker.id())?);
     let mut entry = ChaosSpec::new(Immediate {}, pause);
     entry.duration_seconds = Some(Seconds::try_from(5.0)?); // at the most: `release()` below ends the hold
     entry.verify = Some("worker_is_back".into());

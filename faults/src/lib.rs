@@ -5,7 +5,7 @@
 //! | `disk` | faults on directories and their file systems |
 //! | `failpoint` | `failpoint`: arms a fail point of another process (feature `failpoint`) |
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
-//! | `process` | `pause_process`: SIGSTOP and SIGCONT through a pidfd (feature `process`) |
+//! | `process` | `pause_process`, `kill_process`, `burst_kill`, `restart_process` on nodes and processes (feature `process`) |
 
 pub mod disk;
 #[cfg(feature = "failpoint")]
@@ -28,7 +28,7 @@ pub use load::parsers;
 #[cfg(feature = "load")]
 pub use load::{Load, LoadEngine, StopFortio};
 #[cfg(feature = "process")]
-pub use process::{PauseProcess, ResumeProcess};
+pub use process::{BurstKill, KillProcess, PauseProcess, RestartProcess};
 
 #[cfg(test)]
 mod tests {
@@ -46,8 +46,6 @@ mod tests {
         let names = [
             #[cfg(feature = "failpoint")]
             "disarm_failpoint",
-            #[cfg(feature = "process")]
-            "resume_process",
             #[cfg(feature = "load")]
             "stop_fortio",
         ];

@@ -1,5 +1,12 @@
-//! Faults on processes of this machine.
+//! Faults on processes: what is done, to which members, and for how long. How it is done is the members' own.
 
+mod burst_kill;
+mod kill_process;
 mod pause_process;
+mod restart_process;
+mod targeted;
 
-pub use pause_process::{PauseProcess, ResumeProcess};
+pub use burst_kill::BurstKill;
+pub use kill_process::KillProcess;
+pub use pause_process::PauseProcess;
+pub use restart_process::RestartProcess;

@@ -234,7 +234,7 @@ _squall() {
                     return 0
                     ;;
                 --allow)
-                    COMPREPLY=($(compgen -W "disk_full failpoint generate_load load pause_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --slo)
@@ -314,7 +314,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "disk_full failpoint generate_load load pause_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -369,7 +369,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --config --state --help all any command disk_full failpoint generate_load http immediate load load_slo none pause_process sequence tcp time"
+            opts="-h --format --color --config --state --help all any burst_kill command disk_full failpoint generate_load http immediate kill_process load load_slo none pause_process process restart_process running sequence tcp time"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -635,7 +635,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-q -v -h --for --var --var-env --var-file --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help disk_full failpoint generate_load load pause_process"
+            opts="-q -v -h --for --var --var-env --var-file --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -702,7 +702,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "disk_full failpoint generate_load load pause_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -757,7 +757,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__list)
-            opts="-h --format --color --config --state --help faults triggers probes"
+            opts="-h --format --color --config --state --help faults triggers probes nodes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -938,7 +938,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "disk_full failpoint generate_load load pause_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)

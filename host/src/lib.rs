@@ -6,20 +6,25 @@
 //! | `process` | what `/proc` says of a process, its threads and its ancestors |
 //! | `process_tree` | [`ProcessTree`]: a program and what it started, killed together |
 //! | `identity` | [`ProcessIdentity`]: which process, in a form that is kept on disk |
-//! | `command_line` | processes by a word of their command line |
+//! | `command_line`, `listener` | processes by their command line, and by the port on which they listen |
+//! | `free_ports` | ports that nobody uses |
 //! | `namespace` | the namespaces in which pids and start times count |
 //! | `nested` | processes of other pid namespaces, as they are seen from ours |
 
 mod command_line;
+mod free_ports;
 mod identity;
+mod listener;
 mod namespace;
 mod nested;
 mod pidfd;
 mod process;
 mod process_tree;
 
-pub use command_line::with_argument;
+pub use command_line::{with_argument, with_command_line};
+pub use free_ports::free_ports;
 pub use identity::{ProcessIdentity, Sought};
+pub use listener::listening_on;
 pub use namespace::{pid_namespace, proc_is_ours};
 pub use nested::sees_every_process;
 pub use pidfd::{PidFd, polls_in_seconds};

@@ -38,6 +38,11 @@ impl PidFd {
         }
     }
 
+    /// Another hold of the same process.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { pid: self.pid, fd: self.fd.try_clone()? })
+    }
+
     /// Its pid, in our namespace.
     pub fn pid(&self) -> NonZeroU32 {
         self.pid

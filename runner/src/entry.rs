@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
-    PluginError, Presence, ProbeBudget, ProbeRole, Reverted, RunBudget, RunContext, Sighting, Span, UndoLog,
-    Verification,
+    PluginError, Presence, ProbeBudget, ProbeRole, Reversible, Reverted, RunBudget, RunContext, Sighting, Span,
+    UndoLog, Verification,
 };
 
 mod checks;
@@ -53,6 +53,8 @@ struct Record {
     elapsed: Duration,
     verification: Option<Verification>,
     reverted: Option<Reverted>,
+    /// The plan says that nothing undoes it.
+    irreversible: bool,
     released: bool,
     /// When the undo began, on the run's clock.
     undo_began: Duration,
@@ -192,6 +194,10 @@ impl Entry {
     async fn in_force(&self, plan: &Plan, record: &mut Record) {
         let start = self.cx().clock().now();
         let log = UndoLog::new(Arc::clone(&self.shared.journal), self.cx().clone(), plan.duration());
+        record.irreversible = matches!(plan.reversible, Reversible::No(_));
+        if record.irreversible {
+            log.allow_irreversible();
+        }
         let mut watchers = Watchers::start(&self.spec, &self.life, plan.duration(), &self.shared.plug_ins);
         let mut guard = None;
         match self.inject(&log, plan, &mut watchers, record).await {

@@ -11,6 +11,7 @@
 //! | `control`, `handle` | [`RunHandle`], [`EntryHandle`]: wait for a run or an entry, release it, cancel it |
 //! | `control_server`, `control_client`, `control_wire` | the control socket of a live run |
 //! | `resources` | what only one fault at a time may hold |
+//! | `nodes` | the nodes of a run: started before the steady state, stopped at the end, and what ended by itself |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
 //! | `ask` | one question to a probe, and how long it may take |
 //! | `probe_load` | what the probes of an entry ask of the world, for the policy |
@@ -39,6 +40,7 @@ mod handle;
 mod hold_time;
 mod judge;
 mod life;
+mod nodes;
 mod plug_in_threads;
 mod preflight;
 mod probe_load;
@@ -58,12 +60,13 @@ mod watch;
 pub use control::{EntryControl, ReleaseEffect, RunControl};
 pub use control_client::{ControlError, control, live_runs};
 pub use control_wire::{ControlReply, ControlRequest, EntryReply};
-pub use dry_run::{DryEntry, DryRun};
+pub use dry_run::{DryEntry, DryNode, DryRun};
 pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;
 pub use forget::{ForgetError, Forgotten, forget};
 pub use guarded::Panicked;
 pub use handle::{EntryHandle, RunHandle};
+pub use nodes::NodeFinding;
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async, recover_until};
 pub use report::{
     BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport,

@@ -88,6 +88,18 @@ impl PlugInThreads {
         self.inside.count()
     }
 
+    /// Starts the work of a node there, as one of a set.
+    pub(crate) fn spawn_fault_in<T: Send + 'static>(
+        &self,
+        set: &mut JoinSet<T>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) {
+        match &self.faults {
+            Some(threads) => set.spawn_on(work, threads),
+            None => set.spawn(work),
+        };
+    }
+
     /// Starts it there as one of a set.
     pub(crate) fn spawn_in<T: Send + 'static>(
         &self,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
-    BoxFuture, Check, Clock, Confinement, ContextParts, Events, FAULTS, Hosts, Journal, PROBES, Policy, PolicyRequest,
-    Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver, TRIGGERS, Task, UNDO_STEPS,
-    is_api_key,
+    BoxFuture, Check, Clock, Confinement, ContextParts, Events, FAULTS, Hosts, Journal, NODES, PROBES, Policy,
+    PolicyRequest, Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver, TRIGGERS,
+    Task, UNDO_STEPS, is_api_key,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -195,6 +195,7 @@ impl RunnerBuilder {
         FAULTS.check()?;
         TRIGGERS.check()?;
         PROBES.check()?;
+        NODES.check()?;
         UNDO_STEPS.check()?;
         let (env, stop) = (Arc::new(self.env.clone()), CancellationToken::new());
         Ok(Runner { only_hosts: None, env, stop, set: Arc::new(self) })
@@ -353,6 +354,8 @@ impl Runner {
             verifier: self.set.verifier.clone(),
             journal,
             resources: Resources::new(state.clone()),
+            state: state.clone(),
+            real_time: self.set.time.real,
             trigger_timeout: self.set.trigger_timeout,
             sham: self.set.sham,
             hold_until_released: self.set.hold_until_released,
@@ -456,7 +459,8 @@ impl Runner {
                 if runner.set.hold_until_released {
                     task.entries.iter_mut().for_each(|entry| hold_to_the_ceiling(entry, scope.cx().policy()));
                 }
-                dry_run(&task, scope.cx()).await
+                let folder = runner.state_dir().map_or_else(|_| runner.set.workspace.clone(), |state| state.nodes());
+                dry_run(task, scope.cx(), &folder).await
             }))
         });
         work.join().unwrap_or(Err(RunnerError::Died))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Check, Journal, RunContext, RunScope};
+use chaos_core::{Check, Journal, RunContext, RunScope, StateDir};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +20,10 @@ pub(crate) struct Shared {
     pub(crate) checks: BTreeMap<String, Check>,
     pub(crate) verifier: Option<Arc<dyn Verifier>>,
     pub(crate) journal: Arc<Journal>,
+    /// Where folders of nodes are made.
+    pub(crate) state: StateDir,
+    /// Whether time is real: nodes need that.
+    pub(crate) real_time: bool,
     pub(crate) resources: Resources,
     pub(crate) trigger_timeout: Duration,
     pub(crate) sham: bool,

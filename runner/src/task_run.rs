@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::{
-    Answer, ChaosResult, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict, Verification,
+    Answer, ChaosResult, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict,
+    Verification,
 };
 
 use crate::ask::{ask_steady, blocked};
 use crate::cause::Cause;
 use crate::entry::Entry;
 use crate::judge::run_verdict;
+use crate::nodes::{self, NodeFinding, RunNodes};
 use crate::preflight;
 use crate::recover::RecoverReport;
 use crate::report::{Machine, Report, SQUALL_VERSION};
@@ -19,6 +21,7 @@ use crate::session::{self, Session};
 /// A task whose entries are known in a session; none has begun.
 pub(crate) struct TaskRun {
     session: Session,
+    nodes: RunNodes,
     entries: Vec<Entry>,
     steady_state: Arc<Vec<SteadyProbe>>,
     name: Option<String>,
@@ -32,14 +35,18 @@ struct Seen {
     started_at: SystemTime,
     before: Vec<Verification>,
     after: Vec<Verification>,
+    /// Nodes that may still run, and why.
+    left: Vec<String>,
 }
 
 impl TaskRun {
     pub(crate) fn new(session: Session, mut task: Task, seed: u64, recovered: RecoverReport) -> Self {
+        let folder = session.shared().state.nodes().join(session.cx().run_id());
+        let nodes = RunNodes::declare(std::mem::take(&mut task.nodes), session.cx(), &folder);
         let positions: Vec<String> = (0..task.entries.len()).map(|index| task.position(index)).collect();
         let specs = std::mem::take(&mut task.entries).into_iter().zip(positions);
         let entries = specs.map(|(spec, at)| session.enter(spec, at.trim_start_matches('/'))).collect();
-        Self { session, entries, steady_state: Arc::new(task.steady_state), name: task.name, seed, recovered }
+        Self { session, nodes, entries, steady_state: Arc::new(task.steady_state), name: task.name, seed, recovered }
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -49,10 +56,25 @@ impl TaskRun {
     /// Runs it to its end.
     pub(crate) async fn run(mut self) -> Report {
         let clock = self.session.cx().shared_clock();
-        let mut seen = Seen { begun: clock.now(), started_at: clock.wall(), before: Vec::new(), after: Vec::new() };
+        let mut seen = Seen {
+            begun: clock.now(),
+            started_at: clock.wall(),
+            before: Vec::new(),
+            after: Vec::new(),
+            left: Vec::new(),
+        };
         let names = self.entries.iter().map(|entry| entry.spec().name.clone()).collect();
         self.session.tell_start(self.name.clone(), names, self.seed, &self.recovered);
         let mut causes = self.preflight().await;
+        let mut started = Vec::new();
+        if causes.is_none() && !self.nodes.is_empty() {
+            let (up, failed) = self.nodes.start(self.session.shared()).await;
+            started = up;
+            if let Some(why) = failed {
+                causes = Some(self.entries.iter().map(|_| Cause::Skipped(why.clone())).collect());
+                self.session.shared().stop_new(why);
+            }
+        }
         if causes.is_none() {
             seen.before = self.steady_state(ProbeRole::SteadyStateBefore).await;
             if let Some(lost) = seen.before.iter().find(|probe| probe.answer != Answer::Yes) {
@@ -66,7 +88,11 @@ impl TaskRun {
         if began {
             seen.after = self.steady_state(ProbeRole::SteadyStateAfter).await;
         }
-        self.report(results, seen).await
+        // What ends from here on is ended by us.
+        let exits = nodes::findings(self.session.cx(), seen.begun);
+        seen.left = nodes::stop(started, self.session.shared()).await;
+        self.session.cx().services().get::<Nodes>().clear();
+        self.report(results, exits, seen).await
     }
 
     /// Asks about everything declared; with one refusal nothing starts, and each entry has its cause.
@@ -82,6 +108,10 @@ impl TaskRun {
             };
             refused.extend(found.refusal.map(|why| (index, why)));
         }
+        let mut of_nodes = self.nodes.preflight().await;
+        if !shared.real_time && !self.nodes.is_empty() {
+            of_nodes.insert(0, "nodes can't be started under virtual time".to_owned());
+        }
         let (steady, its) = (Arc::clone(&self.steady_state), Arc::clone(shared));
         let beside = async move { preflight::beside(&steady, &its.checks, its.cx()).await };
         let beside = tokio::select! {
@@ -89,6 +119,7 @@ impl TaskRun {
             () = cx.cancelled() => return None,
             beside = shared.plug_ins.run(beside) => beside,
         };
+        let beside: Vec<String> = of_nodes.into_iter().chain(beside).collect();
         let first = match (refused.first(), beside.first()) {
             (Some((index, why)), _) => format!("`{}`: {why}", self.entries[*index].spec().name),
             (None, Some(why)) => why.clone(),
@@ -138,10 +169,19 @@ impl TaskRun {
         results
     }
 
-    async fn report(self, entries: Vec<ChaosResult>, seen: Seen) -> Report {
+    async fn report(self, entries: Vec<ChaosResult>, exits: Vec<NodeFinding>, seen: Seen) -> Report {
         let verdicts: Vec<_> = entries.iter().map(|entry| entry.verdict).collect();
+        let of_exits = exits.iter().map(|exit| exit.verdict).max();
+        let of_nodes = if seen.left.is_empty() { of_exits } else { Some(Verdict::RevertFailed) };
         let verdict = run_verdict(&verdicts, &seen.before, &seen.after);
-        let undone = entries.iter().all(|entry| entry.reverted != Reverted::Failed);
+        let verdict = of_nodes.map_or(verdict, |of_nodes| verdict.max(of_nodes));
+        if verdict.exit_code() == 0 {
+            self.nodes.remove_folders(&self.session.shared().state.nodes());
+        } else if self.nodes.folder().exists() {
+            let folder = self.nodes.folder().display();
+            self.session.cx().note(format!("the output of the nodes is in `{folder}`"));
+        }
+        let undone = entries.iter().all(|entry| entry.reverted != Reverted::Failed) && seen.left.is_empty();
         let cx = self.session.cx();
         let unix = seen.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let report = Report {
@@ -157,6 +197,8 @@ impl TaskRun {
             entries,
             steady_state_before: seen.before,
             steady_state_after: seen.after,
+            node_exits: exits,
+            nodes_left: seen.left,
             baseline: None,
             recovered: self.recovered,
             seed: self.seed,

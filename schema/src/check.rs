@@ -16,6 +16,8 @@ mod report;
 mod timing;
 mod violation;
 
+use std::collections::BTreeMap;
+
 pub(crate) use not_finite::not_finite_at;
 use serde_json::Value;
 
@@ -23,10 +25,10 @@ use crate::diagnostic::{Code, Diagnostic, TextSpan};
 use crate::document::{Document, DocumentKind, Positions};
 use crate::loaded::Loaded;
 use crate::options::{LoadOptions, Placeholders};
-use crate::placeholder::{Filled, fill};
+use crate::placeholder::{Filled, fill, place};
 use crate::pointer;
 use crate::text::Dialect;
-use report::Report;
+pub(crate) use report::Report;
 
 /// A document's value, and what is known of its text.
 pub(crate) struct Input<'a> {
@@ -70,7 +72,11 @@ fn reads(kind: DocumentKind, at: &str) -> bool {
 
 /// Fills, validates, looks for what only people would notice, and parses.
 fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &mut Report) -> Option<Document> {
-    let mut filled = Filled::default();
+    let declared = match kind {
+        DocumentKind::Task => place(&mut ours, &options.vars, options.nodes.as_ref(), report),
+        _ => BTreeMap::default(),
+    };
+    let mut filled = Filled::of(declared);
     fill(&mut ours, "", &options.vars, &mut filled);
     names::placeholders(&filled, options, report);
     if filled.too_large.is_some() {

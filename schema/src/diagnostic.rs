@@ -57,12 +57,16 @@ codes! {
     UnknownFault = "unknown-fault" Error;
     /// A trigger `type` that is not registered.
     UnknownTrigger = "unknown-trigger" Error;
+    /// A `type` that no node kind has.
+    UnknownNode = "unknown-node" Error;
     /// A probe `type` that is not registered.
     UnknownProbe = "unknown-probe" Error;
     /// A `type` that an earlier version had.
     RemovedType = "removed-type" Error;
     /// A `type` that a later version removes.
     DeprecatedType = "deprecated-type" Warning;
+    /// Keys of which a mapping has one only.
+    ExclusiveKeys = "exclusive-keys" Error;
     /// An unknown key.
     UnknownKey = "unknown-key" Error;
     /// A key of an open mapping that one of ours was most likely meant by.

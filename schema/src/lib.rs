@@ -64,7 +64,7 @@ pub use load::{check_value, load, load_bytes, read_value};
 #[cfg(feature = "validate")]
 pub use loaded::Loaded;
 #[cfg(feature = "validate")]
-pub use options::{KindHint, LoadOptions, Placeholders};
+pub use options::{KindHint, LoadOptions, NodePool, Placeholders};
 pub use placeholder::is_reserved;
 #[cfg(feature = "validate")]
 pub use render::{Colour, render, render_with};

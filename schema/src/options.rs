@@ -1,6 +1,8 @@
 //! How a document is loaded.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
 
 /// What a document is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +31,15 @@ pub enum Placeholders {
     Allowed,
 }
 
+/// Where the nodes of a document get their folders and ports from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodePool {
+    /// The folder in which each node has one of its own.
+    pub folder: PathBuf,
+    /// Free ports, given out in the order of the document.
+    pub ports: Vec<NonZeroU16>,
+}
+
 /// How a document is loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadOptions {
@@ -38,6 +49,8 @@ pub struct LoadOptions {
     pub vars: BTreeMap<String, String>,
     /// What becomes of a placeholder that no variable fills.
     pub placeholders: Placeholders,
+    /// Folders and ports of nodes; without it they are pretended, which is enough to check a document.
+    pub nodes: Option<NodePool>,
 }
 
 impl LoadOptions {

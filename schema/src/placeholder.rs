@@ -2,10 +2,14 @@
 
 #[cfg(feature = "validate")]
 mod fill;
+#[cfg(feature = "validate")]
+mod nodes;
 mod reserved;
 
 #[cfg(feature = "validate")]
 pub(crate) use fill::{Filled, MAX_ADDED, fill, scalar};
+#[cfg(feature = "validate")]
+pub(crate) use nodes::place;
 pub use reserved::is_reserved;
 #[cfg(feature = "validate")]
 pub(crate) use reserved::reserved_for;

@@ -35,6 +35,7 @@ mod parameters;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod parsers;
+mod places;
 mod plan;
 mod plug_in;
 mod policy_flags;

@@ -8,7 +8,7 @@
 //! | [`prelude`] | the names for embedding: load a task, run it in the background, await *active*, read the report |
 //! | `cli` | `squall::cli::main()` (feature `cli`), for the binary `squall` and for binaries that add plug-ins of their own |
 //! | `chaos_core`, `chaos_runner`, `chaos_experiment`, `chaos_schema`, `chaos_load`, `chaos_fortio` | the crates below, for what the prelude leaves out |
-//! | `chaos_faults`, `chaos_triggers`, `chaos_probes` | the plug-ins as types, to build an entry in Rust |
+//! | `chaos_faults`, `chaos_triggers`, `chaos_probes`, `chaos_nodes` | the plug-ins as types, to build an entry in Rust |
 //! | `linked` | names each plug-in crate, so that the linker keeps what it registers |
 //!
 //! A plug-in crate outside this workspace gets every surface (lists, schemas, tools, runs) from a binary of three
@@ -40,6 +40,7 @@ pub use chaos_faults;
 pub use chaos_fortio;
 #[cfg(feature = "load")]
 pub use chaos_load;
+pub use chaos_nodes;
 pub use chaos_probes;
 pub use chaos_runner;
 pub use chaos_schema;

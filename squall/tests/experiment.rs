@@ -70,7 +70,7 @@ fn what_is_wrong_is_told_before_anything_is_asked_of_the_target() {
         (
             &["how much", "--target", &url, "--allow", "rm"],
             65,
-            "known: disk_full, fill_disk, failpoint, generate_load, load",
+            "known: burst_kill, disk_full, fill_disk, failpoint, generate_load, ",
         ),
         (&["how much", "--target", &url, "--budget", "steps=0"], 65, "steps"),
         (&["how much", "--target", &url, "--budget", "steps=NaN"], 64, "expected `KEY=NUMBER`"),

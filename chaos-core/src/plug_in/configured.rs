@@ -15,7 +15,7 @@ use super::probe::DynProbe;
 use super::registry::PlugIn;
 use super::tagged::{Tagged, read_tagged};
 use super::trigger::DynTrigger;
-use crate::Seconds;
+use crate::{DynNode, Seconds};
 
 /// Keys that the engine reads beside a plug-in's own, in the same mapping.
 pub trait Extra: Debug + Default + Send + Sync + Serialize + DeserializeOwned + schemars::JsonSchema + 'static {
@@ -139,7 +139,7 @@ macro_rules! from_typed {
     )*};
 }
 
-from_typed!(DynFault, DynTrigger, DynProbe);
+from_typed!(DynFault, DynTrigger, DynProbe, DynNode);
 
 impl<T: ?Sized, X: Default> Configured<T, X> {
     /// A plug-in without a name.
@@ -157,6 +157,11 @@ impl<T: ?Sized, X> Configured<T, X> {
     /// The keys that stand beside the plug-in's own.
     pub fn extra(&self) -> &X {
         &self.extra
+    }
+
+    /// The plug-in, to be kept.
+    pub fn shared(&self) -> Arc<T> {
+        Arc::clone(&self.plug_in)
     }
 
     /// Gives it a name.
@@ -222,7 +227,7 @@ macro_rules! type_names {
     )*};
 }
 
-type_names!(DynFault, DynTrigger, DynProbe);
+type_names!(DynFault, DynTrigger, DynProbe, DynNode);
 
 impl<T, X> Serialize for Configured<T, X>
 where

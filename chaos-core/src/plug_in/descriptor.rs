@@ -25,6 +25,8 @@ pub enum Kind {
     Trigger,
     /// A read-only question.
     Probe,
+    /// A member of the system under test.
+    Node,
     /// A journalled step that undoes one effect.
     UndoStep,
 }
@@ -36,6 +38,7 @@ impl Kind {
             Self::Fault => "fault",
             Self::Trigger => "trigger",
             Self::Probe => "probe",
+            Self::Node => "node",
             Self::UndoStep => "undo step",
         }
     }

@@ -40,6 +40,15 @@ macro_rules! register_probe {
     };
 }
 
+/// Registers a node kind under its `type`: `register_node!(ProcessNode, "process");`. Options as for [`register_fault!`].
+#[macro_export]
+macro_rules! register_node {
+    ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
+        $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynNode, None, &[],
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None, None);
+    };
+}
+
 /// Registers an undo step under its `type`: `register_undo_step!(ResumeProcess, "resume_process");`.
 ///
 /// Journals of earlier versions are read: a step that was renamed keeps its old name among its `aliases: ["…"]`.

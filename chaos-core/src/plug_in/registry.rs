@@ -8,7 +8,7 @@ use super::descriptor::{Descriptor, Kind, RemovedName, Status};
 use super::fault::DynFault;
 use super::probe::DynProbe;
 use super::trigger::DynTrigger;
-use crate::DynUndoStep;
+use crate::{DynNode, DynUndoStep};
 
 /// An erased plug-in trait that has a registry.
 pub trait PlugIn: Send + Sync + 'static {
@@ -180,6 +180,8 @@ registries! {
     TRIGGERS: DynTrigger = Trigger;
     /// Every probe that is linked into this program.
     PROBES: DynProbe = Probe;
+    /// Every node kind that is linked into this program.
+    NODES: DynNode = Node;
     /// Every undo step that is linked into this program.
     UNDO_STEPS: DynUndoStep = UndoStep;
 }

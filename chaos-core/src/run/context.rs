@@ -198,6 +198,7 @@ impl RunContext {
         UndoContext::new(self.shared_clock(), deadline)
             .with_env(Arc::clone(&self.run.env))
             .with_hosts(self.run.hosts.clone(), Arc::clone(&self.run.policy))
+            .with_services(self.services.clone())
     }
 
     fn path_base(&self) -> PathBase<'_> {

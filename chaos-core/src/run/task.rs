@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChaosSpec, PolicyRequest, ProbeNode, Seconds, SteadyProbe};
+use crate::{ChaosSpec, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SteadyProbe};
 
 /// A checked task, ready for the engine. Read from text by `chaos-schema`.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Task {
     pub entries: Vec<ChaosSpec>,
     /// Position of each entry as a JSON pointer (`/chaos_spec/0`), where the text had one.
     pub positions: Vec<String>,
+    /// The members of the system under test, by name: started before the steady state, stopped at the end.
+    pub nodes: BTreeMap<String, DeclaredNode>,
     /// Probes that must say yes before anything is injected, and again after.
     pub steady_state: Vec<SteadyProbe>,
     /// Named checks that `verify` refers to, of `verification_spec` and `probes` together.

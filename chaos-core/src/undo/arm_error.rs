@@ -9,6 +9,9 @@ pub enum ArmError {
     /// The engine is already undoing.
     #[error("too late to act: the engine is undoing already")]
     Sealed,
+    /// An effect without a step, where the plan promises that it can be undone.
+    #[error("refused: nothing undoes this effect, and the fault's plan does not say so")]
+    Irreversible,
     /// The run was cancelled.
     #[error("too late to act: cancelled")]
     Cancelled,

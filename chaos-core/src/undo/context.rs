@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Clock, HostPort, Hosts, Policy, Refusal, SystemResolver};
+use crate::{Clock, HostPort, Hosts, Policy, Refusal, RunServices, SystemResolver};
 
 /// What an undo step gets: clock, deadline, environment, hosts and policy. It is never cancelled by the run.
 #[derive(Debug, Clone)]
@@ -15,6 +15,7 @@ pub struct UndoContext {
     env: Arc<HashMap<String, String>>,
     hosts: Hosts,
     policy: Arc<Policy>,
+    services: RunServices,
 }
 
 impl UndoContext {
@@ -22,7 +23,7 @@ impl UndoContext {
     /// and the default policy.
     pub fn new(clock: Arc<dyn Clock>, deadline: Duration) -> Self {
         let hosts = Hosts::new(Arc::new(SystemResolver));
-        Self { clock, deadline, env: Arc::default(), hosts, policy: Arc::default() }
+        Self { clock, deadline, env: Arc::default(), hosts, policy: Arc::default(), services: RunServices::default() }
     }
 
     /// Sets the environment.
@@ -38,6 +39,18 @@ impl UndoContext {
         self.hosts = hosts;
         self.policy = policy;
         self
+    }
+
+    /// Sets the run services of the live run, so that a step reaches who owns it.
+    #[must_use]
+    pub fn with_services(mut self, services: RunServices) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// What the plug-ins of the run show each other, such as its nodes; empty in a recovery.
+    pub fn services(&self) -> &RunServices {
+        &self.services
     }
 
     /// The clock to wait on.

@@ -9,7 +9,7 @@ use super::arm_error::ArmError;
 use super::journal::{Journal, JournalError, JournalRecord};
 use super::step::DynUndoStep;
 use crate::run::since_boot;
-use crate::{EventKind, RunContext};
+use crate::{Effect, EventKind, PluginError, RunContext, UndoContext};
 
 /// A step that was armed and may be replayed.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct UndoLog {
 #[derive(Debug, Default)]
 struct State {
     sealed: bool,
+    /// Whether the plan says that what is done can't be undone.
+    irreversible: bool,
     steps: Vec<ArmedStep>,
 }
 
@@ -65,6 +67,11 @@ impl UndoLog {
         Undo(Arc::clone(self))
     }
 
+    /// Lets effects be made that nothing undoes; for an entry whose plan says so, and whose policy allows it.
+    pub fn allow_irreversible(&self) {
+        self.lock().irreversible = true;
+    }
+
     /// Refuses every later `arm`.
     pub fn seal(&self) {
         self.lock().sealed = true;
@@ -74,6 +81,11 @@ impl UndoLog {
     pub async fn drained(&self) {
         // The sender is ours, so the wait can't fail.
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
+    /// What its steps get, when one attempt may take `deadline`.
+    pub fn undo_context(&self, deadline: Duration) -> UndoContext {
+        self.cx.undo_context(deadline)
     }
 
     /// The steps, newest first.
@@ -127,6 +139,13 @@ impl UndoLog {
         self.open_still(&state)
     }
 
+    /// The permit for an effect that nothing undoes.
+    fn without_step(self: &Arc<Self>) -> Result<EffectPermit, ArmError> {
+        let state = self.lock();
+        self.open_still(&state)?;
+        if state.irreversible { Ok(self.permit()) } else { Err(ArmError::Irreversible) }
+    }
+
     fn record(&self, step: &dyn DynUndoStep) -> Result<JournalRecord, ArmError> {
         let expires = self.expires_after.and_then(|after| u64::try_from((since_boot() + after).as_millis()).ok());
         JournalRecord::of(self.cx.path(), expires, step)
@@ -155,7 +174,10 @@ impl Undo {
     /// # Errors
     /// [`ArmError`]; then the effect must not be made.
     pub async fn arm(&self, step: impl DynUndoStep + 'static) -> Result<EffectPermit, ArmError> {
-        let step: Arc<dyn DynUndoStep> = Arc::new(step);
+        self.arm_shared(Arc::new(step)).await
+    }
+
+    async fn arm_shared(&self, step: Arc<dyn DynUndoStep>) -> Result<EffectPermit, ArmError> {
         let record = self.0.record(step.as_ref())?;
         let described = record.describe.clone();
         let (permit, index) = self.0.enter(step, described.clone())?;
@@ -171,5 +193,48 @@ impl Undo {
         self.0.armed(index, seq)?;
         self.0.cx.emit(EventKind::Armed { step: described });
         Ok(permit)
+    }
+
+    /// Makes an effect: its step on disk first, then the act, under the permit. The act goes on to its end even if nobody
+    /// waits for it any more; the undo waits for it.
+    ///
+    /// # Errors
+    /// [`PluginError::Arm`] when the step did not reach the disk, and nothing was done; or what the act gives.
+    pub async fn perform(&self, effect: Effect) -> Result<(), PluginError> {
+        self.perform_all(vec![effect]).await.map(drop)
+    }
+
+    /// Makes several effects at the same time: all steps are on disk before the first act begins. Gives how long the acts
+    /// took together, by the run's clock.
+    ///
+    /// # Errors
+    /// As [`Undo::perform`]; the first error of several acts, when all have ended.
+    pub async fn perform_all(&self, effects: Vec<Effect>) -> Result<Duration, PluginError> {
+        let (mut permits, mut acts) = (Vec::new(), Vec::new());
+        for Effect { step, act } in effects {
+            permits.push(match step {
+                Some(step) => self.arm_shared(step).await?,
+                None => self.0.without_step()?,
+            });
+            acts.push(act);
+        }
+        let _real = self.0.cx.clock().external();
+        let began = self.0.cx.clock().now();
+        let under_way: Vec<_> = permits
+            .into_iter()
+            .zip(acts)
+            .map(|(permit, act)| {
+                tokio::spawn(async move {
+                    let _permit = permit;
+                    act.await
+                })
+            })
+            .collect();
+        let mut first = Ok(());
+        for act in under_way {
+            let done = act.await.unwrap_or_else(|error| Err(PluginError::failed(error.to_string())));
+            first = first.and(done);
+        }
+        first.map(|()| self.0.cx.clock().now().saturating_sub(began))
     }
 }

@@ -122,6 +122,11 @@ impl StateDir {
         self.root.join("forgotten")
     }
 
+    /// The folder of what nodes write: one folder a run, which is kept when the run did not go well.
+    pub fn nodes(&self) -> PathBuf {
+        self.root.join("nodes")
+    }
+
     fn locks(&self) -> PathBuf {
         self.root.join("locks")
     }

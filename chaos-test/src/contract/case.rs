@@ -1,12 +1,15 @@
 //! One fault on fresh subjects.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use chaos_core::{
-    ChaosResult, FaultNode, ParseError, Permission, PluginError, Policy, Presence, RunContext, Sighting, Span, Task,
-    parse,
+    ChaosResult, DeclaredNode, FaultNode, Journal, NodeContext, NodePlace, Nodes, ParseError, Permission, PluginError,
+    Policy, Presence, RunContext, Sighting, Span, Task, UndoLog, parse,
 };
 use chaos_runner::{Runner, RunnerBuilder, RunnerError};
 use serde_json::{Value, json};
@@ -43,6 +46,8 @@ pub(super) struct Case {
     pub(super) action: Value,
     /// What the subject function put into the folder.
     files: BTreeSet<PathBuf>,
+    /// The context of single verbs, in which the nodes are up.
+    single: OnceCell<Single>,
 }
 
 impl Case {
@@ -50,7 +55,7 @@ impl Case {
         let subjects = Subjects::new()?;
         let action = serde_json::to_value(build(&subjects)?)?;
         let files = subjects.files()?;
-        Ok(Self { bench: Bench::new()?, subjects, action, files })
+        Ok(Self { bench: Bench::new()?, subjects, action, files, single: OnceCell::new() })
     }
 
     pub(super) fn fault(&self) -> Result<FaultNode, Violation> {
@@ -85,7 +90,11 @@ impl Case {
         if self.span()? == Span::Sustained {
             entry["duration_seconds"] = json!(0.2);
         }
-        Ok(Task::of(parse(&entry)?))
+        let mut task = Task::of(parse(&entry)?);
+        for (name, node) in self.subjects.nodes() {
+            task.nodes.insert(name, parse(&node)?);
+        }
+        Ok(task)
     }
 
     pub(super) fn run(&self, runner: RunnerBuilder, action: &Value) -> Result<ChaosResult, Violation> {
@@ -93,18 +102,27 @@ impl Case {
         report.entries.into_iter().next().ok_or_else(|| Violation::Seen("no result".to_owned()))
     }
 
-    /// A context outside any run, for single verbs.
-    pub(super) fn context(&self) -> RunContext {
-        let mark = self.subjects.mark();
-        let cx = run_context().run_id("contract").env([(MARK, mark.as_str())]).policy(self.policy());
-        cx.workspace(self.bench.folder()).build()
+    /// A context outside any run, for single verbs; the subject's nodes are up in it.
+    pub(super) fn context(&self) -> Result<RunContext, Violation> {
+        if self.single.get().is_none() {
+            let nodes = self.subjects.nodes();
+            let mark = self.subjects.mark();
+            // What nodes start is left on purpose, until the case ends.
+            let env = if nodes.is_empty() { vec![(MARK, mark.as_str())] } else { Vec::new() };
+            let cx = run_context().run_id("contract").env(env).policy(self.policy());
+            let single = Single::start(cx.workspace(self.bench.folder()).build(), &nodes, &self.bench)?;
+            let _ = self.single.set(single);
+        }
+        let single = self.single.get().ok_or_else(|| Violation::Seen("no context".to_owned()))?;
+        Ok(single.cx.clone())
     }
 
     /// Checks that the fault is gone and that nothing of it is left; a finite one leaves nothing to witness.
     pub(super) fn gone(&self) -> Result<(), Violation> {
         let fault = self.fault()?;
         if fault.span() == Span::Sustained {
-            let seen = block_on(fault.witness(&self.context()))?;
+            let cx = self.context()?;
+            let seen = block_on(fault.witness(&cx))?;
             if seen.presence != Presence::Absent {
                 return Err(Violation::StillThere(seen));
             }
@@ -122,7 +140,47 @@ impl Case {
     }
 }
 
+/// The context of single verbs, and what was started in it.
+struct Single {
+    cx: RunContext,
+    log: Arc<UndoLog>,
+}
+
+impl Single {
+    fn start(cx: RunContext, nodes: &BTreeMap<String, Value>, bench: &Bench) -> Result<Self, Violation> {
+        let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
+        let single = Self { cx, log };
+        for (name, node) in nodes {
+            let node: DeclaredNode = parse(node)?;
+            let place = NodePlace { dir: bench.path(name), logs: bench.path("logs"), ports: BTreeMap::new() };
+            let member = node.member(NodeContext::new(name, single.cx.clone(), place))?;
+            let keys = node.extra();
+            let known = single.cx.services().get::<Nodes>();
+            known.declare(name, keys.labels.clone(), keys.protected, Arc::clone(&member));
+            block_on(async { member.start(&single.log.handle()).await })??;
+        }
+        Ok(single)
+    }
+}
+
+impl Drop for Single {
+    fn drop(&mut self) {
+        let cx = self.cx.undo_context(Duration::from_secs(10));
+        for armed in self.log.newest_first() {
+            // What can't be stopped has no one left to tell.
+            let _ = block_on(async { armed.step.undo(&cx).await });
+        }
+        self.cx.services().get::<Nodes>().clear();
+    }
+}
+
+/// One runtime for all, since what a member starts is waited for where it was started.
+static RUNTIME: LazyLock<io::Result<tokio::runtime::Runtime>> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build());
+
 pub(super) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    Ok(runtime.block_on(future))
+    match &*RUNTIME {
+        Ok(runtime) => Ok(runtime.block_on(future)),
+        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+    }
 }

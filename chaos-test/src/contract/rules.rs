@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{DynUndoStep, Injection, Journal, RealClock, Reverted, Span, UndoContext, UndoLog, Verdict};
+use chaos_core::{DynUndoStep, Injection, Journal, Reverted, Span, UndoLog, Verdict};
 use serde_json::json;
 
 use super::case::{Case, Violation, block_on};
@@ -30,7 +30,7 @@ fn plan_touches_nothing(case: &Case) -> Result<(), Violation> {
     let fault = case.fault()?;
     case.untouched()?;
     for _ in 0..3 {
-        block_on(fault.plan(&case.context()))??;
+        block_on(fault.plan(&case.context()?))??;
     }
     case.untouched()
 }
@@ -55,8 +55,8 @@ fn sham_does_not_pass(case: &Case) -> Result<(), Violation> {
 /// With a journal that can't be written, `arm` fails; what was made all the same was made without its step.
 fn nothing_without_journal(case: &Case) -> Result<(), Violation> {
     let fault = case.fault()?;
+    let cx = case.context()?;
     let (injected, steps) = block_on(async {
-        let cx = case.context();
         let log = UndoLog::new(Arc::new(Journal::broken()), cx.clone(), None);
         let injected = fault.inject(&cx.into(), &log.handle()).await.is_ok();
         (injected, log.newest_first())
@@ -70,23 +70,23 @@ fn nothing_without_journal(case: &Case) -> Result<(), Violation> {
         return Err(seen("it went on though its step did not reach the journal".into()));
     }
     for armed in &steps {
-        undo(armed.step.as_ref())?;
+        undo(case, armed.step.as_ref())?;
     }
     case.gone()
 }
 
 /// Through JSON, as recovery gets it.
-fn undo(step: &dyn DynUndoStep) -> Result<(), Violation> {
+fn undo(case: &Case, step: &dyn DynUndoStep) -> Result<(), Violation> {
     let step: Box<dyn DynUndoStep> = serde_json::from_value(serde_json::to_value(step)?)?;
-    let cx = UndoContext::new(Arc::new(RealClock::new()), Duration::from_secs(10));
+    let cx = case.context()?.undo_context(Duration::from_secs(10));
     block_on(async { step.undo(&cx).await })??;
     Ok(())
 }
 
 fn undo_twice(case: &Case) -> Result<(), Violation> {
     let fault = case.fault()?;
+    let cx = case.context()?;
     let steps = block_on(async {
-        let cx = case.context();
         let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
         if let Injection::InForce(guard) = fault.inject(&cx.into(), &log.handle()).await? {
             drop(guard);
@@ -95,7 +95,7 @@ fn undo_twice(case: &Case) -> Result<(), Violation> {
     })??;
     for _ in 0..2 {
         for armed in &steps {
-            undo(armed.step.as_ref())?;
+            undo(case, armed.step.as_ref())?;
         }
         case.gone()?;
     }

@@ -54,7 +54,8 @@ impl Entry {
             };
             scope.emit(EventKind::Undid { step, undone, error });
         }
-        if self.spec.action.span() == Span::Sustained && (was_in_force || !steps.is_empty()) {
+        // Nobody promised that what can't be undone would be gone.
+        if self.spec.action.span() == Span::Sustained && !record.irreversible && (was_in_force || !steps.is_empty()) {
             let sighting = self.check(LookAt::AfterUndo).await;
             if sighting.presence != Presence::Absent {
                 failures.push(format!("after the undo: {}", sighting.evidence.summary));
@@ -75,7 +76,11 @@ impl Entry {
 
     fn reverted(&self, failures: &[String], something: bool, record: &mut Record) -> Reverted {
         if failures.is_empty() {
-            return if something { Reverted::Reverted } else { Reverted::NothingToRevert };
+            return match (record.irreversible && record.facts.landed, something) {
+                (true, _) => Reverted::NotReversible,
+                (false, true) => Reverted::Reverted,
+                (false, false) => Reverted::NothingToRevert,
+            };
         }
         let journal = self.shared.journal.path().display();
         let why = format!("the fault may still be in force: {} (journal `{journal}` is kept)", failures.join("; "));

@@ -62,6 +62,8 @@ fn report(entries: Vec<ChaosResult>, before: &[Answer], after: &[Answer]) -> Rep
         entries,
         steady_state_before: before,
         steady_state_after: after,
+        node_exits: Vec::new(),
+        nodes_left: Vec::new(),
         baseline: None,
         recovered: RecoverReport::default(),
         seed: 1,

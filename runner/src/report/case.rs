@@ -6,6 +6,7 @@ use chaos_core::{Answer, ChaosResult, Reverted, Verdict, Verification};
 
 use super::run_report::Report;
 use crate::cause::skipped_because;
+use crate::nodes::NodeFinding;
 
 /// One thing that a run was about: a probe of the steady state, an entry, its undo, the recovery of a dead run.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +68,8 @@ impl Report {
             cases.push(entry_case(entry));
             cases.extend(revert_case(entry));
         }
+        cases.extend(self.node_exits.iter().map(node_case));
+        cases.extend(self.nodes_left.iter().map(|left| left_case(left)));
         cases.extend(self.steady_state_after.iter().map(|probe| steady("steady_state.after", probe)));
         cases.extend(self.baseline_case());
         if cases.iter().map(|case| case.outcome.code()).max().unwrap_or(0) != self.exit_code()
@@ -146,6 +149,29 @@ fn steady(class: &str, probe: &Verification) -> ReportCase {
     }
 }
 
+/// A node that ended by itself.
+fn node_case(exit: &NodeFinding) -> ReportCase {
+    let NodeFinding { node, exit, at_seconds, verdict, detail } = exit;
+    ReportCase {
+        class: "node.exit".to_owned(),
+        name: node.clone(),
+        outcome: CaseOutcome::Judged(*verdict),
+        seconds: *at_seconds,
+        reasons: vec![format!("{exit}, {detail}")],
+    }
+}
+
+/// A node that may still run.
+fn left_case(left: &str) -> ReportCase {
+    ReportCase {
+        class: "node.stop".to_owned(),
+        name: "stopped".to_owned(),
+        outcome: CaseOutcome::Judged(Verdict::RevertFailed),
+        seconds: 0.0,
+        reasons: vec![left.to_owned()],
+    }
+}
+
 fn entry_case(entry: &ChaosResult) -> ReportCase {
     let skipped = entry.error.as_deref().and_then(skipped_because).filter(|_| entry.verdict == Verdict::Inconclusive);
     let outcome = if skipped.is_some() { CaseOutcome::Skipped } else { CaseOutcome::Judged(entry.verdict) };
@@ -164,6 +190,7 @@ fn revert_case(entry: &ChaosResult) -> Option<ReportCase> {
     let (verdict, reason) = match entry.reverted {
         Reverted::NothingToRevert => return None,
         Reverted::Reverted => (Verdict::Held, "reverted (verified)".to_owned()),
+        Reverted::NotReversible => (Verdict::Held, "not reversible, as planned".to_owned()),
         Reverted::Failed => {
             let why = entry.error.clone().unwrap_or_else(|| "something may still be in force".to_owned());
             (Verdict::RevertFailed, why)

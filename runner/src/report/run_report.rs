@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::BaselineResult;
 use super::machine::Machine;
+use crate::nodes::NodeFinding;
 use crate::recover::RecoverReport;
 
 /// Version of the program, as reports and events name it.
@@ -42,6 +43,12 @@ pub struct Report {
     pub steady_state_before: Vec<Verification>,
     /// The steady state after the last undo; empty when it was not there before.
     pub steady_state_after: Vec<Verification>,
+    /// Nodes that ended by themselves, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_exits: Vec<NodeFinding>,
+    /// Nodes that may still run, and why; `squall recover` tries again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes_left: Vec<String>,
     /// How it compares with a baseline; absent where it was held against none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Box<BaselineResult>>,

@@ -39,6 +39,13 @@ fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
     for entry in &report.entries {
         write_entry(out, entry, timeline)?;
     }
+    for exit in &report.node_exits {
+        let (node, how, detail) = (one_line(&exit.node), one_line(&exit.exit), one_line(&exit.detail));
+        writeln!(out, "node `{node}` has ended: {how}, {detail} ({})", exit.verdict.word())?;
+    }
+    for left in &report.nodes_left {
+        writeln!(out, "may still run: {}", one_line(left))?;
+    }
     probes(out, "steady state after", &report.steady_state_after)?;
     baseline(out, report)?;
     let sham = if report.sham { ", sham run: effects were skipped" } else { "" };

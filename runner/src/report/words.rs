@@ -7,6 +7,7 @@ pub(super) fn reverted_word(reverted: Reverted) -> &'static str {
     match reverted {
         Reverted::NothingToRevert => "nothing to undo",
         Reverted::Reverted => "reverted (verified)",
+        Reverted::NotReversible => "not reversible",
         Reverted::Failed => "NOT undone: something may still be in force",
     }
 }

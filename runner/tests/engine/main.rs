@@ -5,6 +5,7 @@ mod active;
 mod blocking;
 mod control_socket;
 mod hanging;
+mod nodes;
 mod plug_ins;
 mod preflight;
 mod recover;

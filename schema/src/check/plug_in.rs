@@ -1,6 +1,6 @@
 //! The plug-ins of a document, by the definition that their node has in the schema.
 
-use chaos_core::{FAULTS, Kind, PROBES, Status, TRIGGERS};
+use chaos_core::{FAULTS, Kind, NODES, PROBES, Status, TRIGGERS};
 
 use crate::marker::CHECK;
 
@@ -9,6 +9,7 @@ pub(super) fn kind_of_definition(name: &str) -> Option<Kind> {
     match name.split('-').next()? {
         "fault" => Some(Kind::Fault),
         "trigger" => Some(Kind::Trigger),
+        "node" => Some(Kind::Node),
         "probe" | CHECK => Some(Kind::Probe),
         _ => None,
     }
@@ -19,6 +20,7 @@ pub(super) fn known(kind: Kind) -> Vec<&'static str> {
     match kind {
         Kind::Fault => FAULTS.names(),
         Kind::Trigger => TRIGGERS.names(),
+        Kind::Node => NODES.names(),
         _ => PROBES.names(),
     }
 }
@@ -28,6 +30,7 @@ pub(super) fn status(kind: Kind, name: &str) -> Option<Status> {
     match kind {
         Kind::Fault => FAULTS.status(name),
         Kind::Trigger => TRIGGERS.status(name),
+        Kind::Node => NODES.status(name),
         _ => PROBES.status(name),
     }
 }
@@ -36,6 +39,7 @@ pub(super) fn status(kind: Kind, name: &str) -> Option<Status> {
 pub(super) fn any_deprecated() -> bool {
     let deprecated = |status| matches!(status, Status::Deprecated(_));
     FAULTS.all().iter().any(|one| deprecated(one.status))
+        || NODES.all().iter().any(|one| deprecated(one.status))
         || TRIGGERS.all().iter().any(|one| deprecated(one.status))
         || PROBES.all().iter().any(|one| deprecated(one.status))
 }

@@ -139,7 +139,9 @@ fn parts<'v>(value: &'v Value, at: &str) -> Vec<(String, &'v Value)> {
         Value::Array(items) => {
             items.iter().enumerate().map(|(i, item)| (pointer::join(at, &i.to_string()), item)).collect()
         }
-        Value::Object(map) if at == "/probes" => map.iter().map(|(k, v)| (pointer::join(at, k), v)).collect(),
+        Value::Object(map) if matches!(at, "/probes" | "/nodes") => {
+            map.iter().map(|(k, v)| (pointer::join(at, k), v)).collect()
+        }
         _ => vec![(at.to_owned(), value)],
     }
 }

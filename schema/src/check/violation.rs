@@ -55,7 +55,18 @@ impl Violation<'_> {
         if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } =
             self.error.kind()
         {
+            if let Some(forms) = self.forms() {
+                // One that is there and does not fit is told at its own place.
+                if !forms.iter().any(|key| self.error.instance().get(key).is_some_and(|value| !value.is_null())) {
+                    found.push(Found { diagnostic: self.no_form(&forms), means: None });
+                }
+                return;
+            }
             return self.alternatives(context, found);
+        }
+        if let (ValidationErrorKind::OneOfMultipleValid { .. }, Some(forms)) = (self.error.kind(), self.forms()) {
+            found.push(Found { diagnostic: self.several_forms(&forms), means: None });
+            return;
         }
         if let ValidationErrorKind::AdditionalProperties { unexpected } = self.error.kind() {
             found.extend(unexpected.iter().map(|key| self.unknown_key(key)));
@@ -76,6 +87,32 @@ impl Violation<'_> {
     fn holder(&self) -> Option<&Value> {
         let path = self.error.schema_path().to_string();
         self.schema.pointer(pointer::parent(&path)?)
+    }
+
+    /// The keys of which an object has exactly one, where that is what its forms say.
+    fn forms(&self) -> Option<Vec<&str>> {
+        // Forms of a mapping that says its keys itself; others are shapes of their own.
+        self.holder()?.get("properties")?;
+        let path = self.error.schema_path().to_string();
+        let forms = self.schema.pointer(&path)?.as_array()?;
+        forms.iter().map(|form| form.get("required")?.as_array()?.first()?.as_str()).collect()
+    }
+
+    fn no_form(&self, keys: &[&str]) -> Diagnostic {
+        let message = format!("missing key `{}`", keys.first().copied().unwrap_or_default());
+        let diagnostic = self.at_value(Code::MissingKey, message);
+        if keys.len() < 2 {
+            return diagnostic;
+        }
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        diagnostic.help(format!("exactly one of {} is needed", keys.join(", ")))
+    }
+
+    fn several_forms(&self, keys: &[&str]) -> Diagnostic {
+        let given = keys.iter().filter(|key| self.error.instance().get(**key).is_some());
+        let given: Vec<String> = given.map(|key| format!("`{key}`")).collect();
+        let message = format!("{} exclude each other", given.join(" and "));
+        self.at_value(Code::ExclusiveKeys, message).help("keep one of them")
     }
 
     fn unknown_key(&self, key: &str) -> Found {
@@ -183,6 +220,7 @@ impl Violation<'_> {
             let code = match kind {
                 Kind::Fault => Code::UnknownFault,
                 Kind::Trigger => Code::UnknownTrigger,
+                Kind::Node => Code::UnknownNode,
                 _ => Code::UnknownProbe,
             };
             let Some(name) = typed else {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use chaos_core::{ChaosSpec, Check, CheckBody, CheckMode, PolicyRequest, ProbeNode, Seconds, SteadyProbe, Task};
+use chaos_core::{
+    ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SteadyProbe, Task,
+};
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,6 +34,9 @@ pub struct TaskDocument {
     /// Named probes that `verify` refers to.
     #[serde(default)]
     pub probes: BTreeMap<String, Deferred<ProbeNode>>,
+    /// The members of the system under test, by name; faults name them as `target`. They are started before the steady state and stopped at the end.
+    #[serde(default)]
+    pub nodes: BTreeMap<String, Deferred<DeclaredNode>>,
     /// Probes that must say yes before anything is injected, and again after.
     #[serde(default)]
     pub steady_state: Vec<Deferred<SteadyProbe>>,
@@ -199,6 +204,12 @@ impl TaskDocument {
             Entries::One(entry) => {
                 task.positions.push("/chaos_spec".to_owned());
                 task.entries.extend(reader.read(entry, positions.inside("chaos_spec")));
+            }
+        }
+        for (name, node) in self.nodes {
+            let at = positions.inside("nodes").inside(&name);
+            if let Some(node) = reader.read(node, at) {
+                task.nodes.insert(name, node);
             }
         }
         for (index, probe) in self.steady_state.into_iter().enumerate() {

@@ -1,7 +1,7 @@
 //! One plug-in in a document: the `type` that chooses, and an arm for each registered plug-in.
 
 use chaos_core::schemars::{Schema, SchemaGenerator};
-use chaos_core::{Descriptor, FAULTS, PROBES, PlugIn, Registry, Status, TRIGGERS};
+use chaos_core::{Descriptor, FAULTS, NODES, PROBES, PlugIn, Registry, Status, TRIGGERS};
 use serde_json::{Map, Value, json};
 
 use super::pool::{Node, Pool};
@@ -13,12 +13,15 @@ pub(crate) fn definition(pool: &mut Pool, node: &Node) -> Value {
         "fault" => closed(pool, node, &FAULTS),
         "trigger" => closed(pool, node, &TRIGGERS),
         "probe" => closed(pool, node, &PROBES),
+        "node" => closed(pool, node, &NODES),
         _ => check(pool),
     }
 }
 
 /// A `type` that must be registered, and its arm.
 fn closed<T: PlugIn + ?Sized>(pool: &mut Pool, node: &Node, registry: &'static Registry<T>) -> Value {
+    let beside: Map<String, Value> =
+        node.beside.iter().map(|(key, value)| (key.clone(), pool.link(value.clone(), None))).collect();
     let mut names = Vec::new();
     let mut texts = Vec::new();
     let mut arms = Vec::new();
@@ -29,7 +32,7 @@ fn closed<T: PlugIn + ?Sized>(pool: &mut Pool, node: &Node, registry: &'static R
             names.push(*alias);
             texts.push(format!("The same as `{}`.", descriptor.name));
         }
-        arms.push(arm(pool, descriptor, &node.beside, None));
+        arms.push(arm(pool, descriptor, &beside, None));
     }
     // An empty `enum` is not a schema; a program that links no plug-in of a kind can't name one.
     let choice = if names.is_empty() { json!(false) } else { json!({ "enum": names, "enumDescriptions": texts }) };
@@ -102,8 +105,10 @@ pub(crate) fn parameters<T: ?Sized>(
 /// Lets the keys of every plug-in into a closed object, or into each form of one.
 fn admit(shape: &mut Value, properties: &Map<String, Value>) {
     let Value::Object(map) = shape else { return };
-    for keyword in ["oneOf", "anyOf"] {
-        if let Some(Value::Array(branches)) = map.get_mut(keyword) {
+    // Forms of one object only say which of its keys go together.
+    let keywords: &[&str] = if map.contains_key("properties") { &[] } else { &["oneOf", "anyOf"] };
+    for keyword in keywords {
+        if let Some(Value::Array(branches)) = map.get_mut(*keyword) {
             for branch in branches.iter_mut() {
                 admit(branch, properties);
             }

@@ -10,6 +10,8 @@ use crate::pointer;
 /// What filling did.
 #[derive(Debug, Default)]
 pub(crate) struct Filled {
+    /// Values of reserved names: what the document itself declares.
+    declared: BTreeMap<String, String>,
     /// Names that were filled.
     pub(crate) used: BTreeSet<String>,
     /// Pointers of strings that were one lone placeholder, and now hold its value as text.
@@ -25,6 +27,11 @@ pub(crate) struct Filled {
 }
 
 impl Filled {
+    /// Nothing yet, where the document declares these values.
+    pub(crate) fn of(declared: BTreeMap<String, String>) -> Self {
+        Self { declared, ..Self::default() }
+    }
+
     fn leave(&mut self, at: &str, name: &str) {
         if self.leftover.len() < MAX_LEFTOVER && self.noted <= MAX_ADDED {
             self.noted += at.len();
@@ -69,13 +76,14 @@ fn fill_text(text: &str, at: &str, vars: &BTreeMap<String, String>, filled: &mut
     let mut unfilled = BTreeSet::new();
     while let Some((start, end, name)) = find(text, done) {
         out.push_str(&text[done..start]);
-        if let Some(value) = vars.get(name).filter(|_| !is_reserved(name)) {
+        let values = if is_reserved(name) { &filled.declared } else { vars };
+        if let Some(value) = values.get(name).cloned() {
             filled.added = filled.added.saturating_add(value.len());
             if filled.added > MAX_ADDED {
                 filled.too_large.get_or_insert_with(|| at.to_owned());
                 return None;
             }
-            out.push_str(value);
+            out.push_str(&value);
             filled.used.insert(name.to_owned());
             lone = start == 0 && end == text.len();
         } else {

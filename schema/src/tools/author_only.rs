@@ -1,7 +1,7 @@
 //! Parameters that only the author of a document may set: files, programs, TLS, another engine.
 
 use chaos_core::{AUTHOR_ONLY, Descriptor, DynFault};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::generate::parameters_of;
 use crate::walk::{each_instance, each_schema};
@@ -21,8 +21,26 @@ pub(super) fn remove(schema: &mut Value) {
         if let (true, Some(Value::Array(required))) = (kept.len() < before, map.get_mut("required")) {
             required.retain(|name| kept.iter().any(|kept| name == kept));
         }
+        if kept.len() < before {
+            // Forms that need what is gone say nothing any more.
+            for keyword in FORMS {
+                let gone = forms(map, keyword).any(|name| !kept.iter().any(|kept| kept == name));
+                if gone {
+                    map.remove(keyword);
+                }
+            }
+        }
     });
     remove_unused_definitions(schema);
+}
+
+/// The keywords under which the forms of one object say which keys they need.
+const FORMS: [&str; 2] = ["oneOf", "anyOf"];
+
+/// The keys that the forms of an object need.
+fn forms<'s>(object: &'s Map<String, Value>, keyword: &str) -> impl Iterator<Item = &'s str> {
+    let forms = object.get(keyword).and_then(Value::as_array).into_iter().flatten();
+    forms.filter_map(|form| form.get("required")?.as_array()).flatten().filter_map(Value::as_str)
 }
 
 fn remove_unused_definitions(schema: &mut Value) {
@@ -52,9 +70,17 @@ pub fn authors_target(fault: &'static Descriptor<dyn DynFault>) -> Option<String
 }
 
 fn target(schema: &Value) -> Option<String> {
-    let required = schema.get("required").and_then(Value::as_array)?;
-    let mut names = required.iter().filter_map(Value::as_str);
-    names.find(|name| schema["properties"].get(name).is_some_and(is_author_only)).map(str::to_owned)
+    let is_authors = |name: &&str| schema["properties"].get(*name).is_some_and(is_author_only);
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let mut always = required.filter_map(Value::as_str);
+    if let Some(name) = always.find(is_authors) {
+        return Some(name.to_owned());
+    }
+    // Or each of its forms needs one.
+    let object = schema.as_object()?;
+    let mut forms = FORMS.into_iter().map(|keyword| forms(object, keyword).collect::<Vec<_>>());
+    let needed = forms.find(|names| !names.is_empty() && names.iter().all(is_authors))?;
+    needed.first().map(|name| (*name).to_owned())
 }
 
 fn find(schema: &Value, parameters: &Value) -> Option<String> {

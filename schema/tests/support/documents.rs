@@ -230,6 +230,11 @@ impl<'s> Maker<'s> {
     ) -> Value {
         let required: Vec<&str> =
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        // Of the keys that exclude each other it has one.
+        let forms = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+        let forms: Vec<&str> = forms.filter_map(|form| form["required"][0].as_str()).collect();
+        let chosen = if forms.is_empty() { None } else { Some(*dice.pick(&forms)) };
+        let needs = |name: &str| schema["dependencies"][name][0].as_str();
         let mut map = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, inner) in properties.into_iter().flatten() {
@@ -240,7 +245,10 @@ impl<'s> Maker<'s> {
                 "verification" => dice.below(3) > 0,
                 _ => false,
             };
-            if skipped || twin || !(required.contains(&name.as_str()) || dice.below(3) > 0) {
+            let excluded = forms.contains(&name.as_str()) && chosen != Some(name)
+                || needs(name).is_some_and(|other| !map.contains_key(other));
+            let wanted = chosen == Some(name) || required.contains(&name.as_str()) || dice.below(3) > 0;
+            if skipped || twin || excluded || !wanted {
                 continue;
             }
             let value = self.value(inner, dice, depth + 1, &format!("{at}/{name}"), &format!("{label}.{name}"), out);

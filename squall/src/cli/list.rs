@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::format::DataFormat;
 use super::plug_in::{self, PlugIn, span_word};
 
-/// Lists the faults, triggers and probes of this program.
+/// Lists the faults, triggers, probes and node kinds of this program.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only these.
@@ -23,6 +23,7 @@ enum Which {
     Faults,
     Triggers,
     Probes,
+    Nodes,
 }
 
 impl Which {
@@ -31,6 +32,7 @@ impl Which {
             Self::Faults => Kind::Fault,
             Self::Triggers => Kind::Trigger,
             Self::Probes => Kind::Probe,
+            Self::Nodes => Kind::Node,
         }
     }
 }

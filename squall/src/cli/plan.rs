@@ -46,6 +46,14 @@ fn text(plan: &DryRun) -> String {
 /// What each entry would do.
 pub(crate) fn outline(plan: &DryRun) -> String {
     let mut text = Vec::new();
+    for node in &plan.nodes {
+        text.push(format!("node {}", node.name));
+        text.extend(node.plan.iter().flat_map(plan_lines).map(|line| format!("  {line}")));
+        text.push(match &node.refusal {
+            Some(refusal) => format!("  would not start: {refusal}"),
+            None => "  would start".to_owned(),
+        });
+    }
     for entry in &plan.entries {
         text.push(format!("{} ({} after trigger {})", entry.name, entry.fault, entry.trigger));
         text.extend(lines(entry).iter().map(|line| format!("  {line}")));
@@ -102,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_would_be_touched_and_whether_it_would_run() {
-        let plan = DryRun { entries: vec![entry(None), entry(Some("not allowed"))], refusals: Vec::new() };
+        let plan =
+            DryRun { nodes: Vec::new(), entries: vec![entry(None), entry(Some("not allowed"))], refusals: Vec::new() };
         assert_eq!(
             text(&plan),
             "Pause (pause_process after trigger immediate)\n  plan: stop process 71\n  touches: process:71@9\n  \

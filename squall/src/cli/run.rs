@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::gate::{Gate, GateFlags};
 use super::only;
 use super::outcome::{Outcome, tell_people};
+use super::places::with_places;
 use super::plan::print_plans;
 use super::repeat::{Rounds, repeat};
 use super::run_flags::RunFlags;
@@ -127,7 +128,8 @@ impl Args {
         let several_times = self.confirm || self.repeat.is_some();
         apart(|| {
             let mut bytes = bytes(file)?;
-            let first = self.checked(load_bytes(&bytes, &file.display().to_string(), options))?;
+            let options = with_places(&bytes, options);
+            let first = self.checked(load_bytes(&bytes, &file.display().to_string(), &options))?;
             if !several_times {
                 bytes = Vec::new();
             }
@@ -164,7 +166,8 @@ impl Args {
     /// The task once more; its warnings were printed before.
     fn again(&self, document: &Document<'_>, options: &LoadOptions) -> Result<Task, Failure> {
         apart(|| {
-            let mut loaded = load_bytes(&document.bytes, &document.file.display().to_string(), options);
+            let options = with_places(&document.bytes, options);
+            let mut loaded = load_bytes(&document.bytes, &document.file.display().to_string(), &options);
             if loaded.document.is_some() {
                 loaded.diagnostics.clear();
             }

@@ -1,0 +1,20 @@
+//! What a node lets a fault do, by name.
+
+use std::fmt;
+
+/// The facets that a node may have. Each is a small trait: what a fault may do to this side of the node, on one machine and
+/// in a cluster alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Facet {
+    /// Its processes: [`crate::ProcessFacet`].
+    Process,
+}
+
+impl fmt::Display for Facet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Process => "process",
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! A member of the system under test, as faults and the engine see it.
+
+use std::fmt::Debug;
+
+use super::facet::Facet;
+use super::process::ProcessFacet;
+use crate::{BoxFuture, PluginError, Undo, Undone};
+
+/// A member of the system under test: a declared node, or a process that a fault names itself.
+///
+/// It exists from the preflight on, so that faults on it can be planned; it is up between [`Member::start`] and
+/// [`Member::stop`].
+pub trait Member: Debug + Send + Sync {
+    /// What messages call it: "node `n1`", "process 71 (`sleep`)".
+    fn label(&self) -> String;
+
+    /// Brings it up, and waits until it is ready. What it starts has a step in the journal first, which stops it.
+    fn start<'a>(&'a self, undo: &'a Undo) -> BoxFuture<'a, Result<(), PluginError>>;
+
+    /// Asks it to end by itself, since its steps will end it otherwise; what ends from now on is no finding. Does nothing to
+    /// what it did not start.
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Brings it up again if it is down, and waits until it is ready: what its supervisor does for the steps that it owns.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] for one without a supervisor.
+    fn bring_up(&self) -> BoxFuture<'_, Result<Undone, PluginError>> {
+        let why = format!("{} has no supervisor that could start it again", self.label());
+        Box::pin(std::future::ready(Err(PluginError::refused(why))))
+    }
+
+    /// Its processes, if a fault may act on them.
+    fn process(&self) -> Option<&dyn ProcessFacet> {
+        None
+    }
+}
+
+impl dyn Member + '_ {
+    /// The facet, or a refusal that names the member and what it lacks.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when it has no such facet.
+    pub fn process_facet(&self) -> Result<&dyn ProcessFacet, PluginError> {
+        self.process().ok_or_else(|| self.lacks(Facet::Process))
+    }
+
+    fn lacks(&self, facet: Facet) -> PluginError {
+        PluginError::refused(format!("{} has no {facet} facet, so no fault can act on it that way", self.label()))
+    }
+}

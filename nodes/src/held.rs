@@ -1,0 +1,193 @@
+//! What may be done to a process, and how: signals through its pidfd.
+
+use std::io;
+use std::num::NonZeroU32;
+
+use chaos_core::{
+    Effect, Permission, PermissionNeed, Plan, PluginError, ProcessAct, ProcessState, ProcessStatus, Resource,
+    SignalName,
+};
+use chaos_host::{
+    PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds, proc_is_ours,
+};
+use rustix::process::geteuid;
+
+use crate::resume_process::{ResumeProcess, SETTLE_SECONDS, all_paused};
+
+/// Takes hold of a process; `None` when there is none of that pid.
+///
+/// # Errors
+/// Also when `/proc` shows other processes than those whose pids we know.
+pub(crate) fn hold(pid: NonZeroU32) -> Result<Option<PidFd>, PluginError> {
+    own_proc()?;
+    PidFd::open(pid).map_err(|error| failed("take hold of", pid, &error))
+}
+
+/// Refuses where `/proc` is that of another pid namespace.
+pub(crate) fn own_proc() -> Result<(), PluginError> {
+    if proc_is_ours().map_err(|error| PluginError::io("read `/proc/self/status`", &error))? {
+        return Ok(());
+    }
+    let why = "`/proc` shows another pid namespace than ours, so its pids are other processes: mount our own";
+    Err(PluginError::refused(why))
+}
+
+/// What the process is, if that may be done to it at all.
+pub(crate) fn target(held: &PidFd, act: ProcessAct) -> Result<ProcessStat, PluginError> {
+    let pid = held.pid();
+    let stat = held.stat().map_err(|error| failed("read the state of", pid, &error))?.ok_or_else(|| missing(pid))?;
+    let refused = |why: &str| Err(PluginError::refused(format!("{} {why}", stat.label())));
+    let us = std::process::id();
+    let line = ancestors(us).map_err(|error| PluginError::io("read our ancestors", &error))?;
+    let owner = owner(held)?;
+    let (verb, ends) = match act {
+        ProcessAct::Pause(_) => ("stopping", "no signal stops"),
+        ProcessAct::Kill(_) | ProcessAct::Restart => ("ending", "no signal ends"),
+    };
+    if stat.pid == 1 {
+        return refused(&format!("is the first process: {verb} it would stop the machine or the container"));
+    }
+    if owner.process == us {
+        return refused("is Squall itself, which could not undo it any more");
+    }
+    if line.contains(&stat.pid) {
+        return refused("is an ancestor of Squall, which must outlive the fault");
+    }
+    if stat.is_kernel {
+        return refused(&format!("is a thread of the kernel, which {ends}"));
+    }
+    if owner.process != stat.pid {
+        let process = owner.process;
+        return refused(&format!("is a thread of process {process}; name {process}, which stops with all its threads"));
+    }
+    if stat.is_dead() {
+        return refused("has ended");
+    }
+    if matches!(act, ProcessAct::Pause(_)) && (stat.is_stopped() || stat.is_traced()) {
+        let state = stat.state;
+        return refused(&format!("is stopped already (state {state}), and resuming it is for whoever stopped it"));
+    }
+    Ok(stat)
+}
+
+/// What the act would touch.
+pub(crate) fn plan(held: &PidFd, act: ProcessAct) -> Result<Plan, PluginError> {
+    let target = target(held, act)?;
+    let mut plan = Plan::new(target.label()).touching(resource(&target)?);
+    plan.permissions.extend(foreign(&target, held)?);
+    Ok(plan)
+}
+
+/// The process as a resource.
+fn resource(target: &ProcessStat) -> Result<Resource, PluginError> {
+    let pid_ns = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
+    Ok(Resource::process(target.pid, target.start_time, pid_ns))
+}
+
+/// Why it needs `other_user`: it belongs, in part, to another user than the one whose rights we use.
+fn foreign(target: &ProcessStat, held: &PidFd) -> Result<Option<PermissionNeed>, PluginError> {
+    let ours = geteuid().as_raw();
+    let other = owner(held)?.uids.into_iter().find(|uid| *uid != ours);
+    Ok(other.map(|uid| {
+        let why = format!("{} belongs to uid {uid}, not to {ours}", target.label());
+        PermissionNeed { permission: Permission::OtherUser, why }
+    }))
+}
+
+fn owner(held: &PidFd) -> Result<ProcessOwner, PluginError> {
+    let pid = held.pid();
+    let owner = held.owner().map_err(|error| failed("read the state of", pid, &error))?;
+    owner.ok_or_else(|| missing(pid))
+}
+
+/// The pause, and the step that ends it.
+pub(crate) fn pause(held: &PidFd, act: ProcessAct) -> Result<Effect, PluginError> {
+    let target = target(held, act)?;
+    let pid = held.pid();
+    let process = ProcessIdentity::of(held).map_err(|error| failed("identify", pid, &error))?;
+    let held = again(held)?;
+    Ok(Effect::new(ResumeProcess { process }, Effect::blocking(move || stop(&held, &target.label()))))
+}
+
+/// Stops it, and waits until all its threads have stopped.
+fn stop(held: &PidFd, label: &str) -> Result<(), PluginError> {
+    let stopped = held
+        .signal(Signal::STOP)
+        .and_then(|_| held.settle(polls_in_seconds(SETTLE_SECONDS), |states| states.is_empty() || all_paused(states)));
+    let states = stopped.map_err(|error| failed("stop", held.pid(), &error))?;
+    if states.is_empty() {
+        return Err(PluginError::failed(format!("{label} ended before it stopped")));
+    }
+    if all_paused(&states) {
+        return Ok(());
+    }
+    let text: String = states.iter().collect();
+    Err(PluginError::failed(format!("{label} did not stop in {SETTLE_SECONDS} s (thread states {text})")))
+}
+
+/// Ends it with a signal, and waits for its end. Blocks.
+pub(crate) fn kill(held: &PidFd, signal: SignalName, label: &str) -> Result<(), PluginError> {
+    let dead = |states: &[char]| states.iter().all(|state| matches!(state, 'Z' | 'X' | 'x'));
+    let ended = held.signal(number(signal)).and_then(|_| held.settle(polls_in_seconds(SETTLE_SECONDS), dead));
+    if dead(&ended.map_err(|error| failed("end", held.pid(), &error))?) {
+        return Ok(());
+    }
+    Err(not_ended(label, signal))
+}
+
+/// What is said of a process that a signal did not end.
+pub(crate) fn not_ended(label: &str, signal: SignalName) -> PluginError {
+    PluginError::failed(format!("{label} did not end within {SETTLE_SECONDS} s of {signal}"))
+}
+
+/// What it is doing; gone when it has ended, even if nobody has collected it.
+pub(crate) fn status(held: &PidFd) -> Result<ProcessStatus, PluginError> {
+    let pid = held.pid();
+    let stat = held.stat().map_err(|error| failed("read the state of", pid, &error))?;
+    let Some(stat) = stat else { return Ok(gone(format!("process {pid}"), format!("process {pid} has ended"))) };
+    if stat.is_dead() {
+        let detail = format!("{} has ended (state {})", stat.label(), stat.state);
+        return Ok(gone(stat.label(), detail));
+    }
+    let state = match stat.state {
+        't' => ProcessState::Traced,
+        'T' => ProcessState::Stopped,
+        _ => ProcessState::Running,
+    };
+    let identity = Some(resource(&stat)?.id);
+    Ok(ProcessStatus { label: stat.label(), state, detail: format!("state {}", stat.state), identity })
+}
+
+/// The status of what is not there.
+pub(crate) fn gone(label: String, detail: String) -> ProcessStatus {
+    ProcessStatus { label, state: ProcessState::Gone, detail, identity: None }
+}
+
+/// A hold of the same process, for whoever acts on it later.
+pub(crate) fn again(held: &PidFd) -> Result<PidFd, PluginError> {
+    held.try_clone().map_err(|error| failed("take hold of", held.pid(), &error))
+}
+
+pub(crate) fn missing(pid: NonZeroU32) -> PluginError {
+    PluginError::refused(format!("there is no process {pid}"))
+}
+
+pub(crate) fn failed(verb: &str, pid: NonZeroU32, error: &io::Error) -> PluginError {
+    PluginError::io(&format!("{verb} process {pid}"), error)
+}
+
+/// The signal of that name.
+pub(crate) fn number(signal: SignalName) -> Signal {
+    match signal {
+        SignalName::Term => Signal::TERM,
+        SignalName::Int => Signal::INT,
+        SignalName::Quit => Signal::QUIT,
+        SignalName::Hup => Signal::HUP,
+        SignalName::Abrt => Signal::ABORT,
+        SignalName::Segv => Signal::SEGV,
+        SignalName::Bus => Signal::BUS,
+        SignalName::Usr1 => Signal::USR1,
+        SignalName::Usr2 => Signal::USR2,
+        _ => Signal::KILL,
+    }
+}

@@ -1,0 +1,29 @@
+//! Node kinds: what faults hit, how it is started and found, and the mechanisms behind its facets.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `process` | the kind `process`: a program that the run starts, watches and stops |
+//! | `running` | the kind `running`, and the member for a process that a fault names itself |
+//! | `supervisor` | the life of a started program: start, readiness, exit, stop, start again |
+//! | `held` | what may be done to a process, and how: signals through its pidfd |
+//! | `locate` | a process by pid, pid file, port or command |
+//! | `resume_process`, `start_node`, `stop_node` | the undo steps |
+//! | `log_files` | where a node's output goes |
+
+mod argv;
+mod held;
+mod locate;
+mod log_files;
+mod process;
+mod resume_process;
+mod running;
+mod start_node;
+mod stop_node;
+mod supervisor;
+
+pub use argv::{NodeArgv, NodeArgvError};
+pub use process::ProcessNode;
+pub use resume_process::ResumeProcess;
+pub use running::RunningNode;
+pub use start_node::StartNode;
+pub use stop_node::StopNode;

@@ -1,0 +1,233 @@
+//! The life of a started program: start, readiness, exit, stop, start again.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use chaos_core::{NodeContext, NodeExit, Nodes, PluginError, SignalName, Undone};
+use chaos_host::{PidFd, Signal, TreeMark};
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::argv::NodeArgv;
+use crate::held::{hold, not_ended, number};
+use crate::log_files::{log_file, private_folder};
+use crate::resume_process::SETTLE_SECONDS;
+use crate::stop_node::StopNode;
+
+/// A program, as it is started each time.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) argv: NodeArgv,
+    pub(crate) env: BTreeMap<String, String>,
+    /// From SIGTERM to SIGKILL.
+    pub(crate) grace: Duration,
+}
+
+/// What the supervisor does for one node: it starts the program, collects it, and knows which ends are its own.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    program: Program,
+    node: NodeContext,
+    mark: TreeMark,
+    life: Mutex<Life>,
+    /// How often the program has ended.
+    ends: watch::Sender<u64>,
+    /// Where the program is waited for: where it was started first, which lasts as long as the run. An undo step has a
+    /// runtime that ends with it.
+    runtime: OnceLock<Handle>,
+    /// One start at a time.
+    starting: tokio::sync::Mutex<()>,
+}
+
+/// What is known of the program now.
+#[derive(Debug, Default)]
+struct Life {
+    up: Option<Arc<PidFd>>,
+    /// How it ended the last time.
+    ended: Option<String>,
+    /// Its next end is of our making.
+    expected: bool,
+    /// It is not started any more.
+    stopping: bool,
+}
+
+impl Supervisor {
+    pub(crate) fn new(program: Program, node: NodeContext) -> Arc<Self> {
+        let (mark, ends) = (TreeMark::unique(), watch::Sender::new(0));
+        let (life, runtime, starting) = Default::default();
+        Arc::new(Self { program, node, mark, life, ends, runtime, starting })
+    }
+
+    pub(crate) fn node(&self) -> &NodeContext {
+        &self.node
+    }
+
+    /// The step that stops it, for the journal.
+    pub(crate) fn stop_step(&self) -> Result<StopNode, PluginError> {
+        StopNode::of(self.node.name(), &self.mark)
+    }
+
+    /// The process; `None` before the first start.
+    ///
+    /// # Errors
+    /// When it is down.
+    pub(crate) fn up(&self) -> Result<Option<Arc<PidFd>>, PluginError> {
+        let life = self.life();
+        match (&life.up, &life.ended) {
+            (Some(held), _) => Ok(Some(Arc::clone(held))),
+            (None, None) => Ok(None),
+            (None, Some(how)) => Err(PluginError::refused(format!("node `{}` is down ({how})", self.node.name()))),
+        }
+    }
+
+    pub(crate) fn not_up(&self) -> PluginError {
+        PluginError::refused(format!("node `{}` has not been started", self.node.name()))
+    }
+
+    /// Starts the program; its step must be armed.
+    pub(crate) fn spawn(self: &Arc<Self>) -> Result<(), PluginError> {
+        let name = self.node.name();
+        let place = self.node.place();
+        let failed = |what: &str, error: &std::io::Error| PluginError::io(&format!("{what} of node `{name}`"), error);
+        for folder in [&place.dir, &place.logs] {
+            private_folder(folder).map_err(|error| failed("make the folder", &error))?;
+        }
+        let log = |stream| log_file(&place.logs, name, stream).map_err(|error| failed("open the log", &error));
+        let environment = self.node.cx().environment();
+        let outer = environment.get(TreeMark::VARIABLE).map(String::as_str);
+        let mut command = Command::new(self.program.argv.program());
+        command.args(self.program.argv.arguments()).current_dir(&place.dir).process_group(0).kill_on_drop(true);
+        command.env_clear().envs(&environment).envs(&self.program.env);
+        command.env(TreeMark::VARIABLE, self.mark.value(outer));
+        command.stdin(Stdio::null()).stdout(log("stdout")?).stderr(log("stderr")?);
+        let runtime = self.runtime.get_or_init(Handle::current);
+        let _there = runtime.enter();
+        // Before the start: an end can be told at any moment after it.
+        let mut life = self.life();
+        let program = self.program.argv.program();
+        let child = command.spawn();
+        let child = child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
+        // It is not collected yet, so the number is its own.
+        let held = child.id().and_then(std::num::NonZeroU32::new).map(hold).transpose()?.flatten();
+        let Some(held) = held else {
+            return Err(PluginError::failed(format!("node `{name}` can't be held after its start")));
+        };
+        (life.up, life.ended, life.expected) = (Some(Arc::new(held)), None, false);
+        drop(life);
+        runtime.spawn(Arc::clone(self).watch(child));
+        Ok(())
+    }
+
+    /// Waits for the end of the program, and says so if it is not of our making.
+    async fn watch(self: Arc<Self>, mut child: Child) {
+        let how = match child.wait().await {
+            Ok(status) => how(status),
+            Err(error) => format!("unknown exit: {error}"),
+        };
+        let expected = {
+            let mut life = self.life();
+            life.up = None;
+            life.ended = Some(how.clone());
+            life.expected
+        };
+        if !expected && !self.node.expects_exit() {
+            let cx = self.node.cx();
+            let exit = NodeExit { node: self.node.name().to_owned(), how, at: cx.clock().now() };
+            cx.note(format!("node `{}` has ended: {}", exit.node, exit.how));
+            cx.services().get::<Nodes>().ended(exit);
+        }
+        self.ends.send_modify(|ends| *ends += 1);
+    }
+
+    /// Waits until it is ready; a program that ends meanwhile never is.
+    pub(crate) async fn ready(&self) -> Result<(), PluginError> {
+        let ended = async {
+            // The sender is ours, so the wait can't fail.
+            let _ = self.ends.subscribe().wait_for(|_| self.life().up.is_none()).await;
+        };
+        tokio::select! {
+            biased;
+            () = ended => match self.up() {
+                Err(PluginError::Refused(why)) => Err(PluginError::failed(format!("{why} before it was ready"))),
+                other => other.map(drop),
+            },
+            ready = self.node.ready() => ready,
+        }
+    }
+
+    /// Ends it with a signal, as an end of our making, and waits for it.
+    pub(crate) async fn kill(&self, held: &PidFd, signal: SignalName, label: &str) -> Result<(), PluginError> {
+        if !self.end(held, number(signal), Duration::from_secs(SETTLE_SECONDS.into())).await {
+            // A later end is not ours.
+            self.life().expected = false;
+            return Err(not_ended(label, signal));
+        }
+        Ok(())
+    }
+
+    /// Sends a signal that is meant to end it; says whether it did in time.
+    async fn end(&self, held: &PidFd, signal: Signal, within: Duration) -> bool {
+        self.life().expected = true;
+        let mut ends = self.ends.subscribe();
+        // One that is gone already has been, or is being, collected.
+        let _ = held.signal(signal);
+        let over = async {
+            // The sender is ours, so the wait can't fail.
+            let _ = ends.wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
+        };
+        self.node.cx().clock().timeout(within, over).await.is_some()
+    }
+
+    /// Asks it to end, and waits for that; from now on its end is of our making, and nobody starts it again.
+    pub(crate) async fn stop(&self) {
+        let up = {
+            let mut life = self.life();
+            (life.stopping, life.expected) = (true, true);
+            life.up.clone()
+        };
+        if let Some(held) = up {
+            self.end(&held, Signal::TERM, self.program.grace).await;
+        }
+    }
+
+    /// Starts it again if it is down, and waits until it is ready.
+    pub(crate) async fn bring_up(self: &Arc<Self>) -> Result<Undone, PluginError> {
+        let name = self.node.name();
+        let _one = self.starting.lock().await;
+        if self.life().stopping {
+            return Ok(Undone::NothingToDo(format!("node `{name}` is stopped with its run")));
+        }
+        let was_up = self.life().up.is_some();
+        if !was_up {
+            self.spawn()?;
+        }
+        self.ready().await?;
+        let pid = self.life().up.as_ref().map(|held| held.pid().to_string()).unwrap_or_default();
+        Ok(if was_up {
+            Undone::NothingToDo(format!("node `{name}` runs as process {pid}"))
+        } else {
+            Undone::Reverted(format!("node `{name}` runs again, as process {pid}"))
+        })
+    }
+
+    fn life(&self) -> MutexGuard<'_, Life> {
+        // It stays usable whatever panicked while holding it.
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a program ended, in words.
+fn how(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => SignalName::ALL
+            .iter()
+            .find(|name| number(**name).as_raw() == signal)
+            .map_or_else(|| format!("signal {signal}"), |name| format!("ended by {name}")),
+        (None, None) => status.to_string(),
+    }
+}
