@@ -25,7 +25,7 @@ const PIPE_GRACE: Duration = Duration::from_millis(100);
 /// # Answers
 /// Yes when it exits with `expect_exit`, no when it exits with another code. Unknown when it can't be started, is ended
 /// by a signal, or takes longer than `timeout_seconds`. The observation's value is the last 4 KiB of its standard output;
-/// reports show the last line of that, and where the answer is no, of its standard error.
+/// reports show the last line of that, or of its standard error where it exits with another code.
 ///
 /// However it ends, all processes that it started are killed, in whatever session they are; so don't start a service
 /// with it. They are found by their process group, by their parent, and by the variable `SQUALL_PROCESS_TREE` in their

@@ -29,8 +29,8 @@ pub enum HttpError {
     /// A URL that is none.
     #[error("invalid URL `{0}`: expected one such as `http://127.0.0.1:8080/health`")]
     Url(String),
-    /// A body that is no JSON.
-    #[error("the body is no JSON: {0}")]
+    /// A body that is not JSON.
+    #[error("the body is not JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
@@ -53,7 +53,7 @@ impl Reply {
 /// Asks a URL.
 ///
 /// # Errors
-/// When there is no answer in time, or its body is no JSON.
+/// When there is no answer in time, or its body is not JSON.
 pub async fn get(url: &str, within: Duration) -> Result<Reply, HttpError> {
     ask(Method::GET, url, &Value::Null, within).await
 }
@@ -61,7 +61,7 @@ pub async fn get(url: &str, within: Duration) -> Result<Reply, HttpError> {
 /// Sends JSON to a URL.
 ///
 /// # Errors
-/// When there is no answer in time, or its body is no JSON.
+/// When there is no answer in time, or its body is not JSON.
 pub async fn post(url: &str, body: &Value, within: Duration) -> Result<Reply, HttpError> {
     ask(Method::POST, url, body, within).await
 }

@@ -19,7 +19,7 @@ const RECENT: Duration = Duration::from_secs(2);
 /// How many writes must be acknowledged before the client counts as started.
 const STARTED: usize = 5;
 
-/// Answers `/ready`, `/recent` and `/audit`, for ever.
+/// Answers `/started`, `/recent` and `/audit`, for ever.
 ///
 /// # Errors
 /// When it can't accept connections.
@@ -33,7 +33,7 @@ pub async fn serve(listener: TcpListener, members: Members, history: Arc<Mutex<H
 
 async fn answer(path: &str, members: &Members, history: &Mutex<History>) -> Reply {
     match path {
-        "/ready" => {
+        "/started" => {
             let acknowledged = known(history).acknowledged_count();
             Reply::new(yes(acknowledged >= STARTED), json!({"acknowledged": acknowledged}))
         }
@@ -45,7 +45,7 @@ async fn answer(path: &str, members: &Members, history: &Mutex<History>) -> Repl
             Ok(audit) => Reply::new(200, audit.to_json()),
             Err(error) => Reply::new(503, json!({"error": error.to_string()})),
         },
-        _ => Reply::new(404, json!({"error": "expected `/ready`, `/recent` or `/audit`"})),
+        _ => Reply::new(404, json!({"error": "expected `/started`, `/recent` or `/audit`"})),
     }
 }
 

@@ -54,7 +54,7 @@ impl Members {
     /// Reads `NAME=URL` for each member.
     ///
     /// # Errors
-    /// A word that is no member.
+    /// A word without a `=`.
     pub fn parse(words: &[String]) -> Result<Self, ClientError> {
         let urls: Result<Vec<_>, _> = words
             .iter()
