@@ -256,7 +256,8 @@ impl<'s> Maker<'s> {
             map.insert(name.clone(), value);
         }
         if let Some(inner @ Value::Object(_)) = schema.get("additionalProperties") {
-            let least = if map.is_empty() { schema.get("minProperties").and_then(Value::as_u64).unwrap_or(0) } else { 0 };
+            let least =
+                if map.is_empty() { schema.get("minProperties").and_then(Value::as_u64).unwrap_or(0) } else { 0 };
             for index in 0..usize::try_from(least).expect("small") + dice.below(3) {
                 let name = format!("n{index}");
                 let value = self.value(inner, dice, depth + 1, &format!("{at}/{name}"), &format!("{label}.*"), out);
