@@ -18,7 +18,7 @@ pub trait Member: Debug + Send + Sync {
     /// Brings it up, and waits until it is ready. What it starts has a step in the journal first, which stops it.
     fn start<'a>(&'a self, undo: &'a Undo) -> BoxFuture<'a, Result<(), PluginError>>;
 
-    /// Asks it to end by itself, since its steps will end it otherwise; what ends from now on is no finding. Does nothing to
+    /// Asks it to end by itself, since its steps will end it otherwise; what ends from now on is not a finding. Does nothing to
     /// what it did not start.
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
