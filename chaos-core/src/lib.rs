@@ -23,8 +23,8 @@ mod value;
 
 pub use node::{
     Attacher, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, Locator, Member, NodeContext, NodeExit,
-    NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet,
-    ProcessState, ProcessStatus, Readiness, SignalName, TargetError, attach,
+    NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts, NodeStanding, NodeState, Nodes, PauseMethod, Pick,
+    ProcessAct, ProcessFacet, ProcessState, ProcessStatus, Readiness, SignalName, TargetError, attach,
 };
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaos_core::{
-    BoxFuture, Effect, Member, NodeContext, NodeKind, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus,
-    Reach, Seconds, Undo, Undone, register_node,
+    BoxFuture, Effect, Member, NodeContext, NodeKind, NodeStanding, Plan, PluginError, ProcessAct, ProcessFacet,
+    ProcessStatus, Reach, Seconds, Undo, Undone, register_node,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,10 @@ impl Member for ProcessMember {
 
     fn bring_up(&self) -> BoxFuture<'_, Result<Undone, PluginError>> {
         Box::pin(self.0.bring_up())
+    }
+
+    fn standing(&self) -> BoxFuture<'_, NodeStanding> {
+        Box::pin(std::future::ready(self.0.standing()))
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {
