@@ -226,7 +226,7 @@ fn a_burst_kills_three_at_once_and_never_the_protected_one() {
         let file = place.path("run.json").display().to_string();
         let output = place.squall(&["run", &file, "--dry-run", "--accept-policy"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let fault = text.split("burst_kill").nth(1).unwrap();
+        let fault = text.split_once("burst_kill").unwrap().1;
         assert!(output.status.code() == Some(code) && fault.contains(part) && !fault.contains("`n4`"), "{text}");
     }
 }

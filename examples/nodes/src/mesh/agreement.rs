@@ -97,7 +97,10 @@ mod tests {
 
     use super::*;
 
-    fn agreement(states: &[(&str, &[(&str, &str, u64)])]) -> Agreement {
+    /// Another member, its state, and how often it was stale.
+    type Told<'a> = (&'a str, &'a str, u64);
+
+    fn agreement(states: &[(&str, &[Told<'_>])]) -> Agreement {
         let answers = states.iter().map(|(name, members)| {
             let members: serde_json::Map<String, Value> = members
                 .iter()

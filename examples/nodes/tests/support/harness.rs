@@ -27,7 +27,7 @@ pub(crate) fn run(tests: &[Test], at_once: usize) -> ExitCode {
             threads.spawn(|| {
                 let next = || waiting.lock().unwrap().next();
                 while let Some((name, test)) = next() {
-                    let passed = thread::spawn(test).join().is_ok();
+                    let passed = thread::spawn(*test).join().is_ok();
                     println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
                     failed.fetch_add(usize::from(!passed), Ordering::SeqCst);
                 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::place::Place;
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 
 /// Waits for something that comes.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -22,7 +22,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(began.elapsed() < HANG, "{what}");
-        std::thread::park_timeout(Duration::from_millis(20));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 
@@ -107,8 +107,8 @@ pub(crate) fn members(place: &Place) -> BTreeMap<String, Process> {
         let Ok(pid) = entry.file_name().to_string_lossy().parse() else { continue };
         let command = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
         let words: Vec<&str> = command.split('\0').collect();
-        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
         let ["mesh-node", "run", name, rest @ ..] = words.as_slice() else { continue };
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
         if String::from_utf8_lossy(&environment).contains(&here) {
             let at = rest.iter().position(|word| *word == "--http").unwrap();
             let Some((_, started)) = stat(pid) else { continue };
