@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 use core::ptr;
-use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
 
 use crate::libc;
 use crate::skew::Shift;
@@ -38,11 +38,11 @@ impl Page {
         for _ in 0..TRIES {
             let before = self.sequence.load(Ordering::Acquire);
             let shift = Shift {
-                offset: self.offset.load(Ordering::Relaxed),
-                rate: self.rate.load(Ordering::Relaxed),
-                base: self.base.load(Ordering::Relaxed),
+                // Each keeps the second look at the number behind it.
+                offset: self.offset.load(Ordering::Acquire),
+                rate: self.rate.load(Ordering::Acquire),
+                base: self.base.load(Ordering::Acquire),
             };
-            fence(Ordering::Acquire);
             if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
                 return shift;
             }
@@ -92,7 +92,7 @@ static AT_LOAD: extern "C" fn() = {
     look
 };
 
-/// Maps the file that the environment names; null where that is no page.
+/// Maps the file that the environment names; null where it names none.
 fn map() -> *mut Page {
     // SAFETY: the name is a C string, and the value, if there is one, is one too.
     let file = unsafe {
@@ -105,7 +105,8 @@ fn map() -> *mut Page {
     // SAFETY: the descriptor is ours; a mapping at an address of the kernel's choice overlaps nothing.
     let (mapped, long_enough) = unsafe {
         // A shorter file would end the process when it is read.
-        let long_enough = libc::lseek(file, 0, libc::SEEK_END) >= PAGE_BYTES as i64;
+        let long_enough =
+            usize::try_from(libc::lseek(file, 0, libc::SEEK_END)).is_ok_and(|length| length >= PAGE_BYTES);
         let mapped = libc::mmap(ptr::null_mut(), PAGE_BYTES, libc::PROT_READ, libc::MAP_SHARED, file, 0);
         libc::close(file);
         (mapped, long_enough)
@@ -147,9 +148,8 @@ mod tests {
                 value += 1;
                 let sequence = page.sequence.load(Ordering::Relaxed);
                 page.sequence.store(sequence + 1, Ordering::Relaxed);
-                fence(Ordering::Release);
                 for cell in [&page.offset, &page.rate, &page.base] {
-                    cell.store(value, Ordering::Relaxed);
+                    cell.store(value, Ordering::Release);
                 }
                 page.sequence.store(sequence + 2, Ordering::Release);
             }

@@ -18,7 +18,7 @@ const MOST_NANOS: u128 = 10 * 366 * 86_400 * 1_000_000_000;
 #[serde(try_from = "String", into = "String")]
 pub struct ClockOffset(i64);
 
-/// Text that is no offset of a clock.
+/// Text that is not an offset of a clock.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClockOffsetError {
@@ -92,7 +92,7 @@ impl JsonSchema for ClockOffset {
 #[serde(try_from = "f64", into = "f64")]
 pub struct RatePercent(f64);
 
-/// A number that is no rate of a clock.
+/// A number that is not a rate of a clock.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("{0} % is out of bounds; write a rate from -90 to -1, or from 1 to 400")]
 pub struct RatePercentError(f64);

@@ -32,7 +32,7 @@ impl ControlPage {
         Ok(Self(file))
     }
 
-    /// The page at `path`; `None` where there is no file, or one that is no page.
+    /// The page at `path`; `None` where there is no file, or one that is something else.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
         let file = match options().open(path) {
             Ok(file) => file,
