@@ -24,8 +24,8 @@ mod value;
 pub use node::{
     Attacher, ClockFacet, ClockReading, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, FilesFacet,
     FilesSpace, Fill, Locator, Member, NodeContext, NodeExit, NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts,
-    Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState, ProcessStatus, Readiness, SignalName, SkewAct,
-    TargetError, attach,
+    NodeStanding, NodeState, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState, ProcessStatus,
+    Readiness, SignalName, SkewAct, TargetError, attach,
 };
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,

@@ -15,6 +15,7 @@ mod locator;
 mod member;
 mod nodes;
 mod process;
+mod standing;
 mod target;
 
 pub use attach::{Attacher, attach};
@@ -30,4 +31,5 @@ pub use locator::Locator;
 pub use member::Member;
 pub use nodes::{NodeExit, Nodes};
 pub use process::{PauseMethod, ProcessAct, ProcessFacet, ProcessState, ProcessStatus, SignalName};
+pub use standing::{NodeStanding, NodeState};
 pub use target::{FaultTarget, TargetError};

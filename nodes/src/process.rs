@@ -5,8 +5,9 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use chaos_core::{
-    BoxFuture, ClockFacet, ClockReading, Effect, FilesFacet, FilesSpace, Fill, Member, NodeContext, NodeKind, Plan,
-    PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, Seconds, SkewAct, Undo, Undone, register_node,
+    BoxFuture, ClockFacet, ClockReading, Effect, FilesFacet, FilesSpace, Fill, Member, NodeContext, NodeKind,
+    NodeStanding, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, Seconds, SkewAct, Undo, Undone,
+    register_node,
 };
 use chaos_host::PidFd;
 use schemars::JsonSchema;
@@ -135,6 +136,10 @@ impl Member for ProcessMember {
 
     fn bring_up(&self) -> BoxFuture<'_, Result<Undone, PluginError>> {
         Box::pin(self.supervisor.bring_up())
+    }
+
+    fn standing(&self) -> BoxFuture<'_, NodeStanding> {
+        Box::pin(std::future::ready(self.supervisor.standing()))
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {

@@ -6,6 +6,7 @@ use super::clock::ClockFacet;
 use super::facet::Facet;
 use super::files::FilesFacet;
 use super::process::ProcessFacet;
+use super::standing::NodeStanding;
 use crate::{BoxFuture, PluginError, Undo, Undone};
 
 /// A member of the system under test: a declared node, or a process that a fault names itself.
@@ -19,7 +20,7 @@ pub trait Member: Debug + Send + Sync {
     /// Brings it up, and waits until it is ready. What it starts has a step in the journal first, which stops it.
     fn start<'a>(&'a self, undo: &'a Undo) -> BoxFuture<'a, Result<(), PluginError>>;
 
-    /// Asks it to end by itself, since its steps will end it otherwise; what ends from now on is no finding. Does nothing to
+    /// Asks it to end by itself, since its steps will end it otherwise; what ends from now on is not a finding. Does nothing to
     /// what it did not start.
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
@@ -32,6 +33,11 @@ pub trait Member: Debug + Send + Sync {
     fn bring_up(&self) -> BoxFuture<'_, Result<Undone, PluginError>> {
         let why = format!("{} has no supervisor that could start it again", self.label());
         Box::pin(std::future::ready(Err(PluginError::refused(why))))
+    }
+
+    /// How it stands, read anew.
+    fn standing(&self) -> BoxFuture<'_, NodeStanding> {
+        Box::pin(std::future::ready(NodeStanding::default()))
     }
 
     /// Its processes, if a fault may act on them.

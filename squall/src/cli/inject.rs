@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chaos_core::{DurationText, FAULTS, MAX_DEPTH, Span, TriggerNode, shortened};
-use chaos_schema::{KindHint, LoadOptions, check_value};
+use chaos_schema::{KindHint, LoadOptions, check_value, filled_entry};
 use chaos_triggers::Immediate;
 use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -16,6 +16,8 @@ use super::execute::execute;
 use super::failure::Failure;
 use super::run_flags::RunFlags;
 use super::variables::VariableFlags;
+
+mod in_run;
 
 /// Injects one fault now, holds it, and undoes it.
 #[derive(Debug, clap::Args)]
@@ -30,6 +32,10 @@ pub(super) struct Args {
     /// own end refuses it.
     #[arg(long = "for", value_name = "TIME")]
     hold: Option<DurationText>,
+    /// Injects it in a live run of this user, which holds the nodes that the fault names: that run performs it, under its own
+    /// policy, and it ends early when this command does.
+    #[arg(long = "in", value_name = "RUN", conflicts_with_all = in_run::NOT_HERE)]
+    in_run: Option<String>,
     #[command(flatten)]
     variables: VariableFlags,
     #[command(flatten)]
@@ -40,7 +46,12 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     // Whether there are secrets decides who may read the files.
     let (entry, options) = entry(args)?;
     args.flags.reports.check(&args.taken())?;
-    let task = task(check_value(&entry, "squall inject", &options), Checks::OfTheFile)?;
+    let task = task(check_value(&entry, "squall inject", &options), Checks::File)?;
+    if let Some(run) = &args.in_run {
+        let entry = filled_entry(&entry, &options);
+        let entry = entry.ok_or_else(|| Failure::Internal("the published schema is broken".to_owned()))?;
+        return in_run::inject(run, entry, &args.flags);
+    }
     execute(task, None, &args.flags, None)
 }
 
@@ -197,6 +208,7 @@ mod tests {
             fault: "some_fault".into(),
             parameters: parameters.iter().map(|text| text.parse().unwrap()).collect(),
             hold: None,
+            in_run: None,
             variables: VariableFlags::default(),
             flags: RunFlags::default(),
         }
