@@ -486,7 +486,7 @@ mod tests {
         assert!(error.contains("`--max-bytes 1048576` would allow it"), "{error}");
     }
 
-    /// Runs the fault on a node that writes over and over and says how it went; gives the report and what it said.
+    /// Runs the fault on a node that writes more and more and says how it went; gives the report and what it said.
     fn run_on_node(node: &serde_json::Value, sham: bool) -> (chaos_runner::Report, String) {
         let bench = chaos_test::Bench::new().unwrap();
         let action = json!({"type": "disk_full", "target": {"node": "n1"}});
@@ -494,7 +494,7 @@ mod tests {
         let mut task = chaos_core::Task::of(chaos_core::parse(&entry).unwrap());
         let told = bench.path("told");
         let script = format!(
-            "while :; do if echo x > block; then echo ok; else echo failed; fi >> {} 2>&1; rm -f block; sleep 0.02; done",
+            "while :; do if printf %4096s x >> block; then echo ok; else echo failed; fi >> {}; sleep 0.02; done",
             told.display()
         );
         let mut keys = json!({"type": "process", "argv": ["sh", "-c", script], "dir": bench.path("n1")});
