@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use chaos_example_nodes::mesh::mesh;
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ),
         ("a_wedged_node_stops_and_goes_on_as_the_same_process", a_wedged_node_stops_and_goes_on_as_the_same_process),
         ("a_full_disk_costs_a_node_new_state_and_nothing_else", a_full_disk_costs_a_node_new_state_and_nothing_else),
+        ("a_skewed_clock_fools_only_the_member_that_trusts_it", a_skewed_clock_fools_only_the_member_that_trusts_it),
         (
             "a_fault_that_hits_another_process_or_none_is_not_noticed",
             a_fault_that_hits_another_process_or_none_is_not_noticed,
@@ -252,45 +254,28 @@ fn a_wedged_node_stops_and_goes_on_as_the_same_process() {
     row.is_over(held);
 }
 
-/// A small file system of its own, unmounted at the end.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(folder: PathBuf) -> Option<Self> {
-        fs::create_dir(&folder).unwrap();
-        let size = std::ffi::CString::new("size=8m").unwrap();
-        let mounted =
-            rustix::mount::mount("tmpfs", &folder, "tmpfs", rustix::mount::MountFlags::empty(), size.as_c_str());
-        if mounted.is_err() {
-            skipped("the right to mount a file system of 8 MiB (CAP_SYS_ADMIN)");
-            return None;
-        }
-        Some(Self(folder))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::empty());
-    }
+/// Whether this process may mount (`CAP_SYS_ADMIN` is the 21st capability).
+fn may_mount() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    u64::from_str_radix(line.trim(), 16).unwrap() & (1 << 21) != 0
 }
 
 fn a_full_disk_costs_a_node_new_state_and_nothing_else() {
-    let place = Place::new();
-    let Some(disk) = SmallDisk::mount(place.path("small")) else { return };
-    let before = place.host().without_state();
-    let row = Row { place, collector: Collector::start(), before };
-    let free = |of: &Path| rustix::fs::statvfs(of).unwrap().f_bfree;
-    let action = json!({
-        "type": "disk_full", "directory": disk.0, "fill": {"leave_bytes": 0}, "reserve_bytes": 0,
-    });
-    let mut task = task(&row.place, &action);
-    let kept = disk.0.join("n3");
-    task["nodes"]["n3"]["dir"] = json!(kept);
+    if !may_mount() {
+        skipped("the right to mount (CAP_SYS_ADMIN)");
+        return;
+    }
+    let row = Row::new();
+    let mut task = task(&row.place, &json!({"type": "disk_full", "target": {"node": "n3"}}));
+    task["nodes"]["n3"]["tmpfs_bytes"] = json!(8 << 20);
     let mut held = row.hold(&task, &[]);
     let all = members(&row.place);
-    assert_eq!((all.len(), free(&disk.0)), (count(), 0));
-    let identity = fs::read_to_string(kept.join("identity.json")).unwrap();
+    let home = PathBuf::from(format!("/proc/{}/cwd", all["n3"].pid));
+    let free = |of: &Path| rustix::fs::statvfs(of).unwrap().f_bfree;
+    assert_eq!((all.len(), free(&home)), (count(), 0));
+    assert!(free(&PathBuf::from(format!("/proc/{}/cwd", all["n1"].pid))) > 0, "its neighbours have space");
+    let identity = fs::read_to_string(home.join("identity.json")).unwrap();
     let failed = || row.collector.of("n3", "storage_error");
     let spans = until("it has not said that its disk is full", || Some(failed()).filter(|spans| !spans.is_empty()));
     assert!(spans[0].attributes["error"].contains("No space left on device"), "{spans:?}");
@@ -299,21 +284,75 @@ fn a_full_disk_costs_a_node_new_state_and_nothing_else() {
         assert_eq!(failing.is_null(), name != "n3", "{name}: {failing}");
     }
     assert!(row.collector.named("disconnected").is_empty(), "it is alive to all others");
-    assert_eq!(fs::read_to_string(kept.join("identity.json")).unwrap(), identity);
+    assert_eq!(fs::read_to_string(home.join("identity.json")).unwrap(), identity);
     held.release();
     let writes = |process: &Process| status(process)?["storage"]["writes"].as_u64();
-    until("there is no space again", || (free(&disk.0) > 0).then_some(()));
-    let stuck = writes(&all["n3"]).unwrap();
+    until("there is no space again", || (free(&home) > 0).then_some(()));
+    let stuck = until("it does not answer", || writes(&all["n3"]));
     until("it does not write again", || (writes(&all["n3"])? > stuck).then_some(()));
     assert_eq!(members(&row.place), all, "the same processes");
-    // Its folder is its own, so the run leaves it there.
-    fs::write(row.place.path(GATE), "").unwrap();
-    let report = held.end();
-    assert_eq!(report["verdict"], "held", "{report:#}");
-    assert_eq!(fs::read_to_string(kept.join("identity.json")).unwrap(), identity);
-    fs::remove_dir_all(&kept).unwrap();
-    left_as_it_was(&row.place, &row.before);
-    drop(disk);
+    assert_eq!(fs::read_to_string(home.join("identity.json")).unwrap(), identity);
+    row.is_over(held);
+}
+
+/// How far a member's wall clock is from the machine's, in milliseconds: at least and at most, since the answer takes time.
+fn ahead(process: &Process) -> (i64, i64) {
+    let wall = || i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let before = wall();
+    let its = until("it does not answer", || status(process)?["wall_ms"].as_i64());
+    (its - wall(), its - before)
+}
+
+/// What the row asks of a clock, in milliseconds.
+const EXACT: i64 = 50;
+
+fn is_ahead(process: &Process, asked: i64) -> bool {
+    let (least, most) = ahead(process);
+    least - EXACT <= asked && asked <= most + EXACT
+}
+
+/// How much later the machine's wall clock is than its monotonic one, in seconds.
+fn host_offset() -> i64 {
+    let [wall, monotonic] =
+        [rustix::time::ClockId::Realtime, rustix::time::ClockId::Monotonic].map(rustix::time::clock_gettime);
+    wall.tv_sec - monotonic.tv_sec
+}
+
+fn a_skewed_clock_fools_only_the_member_that_trusts_it() {
+    for (offset, asked) in [("30s", 30_000), ("-60s", -60_000)] {
+        let row = Row::new();
+        let mut task = task(&row.place, &json!({"type": "clock_skew", "target": {"node": "n3"}, "offset": offset}));
+        task["nodes"]["n3"]["clock"] = json!(true);
+        // It judges others by the time that they say it is.
+        task["nodes"]["n5"]["argv"].as_array_mut().unwrap().push(json!("--trust-sender-clock"));
+        let machine = host_offset();
+        let mut held = row.hold(&task, &[]);
+        let all = members(&row.place);
+        assert!(is_ahead(&all["n3"], asked), "{offset}: {:?}", ahead(&all["n3"]));
+        assert!(is_ahead(&all["n1"], 0), "{offset}: {:?}", ahead(&all["n1"]));
+        assert!((host_offset() - machine).abs() <= 1, "the machine's clock was set");
+        until("the member that trusts a sender's clock is not fooled", || {
+            row.collector.told("disconnected", "n3", "waited_ms").contains_key("n5").then_some(())
+        });
+        // Its monotonic clock has its usual rate, within what two answers take.
+        let runs = || until("it does not answer", || status(&all["n3"])?["running_ms"].as_i64());
+        let (began, first) = (Instant::now(), runs());
+        let inside = Instant::now();
+        std::thread::sleep(Duration::from_secs(1));
+        let (least, last) = (inside.elapsed(), runs());
+        let (passed, most) = (last - first, began.elapsed());
+        let [least, most] = [least, most].map(|time| i64::try_from(time.as_millis()).unwrap());
+        assert!(least - EXACT <= passed && passed <= most + EXACT, "{offset}: {passed} in {least} to {most} ms");
+        held.release();
+        until("its clock is not right again", || is_ahead(&all["n3"], 0).then_some(()));
+        row.all_hear("n3", 1);
+        assert_eq!(members(&row.place), all, "the same processes");
+        // Nobody but the broken member has missed anybody, and it nobody but the one whose clock was wrong.
+        let missed = row.collector.named("disconnected");
+        let wrong = missed.iter().find(|span| span.service != "n5" || span.attributes["peer"] != "n3");
+        assert_eq!(wrong, None, "{offset}");
+        row.is_over(held);
+    }
 }
 
 /// The faults of the battery, on two nodes that are nobody's members, and left out: no member may say anything then.
@@ -334,6 +373,7 @@ fn a_fault_that_hits_another_process_or_none_is_not_noticed() {
         let pick = if action == "burst_kill" { 2 } else { 1 };
         let task = task(&place, &json!({"type": action, "target": {"nodes": {"role": "member"}, "pick": pick}}));
         fs::write(place.path("run.json"), task.to_string()).unwrap();
+        fs::write(place.path(GATE), "").unwrap();
         let (report, _) = place.run(&place.path("run.json"), &["--sham"]);
         let entry = &report["entries"][0];
         assert_eq!((&report["verdict"], &entry["success"]), (&json!("inconclusive"), &json!(false)), "{report:#}");
