@@ -161,14 +161,14 @@ pub(crate) async fn recover_on(
     let mut held = recovery.each(PastJournal::list(state)?, &mut report).await;
     // A program that a killed run was just starting holds the run's lock until it is that program.
     for look in 0..LOOKS {
-        if held.is_empty() || look > 0 && !held.iter().any(|path| PastJournal::outlives_its_holder(path)) {
+        if held.is_empty() || look > 0 && !held.iter().any(|path| PastJournal::outlives_its_run(path)) {
             break;
         }
         stop.run_until_cancelled(clock.sleep(NEXT_LOOK)).await;
         held = recovery.each(held, &mut report).await;
     }
     for path in held {
-        if PastJournal::outlives_its_holder(&path) {
+        if PastJournal::outlives_its_run(&path) {
             let what =
                 "its run is dead, and a program that it was starting still holds it: recover once more".to_owned();
             report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
@@ -181,10 +181,10 @@ pub(crate) async fn recover_on(
 
 /// What recovers.
 #[derive(Clone)]
-struct Recovery {
-    threads: StepThreads,
-    clock: Arc<dyn Clock>,
-    stop: CancellationToken,
+pub(crate) struct Recovery {
+    pub(crate) threads: StepThreads,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Recovery {
@@ -216,6 +216,19 @@ impl Recovery {
     }
 
     async fn one(&self, mut journal: PastJournal) -> RecoverReport {
+        let (mut report, problems) = self.replayed(&mut journal).await;
+        let (path, executable) = (journal.path().to_owned(), journal.executable.clone());
+        if !problems.is_empty() {
+            report.add(RecoverReport::kept(&path, executable, problems));
+        } else if let Err(error) = journal.remove() {
+            let what = error.with_cause();
+            report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
+        }
+        report
+    }
+
+    /// Takes a journal over and replays what is pending in it; gives what is in the way of its end, too.
+    pub(crate) async fn replayed(&self, journal: &mut PastJournal) -> (RecoverReport, Vec<JournalProblem>) {
         let mut report = RecoverReport::default();
         let file_name = journal.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let run_id = journal.header.as_ref().map_or(file_name, |header| header.run_id.clone());
@@ -251,14 +264,7 @@ impl Recovery {
         }
         undone.sort_by_key(|(seq, _)| Reverse(*seq));
         report.undone.extend(undone.into_iter().map(|(_, step)| step));
-        let (path, executable) = (journal.path().to_owned(), journal.executable.clone());
-        if !problems.is_empty() {
-            report.add(RecoverReport::kept(&path, executable, problems));
-        } else if let Err(error) = journal.remove() {
-            let what = error.with_cause();
-            report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
-        }
-        report
+        (report, problems)
     }
 
     /// Replays the steps of each entry; gives what became of each as it ends.
