@@ -16,6 +16,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+mod holders;
+
 use crate::guarded::guarded_call;
 use crate::step_threads::{Inside, StepThreads};
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
@@ -159,9 +161,11 @@ pub(crate) async fn recover_on(
     PastJournal::clean_drafts(state)?;
     state.clean_locks();
     let mut held = recovery.each(PastJournal::list(state)?, &mut report).await;
-    // A program that a killed run was just starting holds the run's lock until it is that program.
+    // The guardian of a killed run undoes it at this moment, or a program that it was just starting holds the run's lock
+    // until it is that program.
     for look in 0..LOOKS {
-        if held.is_empty() || look > 0 && !held.iter().any(|path| PastJournal::outlives_its_run(path)) {
+        let waits = |path: &PathBuf| PastJournal::outlives_its_run(path) && stopped(path).is_none();
+        if held.is_empty() || look > 0 && !held.iter().any(waits) {
             break;
         }
         stop.run_until_cancelled(clock.sleep(NEXT_LOOK)).await;
@@ -169,14 +173,26 @@ pub(crate) async fn recover_on(
     }
     for path in held {
         if PastJournal::outlives_its_run(&path) {
-            let what =
-                "its run is dead, and a program that it was starting still holds it: recover once more".to_owned();
+            let what = stopped(&path).unwrap_or_else(|| {
+                "its run is dead, and its guardian or a program that it was starting still holds it: recover once more"
+                    .to_owned()
+            });
             report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
         } else {
             report.live += 1;
         }
     }
     Ok(report)
+}
+
+/// Says which stopped process holds the journal of a dead run, if one does.
+fn stopped(path: &Path) -> Option<String> {
+    let holder = holders::holders(path).into_iter().find(holders::Holder::is_stopped)?;
+    let holders::Holder { pid, state, program } = holder;
+    Some(format!(
+        "its run is dead, and process {pid} (`{program}`, state {state}) holds it and is stopped: `kill -CONT {pid}` lets \
+         it undo the run, `kill -KILL {pid}` and `squall recover` do so without it"
+    ))
 }
 
 /// What recovers.

@@ -90,7 +90,8 @@ impl Watch {
         // Everything that it needs later is there before it says so.
         let replay = TakeOver::new()?;
         let steps = UNDO_STEPS.names().into_iter().map(str::to_owned).collect();
-        send(socket.as_fd(), &FromGuardian::Ready { version, steps }, None)?;
+        // A run that has died meanwhile is seen at the first look.
+        let _ = send(socket.as_fd(), &FromGuardian::Ready { version, steps }, None);
         let (heard, slept) = (since_boot(), slept());
         let (journal, expiries) = (File::from(file), Expiries::default());
         Ok(Some(Self { socket, timer, path, journal, expiries, replay, heard, slept, at_work: 0 }))
