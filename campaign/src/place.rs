@@ -19,17 +19,16 @@ pub struct Place {
 impl Place {
     /// A place for the program at a path, without guardians: what a killed run leaves is recovered by the next one.
     pub fn new(program: &Path) -> io::Result<Self> {
-        Ok(Self { folder: tempfile::Builder::new().prefix("campaign-").tempdir()?, program: program.to_owned(), guardian: false })
+        Ok(Self {
+            folder: tempfile::Builder::new().prefix("campaign-").tempdir()?,
+            program: program.to_owned(),
+            guardian: false,
+        })
     }
 
     /// The same with guardians, which undo a run that is killed before anybody recovers it.
     pub fn with_guardian(program: &Path) -> io::Result<Self> {
         Ok(Self { guardian: true, ..Self::new(program)? })
-    }
-
-    /// Lets runs have guardians from now on.
-    pub(crate) fn guard(&mut self) {
-        self.guardian = true;
     }
 
     /// The folder.

@@ -22,9 +22,10 @@ mod undo;
 mod value;
 
 pub use node::{
-    Attacher, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, Locator, Member, NodeContext, NodeExit,
-    NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet,
-    ProcessState, ProcessStatus, Readiness, SignalName, TargetError, attach,
+    Attacher, ClockFacet, ClockReading, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, FilesFacet,
+    FilesSpace, Fill, Locator, Member, NodeContext, NodeExit, NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts,
+    NodeStanding, NodeState, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState, ProcessStatus,
+    Readiness, SignalName, SkewAct, TargetError, attach,
 };
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
@@ -53,8 +54,8 @@ pub use run::{
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Expiries, Holder, JOURNAL_FORMAT, Journal,
-    JournalError, JournalHeader, JournalKeeper, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, RunSteps,
-    StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
+    JournalError, JournalHeader, JournalKeeper, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock,
+    RunSteps, StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,

@@ -32,12 +32,12 @@ pub(crate) fn locate(locator: &Locator) -> Result<PidFd, PluginError> {
         Locator::Port(port) => {
             own_proc()?;
             let found = listening_on(port.get());
-            only(found.map_err(|error| PluginError::io(&format!("look for {locator}"), &error))?, locator, "listens on")
+            only(found.map_err(|error| PluginError::io(&format!("find {locator}"), &error))?, locator, "listens on")
         }
         Locator::Command(argv) => {
             own_proc()?;
             let found = with_command_line(argv);
-            only(found.map_err(|error| PluginError::io(&format!("look for {locator}"), &error))?, locator, "has")
+            only(found.map_err(|error| PluginError::io(&format!("find {locator}"), &error))?, locator, "has")
         }
     }
 }

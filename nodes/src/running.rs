@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
-    BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, Plan, PluginError, ProcessAct, ProcessFacet,
-    ProcessStatus, Resource, Undo, exactly_one_of, register_attacher, register_node,
+    BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, NodeStanding, Plan, PluginError, ProcessAct,
+    ProcessFacet, ProcessStatus, Resource, Undo, exactly_one_of, register_attacher, register_node,
 };
 use chaos_host::PidFd;
 use schemars::JsonSchema;
@@ -185,6 +185,15 @@ impl Member for RunningMember {
                 None => Ok(()),
             }
         })
+    }
+
+    fn standing(&self) -> BoxFuture<'_, NodeStanding> {
+        let found = self.with(|held| Ok((held.pid(), held::node_state(held))));
+        let ports = self.node.as_ref().map(|cx| cx.place().ports.clone()).unwrap_or_default();
+        Box::pin(std::future::ready(match found {
+            Ok((pid, state)) => NodeStanding { state, pid: Some(pid), ready: true, ports, ..NodeStanding::default() },
+            Err(why) => NodeStanding { ports, detail: why.to_string(), ..NodeStanding::default() },
+        }))
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {

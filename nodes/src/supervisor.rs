@@ -1,19 +1,19 @@
 //! The life of a started program: start, readiness, exit, stop, start again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chaos_core::{NodeContext, NodeExit, Nodes, PluginError, SignalName, Undone};
+use chaos_core::{NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, SignalName, Undone};
 use chaos_host::{PidFd, Signal, TreeMark};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::argv::NodeArgv;
-use crate::held::{hold, not_ended, number};
+use crate::held::{hold, node_state, not_ended, number};
 use crate::log_files::{log_file, private_folder};
 use crate::resume_process::SETTLE_SECONDS;
 use crate::stop_node::StopNode;
@@ -49,6 +49,10 @@ struct Life {
     up: Option<Arc<PidFd>>,
     /// How it ended the last time.
     ended: Option<String>,
+    /// When it was started, or when it ended.
+    since: Option<SystemTime>,
+    /// It has been ready since its last start.
+    ready: bool,
     /// Its next end is of our making.
     expected: bool,
     /// It is not started any more.
@@ -88,6 +92,20 @@ impl Supervisor {
         PluginError::refused(format!("node `{}` has not been started", self.node.name()))
     }
 
+    /// What is beside the environment of the run.
+    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
+        &self.program.env
+    }
+
+    /// The environment that the program gets.
+    pub(crate) fn environment(&self) -> HashMap<String, String> {
+        let mut environment = self.node.cx().environment();
+        let mark = self.mark.value(environment.get(TreeMark::VARIABLE).map(String::as_str));
+        environment.extend(self.program.env.clone());
+        environment.insert(TreeMark::VARIABLE.to_owned(), mark);
+        environment
+    }
+
     /// Starts the program; its step must be armed.
     pub(crate) fn spawn(self: &Arc<Self>) -> Result<(), PluginError> {
         let name = self.node.name();
@@ -97,12 +115,9 @@ impl Supervisor {
             private_folder(folder).map_err(|error| failed("make the folder", &error))?;
         }
         let log = |stream| log_file(&place.logs, name, stream).map_err(|error| failed("open the log", &error));
-        let environment = self.node.cx().environment();
-        let outer = environment.get(TreeMark::VARIABLE).map(String::as_str);
         let mut command = Command::new(self.program.argv.program());
         command.args(self.program.argv.arguments()).current_dir(&place.dir).process_group(0).kill_on_drop(true);
-        command.env_clear().envs(&environment).envs(&self.program.env);
-        command.env(TreeMark::VARIABLE, self.mark.value(outer));
+        command.env_clear().envs(self.environment());
         command.stdin(Stdio::null()).stdout(log("stdout")?).stderr(log("stderr")?);
         let runtime = self.runtime.get_or_init(Handle::current);
         let _there = runtime.enter();
@@ -117,6 +132,7 @@ impl Supervisor {
             return Err(PluginError::failed(format!("node `{name}` can't be held after its start")));
         };
         (life.up, life.ended, life.expected) = (Some(Arc::new(held)), None, false);
+        (life.since, life.ready) = (Some(self.node.cx().clock().wall()), false);
         drop(life);
         runtime.spawn(Arc::clone(self).watch(child));
         Ok(())
@@ -132,6 +148,7 @@ impl Supervisor {
             let mut life = self.life();
             life.up = None;
             life.ended = Some(how.clone());
+            (life.since, life.ready) = (Some(self.node.cx().clock().wall()), false);
             life.expected
         };
         if !expected && !self.node.expects_exit() {
@@ -155,7 +172,28 @@ impl Supervisor {
                 Err(PluginError::Refused(why)) => Err(PluginError::failed(format!("{why} before it was ready"))),
                 other => other.map(drop),
             },
-            ready = self.node.ready() => ready,
+            ready = self.node.ready() => {
+                self.life().ready = ready.is_ok();
+                ready
+            }
+        }
+    }
+
+    /// How it stands.
+    pub(crate) fn standing(&self) -> NodeStanding {
+        let life = self.life();
+        let state = match (&life.up, &life.ended) {
+            (Some(held), _) => node_state(held),
+            (None, Some(_)) => NodeState::Ended,
+            (None, None) => NodeState::NotUp,
+        };
+        NodeStanding {
+            state,
+            pid: life.up.as_ref().map(|held| held.pid()),
+            ready: life.ready && life.up.is_some(),
+            ports: self.node.place().ports.clone(),
+            since: life.since,
+            detail: life.ended.clone().unwrap_or_default(),
         }
     }
 

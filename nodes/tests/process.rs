@@ -172,7 +172,7 @@ async fn a_killed_node_is_down_and_runs_again_as_another_process_with_the_same_i
     let output = run.output();
     let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines[0], lines[1]);
-    assert!(run.cx.services().get::<Nodes>().exits().is_empty(), "an end of our making is no finding");
+    assert!(run.cx.services().get::<Nodes>().exits().is_empty(), "an end of our making is not a finding");
 }
 
 #[tokio::test]

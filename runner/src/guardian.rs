@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `protocol` | what the two say to each other |
 //! | `start` | starts one, and hands it the locked journal |
-//! | `heartbeat` | the run's side: when there must be one, and that the run is alive |
+//! | `heartbeat` | the run's side: when there must be one, and what it is told |
 //! | `serve` | the guardian's own side, and when it takes over |
 //! | `take_over` | the epoch, and the replay |
 
@@ -17,10 +17,10 @@ mod serve;
 mod start;
 mod take_over;
 
-pub(crate) use heartbeat::{GuardianSlot, Keeper, beats};
-pub(crate) use protocol::GUARDIAN;
+pub(crate) use heartbeat::{GuardianSlot, Keeper};
+pub(crate) use protocol::BEAT;
 
-use protocol::HELPER;
+use protocol::{GUARDIAN, HELPER};
 
 /// Who undoes a run when its process is killed, stopped or hangs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Default for Guardian {
     }
 }
 
-/// Runs this process as the helper that its first argument names, and gives its exit code; `None` when it is no helper.
+/// Runs this process as the helper that its first argument names, and gives its exit code; `None` when it is not one.
 /// To be called before anything else: from then on [`Guardian::ThisProgram`] works.
 pub fn run_helper() -> Option<u8> {
     HELPS.store(true, Ordering::Relaxed);

@@ -10,6 +10,7 @@
 //! | `life`, `entry_state` | the one state of an entry; events come from its transitions |
 //! | `control`, `handle` | [`RunHandle`], [`EntryHandle`]: wait for a run or an entry, release it, cancel it |
 //! | `control_server`, `control_client`, `control_wire` | the control socket of a live run |
+//! | `control_inject`, `control_entry` | an entry that a client of the control socket starts: the run's side, and the client's |
 //! | `resources` | what only one fault at a time may hold |
 //! | `nodes` | the nodes of a run: started before the steady state, stopped at the end, and what ended by itself |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
@@ -19,16 +20,19 @@
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
 //! | `plug_in_threads`, `step_threads` | threads for calls that may block; whoever waits for one can go on without it |
-//! | `guardian` | [`Guardian`]: the process that undoes a run which can't do it itself |
+//! | `guardian`, `beats` | [`Guardian`]: the process that undoes a run which can't do it itself |
 //! | `recover`, `forget` | undoes what dead runs left behind, or gives it up |
 //! | `report` | [`Report`], as text, JSON, JUnit and HTML |
 //!
 //! It sees plug-ins through the traits of `chaos-core` only.
 
 mod ask;
+mod beats;
 mod cause;
 mod control;
 mod control_client;
+mod control_entry;
+mod control_inject;
 mod control_server;
 mod control_wire;
 mod dry_run;
@@ -60,8 +64,9 @@ mod verify;
 mod watch;
 
 pub use control::{EntryControl, ReleaseEffect, RunControl};
-pub use control_client::{ControlError, control, live_runs};
-pub use control_wire::{ControlReply, ControlRequest, EntryReply};
+pub use control_client::{ControlError, bring_down, control, live_runs};
+pub use control_entry::{EntryNews, RemoteEntry};
+pub use control_wire::{ControlReply, ControlRequest, EntryReply, NodeReply, RunNodesReply};
 pub use dry_run::{DryEntry, DryNode, DryRun};
 pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;

@@ -204,7 +204,10 @@ mod embedded {
     fn a_program_that_is_no_helper_is_refused_by_name_before_anything_is_touched() {
         let rows = [
             (Guardian::Program(PathBuf::from("/bin/true")), "`/bin/true` did not answer as a helper"),
-            (Guardian::Program(PathBuf::from("/nonexistent/helper")), "`/nonexistent/helper` can't be started as a helper"),
+            (
+                Guardian::Program(PathBuf::from("/nonexistent/helper")),
+                "`/nonexistent/helper` can't be started as a helper",
+            ),
         ];
         for (guardian, why) in rows {
             let (verdict, error, made) = touched(guardian);

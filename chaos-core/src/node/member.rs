@@ -2,8 +2,11 @@
 
 use std::fmt::Debug;
 
+use super::clock::ClockFacet;
 use super::facet::Facet;
+use super::files::FilesFacet;
 use super::process::ProcessFacet;
+use super::standing::NodeStanding;
 use crate::{BoxFuture, PluginError, Undo, Undone};
 
 /// A member of the system under test: a declared node, or a process that a fault names itself.
@@ -17,7 +20,7 @@ pub trait Member: Debug + Send + Sync {
     /// Brings it up, and waits until it is ready. What it starts has a step in the journal first, which stops it.
     fn start<'a>(&'a self, undo: &'a Undo) -> BoxFuture<'a, Result<(), PluginError>>;
 
-    /// Asks it to end by itself, since its steps will end it otherwise; what ends from now on is no finding. Does nothing to
+    /// Asks it to end by itself, since its steps will end it otherwise; what ends from now on is not a finding. Does nothing to
     /// what it did not start.
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
@@ -32,8 +35,23 @@ pub trait Member: Debug + Send + Sync {
         Box::pin(std::future::ready(Err(PluginError::refused(why))))
     }
 
+    /// How it stands, read anew.
+    fn standing(&self) -> BoxFuture<'_, NodeStanding> {
+        Box::pin(std::future::ready(NodeStanding::default()))
+    }
+
     /// Its processes, if a fault may act on them.
     fn process(&self) -> Option<&dyn ProcessFacet> {
+        None
+    }
+
+    /// Its wall clock, if a fault may act on it.
+    fn clock(&self) -> Option<&dyn ClockFacet> {
+        None
+    }
+
+    /// Its own file system, if a fault may act on it.
+    fn files(&self) -> Option<&dyn FilesFacet> {
         None
     }
 }
@@ -47,7 +65,24 @@ impl dyn Member + '_ {
         self.process().ok_or_else(|| self.lacks(Facet::Process))
     }
 
+    /// The facet, or a refusal that names the member and what would give it one.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when it has no such facet.
+    pub fn clock_facet(&self) -> Result<&dyn ClockFacet, PluginError> {
+        self.clock().ok_or_else(|| self.lacks(Facet::Clock))
+    }
+
+    /// The facet, or a refusal that names the member and what would give it one.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when it has no such facet.
+    pub fn files_facet(&self) -> Result<&dyn FilesFacet, PluginError> {
+        self.files().ok_or_else(|| self.lacks(Facet::Files))
+    }
+
     fn lacks(&self, facet: Facet) -> PluginError {
-        PluginError::refused(format!("{} has no {facet} facet, so no fault can act on it that way", self.label()))
+        let hint = facet.hint();
+        PluginError::refused(format!("{} has no {facet} facet, so no fault can act on it that way{hint}", self.label()))
     }
 }

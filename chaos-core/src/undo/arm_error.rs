@@ -9,7 +9,7 @@ pub enum ArmError {
     /// The engine is already undoing.
     #[error("too late to act: the engine is undoing already")]
     Sealed,
-    /// An effect without a step, where the plan promises that it can be undone.
+    /// An effect without a step, where the plan says that it can be undone.
     #[error("refused: nothing undoes this effect, and the fault's plan does not say so")]
     Irreversible,
     /// The run was cancelled.

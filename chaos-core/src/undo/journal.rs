@@ -53,8 +53,24 @@ struct Queue {
     armed: u64,
     done: u64,
     busy: bool,
-    failed: bool,
-    taken_over: bool,
+    /// Why nothing more is written.
+    closed: Option<Closed>,
+}
+
+/// Why nothing more is written to a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closed {
+    Failed,
+    TakenOver,
+}
+
+impl From<Closed> for JournalError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Failed => Self::Poisoned,
+            Closed::TakenOver => Self::TakenOver,
+        }
+    }
 }
 
 impl Journal {
@@ -102,8 +118,8 @@ impl Journal {
     }
 
     fn over(store: Box<dyn Store>, path: PathBuf, last: Sum) -> Self {
-        let (lines, arms, busy, failed, taken_over) = (Vec::new(), false, false, false, false);
-        let queue = Queue { lines, arms, last, handed_in: 0, bytes: 0, armed: 0, done: 0, busy, failed, taken_over };
+        let (lines, arms, busy, closed) = (Vec::new(), false, false, None);
+        let queue = Queue { lines, arms, last, handed_in: 0, bytes: 0, armed: 0, done: 0, busy, closed };
         let (queue, store) = (Mutex::new(queue), Mutex::new(store));
         Self { queue, written: Condvar::new(), store, path, keeper: OnceLock::new() }
     }
@@ -119,19 +135,19 @@ impl Journal {
         let _ = self.keeper.set(Box::new(keeper));
     }
 
-    /// Another descriptor of the locked file, for a program that keeps the lock when this process has ended; `None` of a
-    /// journal that is no file.
+    /// Another descriptor of the locked file, for a program that keeps the lock when this process has ended; `None` in
+    /// memory.
     pub fn descriptor(&self) -> io::Result<Option<File>> {
         self.store().descriptor()
     }
 
     /// Whether another process has taken the run over. Then nothing is armed any more, and nothing is to be undone here.
     pub fn taken_over(&self) -> bool {
-        let seen = self.queue().taken_over;
+        let seen = self.queue().closed == Some(Closed::TakenOver);
         // Outside the queue's lock: whoever writes has both.
         let now = seen || !self.store().is_ours();
         if now && !seen {
-            self.queue().taken_over = true;
+            self.queue().closed = Some(Closed::TakenOver);
         }
         now
     }
@@ -162,11 +178,8 @@ impl Journal {
 
     /// Adds a line to what is to be written, and gives its number, from 1.
     fn hand_in(&self, queue: &mut Queue, line: &Line) -> Result<u64, JournalError> {
-        if queue.taken_over {
-            return Err(JournalError::TakenOver);
-        }
-        if queue.failed {
-            return Err(JournalError::Poisoned);
+        if let Some(closed) = queue.closed {
+            return Err(closed.into());
         }
         let (text, sum) = encode(queue.last, line).map_err(|error| JournalError::write(&self.path, error.into()))?;
         if text.len() > LINE_LIMIT {
@@ -186,11 +199,8 @@ impl Journal {
     /// Comes back when the line of that number is written, and synced if it is an armed step.
     fn write_up_to<'a>(&'a self, mut queue: MutexGuard<'a, Queue>, number: u64) -> Result<(), JournalError> {
         while queue.done < number {
-            if queue.taken_over {
-                return Err(JournalError::TakenOver);
-            }
-            if queue.failed {
-                return Err(JournalError::Poisoned);
+            if let Some(closed) = queue.closed {
+                return Err(closed.into());
             }
             if queue.busy {
                 queue = self.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -210,13 +220,15 @@ impl Journal {
             };
             queue = self.queue();
             queue.busy = false;
-            queue.taken_over |= !ours;
+            if !ours {
+                queue.closed = Some(Closed::TakenOver);
+            }
             self.written.notify_all();
             match stored {
-                _ if queue.taken_over => return Err(JournalError::TakenOver),
+                _ if !ours => return Err(JournalError::TakenOver),
                 Ok(()) => queue.done = up_to,
                 Err(source) => {
-                    queue.failed = true;
+                    queue.closed = Some(Closed::Failed);
                     return Err(JournalError::write(&self.path, source));
                 }
             }

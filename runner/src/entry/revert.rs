@@ -6,8 +6,8 @@ use std::time::Duration;
 use chaos_core::{EventKind, InForce, LookAt, Presence, Reverted, Span, UndoLog};
 
 use super::{Entry, Record};
-use crate::shared::TAKEN_OVER;
 use crate::guarded::{Panicked, guarded_call};
+use crate::shared::TAKEN_OVER;
 use crate::step_threads::Ended;
 use crate::undo_step::{STEP_DEADLINE, undo_step};
 

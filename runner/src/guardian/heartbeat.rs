@@ -2,14 +2,13 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chaos_core::{Journal, JournalKeeper, since_boot};
 
 use super::Guardian;
-use super::protocol::{BEAT, FromRun};
+use super::protocol::FromRun;
 use super::start::{Link, start};
-use crate::shared::Shared;
 
 /// The guardian of a run, once there is one.
 #[derive(Debug)]
@@ -81,7 +80,7 @@ impl GuardianSlot {
     }
 
     /// Tells it that the run is alive; `false` when it is not there any more.
-    fn alive(&self) -> bool {
+    pub(crate) fn alive(&self) -> bool {
         let boot_ms = u64::try_from(since_boot().as_millis()).unwrap_or(u64::MAX);
         let at_work = self.at_work.load(Ordering::Relaxed);
         // Whoever starts one holds the lock, and will say so itself.
@@ -118,34 +117,5 @@ pub(crate) struct AtWork(Arc<GuardianSlot>);
 impl Drop for AtWork {
     fn drop(&mut self) {
         self.0.at_work.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Says that the run is alive for as long as it is, from the engine's own threads: an engine that hangs is not. Ends the run
-/// that was taken over, and starts another guardian where one has ended.
-pub(crate) async fn beats(run: Weak<Shared>) {
-    loop {
-        // Real time, whatever the run's clock: so is the guardian's.
-        tokio::time::sleep(BEAT).await;
-        let Some(shared) = run.upgrade() else { return };
-        let there = shared.guardian.alive();
-        // The disk may hang.
-        let looked = tokio::task::spawn_blocking(move || {
-            if shared.journal.taken_over() {
-                shared.lost();
-                return false;
-            }
-            if !there {
-                match shared.guardian.ensure(&shared.journal) {
-                    Ok(true) => shared.cx().note("the guardian ended; another one keeps the undo journal"),
-                    Ok(false) => {}
-                    Err(error) => shared.cx().note(format!("no guardian keeps the undo journal: {error}")),
-                }
-            }
-            true
-        });
-        if !looked.await.unwrap_or(false) {
-            return;
-        }
     }
 }

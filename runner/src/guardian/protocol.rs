@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
-    sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,14 +17,14 @@ use serde::{Deserialize, Serialize};
 /// How the first argument of a helper begins; its role follows.
 pub(super) const HELPER: &str = "squall-helper:";
 /// The role of a guardian.
-pub(crate) const GUARDIAN: &str = "guardian";
+pub(super) const GUARDIAN: &str = "guardian";
 /// The exit code of a helper that does not know its role.
 pub(super) const UNKNOWN_ROLE: u8 = 64;
 
 /// After how long without a word the guardian takes over, on the clock that goes on while the machine sleeps.
 pub(super) const LEASE: Duration = Duration::from_secs(5);
 /// How often the run says that it is alive.
-pub(super) const BEAT: Duration = Duration::from_secs(1);
+pub(crate) const BEAT: Duration = Duration::from_secs(1);
 
 /// The longest packet.
 const LONGEST: usize = 1 << 16;

@@ -10,9 +10,7 @@ use chaos_core::{Expiries, UNDO_STEPS, since_boot};
 use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
-};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 
 use super::protocol::{FromGuardian, FromRun, LEASE, UNKNOWN_ROLE, receive, send};
 use super::take_over::TakeOver;
@@ -38,7 +36,7 @@ pub(super) fn serve() -> u8 {
     // Lowering it may be refused.
     let _ = fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ);
     match Watch::begin() {
-        Ok(Some(watch)) => watch.to_its_end(),
+        Ok(Some(watch)) => watch.run(),
         Ok(None) => 0,
         Err(_) => UNKNOWN_ROLE,
     }
@@ -97,7 +95,8 @@ impl Watch {
         Ok(Some(Self { socket, timer, path, journal, expiries, replay, heard, slept, at_work: 0 }))
     }
 
-    fn to_its_end(mut self) -> u8 {
+    /// Watches the run to its end; gives the exit code.
+    fn run(mut self) -> u8 {
         match self.watched() {
             Woken::Goodbye => return 0,
             Woken::Dead => return self.last_replay(),
@@ -163,10 +162,9 @@ impl Watch {
                     }
                     FromRun::Keep { .. } => {}
                 },
-                Ok(None) => return (false, false),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return (false, true),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return (false, false),
+                Ok(None) | Err(_) => return (false, false),
             }
         }
     }
@@ -177,7 +175,8 @@ impl Watch {
             return Woken::Dead;
         }
         let never = since_boot() + Duration::from_hours(24);
-        let woken = ring_at(&self.timer, never).and_then(|()| wait(&self.socket, PollFlags::IN | PollFlags::RDHUP, &self.timer));
+        let woken = ring_at(&self.timer, never)
+            .and_then(|()| wait(&self.socket, PollFlags::IN | PollFlags::RDHUP, &self.timer));
         if self.listen() != (false, true) || woken.is_err() {
             return Woken::Dead;
         }

@@ -56,7 +56,7 @@ impl From<StartError> for io::Error {
     }
 }
 
-/// Starts the guardian of a journal; `None` where it is no file, or nobody is to keep it.
+/// Starts the guardian of a journal; `None` where it is in memory, or nobody is to keep it.
 pub(super) fn start(choice: &Guardian, journal: &Journal) -> Result<Option<Link>, StartError> {
     let own = Path::new("/proc/self/exe");
     let program = match choice {
@@ -68,8 +68,8 @@ pub(super) fn start(choice: &Guardian, journal: &Journal) -> Result<Option<Link>
     };
     let Some(file) = journal.descriptor()? else { return Ok(None) };
     let path = std::path::absolute(journal.path())?;
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-        .map_err(io::Error::from)?;
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(io::Error::from)?;
     let mut command = Command::new(&program);
     command.arg0(format!("{HELPER}{GUARDIAN}")).arg(path.file_stem().unwrap_or_default());
     command.stdin(Stdio::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());

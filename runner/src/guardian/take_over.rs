@@ -56,10 +56,9 @@ impl TakeOver {
     /// Removes the journal, once everything in it is accounted for; gives whether it is.
     pub(super) fn remove(&mut self, path: &Path, journal: &File) -> bool {
         let read = journal.try_clone().and_then(|file| PastJournal::adopt(path, file));
-        let accounted = read.is_ok_and(|past| {
+        read.is_ok_and(|past| {
             let whole = past.pending.is_empty() && past.problems.is_empty();
             whole && self.clean && past.remove().is_ok()
-        });
-        accounted
+        })
     }
 }

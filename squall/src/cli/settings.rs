@@ -1,12 +1,12 @@
 //! `squall.toml`: settings of the operator, below flags and environment.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use chaos_core::{StateDir, read_bounded};
-use chaos_runner::Guardian;
+use chaos_runner::{Guardian, RunnerError};
 use serde::Deserialize;
 
 use super::failure::Failure;
@@ -69,6 +69,12 @@ pub(crate) fn state_dir() -> Option<StateDir> {
     SETTINGS.get()?.state.as_deref().map(StateDir::at)
 }
 
+/// The state directory: where one is set, else the user's.
+pub(crate) fn located_state_dir() -> Result<StateDir, Failure> {
+    let located = || StateDir::locate(|name| std::env::var(name).ok());
+    Ok(state_dir().map_or_else(located, Ok).map_err(RunnerError::StateDir)?)
+}
+
 /// Reads them, once, before a command that needs them.
 pub(crate) fn read(flags: &SettingsFlags) -> Result<(), Failure> {
     let settings = settings(flags, |name| std::env::var_os(name).filter(|value| !value.is_empty()))?;
@@ -89,15 +95,15 @@ fn settings(flags: &SettingsFlags, env: impl Fn(&str) -> Option<OsString>) -> Re
         policy: path("SQUALL_POLICY").or(file.policy),
         workspace: path("SQUALL_WORKSPACE").or(file.workspace),
         state: flags.state.clone().or_else(|| path("SQUALL_STATE")).or(file.state),
-        guardian: guardian_of(env("SQUALL_GUARDIAN"))?.or(file.guardian),
+        guardian: guardian_of(env("SQUALL_GUARDIAN").as_deref())?.or(file.guardian),
     };
     let state = settings.state.map(std::path::absolute).transpose();
     let state = state.map_err(|error| Failure::Usage(format!("the state directory has no absolute path: {error}")))?;
     Ok(Settings { state, ..settings })
 }
 
-fn guardian_of(text: Option<OsString>) -> Result<Option<GuardianSetting>, Failure> {
-    match text.as_ref().map(|text| text.to_string_lossy()).as_deref() {
+fn guardian_of(text: Option<&OsStr>) -> Result<Option<GuardianSetting>, Failure> {
+    match text.map(OsStr::to_string_lossy).as_deref() {
         None => Ok(None),
         Some("own") => Ok(Some(GuardianSetting::Own)),
         Some("none") => Ok(Some(GuardianSetting::None)),

@@ -17,7 +17,7 @@ pub struct Expiries {
     at: u64,
     /// The start of a line that is not whole yet.
     rest: Vec<u8>,
-    expiries: BTreeMap<u64, u64>,
+    by_step: BTreeMap<u64, u64>,
 }
 
 impl Expiries {
@@ -27,7 +27,7 @@ impl Expiries {
         loop {
             let read = journal.read_at(&mut piece, self.at)?;
             if read == 0 {
-                return Ok(self.expiries.values().min().copied());
+                return Ok(self.by_step.values().min().copied());
             }
             self.at += read as u64;
             self.rest.extend_from_slice(&piece[..read]);
@@ -41,10 +41,10 @@ impl Expiries {
     fn line(&mut self, raw: &[u8]) {
         match decode(raw) {
             Some((_, _, Line::Armed(record))) => {
-                self.expiries.extend(record.expires_at_boot_ms.map(|at| (record.seq, at)));
+                self.by_step.extend(record.expires_at_boot_ms.map(|at| (record.seq, at)));
             }
             Some((_, _, Line::Undone { seq })) => {
-                self.expiries.remove(&seq);
+                self.by_step.remove(&seq);
             }
             _ => {}
         }

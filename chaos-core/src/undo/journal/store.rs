@@ -62,7 +62,7 @@ impl Store for FileStore {
             self.ours = self.end;
             return true;
         }
-        // Half a line of our own, on a full disk, is no takeover.
+        // Half a line of our own, on a full disk, does not count.
         let behind = usize::try_from(length - self.ours).unwrap_or(LOOKED_AT);
         let mut behind = vec![0; LOOKED_AT.min(behind)];
         let read = self.file.read_at(&mut behind, self.ours).unwrap_or_default();
