@@ -4,6 +4,7 @@
 
 mod attach;
 mod context;
+mod cpus;
 mod effect;
 mod facet;
 mod keys;
@@ -13,10 +14,12 @@ mod locator;
 mod member;
 mod nodes;
 mod process;
+mod resources;
 mod target;
 
 pub use attach::{Attacher, attach};
 pub use context::{NodeContext, NodePlace, Readiness};
+pub use cpus::{Cpus, CpusError};
 pub use effect::Effect;
 pub use facet::Facet;
 pub use keys::{DeclaredNode, NodeKeys, NodePorts};
@@ -26,4 +29,7 @@ pub use locator::Locator;
 pub use member::Member;
 pub use nodes::{NodeExit, Nodes};
 pub use process::{PauseMethod, ProcessAct, ProcessFacet, ProcessState, ProcessStatus, SignalName};
+pub use resources::{
+    LoadUsage, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad, ResourceUsage, ResourcesFacet,
+};
 pub use target::{FaultTarget, TargetError};

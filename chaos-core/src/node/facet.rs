@@ -9,12 +9,15 @@ use std::fmt;
 pub enum Facet {
     /// Its processes: [`crate::ProcessFacet`].
     Process,
+    /// What it can use: [`crate::ResourcesFacet`].
+    Resources,
 }
 
 impl fmt::Display for Facet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Process => "process",
+            Self::Resources => "resources",
         })
     }
 }

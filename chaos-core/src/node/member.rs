@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use super::facet::Facet;
 use super::process::ProcessFacet;
+use super::resources::ResourcesFacet;
 use crate::{BoxFuture, PluginError, Undo, Undone};
 
 /// A member of the system under test: a declared node, or a process that a fault names itself.
@@ -36,6 +37,11 @@ pub trait Member: Debug + Send + Sync {
     fn process(&self) -> Option<&dyn ProcessFacet> {
         None
     }
+
+    /// What it can use, if a fault may act on that.
+    fn resources(&self) -> Option<&dyn ResourcesFacet> {
+        None
+    }
 }
 
 impl dyn Member + '_ {
@@ -45,6 +51,14 @@ impl dyn Member + '_ {
     /// [`PluginError::Refused`] when it has no such facet.
     pub fn process_facet(&self) -> Result<&dyn ProcessFacet, PluginError> {
         self.process().ok_or_else(|| self.lacks(Facet::Process))
+    }
+
+    /// The facet, or a refusal that names the member and what it lacks.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when it has no such facet.
+    pub fn resources_facet(&self) -> Result<&dyn ResourcesFacet, PluginError> {
+        self.resources().ok_or_else(|| self.lacks(Facet::Resources))
     }
 
     fn lacks(&self, facet: Facet) -> PluginError {
