@@ -30,6 +30,7 @@ pub use member::Member;
 pub use nodes::{NodeExit, Nodes};
 pub use process::{PauseMethod, ProcessAct, ProcessFacet, ProcessState, ProcessStatus, SignalName};
 pub use resources::{
-    LoadUsage, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad, ResourceUsage, ResourcesFacet,
+    LoadUsage, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad, ResourceUsage,
+    ResourcesFacet,
 };
 pub use target::{FaultTarget, TargetError};

@@ -6,6 +6,8 @@
 //! | `failpoint` | `failpoint`: arms a fail point of another process (feature `failpoint`) |
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
 //! | `process` | `pause_process`, `kill_process`, `burst_kill`, `restart_process` on nodes and processes (feature `process`) |
+//! | `resources` | `limit_resources`, `oom`, `exhaust_fds`, `exhaust_pids`, `stress_cpu`, `stress_memory` (feature `process`) |
+//! | `shows` | what members show of a fault, together |
 
 pub mod disk;
 #[cfg(feature = "failpoint")]
@@ -14,6 +16,10 @@ mod failpoint;
 mod load;
 #[cfg(feature = "process")]
 mod process;
+#[cfg(feature = "process")]
+mod resources;
+#[cfg(feature = "process")]
+mod shows;
 
 #[cfg(feature = "failpoint")]
 pub use failpoint::{
@@ -29,6 +35,8 @@ pub use load::parsers;
 pub use load::{Load, LoadEngine, StopFortio};
 #[cfg(feature = "process")]
 pub use process::{BurstKill, KillProcess, PauseProcess, RestartProcess};
+#[cfg(feature = "process")]
+pub use resources::{ExhaustFds, ExhaustPids, LimitResources, Oom, StressCpu, StressMemory};
 
 #[cfg(test)]
 mod tests {

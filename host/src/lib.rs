@@ -25,7 +25,9 @@ mod process;
 mod process_limits;
 mod process_tree;
 
-pub use cgroup::{CgroupDir, CgroupError, CgroupVersion, Controller, GroupLimit, OwnGroup, RUN_PREFIX, SavedFile, own_memory_room};
+pub use cgroup::{
+    CgroupDir, CgroupError, CgroupVersion, Controller, GroupLimit, OwnGroup, RUN_PREFIX, SavedFile, own_memory_room,
+};
 pub use command_line::{with_argument, with_command_line};
 pub use free_ports::free_ports;
 pub use identity::{ProcessIdentity, Sought};

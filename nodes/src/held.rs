@@ -8,7 +8,8 @@ use chaos_core::{
     SignalName,
 };
 use chaos_host::{
-    CgroupDir, PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds, proc_is_ours,
+    CgroupDir, PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds,
+    proc_is_ours,
 };
 use rustix::process::geteuid;
 

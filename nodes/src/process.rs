@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaos_core::{
-    BoxFuture, Effect, Member, NodeContext, NodeKind, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus,
-    PauseMethod, Reach, ResourceAct, ResourceCounters, ResourceUsage, ResourcesFacet, Seconds, Undo, Undone, register_node,
+    BoxFuture, Effect, Member, NodeContext, NodeKind, PauseMethod, Plan, PluginError, ProcessAct, ProcessFacet,
+    ProcessStatus, Reach, ResourceAct, ResourceCounters, ResourceUsage, ResourcesFacet, Seconds, Undo, Undone,
+    register_node,
 };
 use chaos_host::{CgroupDir, PidFd, TreeMark};
 use schemars::JsonSchema;

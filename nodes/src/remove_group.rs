@@ -36,7 +36,9 @@ impl UndoStep for RemoveGroup {
         Ok(match removed.map_err(failed)? {
             None => Undone::NothingToDo(format!("the group of node `{node}` is gone")),
             Some(0) => Undone::Reverted(format!("the group of node `{node}` is removed")),
-            Some(left) => Undone::Reverted(format!("the group of node `{node}` is removed, and {left} left in it killed")),
+            Some(left) => {
+                Undone::Reverted(format!("the group of node `{node}` is removed, and {left} left in it killed"))
+            }
         })
     }
 

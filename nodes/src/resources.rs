@@ -15,8 +15,8 @@ use chaos_core::{
     ResourceLimit, ResourceLoad, ResourceUsage,
 };
 use chaos_host::{
-    CgroupDir, Controller, GroupLimit, PidFd, ProcessIdentity, ProcessLimit, TreeMark, memory_available,
-    own_memory_room,
+    CgroupDir, CgroupError, CgroupVersion, Controller, GroupLimit, PidFd, ProcessIdentity, ProcessLimit, TreeMark,
+    memory_available, own_memory_room,
 };
 
 use crate::group::failed;
@@ -71,7 +71,8 @@ impl Resources {
             Some(Change::Load(_, None)) => "on this machine, since it has no group".to_owned(),
             None => "once it is up".to_owned(),
         };
-        let mut plan = subject.plan(kind(act), &words, matches!(change, Some(Change::Group(..) | Change::OutOfMemory(_))))?;
+        let mut plan =
+            subject.plan(kind(act), &words, matches!(change, Some(Change::Group(..) | Change::OutOfMemory(_))))?;
         match act {
             ResourceAct::Load(ResourceLoad::Cpu(workers)) => {
                 plan = plan.at_most(CeilingKind::Concurrency, workers.get());
@@ -100,39 +101,48 @@ impl Resources {
             Change::Group(dir, limit) => {
                 let saved = dir.saved(limit).map_err(failed)?;
                 let step = RestoreLimit::of(of, dir.clone(), saved);
-                Effect::new(step, Effect::blocking(move || {
-                    begins();
-                    dir.limit(limit).map_err(failed)
-                }))
+                Effect::new(
+                    step,
+                    Effect::blocking(move || {
+                        begins();
+                        dir.limit(limit).map_err(failed)
+                    }),
+                )
             }
             Change::Process(limit, soft) => {
                 let before = subject.limit(held, limit)?;
                 let step = RestoreProcessLimit { process: identity(held)?, limit, soft: before.soft };
                 let (held, pid) = (again(held)?, held.pid());
-                Effect::new(step, Effect::blocking(move || {
-                    begins();
-                    let set = held.set_soft_limit(limit, Some(soft));
-                    let doing = format!("lower the limit of {} of process {pid}", limit.words());
-                    match set.map_err(|error| PluginError::io(&doing, &error))? {
-                        true => Ok(()),
-                        false => Err(PluginError::failed(format!("process {pid} ended before"))),
-                    }
-                }))
+                Effect::new(
+                    step,
+                    Effect::blocking(move || {
+                        begins();
+                        let set = held.set_soft_limit(limit, Some(soft));
+                        let doing = format!("lower the limit of {} of process {pid}", limit.words());
+                        match set.map_err(|error| PluginError::io(&doing, &error))? {
+                            true => Ok(()),
+                            false => Err(PluginError::failed(format!("process {pid} ended before"))),
+                        }
+                    }),
+                )
             }
             Change::OutOfMemory(dir) => oom_effect(subject, held, dir, begins)?,
             Change::Load(works, dir) => {
                 let (mark, known) = (TreeMark::unique(), Arc::clone(&self.0));
                 let step = StopLoad::of(of, &mark)?;
-                Effect::new(step, Effect::blocking(move || {
-                    begins();
-                    lock(&known.loads).clear();
-                    for work in works {
-                        let join = dir.iter().map(CgroupDir::procs).collect();
-                        let load = Load::start(work, join, &mark)?;
-                        lock(&known.loads).push(load);
-                    }
-                    Ok(())
-                }))
+                Effect::new(
+                    step,
+                    Effect::blocking(move || {
+                        begins();
+                        lock(&known.loads).clear();
+                        for work in works {
+                            let join = dir.iter().map(CgroupDir::procs).collect();
+                            let load = Load::start(work, join, &mark)?;
+                            lock(&known.loads).push(load);
+                        }
+                        lock(&known.loads).iter().try_for_each(Load::has_begun)
+                    }),
+                )
             }
         })
     }
@@ -195,8 +205,9 @@ fn change(subject: &Subject<'_>, act: ResourceAct) -> Result<Option<Change>, Plu
                 let why = "its group lets members wait for memory instead (`oom_kill_disable`)";
                 return Err(PluginError::refused(format!("{} is not killed for want of memory: {why}", subject.label)));
             }
-            if dir.as_ref().is_some_and(|dir| dir.version == chaos_host::CgroupVersion::V1) {
+            if dir.as_ref().is_some_and(|dir| dir.version == CgroupVersion::V1) {
                 load::possible()?;
+                has_room(subject, None, oom::HEADROOM_BYTES)?;
             }
             Ok(dir.map(Change::OutOfMemory))
         }
@@ -221,8 +232,11 @@ fn memory(subject: &Subject<'_>, bytes: NonZeroU64) -> Result<Option<Change>, Pl
     let Some(dir) = subject.dir(Controller::Memory)? else { return Ok(None) };
     let (used, bytes) = (dir.memory_used().map_err(failed)?, bytes.get());
     // Version 1 reclaims what it can, and says so itself where that is too little.
-    if used > bytes && dir.version == chaos_host::CgroupVersion::V2 {
-        let why = format!("{} uses {used} bytes, so a limit of {bytes} would have it killed; use `oom` for that", subject.label);
+    if used > bytes && dir.version == CgroupVersion::V2 {
+        let why = format!(
+            "{} uses {used} bytes, so a limit of {bytes} would have it killed; use `oom` for that",
+            subject.label
+        );
         return Err(PluginError::refused(why));
     }
     Ok(Some(Change::Group(dir, GroupLimit::MemoryBytes(bytes))))
@@ -346,7 +360,7 @@ fn identity(held: &PidFd) -> Result<ProcessIdentity, PluginError> {
 
 /// The counters as the kernel has them; what is not counted is 0.
 fn raw_counters(subject: &Subject<'_>) -> ResourceCounters {
-    let count = |controller, of: fn(&CgroupDir) -> Result<u64, chaos_host::CgroupError>| {
+    let count = |controller, of: fn(&CgroupDir) -> Result<u64, CgroupError>| {
         subject.group_dir(controller).and_then(|dir| of(&dir).ok()).unwrap_or_default()
     };
     ResourceCounters {

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
     BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, PauseMethod, Permission, Plan, PluginError, ProcessAct,
-    ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceUsage, ResourcesFacet, Undo, exactly_one_of, register_attacher, register_node,
+    ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceUsage, ResourcesFacet, Undo,
+    exactly_one_of, register_attacher, register_node,
 };
 use chaos_host::PidFd;
 use schemars::JsonSchema;
@@ -124,7 +125,12 @@ impl NodeKind for RunningNode {
     }
 
     fn member(&self, cx: NodeContext) -> Result<Arc<dyn Member>, PluginError> {
-        Ok(Arc::new(RunningMember { node: Some(cx), at: self.at.clone(), pinned: OnceLock::new(), resources: Resources::default() }))
+        Ok(Arc::new(RunningMember {
+            node: Some(cx),
+            at: self.at.clone(),
+            pinned: OnceLock::new(),
+            resources: Resources::default(),
+        }))
     }
 }
 

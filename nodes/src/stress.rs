@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
 
 /// What the program is called when it is a load.
@@ -53,7 +54,7 @@ pub(crate) enum Work {
     Cpu,
     /// So many bytes.
     Memory(u64),
-    /// So many bytes, without being the first that the kernel kills for them.
+    /// So many bytes of the group's that do not count as its own, so that the kernel kills another member for them.
     Pressure(u64),
 }
 
@@ -135,19 +136,30 @@ fn work(orders: &Orders) -> io::Result<()> {
         let joined = fs::OpenOptions::new().write(true).open(file).and_then(|mut file| file.write_all(b"0"));
         joined.map_err(|error| io::Error::new(error.kind(), format!("join `{}`: {error}", file.display())))?;
     }
-    let bytes = match orders.work {
-        Work::Cpu => 0,
-        Work::Memory(bytes) | Work::Pressure(bytes) => bytes,
-    };
-    bound(bytes)?;
-    let held = hold(bytes)?;
-    say_ready()?;
     match orders.work {
-        Work::Cpu => count(),
-        Work::Memory(_) | Work::Pressure(_) => loop {
-            std::thread::park();
-            black_box(&held);
-        },
+        Work::Cpu => {
+            bound(0)?;
+            say_ready()?;
+            count()
+        }
+        Work::Memory(bytes) => {
+            bound(bytes)?;
+            let held = hold(bytes)?;
+            say_ready()?;
+            loop {
+                std::thread::park();
+                black_box(&held);
+            }
+        }
+        Work::Pressure(bytes) => {
+            bound(0)?;
+            say_ready()?;
+            let held = press(bytes)?;
+            loop {
+                std::thread::park();
+                black_box(&held);
+            }
+        }
     }
 }
 
@@ -171,6 +183,19 @@ fn hold(bytes: u64) -> io::Result<Vec<Vec<u8>>> {
         chunk.resize(now, 0xA5);
         held.push(black_box(chunk));
         left -= now as u64;
+    }
+    Ok(held)
+}
+
+/// Takes memory that is charged to the group, and not seen in the size of this process: by that the kernel chooses whom it
+/// kills.
+fn press(bytes: u64) -> io::Result<fs::File> {
+    let mut held = fs::File::from(memfd_create("squall", MemfdFlags::CLOEXEC)?);
+    let page = vec![0xA5; rustix::param::page_size()];
+    let mut left = bytes;
+    while left > 0 {
+        held.write_all(&page)?;
+        left = left.saturating_sub(page.len() as u64);
     }
     Ok(held)
 }

@@ -119,7 +119,8 @@ impl Supervisor {
         // Before the start: an end can be told at any moment after it.
         let mut life = self.life();
         let child = command.spawn();
-        let mut child = child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
+        let mut child =
+            child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
         // It is not collected yet, so the number is its own.
         let held = child.id().and_then(std::num::NonZeroU32::new).map(hold).transpose()?.flatten();
         let Some(held) = held else {

@@ -41,7 +41,8 @@ impl Run {
         let id = format!("{name}-{}", std::process::id());
         let cx = run_context().run_id(&id).env([("PATH", "/usr/bin:/bin")]).build();
         let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
-        let mut keys = json!({"type": "process", "argv": ["/bin/sh", "-c", script], "group": true, "stop_seconds": 0.2});
+        let mut keys =
+            json!({"type": "process", "argv": ["/bin/sh", "-c", script], "group": true, "stop_seconds": 0.2});
         keys.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let node: DeclaredNode = parse(&keys).unwrap();
         let place =
@@ -95,7 +96,8 @@ fn groups_below(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
         if entry.file_name().to_string_lossy() == name {
-            found.extend(fs::read_dir(entry.path()).unwrap().flatten().map(|one| one.path()).filter(|one| one.is_dir()));
+            found
+                .extend(fs::read_dir(entry.path()).unwrap().flatten().map(|one| one.path()).filter(|one| one.is_dir()));
         } else {
             groups_below(&entry.path(), name, found);
         }
@@ -135,7 +137,10 @@ async fn the_group_holds_what_has_left_session_and_environment_and_is_removed_wi
         }
     }
     let undone = run.undo().await;
-    assert!(matches!(&undone[..], [Undone::Reverted(_), Undone::Reverted(left)] if left.ends_with("killed")), "{undone:?}");
+    assert!(
+        matches!(&undone[..], [Undone::Reverted(_), Undone::Reverted(left)] if left.ends_with("killed")),
+        "{undone:?}"
+    );
     assert!(is_over(escaped) && run.groups().is_empty());
     let undone = run.undo().await;
     assert!(undone.iter().all(|one| matches!(one, Undone::NothingToDo(_))), "{undone:?}");

@@ -37,7 +37,9 @@ impl CgroupDir {
         let names: &[&str] = match (limit, self.version) {
             (GroupLimit::Cpus(_), CgroupVersion::V1) => &["cpu.cfs_quota_us"],
             (GroupLimit::Cpus(_), CgroupVersion::V2) => &["cpu.max"],
-            (GroupLimit::MemoryBytes(_), CgroupVersion::V1) => &["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"],
+            (GroupLimit::MemoryBytes(_), CgroupVersion::V1) => {
+                &["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]
+            }
             (GroupLimit::MemoryBytes(_), CgroupVersion::V2) => &["memory.swap.max", "memory.max"],
             (GroupLimit::Pids(_), _) => &["pids.max"],
         };
@@ -145,7 +147,11 @@ impl CgroupDir {
 fn quota(cpus: f64, period: u64) -> u64 {
     #[expect(clippy::cast_precision_loss, reason = "a period is at most a second")]
     let quota = (cpus * period as f64).round();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float beyond the range is cut to it")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float beyond the range is cut to it"
+    )]
     let quota = quota as u64;
     quota.max(1_000)
 }
@@ -181,7 +187,10 @@ mod tests {
         ];
         let (_temp, dir) = group(CgroupVersion::V2, &files);
         assert_eq!((dir.cpus().unwrap(), dir.throttled().unwrap()), (None, 4));
-        assert_eq!((dir.memory_limit().unwrap(), dir.memory_used().unwrap(), dir.oom_kills().unwrap()), (None, 8192, 1));
+        assert_eq!(
+            (dir.memory_limit().unwrap(), dir.memory_used().unwrap(), dir.oom_kills().unwrap()),
+            (None, 8192, 1)
+        );
         assert_eq!((dir.pids_limit().unwrap(), dir.pids_used().unwrap(), dir.pids_refused().unwrap()), (None, 3, 7));
         assert!(!dir.oom_waits().unwrap());
         for (limit, file, written) in [

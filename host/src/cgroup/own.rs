@@ -55,7 +55,8 @@ impl OwnGroup {
         };
         let unified = hierarchies.unified().and_then(|one| Some(parent_of_two(one.dir_of(us)?, &one.mount)));
         for controller in Controller::ALL {
-            let by_two = unified.as_ref().filter(|parent| controller == Controller::Freezer || hands_down(parent, controller));
+            let by_two =
+                unified.as_ref().filter(|parent| controller == Controller::Freezer || hands_down(parent, controller));
             let by_one = || hierarchies.split(controller).and_then(|one| one.dir_of(us));
             if let Some(parent) = by_two.cloned().or_else(by_one) {
                 add(&parent, controller);
@@ -127,9 +128,7 @@ impl OwnGroup {
         }
         let two = self.dirs.iter().find(|one| one.dir.version == CgroupVersion::V2);
         Err(match two.and_then(|one| one.dir.path.ancestors().nth(2)) {
-            Some(parent) => {
-                CgroupError::NotHandedDown { controller, file: parent.join("cgroup.subtree_control") }
-            }
+            Some(parent) => CgroupError::NotHandedDown { controller, file: parent.join("cgroup.subtree_control") },
             None => CgroupError::NoController(controller),
         })
     }

@@ -17,9 +17,15 @@ use crate::stress::{NAME, Orders, READY, VARIABLE, Work, arguments, is_installed
 /// How long a load may take to use what it is to use; a hang is an error.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
-/// A load that runs.
+/// Between two looks at what a load uses.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// How many looks: a hang is an error.
+const LOOKS: u32 = 2_000;
+
+/// A load that runs, and whether memory is what it uses.
 #[derive(Debug)]
-pub(crate) struct Load(PidFd);
+pub(crate) struct Load(PidFd, bool);
 
 /// Ends the loads of one mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +72,20 @@ impl Load {
         let failed = |error: &io::Error| PluginError::io("start a load", error);
         std::thread::Builder::new().name("squall-load".into()).spawn(waits).map_err(|error| failed(&error))?;
         let started = told.recv_timeout(READY_WITHIN).map_err(|_| failed(&io::ErrorKind::TimedOut.into()))?;
-        started.map(Self).map_err(|error| failed(&error))
+        started.map(|held| Self(held, work != Work::Cpu)).map_err(|error| failed(&error))
+    }
+
+    /// Waits until the system tells of its use. Blocks.
+    pub(crate) fn has_begun(&self) -> Result<(), PluginError> {
+        for _ in 0..LOOKS {
+            match self.usage()? {
+                Some(usage) if usage.cpu_ms > 0 => return Ok(()),
+                Some(usage) if usage.memory_bytes > 0 && self.1 => return Ok(()),
+                Some(_) => std::thread::sleep(LOOK_EVERY),
+                None => return Err(PluginError::failed(format!("process {} has ended", self.0.pid()))),
+            }
+        }
+        Err(PluginError::failed(format!("process {} uses no processor", self.0.pid())))
     }
 
     /// Ends it.

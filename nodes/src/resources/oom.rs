@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaos_core::{PluginError, StepOwner, UndoContext, UndoStep, Undone, register_undo_step};
-use chaos_host::{CgroupDir, CgroupError, CgroupVersion, GroupLimit, PidFd, ProcessIdentity, Sought, TreeMark};
+use chaos_host::{CgroupDir, CgroupVersion, GroupLimit, PidFd, ProcessIdentity, Sought, TreeMark};
 use serde::{Deserialize, Serialize};
 
 use super::load::{Load, StopLoad};
@@ -15,11 +15,9 @@ use crate::stress::Work;
 /// What is left to a group of version 2, which then kills until it fits.
 const NOTHING: u64 = 4096;
 
-/// What a group of version 1 is short of: it takes no limit below what it uses, so somebody must ask for more.
-const PRESSURE_BYTES: u64 = 256 << 20;
-
-/// How much above its use a group's limit may have to be, at most, while it still grows.
-const GROWS_BYTES: u64 = 64 << 20;
+/// What is left to a group of version 1, which takes no limit below what it uses, so that somebody must use it up. The
+/// victim's score counts in parts of the limit, so this must be more than the size of whoever does.
+pub(super) const HEADROOM_BYTES: u64 = 128 << 20;
 
 /// The first that the kernel kills in its group.
 const FIRST_VICTIM: i32 = 1000;
@@ -84,7 +82,7 @@ impl UndoStep for EndOom {
 register_undo_step!(EndOom, "end_oom");
 
 /// Takes the memory away and waits for the end of the victim. Blocks.
-pub(crate) fn take_memory(held: &PidFd, dir: &CgroupDir, mark: &TreeMark, within: Duration) -> Result<(), PluginError> {
+pub(super) fn take_memory(held: &PidFd, dir: &CgroupDir, mark: &TreeMark, within: Duration) -> Result<(), PluginError> {
     let score = held.set_oom_score_adj(FIRST_VICTIM);
     score.map_err(|error| PluginError::io("set `oom_score_adj`", &error))?;
     let load = match dir.version {
@@ -93,9 +91,11 @@ pub(crate) fn take_memory(held: &PidFd, dir: &CgroupDir, mark: &TreeMark, within
             None
         }
         CgroupVersion::V1 => {
-            lower(dir).map_err(failed)?;
-            // It may be killed instead of, or before, being ready.
-            Load::start(Work::Pressure(PRESSURE_BYTES), vec![dir.procs()], mark).ok()
+            let used = dir.memory_used().map_err(failed)?;
+            let most = used.saturating_add(HEADROOM_BYTES);
+            let limit = dir.memory_limit().map_err(failed)?.map_or(most, |limit| limit.min(most));
+            dir.limit(GroupLimit::MemoryBytes(limit)).map_err(failed)?;
+            Some(Load::start(Work::Pressure(2 * HEADROOM_BYTES), vec![dir.procs()], mark)?)
         }
     };
     let polls = chaos_host::polls_in_seconds(u32::try_from(within.as_secs()).unwrap_or(u32::MAX));
@@ -108,20 +108,4 @@ pub(crate) fn take_memory(held: &PidFd, dir: &CgroupDir, mark: &TreeMark, within
         return Ok(());
     }
     Err(PluginError::failed(format!("process {} was not killed within {} s", held.pid(), within.as_secs())))
-}
-
-/// Lowers the limit of a group of version 1 to what it uses, as low as it lets us.
-fn lower(dir: &CgroupDir) -> Result<(), CgroupError> {
-    let mut above = 0;
-    loop {
-        let limited = dir.limit(GroupLimit::MemoryBytes(dir.memory_used()?.saturating_add(above)));
-        match limited {
-            Err(CgroupError::Io { ref error, .. })
-                if error.kind() == std::io::ErrorKind::ResourceBusy && above < GROWS_BYTES =>
-            {
-                above = (above * 2).max(64 << 10);
-            }
-            limited => return limited,
-        }
-    }
 }

@@ -49,8 +49,8 @@ impl UndoStep for RestoreLimit {
         let files = self.files();
         Ok(match restored.map_err(failed)? {
             None => Undone::NothingToDo(format!("the group of {of} is gone, and its limits with it")),
-            Some(false) => Undone::NothingToDo(format!("{files} of {of} had the old value")),
-            Some(true) => Undone::Reverted(format!("{files} of {of} has the old value again")),
+            Some(false) => Undone::NothingToDo(format!("{of} had the old {files}")),
+            Some(true) => Undone::Reverted(format!("{of} has the old {files} again")),
         })
     }
 
