@@ -15,6 +15,7 @@ mod member;
 mod nodes;
 mod process;
 mod resources;
+mod standing;
 mod target;
 
 pub use attach::{Attacher, attach};
@@ -33,4 +34,5 @@ pub use resources::{
     LoadUsage, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad, ResourceUsage,
     ResourcesFacet,
 };
+pub use standing::{NodeStanding, NodeState};
 pub use target::{FaultTarget, TargetError};

@@ -42,7 +42,7 @@ pub fn broken_by(descriptor: &Descriptor<dyn DynFault>) -> Vec<Broken> {
 
 /// Runs the contract over one fault, on a subject of the caller's.
 pub fn broken_on(fault: &str, build: &dyn Fn(&Subjects) -> io::Result<FaultNode>) -> Vec<Broken> {
-    // What this machine can't do is no fault of the fault's.
+    // What this machine can't do breaks no rule.
     if let Err(error) = Subjects::new().and_then(|subjects| build(&subjects))
         && error.kind() == io::ErrorKind::Unsupported
     {

@@ -34,6 +34,9 @@ complete -c squall -n "__fish_squall_needs_command" -s V -l version -d 'Print ve
 complete -c squall -n "__fish_squall_needs_command" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
 complete -c squall -n "__fish_squall_needs_command" -f -a "run" -d 'Runs task files: every entry on its own trigger, undone whatever happens, judged by its probes'
 complete -c squall -n "__fish_squall_needs_command" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_needs_command" -f -a "up" -d 'Starts the nodes of a task file and holds them for ad-hoc work, until Ctrl-C, `squall down` or the time of `--for`'
+complete -c squall -n "__fish_squall_needs_command" -f -a "ps" -d 'Lists the nodes of live runs: process, state, readiness, ports, and since when'
+complete -c squall -n "__fish_squall_needs_command" -f -a "down" -d 'Ends a run of `squall up`: what is in force is undone, the nodes are stopped, and that run reports'
 complete -c squall -n "__fish_squall_needs_command" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
 complete -c squall -n "__fish_squall_needs_command" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
 complete -c squall -n "__fish_squall_needs_command" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
@@ -115,6 +118,7 @@ complete -c squall -n "__fish_squall_using_subcommand run" -l allow-privileged -
 complete -c squall -n "__fish_squall_using_subcommand run" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l for -d 'How long to hold it; default 10s, with `--until-stdin-closes` as long as the policy allows. A fault that runs to its own end refuses it' -r
+complete -c squall -n "__fish_squall_using_subcommand inject" -l in -d 'Injects it in a live run of this user, which holds the nodes that the fault names: that run performs it, under its own policy, and it ends early when this command does' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l var -d 'Fills the placeholder `{{NAME}}`' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
 complete -c squall -n "__fish_squall_using_subcommand inject" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
@@ -162,6 +166,74 @@ complete -c squall -n "__fish_squall_using_subcommand inject" -l offline -d 'Ask
 complete -c squall -n "__fish_squall_using_subcommand inject" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand inject" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand inject" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand up" -l for -d 'How long to hold them; default: until somebody ends it' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
+entry\t'One entry'
+experiment\t'An experiment'
+policy\t'An operator\'s policy'"
+complete -c squall -n "__fish_squall_using_subcommand up" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
+json\t'One JSON object'
+junit\t'`JUnit` XML: a case for each entry, each undo, and each probe of the steady state'
+html\t'One HTML page that needs nothing else'"
+complete -c squall -n "__fish_squall_using_subcommand up" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l json -d 'Writes the report as JSON to this file, beside what is printed' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l junit -d 'Writes the report as `JUnit` XML to this file, beside what is printed' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l html -d 'Writes the report as one HTML page to this file, beside what is printed' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l seed -d 'Seed of every random choice; default: the file\'s, else one that the report names' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l trigger-timeout -d 'How long a trigger may take beyond its own minimum; default 1h' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l workspace -d 'Folder for files that plug-ins keep (transcripts, results); default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l verifier -d 'A program that answers the harness\'s own checks (`verify` names and check types that are not known here): a question as JSON on its standard input, the answer as JSON on its standard output' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l verifier-timeout -d 'How long one answer of the verifier may take; default 30s' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r -f -a "burst_kill\t'Kills several processes within a moment, and has them started again when the hold ends.'
+disk_full\t'Fills the file system of a directory.'
+failpoint\t'Arms a fail point of another process over its control endpoints.'
+generate_load\t'Sends one load to a service, asked for by a model.'
+kill_process\t'Kills processes, and has them started again when the hold ends.'
+load\t'Sends load to a service.'
+pause_process\t'Pauses processes with SIGSTOP, and resumes them with SIGCONT.'
+restart_process\t'Restarts nodes: kills them with SIGKILL, and starts them again at once, as the same nodes.'"
+complete -c squall -n "__fish_squall_using_subcommand up" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l max-qps -d 'Ceiling of requests per second' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
+complete -c squall -n "__fish_squall_using_subcommand up" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c squall -n "__fish_squall_using_subcommand up" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand up" -l dry-run -d 'Prints the plan, and whether the policy allows it; touches nothing'
+complete -c squall -n "__fish_squall_using_subcommand up" -s q -l quiet -d 'Shows no progress; the report and errors stay'
+complete -c squall -n "__fish_squall_using_subcommand up" -s v -l verbose -d 'Shows every event as it happens'
+complete -c squall -n "__fish_squall_using_subcommand up" -l sham -d 'Skips every effect and keeps every check; a sham run never passes'
+complete -c squall -n "__fish_squall_using_subcommand up" -l until-stdin-closes -d 'Holds until standard input closes: a fault without a time of its own lasts as long as the policy allows'
+complete -c squall -n "__fish_squall_using_subcommand up" -l offline -d 'Asks no model, whatever the environment says: the offline planner makes the planned call'
+complete -c squall -n "__fish_squall_using_subcommand up" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
+complete -c squall -n "__fish_squall_using_subcommand up" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
+complete -c squall -n "__fish_squall_using_subcommand up" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand ps" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand ps" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c squall -n "__fish_squall_using_subcommand ps" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand ps" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand down" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand down" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c squall -n "__fish_squall_using_subcommand down" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand down" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand down" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand diff" -l format -d 'How to print it' -r -f -a "text\t'Text for people'
 json\t'JSON for programs'"
 complete -c squall -n "__fish_squall_using_subcommand diff" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
@@ -305,20 +377,23 @@ never\t''"
 complete -c squall -n "__fish_squall_using_subcommand completions" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand completions" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "run" -d 'Runs task files: every entry on its own trigger, undone whatever happens, judged by its probes'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "list" -d 'Lists the faults, triggers, probes and node kinds of this program'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "release" -d 'Ends the hold of a live run now; undo, verification and verdict follow in that run as usual'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "completions" -d 'Prints a completion script for a shell'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject diff experiment validate schema list explain fortio recover release completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "run" -d 'Runs task files: every entry on its own trigger, undone whatever happens, judged by its probes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "up" -d 'Starts the nodes of a task file and holds them for ad-hoc work, until Ctrl-C, `squall down` or the time of `--for`'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "ps" -d 'Lists the nodes of live runs: process, state, readiness, ports, and since when'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "down" -d 'Ends a run of `squall up`: what is in force is undone, the nodes are stopped, and that run reports'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "list" -d 'Lists the faults, triggers, probes and node kinds of this program'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "release" -d 'Ends the hold of a live run now; undo, verification and verdict follow in that run as usual'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "completions" -d 'Prints a completion script for a shell'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -f -a "burst_kill" -d 'Kills several processes within a moment, and has them started again when the hold ends.'
 complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -f -a "disk_full" -d 'Fills the file system of a directory.'
 complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -f -a "failpoint" -d 'Arms a fail point of another process over its control endpoints.'

@@ -10,6 +10,7 @@
 //! | `cgroup` | control groups of either version, by plain files |
 //! | `command_line`, `listener` | processes by their command line, and by the port on which they listen |
 //! | `free_ports` | ports that nobody uses |
+//! | `moment` | a short wait for what no event tells of |
 //! | `namespace` | the namespaces in which pids and start times count |
 //! | `nested` | processes of other pid namespaces, as they are seen from ours |
 
@@ -18,6 +19,7 @@ mod command_line;
 mod free_ports;
 mod identity;
 mod listener;
+mod moment;
 mod namespace;
 mod nested;
 mod pidfd;
@@ -32,6 +34,7 @@ pub use command_line::{with_argument, with_command_line};
 pub use free_ports::free_ports;
 pub use identity::{ProcessIdentity, Sought};
 pub use listener::listening_on;
+pub use moment::moment;
 pub use namespace::{pid_namespace, proc_is_ours};
 pub use nested::sees_every_process;
 pub use pidfd::{PidFd, polls_in_seconds};

@@ -1,10 +1,9 @@
 //! The resource group of a started node: how it is made, and how a program starts in it.
 
 use std::num::{NonZeroU32, NonZeroU64};
-use std::time::Duration;
 
 use chaos_core::{Cpus, PluginError};
-use chaos_host::{CgroupError, Controller, GroupLimit, OwnGroup, PidFd, TreeMark};
+use chaos_host::{CgroupError, Controller, GroupLimit, OwnGroup, PidFd, TreeMark, moment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
@@ -14,11 +13,8 @@ use tokio::process::Command;
 const JOIN: &str =
     "n=$1; shift; while [ \"$n\" -gt 0 ]; do echo 0 > \"$1\" || exit 126; shift; n=$((n-1)); done; exec \"$@\"";
 
-/// Between two looks at whether the shell has become the program.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
-
 /// How many looks: a hang is an error.
-const LOOKS: u32 = 10_000;
+const LOOKS: u32 = 5_000;
 
 /// What a node may use, from its start on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -81,28 +77,28 @@ impl NodeGroup {
         command
     }
 
-    /// Waits until the program has taken the place of what joins; `false` when it has ended before. Blocks for a moment, as
-    /// every start of a program does.
-    pub(crate) fn joined(&self, held: &PidFd) -> Result<bool, PluginError> {
-        let pid = held.pid();
-        for _ in 0..LOOKS {
-            let stat = held.stat().map_err(|error| crate::held::failed("read the state of", pid, &error))?;
-            if stat.is_none_or(|stat| stat.is_dead()) {
-                return Ok(false);
-            }
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            // Empty for a moment while the program takes its place.
-            if !line.is_empty() && line.split(|byte| *byte == 0).nth(2) != Some(JOIN.as_bytes()) {
-                return Ok(true);
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-        Err(PluginError::failed(format!("process {pid} does not become its program")))
-    }
-
     pub(crate) fn kill_rest(&self) -> Result<(), PluginError> {
         self.group.kill_all().map(drop).map_err(failed)
     }
+}
+
+/// Waits until the program has taken the place of what joins; `false` when it has ended before. Blocks for a moment, as
+/// every start of a program does.
+pub(crate) fn has_joined(held: &PidFd) -> Result<bool, PluginError> {
+    let pid = held.pid();
+    for _ in 0..LOOKS {
+        let stat = held.stat().map_err(|error| crate::held::failed("read the state of", pid, &error))?;
+        if stat.is_none_or(|stat| stat.is_dead()) {
+            return Ok(false);
+        }
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        // Empty for a moment while the program takes its place.
+        if !line.is_empty() && line.split(|byte| *byte == 0).nth(2) != Some(JOIN.as_bytes()) {
+            return Ok(true);
+        }
+        moment();
+    }
+    Err(PluginError::failed(format!("process {pid} does not become its program")))
 }
 
 /// An error of a group, once something is done to it.

@@ -4,8 +4,8 @@ use std::io;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Effect, Permission, PermissionNeed, Plan, PluginError, ProcessAct, ProcessState, ProcessStatus, Resource,
-    SignalName,
+    Effect, NodeState, Permission, PermissionNeed, Plan, PluginError, ProcessAct, ProcessState, ProcessStatus,
+    Resource, SignalName,
 };
 use chaos_host::{
     CgroupDir, PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds,
@@ -174,6 +174,16 @@ pub(crate) fn status(held: &PidFd) -> Result<ProcessStatus, PluginError> {
     let identity = Some(resource(&stat)?.id);
     let group = if frozen { ", its group is frozen" } else { "" };
     Ok(ProcessStatus { label: stat.label(), state, detail: format!("state {}{group}", stat.state), identity })
+}
+
+/// What a node of that process is doing.
+pub(crate) fn node_state(held: &PidFd) -> NodeState {
+    match status(held).map(|status| status.state) {
+        Ok(ProcessState::Running) => NodeState::Running,
+        Ok(ProcessState::Stopped | ProcessState::Traced) => NodeState::Paused,
+        Ok(ProcessState::Gone) => NodeState::Ended,
+        _ => NodeState::Unknown,
+    }
 }
 
 /// The status of what is not there.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaos_core::{
-    BoxFuture, Effect, Member, NodeContext, NodeKind, PauseMethod, Plan, PluginError, ProcessAct, ProcessFacet,
-    ProcessStatus, Reach, ResourceAct, ResourceCounters, ResourceUsage, ResourcesFacet, Seconds, Undo, Undone,
-    register_node,
+    BoxFuture, Effect, Member, NodeContext, NodeKind, NodeStanding, PauseMethod, Plan, PluginError, ProcessAct,
+    ProcessFacet, ProcessStatus, Reach, ResourceAct, ResourceCounters, ResourceUsage, ResourcesFacet, Seconds, Undo,
+    Undone, register_node,
 };
 use chaos_host::{CgroupDir, PidFd, TreeMark};
 use schemars::JsonSchema;
@@ -133,6 +133,10 @@ impl Member for ProcessMember {
         Box::pin(self.node.bring_up())
     }
 
+    fn standing(&self) -> BoxFuture<'_, NodeStanding> {
+        Box::pin(std::future::ready(self.node.standing()))
+    }
+
     fn process(&self) -> Option<&dyn ProcessFacet> {
         Some(self)
     }
@@ -163,7 +167,7 @@ impl ProcessMember {
 
 impl ResourcesFacet for ProcessMember {
     fn plan(&self, act: ResourceAct) -> BoxFuture<'_, Result<Plan, PluginError>> {
-        Box::pin(async move { self.resources.plan(&self.subject(self.node.up()?)?, act) })
+        Box::pin(async move { Resources::plan(&self.subject(self.node.up()?)?, act) })
     }
 
     fn effect(&self, act: ResourceAct) -> BoxFuture<'_, Result<Effect, PluginError>> {

@@ -36,6 +36,7 @@ pub use restore::{RestoreLimit, RestoreProcessLimit};
 pub(crate) use subject::{GroupOf, Subject};
 
 use load::Load;
+use subject::{Descriptors, may_lower};
 
 /// Memory that a load leaves to everybody else, whatever it is to hold.
 const SPARE_BYTES: u64 = 256 << 20;
@@ -61,13 +62,14 @@ enum Change {
 
 impl Resources {
     /// What the act would touch.
-    pub(crate) fn plan(&self, subject: &Subject<'_>, act: ResourceAct) -> Result<Plan, PluginError> {
+    pub(crate) fn plan(subject: &Subject<'_>, act: ResourceAct) -> Result<Plan, PluginError> {
         // What is not up yet is asked again before the effect.
         let change = change(subject, act)?;
         let words = match &change {
             Some(Change::Process(limit, soft)) => format!("{} of its process below {soft}", limit.words()),
-            Some(Change::Group(dir, _) | Change::OutOfMemory(dir)) => format!("in `{}`", dir.path.display()),
-            Some(Change::Load(_, Some(dir))) => format!("in `{}`", dir.path.display()),
+            Some(Change::Group(dir, _) | Change::OutOfMemory(dir) | Change::Load(_, Some(dir))) => {
+                format!("in `{}`", dir.path.display())
+            }
             Some(Change::Load(_, None)) => "on this machine, since it has no group".to_owned(),
             None => "once it is up".to_owned(),
         };
@@ -95,56 +97,36 @@ impl Resources {
     pub(crate) fn effect(&self, subject: &Subject<'_>, act: ResourceAct) -> Result<Effect, PluginError> {
         let change = change(subject, act)?.ok_or_else(|| subject.not_up())?;
         let held = subject.held.as_ref().ok_or_else(|| subject.not_up())?;
-        let (of, counted, known) = (subject.label.clone(), raw_counters(subject), Arc::clone(&self.0));
+        let (counted, known) = (raw_counters(subject), Arc::clone(&self.0));
         let begins = move || *lock(&known.before) = counted;
-        Ok(match change {
-            Change::Group(dir, limit) => {
-                let saved = dir.saved(limit).map_err(failed)?;
-                let step = RestoreLimit::of(of, dir.clone(), saved);
-                Effect::new(
-                    step,
-                    Effect::blocking(move || {
-                        begins();
-                        dir.limit(limit).map_err(failed)
-                    }),
-                )
+        match change {
+            Change::Group(dir, limit) => group_effect(subject, dir, limit, begins),
+            Change::Process(limit, soft) => process_effect(subject, held, limit, soft, begins),
+            Change::OutOfMemory(dir) => oom_effect(subject, held, dir, begins),
+            Change::Load(works, dir) => self.load_effect(subject, works, dir, begins),
+        }
+    }
+
+    fn load_effect(
+        &self,
+        subject: &Subject<'_>,
+        works: Vec<Work>,
+        dir: Option<CgroupDir>,
+        begins: impl FnOnce() + Send + 'static,
+    ) -> Result<Effect, PluginError> {
+        let (mark, known) = (TreeMark::unique(), Arc::clone(&self.0));
+        let step = StopLoad::of(subject.label.clone(), &mark)?;
+        let act = move || {
+            begins();
+            lock(&known.loads).clear();
+            for work in works {
+                let join = dir.iter().map(CgroupDir::procs).collect();
+                let load = Load::start(work, join, &mark)?;
+                lock(&known.loads).push(load);
             }
-            Change::Process(limit, soft) => {
-                let before = subject.limit(held, limit)?;
-                let step = RestoreProcessLimit { process: identity(held)?, limit, soft: before.soft };
-                let (held, pid) = (again(held)?, held.pid());
-                Effect::new(
-                    step,
-                    Effect::blocking(move || {
-                        begins();
-                        let set = held.set_soft_limit(limit, Some(soft));
-                        let doing = format!("lower the limit of {} of process {pid}", limit.words());
-                        match set.map_err(|error| PluginError::io(&doing, &error))? {
-                            true => Ok(()),
-                            false => Err(PluginError::failed(format!("process {pid} ended before"))),
-                        }
-                    }),
-                )
-            }
-            Change::OutOfMemory(dir) => oom_effect(subject, held, dir, begins)?,
-            Change::Load(works, dir) => {
-                let (mark, known) = (TreeMark::unique(), Arc::clone(&self.0));
-                let step = StopLoad::of(of, &mark)?;
-                Effect::new(
-                    step,
-                    Effect::blocking(move || {
-                        begins();
-                        lock(&known.loads).clear();
-                        for work in works {
-                            let join = dir.iter().map(CgroupDir::procs).collect();
-                            let load = Load::start(work, join, &mark)?;
-                            lock(&known.loads).push(load);
-                        }
-                        lock(&known.loads).iter().try_for_each(Load::has_begun)
-                    }),
-                )
-            }
-        })
+            lock(&known.loads).iter().try_for_each(Load::has_begun)
+        };
+        Ok(Effect::new(step, Effect::blocking(act)))
     }
 
     /// What the member uses and may use.
@@ -161,7 +143,7 @@ impl Resources {
             usage.memory = Some(ResourceAmount { used, limit });
         }
         if let Some(held) = &subject.held {
-            usage.fds = subject.descriptors(held)?.map(|(numbers, limit)| ResourceAmount {
+            usage.fds = Descriptors::of(held)?.map(|Descriptors { numbers, limit }| ResourceAmount {
                 used: numbers.iter().filter(|number| limit.is_none_or(|limit| **number < limit)).count() as u64,
                 limit,
             });
@@ -253,7 +235,7 @@ fn pids(subject: &Subject<'_>, left: u32) -> Result<Option<Change>, PluginError>
     };
     // The limit of a user's processes: it counts per user, and does not hold root.
     let Some(held) = &subject.held else { return Err(no_group) };
-    let uid = subject.uids(held)?[0];
+    let uid = crate::held::owner(held)?.uids[0];
     let refused = |why: &str| Err(PluginError::refused(format!("{no_group} ({why})")));
     if uid == 0 {
         return refused("the limit of a user's processes does not hold root");
@@ -261,14 +243,14 @@ fn pids(subject: &Subject<'_>, left: u32) -> Result<Option<Change>, PluginError>
     if left > 0 {
         return refused("without one nothing can be left, since the limit counts all processes of the user");
     }
-    subject.may_lower(held, ProcessLimit::Pids)?;
+    may_lower(held, ProcessLimit::Pids)?;
     Ok(Some(Change::Process(ProcessLimit::Pids, 0)))
 }
 
 fn descriptors(subject: &Subject<'_>, left: u32) -> Result<Option<Change>, PluginError> {
     let Some(held) = &subject.held else { return Ok(None) };
-    subject.may_lower(held, ProcessLimit::Fds)?;
-    let Some((numbers, limit)) = subject.descriptors(held)? else { return Err(subject.not_up()) };
+    may_lower(held, ProcessLimit::Fds)?;
+    let Some(Descriptors { numbers, limit }) = Descriptors::of(held)? else { return Err(subject.not_up()) };
     let soft = limit_that_leaves(&numbers, u64::from(left));
     if limit.is_some_and(|limit| soft >= limit) {
         let why = format!("{} has no more than {left} descriptors left already", subject.label);
@@ -315,6 +297,43 @@ fn has_room(subject: &Subject<'_>, dir: Option<&CgroupDir>, bytes: u64) -> Resul
         }
     }
     Ok(())
+}
+
+fn group_effect(
+    subject: &Subject<'_>,
+    dir: CgroupDir,
+    limit: GroupLimit,
+    begins: impl FnOnce() + Send + 'static,
+) -> Result<Effect, PluginError> {
+    let saved = dir.saved(limit).map_err(failed)?;
+    let step = RestoreLimit::of(subject.label.clone(), dir.clone(), saved);
+    let act = move || {
+        begins();
+        dir.limit(limit).map_err(failed)
+    };
+    Ok(Effect::new(step, Effect::blocking(act)))
+}
+
+fn process_effect(
+    subject: &Subject<'_>,
+    held: &PidFd,
+    limit: ProcessLimit,
+    soft: u64,
+    begins: impl FnOnce() + Send + 'static,
+) -> Result<Effect, PluginError> {
+    let before = subject.limit(held, limit)?;
+    let step = RestoreProcessLimit { process: identity(held)?, limit, soft: before.soft };
+    let (held, pid) = (again(held)?, held.pid());
+    let act = move || {
+        begins();
+        let doing = format!("lower the limit of {} of process {pid}", limit.words());
+        if held.set_soft_limit(limit, Some(soft)).map_err(|error| PluginError::io(&doing, &error))? {
+            Ok(())
+        } else {
+            Err(PluginError::failed(format!("process {pid} ended before its limit was lowered")))
+        }
+    };
+    Ok(Effect::new(step, Effect::blocking(act)))
 }
 
 fn oom_effect(

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
-    BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, PauseMethod, Permission, Plan, PluginError, ProcessAct,
-    ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceUsage, ResourcesFacet, Undo,
-    exactly_one_of, register_attacher, register_node,
+    BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, NodeStanding, PauseMethod, Permission, Plan,
+    PluginError, ProcessAct, ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceUsage,
+    ResourcesFacet, Undo, exactly_one_of, register_attacher, register_node,
 };
 use chaos_host::PidFd;
 use schemars::JsonSchema;
@@ -213,6 +213,15 @@ impl Member for RunningMember {
         })
     }
 
+    fn standing(&self) -> BoxFuture<'_, NodeStanding> {
+        let found = self.with(|held| Ok((held.pid(), held::node_state(held))));
+        let ports = self.node.as_ref().map(|cx| cx.place().ports.clone()).unwrap_or_default();
+        Box::pin(std::future::ready(match found {
+            Ok((pid, state)) => NodeStanding { state, pid: Some(pid), ready: true, ports, ..NodeStanding::default() },
+            Err(why) => NodeStanding { ports, detail: why.to_string(), ..NodeStanding::default() },
+        }))
+    }
+
     fn process(&self) -> Option<&dyn ProcessFacet> {
         Some(self)
     }
@@ -224,7 +233,7 @@ impl Member for RunningMember {
 
 impl ResourcesFacet for RunningMember {
     fn plan(&self, act: ResourceAct) -> BoxFuture<'_, Result<Plan, PluginError>> {
-        Box::pin(async move { self.resources.plan(&self.subject()?, act) })
+        Box::pin(async move { Resources::plan(&self.subject()?, act) })
     }
 
     fn effect(&self, act: ResourceAct) -> BoxFuture<'_, Result<Effect, PluginError>> {

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chaos_core::{NodeContext, NodeExit, Nodes, PluginError, SignalName, Undone};
+use chaos_core::{NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, SignalName, Undone};
 use chaos_host::{PidFd, Signal, TreeMark};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::argv::NodeArgv;
-use crate::group::NodeGroup;
-use crate::held::{hold, not_ended, number};
+use crate::group::{NodeGroup, has_joined};
+use crate::held::{hold, node_state, not_ended, number};
 use crate::log_files::{log_file, private_folder};
 use crate::resume_process::SETTLE_SECONDS;
 use crate::stop_node::StopNode;
@@ -52,6 +52,10 @@ struct Life {
     up: Option<Arc<PidFd>>,
     /// How it ended the last time.
     ended: Option<String>,
+    /// When it was started, or when it ended.
+    since: Option<SystemTime>,
+    /// It has been ready since its last start.
+    ready: bool,
     /// Its next end is of our making.
     expected: bool,
     /// It is not started any more.
@@ -126,14 +130,13 @@ impl Supervisor {
         let Some(held) = held else {
             return Err(PluginError::failed(format!("node `{name}` can't be held after its start")));
         };
-        if let Some(group) = self.group()
-            && !group.joined(&held)?
-        {
+        if self.group().is_some() && !has_joined(&held)? {
             let how = child.try_wait().ok().flatten().map_or_else(|| "it has ended".to_owned(), how);
             let why = format!("start `{program}` as node `{name}` in its group: {how}; its log says why");
             return Err(PluginError::failed(why));
         }
         (life.up, life.ended, life.expected) = (Some(Arc::new(held)), None, false);
+        (life.since, life.ready) = (Some(self.node.cx().clock().wall()), false);
         drop(life);
         runtime.spawn(Arc::clone(self).watch(child));
         Ok(())
@@ -149,6 +152,7 @@ impl Supervisor {
             let mut life = self.life();
             life.up = None;
             life.ended = Some(how.clone());
+            (life.since, life.ready) = (Some(self.node.cx().clock().wall()), false);
             life.expected
         };
         if !expected && !self.node.expects_exit() {
@@ -172,7 +176,28 @@ impl Supervisor {
                 Err(PluginError::Refused(why)) => Err(PluginError::failed(format!("{why} before it was ready"))),
                 other => other.map(drop),
             },
-            ready = self.node.ready() => ready,
+            ready = self.node.ready() => {
+                self.life().ready = ready.is_ok();
+                ready
+            }
+        }
+    }
+
+    /// How it stands.
+    pub(crate) fn standing(&self) -> NodeStanding {
+        let life = self.life();
+        let state = match (&life.up, &life.ended) {
+            (Some(held), _) => node_state(held),
+            (None, Some(_)) => NodeState::Ended,
+            (None, None) => NodeState::NotUp,
+        };
+        NodeStanding {
+            state,
+            pid: life.up.as_ref().map(|held| held.pid()),
+            ready: life.ready && life.up.is_some(),
+            ports: self.node.place().ports.clone(),
+            since: life.since,
+            detail: life.ended.clone().unwrap_or_default(),
         }
     }
 

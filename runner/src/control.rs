@@ -1,6 +1,7 @@
 //! What ends a run or one of its entries early, from any thread.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chaos_core::{EntryId, Evidence};
@@ -97,6 +98,8 @@ impl EntryControl {
 #[derive(Debug, Clone)]
 pub struct RunControl {
     cancel: CancellationToken,
+    down: CancellationToken,
+    holds_nodes: Arc<AtomicBool>,
     entries: Arc<Mutex<Entries>>,
 }
 
@@ -108,7 +111,7 @@ struct Entries {
 
 impl RunControl {
     pub(crate) fn new(cancel: CancellationToken) -> Self {
-        Self { cancel, entries: Arc::default() }
+        Self { cancel, down: CancellationToken::new(), holds_nodes: Arc::default(), entries: Arc::default() }
     }
 
     /// The entries that are not over, in the order of their starts.
@@ -131,6 +134,30 @@ impl RunControl {
     /// Whether somebody has ended it early.
     pub fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()
+    }
+
+    /// Ends a run that holds its nodes for ad-hoc work ([`crate::Runner::up`]): what is in force is released, undone and
+    /// judged, then the nodes are stopped. False, and nothing is done, for a run of another sort.
+    pub fn down(&self) -> bool {
+        let holds = self.holds_nodes();
+        if holds {
+            self.down.cancel();
+        }
+        holds
+    }
+
+    /// Whether the run holds its nodes for ad-hoc work.
+    pub fn holds_nodes(&self) -> bool {
+        self.holds_nodes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin_to_hold(&self) {
+        self.holds_nodes.store(true, Ordering::Relaxed);
+    }
+
+    /// Cancelled when the nodes are held no longer.
+    pub(crate) fn down_token(&self) -> &CancellationToken {
+        &self.down
     }
 
     pub(crate) fn token(&self) -> &CancellationToken {

@@ -4,12 +4,11 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use chaos_core::{ChaosSpec, EventKind, StateDir, parse, visible_json};
-use serde::Serialize;
+use chaos_core::{ChaosSpec, EventKind, NodeStanding, NodeState, Nodes, StateDir, parse};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -17,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::EntryControl;
-use crate::control_wire::{ControlReply, ControlRequest, EntryReply, folder, folders, socket};
+use crate::control_inject::inject;
+use crate::control_wire::{
+    ControlReply, ControlRequest, EntryReply, LONGEST_LINE, NodeReply, RunNodesReply, folder, folders, put, socket,
+};
+use crate::guarded::guarded;
 use crate::session::Session;
-
-/// The longest line that is read; a task file of this size is beyond any that people write.
-const LONGEST_LINE: u64 = 1 << 20;
 
 /// How long clients that follow the events may take to read the last of them.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
@@ -98,23 +98,32 @@ async fn serve(listener: UnixListener, session: Session, closing: CancellationTo
 
 async fn answer(stream: UnixStream, session: Session, closing: &CancellationToken) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
-    let mut lines = BufReader::new(tokio::io::AsyncReadExt::take(read, LONGEST_LINE)).lines();
+    let mut lines = BufReader::new(read.take(LONGEST_LINE)).lines();
     while let Some(Some(line)) = closing.run_until_cancelled(lines.next_line()).await.transpose()? {
         match serde_json::from_str(&line) {
-            Ok(ControlRequest::Events {}) => return events(&session, &mut write).await,
-            Ok(request) => put(&session, &mut write, &reply(request, &session)).await?,
-            Err(error) => put(&session, &mut write, &ControlReply::Error(format!("not a request: {error}"))).await?,
+            Ok(ControlRequest::Events {}) => return events(&session, &mut write, ControlRequest::Status {}).await,
+            Ok(ControlRequest::Down {}) => return events(&session, &mut write, ControlRequest::Down {}).await,
+            Ok(ControlRequest::Inject { entry }) => return inject(&entry, &session, lines, &mut write).await,
+            Ok(ControlRequest::Nodes {}) => put(session.cx(), &mut write, &nodes(&session).await).await?,
+            Ok(request) => put(session.cx(), &mut write, &reply(request, &session)).await?,
+            Err(error) => {
+                put(session.cx(), &mut write, &ControlReply::Error(format!("not a request: {error}"))).await?;
+            }
         }
         lines.get_mut().get_mut().set_limit(LONGEST_LINE);
     }
     Ok(())
 }
 
-async fn events(session: &Session, write: &mut OwnedWriteHalf) -> io::Result<()> {
+async fn events(session: &Session, write: &mut OwnedWriteHalf, first: ControlRequest) -> io::Result<()> {
     let mut events = session.events();
-    put(session, write, &reply(ControlRequest::Status {}, session)).await?;
+    let first = reply(first, session);
+    put(session.cx(), write, &first).await?;
+    if let ControlReply::Error(_) = first {
+        return Ok(());
+    }
     while let Some(event) = events.recv().await {
-        put(session, write, &event).await?;
+        put(session.cx(), write, &event).await?;
         if matches!(event.kind, EventKind::RunEnded { .. }) {
             break;
         }
@@ -122,11 +131,24 @@ async fn events(session: &Session, write: &mut OwnedWriteHalf) -> io::Result<()>
     Ok(())
 }
 
-/// Writes one line, without secrets: whatever is said goes through here.
-async fn put(session: &Session, write: &mut OwnedWriteHalf, line: &impl Serialize) -> io::Result<()> {
-    let line = session.cx().redactor().json(&serde_json::to_string(line)?);
-    let line = visible_json(&line).into_owned() + "\n";
-    write.write_all(line.as_bytes()).await
+/// The nodes of the run, and how they stand.
+async fn nodes(session: &Session) -> ControlReply {
+    let cx = session.cx();
+    let mut nodes = Vec::new();
+    for (name, protected, member) in cx.services().get::<Nodes>().all() {
+        let standing = guarded(member.standing()).await;
+        let standing = standing.unwrap_or_else(|panicked| NodeStanding {
+            state: NodeState::Unknown,
+            detail: panicked.to_string(),
+            ..NodeStanding::default()
+        });
+        let NodeStanding { state, pid, ready, ports, since, detail } = standing;
+        let since = since.and_then(|since| since.duration_since(UNIX_EPOCH).ok());
+        let since_unix_seconds = since.map(|since| since.as_secs_f64());
+        nodes.push(NodeReply { name, pid, state, ready, protected, ports, since_unix_seconds, detail });
+    }
+    let (run_id, held) = (cx.run_id().to_owned(), session.control().holds_nodes());
+    ControlReply::Nodes(RunNodesReply { run_id, held, nodes })
 }
 
 fn reply(request: ControlRequest, session: &Session) -> ControlReply {
@@ -149,6 +171,15 @@ fn reply(request: ControlRequest, session: &Session) -> ControlReply {
             shown(entry)
         }),
         ControlRequest::Start { entry } => start(&entry, session),
+        ControlRequest::Down {} if control.down() => ControlReply::Entries(entries.iter().map(shown).collect()),
+        ControlRequest::Down {} => {
+            let why = "it runs a task, and stops its nodes at the end of it; end it early by a signal";
+            ControlReply::Error(why.to_owned())
+        }
+        // Those are answered with more than one line, or by asking the nodes.
+        ControlRequest::Inject { .. } | ControlRequest::Nodes {} => {
+            ControlReply::Error("this is answered elsewhere".to_owned())
+        }
     }
 }
 
@@ -184,8 +215,8 @@ fn start(entry: &Value, session: &Session) -> ControlReply {
     match parse::<ChaosSpec>(entry) {
         Err(error) => ControlReply::Error(error.to_string()),
         Ok(entry) => match session.start_from_outside(entry) {
-            Some(position) => ControlReply::Started(position),
-            None => ControlReply::Error("the run is ending".to_owned()),
+            Some(entry) => ControlReply::Started(entry.position().to_owned()),
+            None => ControlReply::ending(),
         },
     }
 }

@@ -10,6 +10,7 @@
 //! | `life`, `entry_state` | the one state of an entry; events come from its transitions |
 //! | `control`, `handle` | [`RunHandle`], [`EntryHandle`]: wait for a run or an entry, release it, cancel it |
 //! | `control_server`, `control_client`, `control_wire` | the control socket of a live run |
+//! | `control_inject`, `control_entry` | an entry that a client of the control socket starts: the run's side, and the client's |
 //! | `resources` | what only one fault at a time may hold |
 //! | `nodes` | the nodes of a run: started before the steady state, stopped at the end, and what ended by itself |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
@@ -28,6 +29,8 @@ mod ask;
 mod cause;
 mod control;
 mod control_client;
+mod control_entry;
+mod control_inject;
 mod control_server;
 mod control_wire;
 mod dry_run;
@@ -58,8 +61,9 @@ mod verify;
 mod watch;
 
 pub use control::{EntryControl, ReleaseEffect, RunControl};
-pub use control_client::{ControlError, control, live_runs};
-pub use control_wire::{ControlReply, ControlRequest, EntryReply};
+pub use control_client::{ControlError, bring_down, control, live_runs};
+pub use control_entry::{EntryNews, RemoteEntry};
+pub use control_wire::{ControlReply, ControlRequest, EntryReply, NodeReply, RunNodesReply};
 pub use dry_run::{DryEntry, DryNode, DryRun};
 pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;

@@ -75,6 +75,11 @@ impl RunNodes {
         self.nodes.is_empty() && self.refused.is_empty()
     }
 
+    /// Their names.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.nodes.iter().map(|node| node.name.as_str()).collect()
+    }
+
     /// Why some of what is declared can't be a node.
     pub(crate) fn refused(&self) -> &[String] {
         &self.refused
@@ -145,8 +150,13 @@ impl RunNodes {
                 Some(Ok(done)) => done,
                 Some(Err(_)) => ("?".to_owned(), Err(StartError::Lost)),
             };
-            if let Err(why) = up {
-                failed.get_or_insert(format!("node `{name}` is not up: {why}"));
+            match up {
+                // Whoever waits for them sees them come.
+                Ok(()) if shared.control.holds_nodes() => shared.cx().note(format!("node `{name}` is up")),
+                Ok(()) => {}
+                Err(why) => {
+                    failed.get_or_insert(format!("node `{name}` is not up: {why}"));
+                }
             }
         }
         (started, failed)

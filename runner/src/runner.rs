@@ -28,7 +28,7 @@ use crate::resources::Resources;
 use crate::session::{Session, SessionEnd, SessionPlan};
 use crate::shared::Shared;
 use crate::step_threads::StepThreads;
-use crate::task_run::TaskRun;
+use crate::task_run::{NodeHold, TaskRun};
 use crate::time_source::TimeSource;
 use crate::verify::Verifier;
 
@@ -231,13 +231,30 @@ impl Runner {
     ///
     /// # Errors
     /// [`RunnerError`] when the journal or the thread can't be made; nothing was injected then.
-    pub fn start(&self, mut task: Task) -> Result<RunHandle, RunnerError> {
+    pub fn start(&self, task: Task) -> Result<RunHandle, RunnerError> {
+        self.begin(task, None)
+    }
+
+    fn begin(&self, mut task: Task, hold: Option<NodeHold>) -> Result<RunHandle, RunnerError> {
         let setup = Setup { policy: task.policy.clone(), seed: task.seed, checks: std::mem::take(&mut task.checks) };
-        self.launch(setup, |Ready { session, seed, recovered, .. }| {
-            let run = TaskRun::new(session, task, seed, recovered);
+        self.launch(setup, move |Ready { session, seed, recovered, .. }| {
+            let mut run = TaskRun::new(session, task, seed, recovered);
+            if let Some(hold) = hold {
+                run.hold_nodes(hold);
+            }
             let entries = run.entries().iter().map(Entry::control).collect();
             (entries, Box::pin(run.run()))
         })
+    }
+
+    /// Starts the nodes of a task and holds them for ad-hoc work, in the background: its entries and its steady state are left
+    /// out, and entries come through the control socket. It ends by [`RunControl::down`], by `limit`, or when it is cancelled.
+    ///
+    /// # Errors
+    /// [`RunnerError`] when the journal or the thread can't be made; nothing was started then.
+    pub fn up(&self, task: Task, limit: Option<Duration>) -> Result<RunHandle, RunnerError> {
+        let task = Task { entries: Vec::new(), positions: Vec::new(), steady_state: Vec::new(), ..task };
+        self.begin(task, Some(NodeHold { limit }))
     }
 
     /// Ends every run of this runner and of its clones early, from any thread: what is in force is undone, and what has not

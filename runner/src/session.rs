@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chaos_core::{
-    ChaosResult, ChaosSpec, Confinement, EventKind, EventStream, Observation, PolicyRequest, ProbeNode, REPORT_FORMAT,
-    RunContext, Verdict,
+    ChaosResult, ChaosSpec, Confinement, EventKind, EventStream, Nodes, Observation, PolicyRequest, ProbeNode,
+    REPORT_FORMAT, RunContext, Verdict,
 };
 
 use crate::ask::{ask, blocked};
 use crate::cause::Cause;
-use crate::control::RunControl;
+use crate::control::{EntryControl, RunControl};
 use crate::entry::Entry;
 use crate::errors::RunnerError;
 use crate::guarded::{Panicked, guarded};
@@ -148,14 +148,14 @@ impl Session {
         }
     }
 
-    /// Starts an entry for somebody outside, and gives its position; `None` when the run is ending.
-    pub(crate) fn start_from_outside(&self, entry: ChaosSpec) -> Option<String> {
+    /// Starts an entry for somebody outside; `None` when the run is ending.
+    pub(crate) fn start_from_outside(&self, entry: ChaosSpec) -> Option<EntryControl> {
         let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
         let outside = outside.as_mut()?;
         let handle = self.start(entry);
-        let position = handle.position().to_owned();
+        let control = handle.control();
         outside.push(handle);
-        Some(position)
+        Some(control)
     }
 
     /// The entries that were started from outside and that nobody waits for; `None`, and no more of them, when there
@@ -169,6 +169,11 @@ impl Session {
             }
             _ => None,
         }
+    }
+
+    /// The entries that were started from outside and that nobody waits for; no more of them from now on.
+    pub(crate) fn close_outside(&self) -> Vec<EntryHandle> {
+        self.outside.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
     /// Makes an entry known that has not begun.
@@ -234,6 +239,7 @@ impl Session {
             drop(outside);
         }
         let in_force = self.settled().await;
+        self.cx().services().get::<Nodes>().clear();
         let verdict = if in_force.is_some() { Verdict::RevertFailed } else { Verdict::Unchecked };
         self.tell_end(in_force.is_none(), verdict).await;
         SessionEnd { output, in_force, recovered }

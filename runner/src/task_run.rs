@@ -11,6 +11,7 @@ use chaos_core::{
 use crate::ask::{ask_steady, blocked};
 use crate::cause::Cause;
 use crate::entry::Entry;
+use crate::handle::EntryHandle;
 use crate::judge::run_verdict;
 use crate::nodes::{self, NodeFinding, RunNodes};
 use crate::preflight;
@@ -27,6 +28,14 @@ pub(crate) struct TaskRun {
     name: Option<String>,
     seed: u64,
     recovered: RecoverReport,
+    hold: Option<NodeHold>,
+}
+
+/// Nodes are held for ad-hoc work.
+#[derive(Clone, Copy)]
+pub(crate) struct NodeHold {
+    /// At most so long.
+    pub(crate) limit: Option<Duration>,
 }
 
 /// What a run has seen of the world around its entries.
@@ -35,6 +44,8 @@ struct Seen {
     started_at: SystemTime,
     before: Vec<Verification>,
     after: Vec<Verification>,
+    /// Why the nodes were not held.
+    not_begun: Option<String>,
     /// Nodes that may still run, and why.
     left: Vec<String>,
 }
@@ -46,7 +57,14 @@ impl TaskRun {
         let positions: Vec<String> = (0..task.entries.len()).map(|index| task.position(index)).collect();
         let specs = std::mem::take(&mut task.entries).into_iter().zip(positions);
         let entries = specs.map(|(spec, at)| session.enter(spec, at.trim_start_matches('/'))).collect();
-        Self { session, nodes, entries, steady_state: Arc::new(task.steady_state), name: task.name, seed, recovered }
+        let (steady_state, name) = (Arc::new(task.steady_state), task.name);
+        Self { session, nodes, entries, steady_state, name, seed, recovered, hold: None }
+    }
+
+    /// Holds the nodes for ad-hoc work.
+    pub(crate) fn hold_nodes(&mut self, hold: NodeHold) {
+        self.session.control().begin_to_hold();
+        self.hold = Some(hold);
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -61,16 +79,20 @@ impl TaskRun {
             started_at: clock.wall(),
             before: Vec::new(),
             after: Vec::new(),
+            not_begun: None,
             left: Vec::new(),
         };
         let names = self.entries.iter().map(|entry| entry.spec().name.clone()).collect();
         self.session.tell_start(self.name.clone(), names, self.seed, &self.recovered);
-        let mut causes = self.preflight().await;
+        let refused = self.preflight().await;
+        seen.not_begun = refused.as_ref().map(|refused| refused.first.clone());
+        let mut causes = refused.map(|refused| refused.causes);
         let mut started = Vec::new();
         if causes.is_none() && !self.nodes.is_empty() {
             let (up, failed) = self.nodes.start(self.session.shared()).await;
             started = up;
             if let Some(why) = failed {
+                seen.not_begun = Some(why.clone());
                 causes = Some(self.entries.iter().map(|_| Cause::Skipped(why.clone())).collect());
                 self.session.shared().stop_new(why);
             }
@@ -84,7 +106,11 @@ impl TaskRun {
             }
         }
         let began = causes.is_none();
-        let results = self.entries_to_their_end(causes).await;
+        let outside = match self.hold {
+            Some(hold) if began => self.held(hold).await,
+            _ => Vec::new(),
+        };
+        let results = self.entries_to_their_end(causes, outside).await;
         if began {
             seen.after = self.steady_state(ProbeRole::SteadyStateAfter).await;
         }
@@ -95,8 +121,32 @@ impl TaskRun {
         self.report(results, exits, seen).await
     }
 
+    /// Holds the nodes until somebody ends that; gives the entries that are being undone then.
+    async fn held(&self, hold: NodeHold) -> Vec<EntryHandle> {
+        let (cx, control) = (self.session.cx(), self.session.control());
+        let names = self.nodes.names();
+        cx.note(format!("nodes up: {}; held until `squall down {}`", listed(&names), cx.run_id()));
+        let limit = async {
+            match hold.limit {
+                Some(limit) => cx.clock().sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = cx.cancelled() => {}
+            () = control.down_token().cancelled() => cx.note("the nodes are let go"),
+            () = limit => cx.note("the time is up"),
+        }
+        let outside = self.session.close_outside();
+        for entry in &outside {
+            entry.release();
+        }
+        outside
+    }
+
     /// Asks about everything declared; with one refusal nothing starts, and each entry has its cause.
-    async fn preflight(&self) -> Option<Vec<Cause>> {
+    async fn preflight(&self) -> Option<NothingStarts> {
         let (shared, cx) = (self.session.shared(), self.session.cx());
         let mut refused = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
@@ -130,7 +180,7 @@ impl TaskRun {
         for (index, why) in refused {
             causes[index] = why.into();
         }
-        Some(causes)
+        Some(NothingStarts { first, causes })
     }
 
     async fn steady_state(&self, role: ProbeRole) -> Vec<Verification> {
@@ -151,10 +201,15 @@ impl TaskRun {
 
     /// All entries at the same time, each on its own trigger; their results in the document's order, and those that
     /// were started from outside behind them.
-    async fn entries_to_their_end(&mut self, causes: Option<Vec<Cause>>) -> Vec<ChaosResult> {
+    async fn entries_to_their_end(
+        &mut self,
+        causes: Option<Vec<Cause>>,
+        outside: Vec<EntryHandle>,
+    ) -> Vec<ChaosResult> {
         let mut causes = causes.into_iter().flatten();
         let entries = std::mem::take(&mut self.entries).into_iter();
-        let begun: Vec<_> = entries.map(|entry| self.session.begin(entry, causes.next())).collect();
+        let begun = entries.map(|entry| self.session.begin(entry, causes.next()));
+        let begun: Vec<_> = begun.chain(outside).collect();
         let mut results = Vec::with_capacity(begun.len());
         for entry in begun {
             let name = entry.name().to_owned();
@@ -173,7 +228,11 @@ impl TaskRun {
         let verdicts: Vec<_> = entries.iter().map(|entry| entry.verdict).collect();
         let of_exits = exits.iter().map(|exit| exit.verdict).max();
         let of_nodes = if seen.left.is_empty() { of_exits } else { Some(Verdict::RevertFailed) };
-        let verdict = run_verdict(&verdicts, &seen.before, &seen.after);
+        let verdict = match self.hold {
+            // Holding nodes shows nothing by itself.
+            Some(_) if verdicts.is_empty() && seen.not_begun.is_none() => Verdict::Unchecked,
+            _ => run_verdict(&verdicts, &seen.before, &seen.after),
+        };
         let verdict = of_nodes.map_or(verdict, |of_nodes| verdict.max(of_nodes));
         if verdict.exit_code() == 0 {
             self.nodes.remove_folders(&self.session.shared().state.nodes());
@@ -197,6 +256,7 @@ impl TaskRun {
             entries,
             steady_state_before: seen.before,
             steady_state_after: seen.after,
+            not_begun: seen.not_begun.filter(|_| self.hold.is_some()),
             node_exits: exits,
             nodes_left: seen.left,
             baseline: None,
@@ -209,6 +269,25 @@ impl TaskRun {
         self.session.tell_end(undone, verdict).await;
         report
     }
+}
+
+/// "n1, n2, n3", and how many more there are.
+fn listed(names: &[&str]) -> String {
+    let first: Vec<&str> = names.iter().take(NAMED).copied().collect();
+    let more = names.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    first.join(", ") + &more
+}
+
+/// How many nodes a message names.
+const NAMED: usize = 10;
+
+/// Why nothing starts.
+struct NothingStarts {
+    /// The first reason.
+    first: String,
+    /// That of each entry.
+    causes: Vec<Cause>,
 }
 
 fn to_the_millisecond(time: Duration) -> f64 {

@@ -65,6 +65,15 @@ pub(crate) fn check(input: Input<'_>, options: &LoadOptions) -> Loaded {
     Loaded { document: document.filter(|_| !refused), diagnostics }
 }
 
+/// An entry with its placeholders filled, each in the type that the schema wants there; `None` where there is no schema.
+pub(crate) fn filled_entry(value: &Value, options: &LoadOptions) -> Option<Value> {
+    let (mut entry, mut filled) = (value.clone(), Filled::default());
+    fill(&mut entry, "", &options.vars, &mut filled);
+    let compiled = compiled::document(DocumentKind::Entry, Placeholders::Filled).ok()?;
+    compiled.retype_lone(&mut entry, &filled.lone);
+    Some(entry)
+}
+
 /// Whether a pointer lies in what is ours.
 fn reads(kind: DocumentKind, at: &str) -> bool {
     kind != DocumentKind::Task || keys::task_keys().any(|key| pointer::is_within(at, &pointer::join("", key)))

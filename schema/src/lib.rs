@@ -60,7 +60,7 @@ pub use document::{AnyCheck, Deferred, Document, DocumentKind, Entries, NamedChe
 pub use experiment::{Budget, ExperimentSpec, FaultName, Goal, GoalError, LoadShape, Runs, RunsError, StrategyName};
 pub use generate::{Profile, schema};
 #[cfg(feature = "validate")]
-pub use load::{check_value, load, load_bytes, read_value};
+pub use load::{check_value, filled_entry, load, load_bytes, read_value};
 #[cfg(feature = "validate")]
 pub use loaded::Loaded;
 #[cfg(feature = "validate")]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::check::{Input, check, not_finite_at};
+use crate::check::{self, Input, check, not_finite_at};
 use crate::diagnostic::Diagnostic;
 use crate::document::Positions;
 use crate::loaded::Loaded;
@@ -35,6 +35,12 @@ pub fn check_value(value: &Value, name: &str, options: &LoadOptions) -> Loaded {
     let positions = Positions::of(name);
     let input = Input { positions, value, found: Vec::new(), not_finite: Vec::new(), dialects: Vec::new() };
     check(input, options)
+}
+
+/// The value of an entry that [`check_value`] accepts, with its placeholders filled: what another program may read. Secrets
+/// stand in it as they are. `None` where the published schema is broken.
+pub fn filled_entry(value: &Value, options: &LoadOptions) -> Option<Value> {
+    check::filled_entry(value, options)
 }
 
 /// Reads a text as a value, by the same rules as a document, and checks nothing.

@@ -15,6 +15,7 @@ mod console;
 mod demo;
 mod diff;
 mod document;
+mod down;
 mod execute;
 mod experiment;
 mod explain;
@@ -39,6 +40,7 @@ mod places;
 mod plan;
 mod plug_in;
 mod policy_flags;
+mod ps;
 mod recover;
 mod release;
 mod repeat;
@@ -52,6 +54,7 @@ mod settings;
 mod signals;
 mod stdin_hold;
 mod type_names;
+mod up;
 mod validate;
 mod variables;
 mod verifier;
@@ -85,6 +88,9 @@ enum Command {
     Demo(demo::Args),
     Run(Box<run::Args>),
     Inject(Box<inject::Args>),
+    Up(Box<up::Args>),
+    Ps(ps::Args),
+    Down(down::Args),
     Diff(diff::Args),
     Experiment(Box<experiment::Args>),
     Validate(validate::Args),
@@ -105,6 +111,9 @@ impl Command {
             Self::Demo(args) => demo::run(args),
             Self::Run(args) => run::run(args),
             Self::Inject(args) => inject::run(args),
+            Self::Up(args) => up::run(args),
+            Self::Ps(args) => ps::run(args),
+            Self::Down(args) => down::run(args),
             Self::Diff(args) => diff::run(args),
             Self::Experiment(args) => experiment::run(args),
             Self::Validate(args) => validate::run(args),
@@ -130,6 +139,9 @@ impl Command {
             Self::Demo(args) => args.format,
             Self::Run(args) => args.flags.format,
             Self::Inject(args) => args.flags.format,
+            Self::Up(args) => args.flags.format,
+            Self::Ps(args) => data(args.format),
+            Self::Down(args) => data(args.format),
             Self::Experiment(args) => data(args.format),
             Self::Diff(args) => data(args.format),
             Self::Recover(args) => data(args.format),
@@ -140,7 +152,8 @@ impl Command {
 
     /// Whether it needs the operator's settings; a demo must run with nothing set up.
     fn has_settings(&self) -> bool {
-        matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Recover(_) | Self::Release(_))
+        let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
+        runs || matches!(self, Self::Ps(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
     }
 
     /// Writes the report files of a run that could not begin.
@@ -148,6 +161,7 @@ impl Command {
         let (reports, taken) = match self {
             Self::Run(args) => (&args.flags.reports, args.taken()),
             Self::Inject(args) => (&args.flags.reports, args.taken()),
+            Self::Up(args) => (&args.flags.reports, args.taken()),
             _ => return,
         };
         // What cannot be written, or has another use, was told as the failure.
@@ -162,6 +176,7 @@ impl Command {
     fn subject(&self) -> String {
         match self {
             Self::Run(args) => args.subject(),
+            Self::Up(args) => args.file.display().to_string(),
             _ => "squall".to_owned(),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use super::facet::Facet;
 use super::process::ProcessFacet;
 use super::resources::ResourcesFacet;
+use super::standing::NodeStanding;
 use crate::{BoxFuture, PluginError, Undo, Undone};
 
 /// A member of the system under test: a declared node, or a process that a fault names itself.
@@ -31,6 +32,11 @@ pub trait Member: Debug + Send + Sync {
     fn bring_up(&self) -> BoxFuture<'_, Result<Undone, PluginError>> {
         let why = format!("{} has no supervisor that could start it again", self.label());
         Box::pin(std::future::ready(Err(PluginError::refused(why))))
+    }
+
+    /// How it stands, read anew.
+    fn standing(&self) -> BoxFuture<'_, NodeStanding> {
+        Box::pin(std::future::ready(NodeStanding::default()))
     }
 
     /// Its processes, if a fault may act on them.

@@ -75,6 +75,12 @@ impl Nodes {
         fitting.map(|node| Arc::clone(&node.member)).collect()
     }
 
+    /// All nodes by name, and whether no fault may act on them.
+    pub fn all(&self) -> Vec<(String, bool, Arc<dyn Member>)> {
+        let state = self.lock();
+        state.declared.iter().map(|(name, node)| (name.clone(), node.protected, Arc::clone(&node.member))).collect()
+    }
+
     /// Notes that a node has ended by itself.
     pub fn ended(&self, exit: NodeExit) {
         self.lock().exits.push(exit);

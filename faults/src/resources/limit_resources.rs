@@ -113,7 +113,7 @@ impl LimitResources {
         cpus.into_iter().chain(memory).map(ResourceAct::Limit).collect()
     }
 
-    /// A limit that is in force is no higher than what was asked for: the kernel rounds down.
+    /// A limit in force may be lower than what was asked for: the kernel rounds down.
     fn shows(&self, usage: &ResourceUsage) -> Shows {
         let (label, mut yes, mut no) = (&usage.label, Vec::new(), Vec::new());
         if let Some(cpus) = self.cpus {

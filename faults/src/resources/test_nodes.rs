@@ -92,7 +92,7 @@ pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < HANG, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
+        chaos_host::moment();
     }
 }
 

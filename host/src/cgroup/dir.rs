@@ -5,20 +5,17 @@ use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::{CgroupError, CgroupVersion};
-use crate::PidFd;
+use crate::moment::moment;
+use crate::pidfd::PidFd;
 
 /// How long members may take to freeze, or to be gone once they are killed.
 const SETTLE: Duration = Duration::from_secs(5);
-
-/// Between two looks at a group that is about to change; no event tells of it in version 1.
-const POLL_EVERY: Duration = Duration::from_millis(2);
 
 /// The folder of one group in one hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +24,7 @@ pub struct CgroupDir {
     pub path: PathBuf,
     /// The interface of its files.
     pub version: CgroupVersion,
-    /// Its inode, which tells it from a later group of that name; absent before it was looked at.
+    /// Its inode, which tells it from a later group of that name; absent before that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inode: Option<u64>,
 }
@@ -35,7 +32,7 @@ pub struct CgroupDir {
 impl CgroupDir {
     /// The same, with the inode that it has now.
     pub fn identified(mut self) -> Result<Self, CgroupError> {
-        let meta = fs::metadata(&self.path).map_err(|error| CgroupError::io("look at", &self.path, error))?;
+        let meta = fs::metadata(&self.path).map_err(|error| CgroupError::io("read", &self.path, error))?;
         self.inode = Some(meta.ino());
         Ok(self)
     }
@@ -55,7 +52,7 @@ impl CgroupDir {
                 }
                 Err(CgroupError::io("find", &self.path, io::Error::other("its hierarchy is not mounted here")))
             }
-            Err(error) => Err(CgroupError::io("look at", &self.path, error)),
+            Err(error) => Err(CgroupError::io("read", &self.path, error)),
         }
     }
 
@@ -149,7 +146,7 @@ impl CgroupDir {
                 let what = if frozen { "its members are not frozen" } else { "its members stay frozen" };
                 return Err(self.late(what));
             }
-            sleep(POLL_EVERY);
+            moment();
         }
     }
 
@@ -177,7 +174,7 @@ impl CgroupDir {
             for pid in members {
                 killed.insert(pid);
                 let held = PidFd::open(pid).map_err(|error| CgroupError::io("kill a member of", &self.path, error))?;
-                // What is gone meanwhile is no error; what is another's was another member's pid.
+                // What is gone meanwhile counts as killed; a pid that is another process's by now is not a member's.
                 if let Some(held) = held.filter(|_| self.has_member(pid)) {
                     let signalled = held.signal(Signal::KILL);
                     signalled.map_err(|error| CgroupError::io("kill a member of", &self.path, error))?;
@@ -186,7 +183,7 @@ impl CgroupDir {
             if Instant::now() > until {
                 return Err(self.late("members are still there"));
             }
-            sleep(POLL_EVERY);
+            moment();
         }
     }
 
@@ -220,7 +217,7 @@ impl CgroupDir {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
                 // The last member may not have been collected.
                 Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < until => {
-                    sleep(POLL_EVERY);
+                    moment();
                 }
                 Err(error) => return Err(CgroupError::io("remove the group", &self.path, error)),
             }

@@ -179,7 +179,7 @@ impl OwnGroup {
         for run in self.dirs.iter().filter_map(|one| one.dir.path.parent()) {
             let ours = run.file_name().is_some_and(|name| name.to_string_lossy().starts_with(RUN_PREFIX));
             if ours {
-                // Not empty is no failure.
+                // Another node's group may be in it.
                 let _ = std::fs::remove_dir(run);
             }
         }

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use chaos_core::{LoadUsage, PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
-use chaos_host::{PidFd, Signal, TreeMark, pid_namespace, sees_every_process};
+use chaos_host::{PidFd, Signal, TreeMark, moment, pid_namespace, sees_every_process};
 use serde::{Deserialize, Serialize};
 
 use crate::stress::{NAME, Orders, READY, VARIABLE, Work, arguments, is_installed};
@@ -17,11 +17,8 @@ use crate::stress::{NAME, Orders, READY, VARIABLE, Work, arguments, is_installed
 /// How long a load may take to use what it is to use; a hang is an error.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
-/// Between two looks at what a load uses.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-
 /// How many looks: a hang is an error.
-const LOOKS: u32 = 2_000;
+const LOOKS: u32 = 5_000;
 
 /// A load that runs, and whether memory is what it uses.
 #[derive(Debug)]
@@ -81,7 +78,7 @@ impl Load {
             match self.usage()? {
                 Some(usage) if usage.cpu_ms > 0 => return Ok(()),
                 Some(usage) if usage.memory_bytes > 0 && self.1 => return Ok(()),
-                Some(_) => std::thread::sleep(LOOK_EVERY),
+                Some(_) => moment(),
                 None => return Err(PluginError::failed(format!("process {} has ended", self.0.pid()))),
             }
         }

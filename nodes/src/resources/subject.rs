@@ -108,40 +108,10 @@ impl Subject<'_> {
         Ok(plan.touching(whole.into_iter().filter(|one| *one != touched.id).fold(touched.clone(), Resource::within)))
     }
 
-    pub(super) fn uids(&self, held: &PidFd) -> Result<[u32; 3], PluginError> {
-        held::owner(held).map(|owner| owner.uids)
-    }
-
-    /// Refuses to lower a limit that we may not.
-    pub(super) fn may_lower(&self, held: &PidFd, limit: ProcessLimit) -> Result<(), PluginError> {
-        let ours = getuid().as_raw();
-        let other = self.uids(held)?.into_iter().find(|uid| *uid != ours);
-        match other {
-            Some(uid) if !has_sys_resource() => {
-                let (words, pid) = (limit.words(), held.pid());
-                let why = format!("lowering the limit of {words} of process {pid} (uid {uid}) needs CAP_SYS_RESOURCE");
-                Err(PluginError::refused(why))
-            }
-            _ => Ok(()),
-        }
-    }
-
     pub(super) fn limit(&self, held: &PidFd, limit: ProcessLimit) -> Result<LimitPair, PluginError> {
         let pid = held.pid();
         let read = |error| PluginError::io(&format!("read `/proc/{pid}/limits`"), &error);
         held.limit(limit).map_err(read)?.ok_or_else(|| self.not_up())
-    }
-
-    /// The numbers of its descriptors, and the limit of them; `None` when it is gone.
-    pub(super) fn descriptors(&self, held: &PidFd) -> Result<Option<(Vec<u64>, Option<u64>)>, PluginError> {
-        let pid = held.pid();
-        let read = |error| PluginError::io(&format!("read the descriptors of process {pid}"), &error);
-        let (Some(numbers), Some(limit)) =
-            (held.descriptors().map_err(read)?, held.limit(ProcessLimit::Fds).map_err(read)?)
-        else {
-            return Ok(None);
-        };
-        Ok(Some((numbers, limit.soft)))
     }
 
     /// Its processes and threads: of its group, or of its process with the limit of its user.
@@ -155,5 +125,35 @@ impl Subject<'_> {
         let read = |error| PluginError::io(&format!("read the limits of process {pid}"), &error);
         let (usage, limit) = (held.usage().map_err(read)?, held.limit(ProcessLimit::Pids).map_err(read)?);
         Ok(usage.zip(limit).map(|(usage, limit)| ResourceAmount { used: usage.threads, limit: limit.soft }))
+    }
+}
+
+/// The numbers of the descriptors of a process, and the limit of them.
+pub(super) struct Descriptors {
+    pub(super) numbers: Vec<u64>,
+    pub(super) limit: Option<u64>,
+}
+
+impl Descriptors {
+    /// Those of a process; `None` when it is gone.
+    pub(super) fn of(held: &PidFd) -> Result<Option<Self>, PluginError> {
+        let pid = held.pid();
+        let read = |error| PluginError::io(&format!("read the descriptors of process {pid}"), &error);
+        let (numbers, limit) = (held.descriptors().map_err(read)?, held.limit(ProcessLimit::Fds).map_err(read)?);
+        Ok(numbers.zip(limit).map(|(numbers, limit)| Self { numbers, limit: limit.soft }))
+    }
+}
+
+/// Refuses to lower a limit that we may not.
+pub(super) fn may_lower(held: &PidFd, limit: ProcessLimit) -> Result<(), PluginError> {
+    let ours = getuid().as_raw();
+    let other = held::owner(held)?.uids.into_iter().find(|uid| *uid != ours);
+    match other {
+        Some(uid) if !has_sys_resource() => {
+            let (words, pid) = (limit.words(), held.pid());
+            let why = format!("lowering the limit of {words} of process {pid} (uid {uid}) needs CAP_SYS_RESOURCE");
+            Err(PluginError::refused(why))
+        }
+        _ => Ok(()),
     }
 }

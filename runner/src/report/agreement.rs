@@ -62,6 +62,7 @@ fn report(entries: Vec<ChaosResult>, before: &[Answer], after: &[Answer]) -> Rep
         entries,
         steady_state_before: before,
         steady_state_after: after,
+        not_begun: None,
         node_exits: Vec::new(),
         nodes_left: Vec::new(),
         baseline: None,

@@ -43,6 +43,9 @@ pub struct Report {
     pub steady_state_before: Vec<Verification>,
     /// The steady state after the last undo; empty when it was not there before.
     pub steady_state_after: Vec<Verification>,
+    /// Why its nodes were not held, where they were to be held for ad-hoc work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_begun: Option<String>,
     /// Nodes that ended by themselves, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub node_exits: Vec<NodeFinding>,

@@ -39,6 +39,9 @@ fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
     for entry in &report.entries {
         write_entry(out, entry, timeline)?;
     }
+    if let Some(why) = &report.not_begun {
+        writeln!(out, "not begun: {}", one_line(why))?;
+    }
     for exit in &report.node_exits {
         let (node, how, detail) = (one_line(&exit.node), one_line(&exit.exit), one_line(&exit.detail));
         writeln!(out, "node `{node}` has ended: {how}, {detail} ({})", exit.verdict.word())?;

@@ -75,6 +75,12 @@ impl Paint {
         Self(AutoStream::choice(&io::stderr()) != ColorChoice::Never)
     }
 
+    /// No colours.
+    #[cfg(test)]
+    pub(crate) fn off() -> Self {
+        Self(false)
+    }
+
     /// Whether it shows any.
     pub(crate) fn is_on(self) -> bool {
         self.0

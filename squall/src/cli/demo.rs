@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     say(&format!("the target listens on http://{}/; this is the task file:\n", target.address()));
     say(TASK);
     let options = LoadOptions::default().var("TARGET", target.address().to_string());
-    let task = task(load(TASK, "demo.yaml", &options), Checks::OfTheFile)?;
+    let task = task(load(TASK, "demo.yaml", &options), Checks::File)?;
     say("demo.yaml is valid; running it");
 
     let workspace = Some(private.path().to_owned());

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, RunControl, Runner, RunnerError};
+use chaos_runner::{Report, RunControl, RunHandle, Runner, RunnerError};
 use tokio::sync::oneshot;
 
 use super::conclude::conclude;
@@ -115,7 +115,18 @@ pub(crate) async fn run_to_the_end(
     signals: &mut Signals,
 ) -> Result<Report, Failure> {
     let starting = runner.clone();
-    let mut handle = begin(runner, move || starting.start(task), signals).await?;
+    run_with(runner, move || starting.start(task), events, flags, signals).await
+}
+
+/// Runs what `start` starts.
+pub(crate) async fn run_with(
+    runner: &Runner,
+    start: impl FnOnce() -> Result<RunHandle, RunnerError> + Send + 'static,
+    events: Option<File>,
+    flags: &RunFlags,
+    signals: &mut Signals,
+) -> Result<Report, Failure> {
+    let mut handle = begin(runner, start, signals).await?;
     let follower = handle.take_events().map(|stream| Follower::start(stream, events, flags.detail())).transpose()?;
     let control = handle.control();
     if flags.until_stdin_closes {
@@ -180,7 +191,7 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
     signals: &mut Signals,
 ) -> Result<T, Failure> {
     let mut report = pin!(done);
-    let mut to_suspend = false;
+    let (mut to_suspend, mut brought_down) = (false, false);
     loop {
         tokio::select! {
             report = &mut report => {
@@ -199,6 +210,11 @@ pub(crate) async fn wait<T, E: Into<Failure>>(
                     to_suspend = true;
                     control.cancel();
                     say(&format!("{name}: undoing what is in force, then stopping; the report follows on continuing"));
+                }
+                // Nodes that are held are held until now, by whoever asks.
+                Request::Cancel(name) if !brought_down && control.down() => {
+                    brought_down = true;
+                    say(&format!("{name}: undoing what is in force, then stopping the nodes and reporting"));
                 }
                 Request::Cancel(name) => {
                     let undoing = control.is_cancelled();

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use chaos_core::JournalError;
-use chaos_runner::{InvalidRun, RunnerError};
+use chaos_runner::{ControlError, InvalidRun, RunnerError};
 use chaos_schema::Diagnostic;
 
 /// Wrong usage; `EX_USAGE` of sysexits.
@@ -51,7 +51,10 @@ pub(crate) enum Failure {
     Experiment(#[from] chaos_experiment::ExperimentError),
     /// A live run could not be reached.
     #[error(transparent)]
-    Control(chaos_runner::ControlError),
+    Control(ControlError),
+    /// A live run that performed a fault for this command is gone.
+    #[error("{0}, and what it had in force may be so still; `squall recover` undoes it")]
+    Lost(ControlError),
     /// The journals of dead runs cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -92,6 +95,14 @@ fn first(diagnostics: &[Diagnostic]) -> String {
 }
 
 impl Failure {
+    /// What a live run did not do: wrong usage where there is no such run, or where it refused.
+    pub(crate) fn control(error: ControlError) -> Self {
+        match error {
+            ControlError::NotLive { .. } | ControlError::Refused(_) => Self::Usage(error.to_string()),
+            error => Self::Control(error),
+        }
+    }
+
     /// The exit code that says it.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -99,7 +110,7 @@ impl Failure {
             Self::Invalid { .. } => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_) | RunnerError::Interrupted)
             | Self::Declined(_) => INCONCLUSIVE,
-            Self::Unfinished(_) => REVERT_FAILED,
+            Self::Unfinished(_) | Self::Lost(_) => REVERT_FAILED,
             Self::Experiment(error) => experiment_code(error),
             Self::Runner(_) | Self::Control(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }

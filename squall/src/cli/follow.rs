@@ -83,7 +83,7 @@ async fn follow(mut stream: EventStream, mut file: Option<File>, mut live: Live,
 }
 
 /// Line by line, so that a harness in another language can follow. A file that fails is given up, not the run.
-fn write(mut file: File, event: &Event) -> Option<File> {
+pub(crate) fn write(mut file: File, event: &Event) -> Option<File> {
     let line = json_line(event).ok()?;
     match file.write_all(line.as_bytes()) {
         Ok(()) => Some(file),

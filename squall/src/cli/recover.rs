@@ -37,8 +37,7 @@ struct Printed<'a> {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let located = || StateDir::locate(|name| std::env::var(name).ok());
-    let state = settings::state_dir().map_or_else(located, Ok).map_err(RunnerError::StateDir)?;
+    let state = settings::located_state_dir()?;
     if let Some(run) = &args.forget {
         return forget(&state, run, args.format);
     }

@@ -1,7 +1,6 @@
 //! `squall release`: ends a hold of a run that another process of this user has under way.
 
-use chaos_core::StateDir;
-use chaos_runner::{ControlError, ControlReply, ControlRequest, EntryReply, ReleaseEffect, RunnerError, control};
+use chaos_runner::{ControlReply, ControlRequest, EntryReply, ReleaseEffect, control};
 
 use super::console::{print, print_json};
 use super::failure::Failure;
@@ -25,16 +24,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let located = || StateDir::locate(|name| std::env::var(name).ok());
-    let state = settings::state_dir().map_or_else(located, Ok).map_err(RunnerError::StateDir)?;
+    let state = settings::located_state_dir()?;
     let request = ControlRequest::Release { entry: args.entry.clone() };
     let entries = match control(&state, &args.run, &request) {
         Ok(ControlReply::Entries(entries)) => entries,
         Ok(reply) => return Err(Failure::Internal(format!("the run answered something else: {reply:?}"))),
-        Err(error @ (ControlError::NotLive { .. } | ControlError::Refused(_))) => {
-            return Err(Failure::Usage(error.to_string()));
-        }
-        Err(error) => return Err(Failure::Control(error)),
+        Err(error) => return Err(Failure::control(error)),
     };
     match args.format {
         DataFormat::Json => print_json(&entries)?,

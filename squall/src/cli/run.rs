@@ -152,7 +152,7 @@ impl Args {
 
     /// The part of the task that is to run.
     fn checked(&self, loaded: Loaded) -> Result<Task, Failure> {
-        let checks = if self.flags.verifier.is_some() { Checks::OfVerifier } else { Checks::OfTheFile };
+        let checks = if self.flags.verifier.is_some() { Checks::Verifier } else { Checks::File };
         let mut task = task(loaded, checks)?;
         only::keep(&mut task, &self.only)?;
         Ok(task)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use chaos_core::{StateDir, read_bounded};
+use chaos_runner::RunnerError;
 use serde::Deserialize;
 
 use super::failure::Failure;
@@ -46,6 +47,12 @@ pub(crate) fn workspace() -> Option<&'static Path> {
 /// The state directory, where one is set.
 pub(crate) fn state_dir() -> Option<StateDir> {
     SETTINGS.get()?.state.as_deref().map(StateDir::at)
+}
+
+/// The state directory: where one is set, else the user's.
+pub(crate) fn located_state_dir() -> Result<StateDir, Failure> {
+    let located = || StateDir::locate(|name| std::env::var(name).ok());
+    Ok(state_dir().map_or_else(located, Ok).map_err(RunnerError::StateDir)?)
 }
 
 /// Reads them, once, before a command that needs them.

@@ -42,7 +42,10 @@ pub(crate) fn release_at_end(control: RunControl) -> Result<(), Failure> {
         while let Ok(read @ 1..) = stdin.fill_buf().map(<[u8]>::len) {
             stdin.consume(read);
         }
-        control.release();
+        // Nodes that are held are let go, with what is in force on them.
+        if !control.down() {
+            control.release();
+        }
         say("standard input closed: ending the hold, then undoing and reporting");
     };
     let thread = std::thread::Builder::new().name("squall-stdin".to_owned()).spawn(wait);
