@@ -3,10 +3,12 @@
 //! Contract only: nothing here reads a process table or starts a program. The kinds and their mechanisms are plug-ins.
 
 mod attach;
+mod clock;
 mod context;
 mod cpus;
 mod effect;
 mod facet;
+mod files;
 mod keys;
 mod kind;
 mod labels;
@@ -19,10 +21,12 @@ mod standing;
 mod target;
 
 pub use attach::{Attacher, attach};
+pub use clock::{ClockFacet, ClockReading, SkewAct};
 pub use context::{NodeContext, NodePlace, Readiness};
 pub use cpus::{Cpus, CpusError};
 pub use effect::Effect;
 pub use facet::Facet;
+pub use files::{FilesFacet, FilesSpace, Fill};
 pub use keys::{DeclaredNode, NodeKeys, NodePorts};
 pub use kind::{DynNode, ErasedNode, NodeKind};
 pub use labels::{NodeLabels, Pick};

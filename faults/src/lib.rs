@@ -2,6 +2,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
+//! | `clock` | `clock_skew` on nodes with a clock of their own (feature `process`) |
 //! | `disk` | faults on directories and their file systems |
 //! | `failpoint` | `failpoint`: arms a fail point of another process (feature `failpoint`) |
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
@@ -9,6 +10,8 @@
 //! | `resources` | `limit_resources`, `oom`, `exhaust_fds`, `exhaust_pids`, `stress_cpu`, `stress_memory` (feature `process`) |
 //! | `shows` | what members show of a fault, together |
 
+#[cfg(feature = "process")]
+mod clock;
 pub mod disk;
 #[cfg(feature = "failpoint")]
 mod failpoint;
@@ -21,6 +24,8 @@ mod resources;
 #[cfg(feature = "process")]
 mod shows;
 
+#[cfg(feature = "process")]
+pub use clock::{ClockOffset, ClockOffsetError, ClockSkew, RatePercent, RatePercentError};
 #[cfg(feature = "failpoint")]
 pub use failpoint::{
     BoundsError, ControlPlace, ControlPlaceError, DisarmFailpoint, Failpoint, LeaseSeconds, Share, SiteName,

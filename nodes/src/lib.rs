@@ -6,6 +6,8 @@
 //! | `running` | the kind `running`, and the member for a process that a fault names itself |
 //! | `supervisor` | the life of a started program: start, readiness, exit, stop, start again |
 //! | `held` | what may be done to a process, and how: signals through its pidfd |
+//! | `clock` | a started node's own wall clock: the preloaded library, its page, what it can't reach |
+//! | `files` | a started node's own file system: a tmpfs over its folder |
 //! | `locate` | a process by pid, pid file, port or command |
 //! | `group` | the resource group of a started node: how it is made, and how a program starts in it |
 //! | `resources` | the resources facet: limits, soft limits, loads, and their undo steps |
@@ -14,6 +16,8 @@
 //! | `log_files` | where a node's output goes |
 
 mod argv;
+mod clock;
+mod files;
 mod group;
 mod held;
 mod locate;
@@ -30,6 +34,8 @@ mod supervisor;
 mod thaw_group;
 
 pub use argv::{NodeArgv, NodeArgvError};
+pub use clock::{RemoveClock, ResetClock};
+pub use files::{FreeNodeFiles, UnmountNodeFiles};
 pub use group::NodeLimits;
 pub use process::ProcessNode;
 pub use remove_group::RemoveGroup;

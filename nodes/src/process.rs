@@ -1,26 +1,31 @@
 //! The kind `process`: a program that the run starts, watches and stops.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use chaos_core::{
-    BoxFuture, Effect, Member, NodeContext, NodeKind, NodeStanding, PauseMethod, Plan, PluginError, ProcessAct,
-    ProcessFacet, ProcessStatus, Reach, ResourceAct, ResourceCounters, ResourceUsage, ResourcesFacet, Seconds, Undo,
-    Undone, register_node,
+    BoxFuture, ClockFacet, ClockReading, Effect, FilesFacet, FilesSpace, Fill, Member, NodeContext, NodeKind,
+    NodeStanding, PauseMethod, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, ResourcesFacet,
+    Seconds, SkewAct, Undo, Undone, register_node,
 };
-use chaos_host::{CgroupDir, PidFd, TreeMark};
+use chaos_host::{PidFd, TreeMark};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::argv::NodeArgv;
+use crate::clock::NodeClock;
+use crate::files::NodeFiles;
 use crate::group::{NodeGroup, NodeLimits};
 use crate::held;
 use crate::remove_group::RemoveGroup;
-use crate::resources::{GroupOf, Resources, Subject};
+use crate::resources::Resources;
 use crate::running::node_resource;
 use crate::start_node::StartNode;
 use crate::supervisor::{Program, Supervisor};
 use crate::thaw_group::freeze;
+
+mod resources;
 
 /// Starts a program as a node of the run, watches it, and stops it at the end.
 ///
@@ -34,15 +39,17 @@ use crate::thaw_group::freeze;
 /// the group of Squall, in a folder named after the run. The group holds everything that the node starts, in whatever
 /// session: it is killed with the node, and gone before the node is started again.
 ///
+/// With `clock: true` it gets a small library that stands in front of libc's clock, for `clock_skew`; until then it shows the
+/// machine's time. With `tmpfs_bytes` its folder is a file system of its own in memory, for `disk_full`.
+///
 /// # How it is undone
 /// At the end of the run it gets SIGTERM, and SIGKILL after `stop_seconds`, with everything that it has started. The step is
 /// in the journal before the start, so that `squall recover` stops what a killed run leaves behind.
 ///
 /// # Limits
 /// The program must be allowed (`--allow-command`). An exit that no fault made counts against the run, unless the node says
-/// `expect_exit`. Without a group, faults act on the program itself, not on what it has started, and what has left the
-/// environment, the process group and the session of the node is not found when it is stopped. A group needs cgroups that
-/// this user may write, and `/bin/sh`, which joins it and is replaced by the program.
+/// `expect_exit`. Faults act on the program itself, not on what it has started. What has left the environment, the
+/// process group and the session of the node is not found when it is stopped.
 ///
 /// # Example
 /// ```yaml
@@ -60,6 +67,13 @@ pub struct ProcessNode {
     /// Seconds from SIGTERM to SIGKILL when it is stopped; default 5.
     #[serde(default = "five_seconds")]
     pub stop_seconds: Seconds,
+    /// Whether faults may shift its wall clock: it preloads our clock library then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clock: bool,
+    /// Size of a file system of its own over its folder, in memory; needs the right to mount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 65_536))]
+    pub tmpfs_bytes: Option<NonZeroU64>,
     /// Whether it is started in a resource group (cgroup) of its own, as faults on resources need it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group: bool,
@@ -74,67 +88,90 @@ fn five_seconds() -> Seconds {
 
 impl NodeKind for ProcessNode {
     async fn plan(&self, cx: &NodeContext) -> Result<Plan, PluginError> {
-        let group = self.group(&TreeMark::unique(), cx)?;
-        let group = group.map(|one| format!(" in a group ({})", one.group.describe())).unwrap_or_default();
-        let plan = Plan::new(format!("start node `{}` (`{}`){group}", cx.name(), self.argv.program()));
-        Ok(plan.touching(node_resource(cx)).reaching(Reach::command(self.argv.program())))
+        let (supervisor, clock, files) = self.parts(cx)?;
+        if let Some(clock) = &clock {
+            clock.check(self.argv.program(), supervisor.env())?;
+        }
+        let mut summary = format!("start node `{}` (`{}`)", cx.name(), self.argv.program());
+        if let (Some(files), Some(bytes)) = (&files, self.tmpfs_bytes) {
+            files.check()?;
+            summary = format!("{summary} on a tmpfs of {bytes} bytes");
+        }
+        if let Some(group) = supervisor.group() {
+            summary = format!("{summary} in a group ({})", group.group.describe());
+        }
+        Ok(Plan::new(summary).touching(node_resource(cx)).reaching(Reach::command(self.argv.program())))
     }
 
     fn member(&self, cx: NodeContext) -> Result<Arc<dyn Member>, PluginError> {
-        let grace = self.stop_seconds.get();
-        let mark = TreeMark::unique();
-        let group = self.group(&mark, &cx)?;
-        let program = Program { argv: self.argv.clone(), env: self.env.clone(), grace, group };
-        Ok(Arc::new(ProcessMember { node: Supervisor::new(program, mark, cx), resources: Resources::default() }))
+        let (supervisor, clock, files) = self.parts(&cx)?;
+        Ok(Arc::new(ProcessMember { supervisor, clock, files, resources: Resources::default() }))
     }
 }
 
 impl ProcessNode {
-    /// The group that it asks for. Touches nothing.
-    fn group(&self, mark: &TreeMark, cx: &NodeContext) -> Result<Option<NodeGroup>, PluginError> {
-        if !self.group && self.limits.is_none() {
-            return Ok(None);
-        }
-        NodeGroup::plan(cx.cx().run_id(), cx.name(), mark, self.limits.unwrap_or_default()).map(Some)
+    /// What its member is made of. Touches nothing.
+    fn parts(&self, cx: &NodeContext) -> Result<Parts, PluginError> {
+        let mut env = self.env.clone();
+        let clock = self.clock.then(|| NodeClock::of(cx, &mut env));
+        let files = self.tmpfs_bytes.map(|bytes| NodeFiles::of(cx, bytes.get()));
+        let mark = TreeMark::unique();
+        let limits = self.limits.unwrap_or_default();
+        let group = (self.group || self.limits.is_some())
+            .then(|| NodeGroup::plan(cx.cx().run_id(), cx.name(), &mark, limits))
+            .transpose()?;
+        let program = Program { argv: self.argv.clone(), env, grace: self.stop_seconds.get(), group };
+        Ok((Supervisor::new(program, mark, cx.clone()), clock, files))
     }
 }
+
+type Parts = (Arc<Supervisor>, Option<NodeClock>, Option<NodeFiles>);
 
 register_node!(ProcessNode, "process");
 
 /// A started program, as a member.
 #[derive(Debug)]
 struct ProcessMember {
-    node: Arc<Supervisor>,
+    supervisor: Arc<Supervisor>,
+    clock: Option<NodeClock>,
+    files: Option<NodeFiles>,
     resources: Resources,
 }
 
 impl Member for ProcessMember {
     fn label(&self) -> String {
-        format!("node `{}`", self.node.node().name())
+        format!("node `{}`", self.supervisor.node().name())
     }
 
     fn start<'a>(&'a self, undo: &'a Undo) -> BoxFuture<'a, Result<(), PluginError>> {
         Box::pin(async move {
-            if let Some(group) = self.node.group().cloned() {
-                let remove = RemoveGroup::of(self.node.node().name(), &group.group);
+            if let Some(files) = &self.files {
+                undo.perform(files.mount()?).await?;
+            }
+            if let Some(clock) = &self.clock {
+                undo.perform(clock.install()).await?;
+            }
+            // The youngest but one: what it kills may hold the others.
+            if let Some(group) = self.supervisor.group().cloned() {
+                let remove = RemoveGroup::of(self.supervisor.node().name(), &group.group);
                 undo.perform(Effect::new(remove, Effect::blocking(move || group.make()))).await?;
             }
-            let (step, starts) = (self.node.stop_step()?, Arc::clone(&self.node));
+            let (step, starts) = (self.supervisor.stop_step()?, Arc::clone(&self.supervisor));
             undo.perform(Effect::new(step, async move { starts.spawn() })).await?;
-            self.node.ready().await
+            self.supervisor.ready().await
         })
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.node.stop())
+        Box::pin(self.supervisor.stop())
     }
 
     fn bring_up(&self) -> BoxFuture<'_, Result<Undone, PluginError>> {
-        Box::pin(self.node.bring_up())
+        Box::pin(self.supervisor.bring_up())
     }
 
     fn standing(&self) -> BoxFuture<'_, NodeStanding> {
-        Box::pin(std::future::ready(self.node.standing()))
+        Box::pin(std::future::ready(self.supervisor.standing()))
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {
@@ -144,54 +181,67 @@ impl Member for ProcessMember {
     fn resources(&self) -> Option<&dyn ResourcesFacet> {
         Some(self)
     }
+
+    fn clock(&self) -> Option<&dyn ClockFacet> {
+        self.clock.as_ref().map(|_| self as &dyn ClockFacet)
+    }
+
+    fn files(&self) -> Option<&dyn FilesFacet> {
+        self.files.as_ref().map(|_| self as &dyn FilesFacet)
+    }
 }
 
 impl ProcessMember {
-    /// Whose resources; `held` is its process, where that is up.
-    fn subject(&self, held: Option<Arc<PidFd>>) -> Result<Subject<'_>, PluginError> {
-        let group = self.node.group().map_or(GroupOf::Ours, |one| GroupOf::Own(&one.group));
-        Ok(Subject {
-            label: self.label(),
-            held: held.map(|held| held::again(&held)).transpose()?,
-            group,
-            whole: Some(node_resource(self.node.node()).id),
-            node: Some(&self.node),
-        })
+    /// The process, which must be up.
+    fn held(&self) -> Result<Arc<PidFd>, PluginError> {
+        self.supervisor.up()?.ok_or_else(|| self.supervisor.not_up())
     }
 
-    /// Its group's freezer; `None` when it is not up yet.
-    fn freezer(&self) -> Result<Option<CgroupDir>, PluginError> {
-        self.subject(self.node.up()?)?.freezer()
+    fn has_clock(&self) -> Result<&NodeClock, PluginError> {
+        self.clock.as_ref().ok_or_else(|| self.supervisor.not_up())
+    }
+
+    fn has_files(&self) -> Result<&NodeFiles, PluginError> {
+        self.files.as_ref().ok_or_else(|| self.supervisor.not_up())
     }
 }
 
-impl ResourcesFacet for ProcessMember {
-    fn plan(&self, act: ResourceAct) -> BoxFuture<'_, Result<Plan, PluginError>> {
-        Box::pin(async move { Resources::plan(&self.subject(self.node.up()?)?, act) })
+impl ClockFacet for ProcessMember {
+    fn plan(&self) -> BoxFuture<'_, Result<Plan, PluginError>> {
+        Box::pin(async move { self.has_clock()?.plan(self.supervisor.up()?).await })
     }
 
-    fn effect(&self, act: ResourceAct) -> BoxFuture<'_, Result<Effect, PluginError>> {
-        Box::pin(async move { self.resources.effect(&self.subject(self.node.up()?)?, act) })
+    fn effect(&self, skew: SkewAct) -> BoxFuture<'_, Result<Effect, PluginError>> {
+        Box::pin(async move { self.has_clock()?.effect(self.held()?, skew).await })
     }
 
-    fn usage(&self) -> BoxFuture<'_, Result<ResourceUsage, PluginError>> {
-        // One that is down uses nothing itself.
-        Box::pin(async move { self.resources.usage(&self.subject(self.node.up().unwrap_or_default())?) })
+    fn read(&self) -> BoxFuture<'_, Result<ClockReading, PluginError>> {
+        Box::pin(async move { self.has_clock()?.read(self.held()?, self.supervisor.environment()).await })
+    }
+}
+
+impl FilesFacet for ProcessMember {
+    fn plan(&self, fill: Fill) -> BoxFuture<'_, Result<Plan, PluginError>> {
+        Box::pin(async move { self.has_files()?.plan(fill, self.supervisor.up()?.is_some()) })
     }
 
-    fn counters(&self) -> BoxFuture<'_, Result<ResourceCounters, PluginError>> {
-        Box::pin(async move { Ok(self.resources.counters(&self.subject(None)?)) })
+    fn effect(&self, fill: Fill) -> BoxFuture<'_, Result<Effect, PluginError>> {
+        Box::pin(async move { self.has_files()?.effect(fill) })
+    }
+
+    fn space(&self) -> BoxFuture<'_, Result<FilesSpace, PluginError>> {
+        Box::pin(async move { self.has_files()?.space() })
     }
 }
 
 impl ProcessFacet for ProcessMember {
     fn plan(&self, act: ProcessAct) -> BoxFuture<'_, Result<Plan, PluginError>> {
         Box::pin(async move {
-            let node = node_resource(self.node.node());
+            let node = node_resource(self.supervisor.node());
             if act == ProcessAct::Pause(PauseMethod::Freezer) {
                 self.freezer()?;
             }
-            let Some(held) = self.node.up()? else {
+            let Some(held) = self.supervisor.up()? else {
                 // At the preflight no node is up yet.
                 return Ok(Plan::new(self.label()).touching(node));
             };
@@ -208,12 +258,13 @@ impl ProcessFacet for ProcessMember {
 
     fn effect(&self, act: ProcessAct) -> BoxFuture<'_, Result<Effect, PluginError>> {
         Box::pin(async move {
-            let held = self.node.up()?.ok_or_else(|| self.node.not_up())?;
+            let held = self.supervisor.up()?.ok_or_else(|| self.supervisor.not_up())?;
             let label = format!("{}, {}", self.label(), held::target(&held, act)?.label());
-            let (step, node) = (StartNode { node: self.node.node().name().to_owned() }, Arc::clone(&self.node));
+            let (step, node) =
+                (StartNode { node: self.supervisor.node().name().to_owned() }, Arc::clone(&self.supervisor));
             Ok(match act {
                 ProcessAct::Pause(PauseMethod::Freezer) => {
-                    freeze(self.freezer()?.ok_or_else(|| self.node.not_up())?, self.label())
+                    freeze(self.freezer()?.ok_or_else(|| self.supervisor.not_up())?, self.label())
                 }
                 ProcessAct::Pause(_) => held::pause(&held, act)?,
                 ProcessAct::Kill(signal) => Effect::new(step, async move { node.kill(&held, signal, &label).await }),
@@ -228,7 +279,7 @@ impl ProcessFacet for ProcessMember {
     fn status(&self) -> BoxFuture<'_, Result<ProcessStatus, PluginError>> {
         Box::pin(async move {
             let label = self.label();
-            match self.node.up() {
+            match self.supervisor.up() {
                 Ok(Some(held)) => {
                     let status = held::status(&held)?;
                     Ok(ProcessStatus { label: format!("{label}, {}", status.label), ..status })

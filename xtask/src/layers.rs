@@ -20,6 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-load", &["chaos-tls"]),
     ("chaos-links", &[]),
     ("chaos-failpoints", &[]),
+    // Compiled into a library by the build script of `chaos-nodes`, linked by nobody.
+    ("chaos-preload", &[]),
     // Layer 1.
     ("chaos-fortio", &["chaos-load"]),
     ("chaos-schema", &["chaos-core"]),

@@ -11,6 +11,22 @@ pub enum Facet {
     Process,
     /// What it can use: [`crate::ResourcesFacet`].
     Resources,
+    /// Its wall clock: [`crate::ClockFacet`].
+    Clock,
+    /// Its own file system: [`crate::FilesFacet`].
+    Files,
+}
+
+impl Facet {
+    /// What a document says to give a node this facet, where a key does.
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Self::Process => "",
+            Self::Clock => "; declare it as a node of type `process` with `clock: true`",
+            Self::Resources => "",
+            Self::Files => "; declare it as a node of type `process` with `tmpfs_bytes`",
+        }
+    }
 }
 
 impl fmt::Display for Facet {
@@ -18,6 +34,8 @@ impl fmt::Display for Facet {
         f.write_str(match self {
             Self::Process => "process",
             Self::Resources => "resources",
+            Self::Clock => "clock",
+            Self::Files => "files",
         })
     }
 }
