@@ -22,10 +22,11 @@ mod undo;
 mod value;
 
 pub use node::{
-    Attacher, ClockFacet, ClockReading, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, FilesFacet,
-    FilesSpace, Fill, Locator, Member, NodeContext, NodeExit, NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts,
-    NodeStanding, NodeState, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState, ProcessStatus,
-    Readiness, SignalName, SkewAct, TargetError, attach,
+    Attacher, ClockFacet, ClockReading, Cpus, CpusError, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget,
+    FilesFacet, FilesSpace, Fill, LoadUsage, Locator, Member, NodeContext, NodeExit, NodeKeys, NodeKind, NodeLabels,
+    NodePlace, NodePorts, NodeStanding, NodeState, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState,
+    ProcessStatus, Readiness, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad,
+    ResourceUsage, ResourcesFacet, SignalName, SkewAct, TargetError, attach,
 };
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
