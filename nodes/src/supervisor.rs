@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::argv::NodeArgv;
+use crate::group::{NodeGroup, has_joined};
 use crate::held::{hold, node_state, not_ended, number};
 use crate::log_files::{log_file, private_folder};
 use crate::resume_process::SETTLE_SECONDS;
@@ -25,6 +26,8 @@ pub(crate) struct Program {
     pub(crate) env: BTreeMap<String, String>,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
+    /// The group that it is started in, and that holds what it starts.
+    pub(crate) group: Option<NodeGroup>,
 }
 
 /// What the supervisor does for one node: it starts the program, collects it, and knows which ends are its own.
@@ -60,14 +63,20 @@ struct Life {
 }
 
 impl Supervisor {
-    pub(crate) fn new(program: Program, node: NodeContext) -> Arc<Self> {
-        let (mark, ends) = (TreeMark::unique(), watch::Sender::new(0));
+    /// The supervisor of a node whose processes have that mark.
+    pub(crate) fn new(program: Program, mark: TreeMark, node: NodeContext) -> Arc<Self> {
+        let ends = watch::Sender::new(0);
         let (life, runtime, starting) = Default::default();
         Arc::new(Self { program, node, mark, life, ends, runtime, starting })
     }
 
     pub(crate) fn node(&self) -> &NodeContext {
         &self.node
+    }
+
+    /// Its group, if it has one.
+    pub(crate) fn group(&self) -> Option<&NodeGroup> {
+        self.program.group.as_ref()
     }
 
     /// The step that stops it, for the journal.
@@ -115,7 +124,8 @@ impl Supervisor {
             private_folder(folder).map_err(|error| failed("make the folder", &error))?;
         }
         let log = |stream| log_file(&place.logs, name, stream).map_err(|error| failed("open the log", &error));
-        let mut command = Command::new(self.program.argv.program());
+        let program = self.program.argv.program();
+        let mut command = self.group().map_or_else(|| Command::new(program), |group| group.command(program));
         command.args(self.program.argv.arguments()).current_dir(&place.dir).process_group(0).kill_on_drop(true);
         command.env_clear().envs(self.environment());
         command.stdin(Stdio::null()).stdout(log("stdout")?).stderr(log("stderr")?);
@@ -123,14 +133,19 @@ impl Supervisor {
         let _there = runtime.enter();
         // Before the start: an end can be told at any moment after it.
         let mut life = self.life();
-        let program = self.program.argv.program();
         let child = command.spawn();
-        let child = child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
+        let mut child =
+            child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
         // It is not collected yet, so the number is its own.
         let held = child.id().and_then(std::num::NonZeroU32::new).map(hold).transpose()?.flatten();
         let Some(held) = held else {
             return Err(PluginError::failed(format!("node `{name}` can't be held after its start")));
         };
+        if self.group().is_some() && !has_joined(&held)? {
+            let how = child.try_wait().ok().flatten().map_or_else(|| "it has ended".to_owned(), how);
+            let why = format!("start `{program}` as node `{name}` in its group: {how}; its log says why");
+            return Err(PluginError::failed(why));
+        }
         (life.up, life.ended, life.expected) = (Some(Arc::new(held)), None, false);
         (life.since, life.ready) = (Some(self.node.cx().clock().wall()), false);
         drop(life);
@@ -197,14 +212,16 @@ impl Supervisor {
         }
     }
 
-    /// Ends it with a signal, as an end of our making, and waits for it.
+    /// Ends it with a signal, as an end of our making, and waits for it; what is left in its group is killed.
     pub(crate) async fn kill(&self, held: &PidFd, signal: SignalName, label: &str) -> Result<(), PluginError> {
         if !self.end(held, number(signal), Duration::from_secs(SETTLE_SECONDS.into())).await {
             // A later end is not ours.
             self.life().expected = false;
             return Err(not_ended(label, signal));
         }
-        Ok(())
+        let Some(group) = self.group().cloned() else { return Ok(()) };
+        let rest = tokio::task::spawn_blocking(move || group.kill_rest()).await;
+        rest.map_err(|error| PluginError::failed(error.to_string()))?
     }
 
     /// Sends a signal that is meant to end it; says whether it did in time.
@@ -213,11 +230,24 @@ impl Supervisor {
         let mut ends = self.ends.subscribe();
         // One that is gone already has been, or is being, collected.
         let _ = held.signal(signal);
-        let over = async {
-            // The sender is ours, so the wait can't fail.
-            let _ = ends.wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
-        };
+        let over = self.over(&mut ends, held);
         self.node.cx().clock().timeout(within, over).await.is_some()
+    }
+
+    /// Waits until the process is known to have ended.
+    async fn over(&self, ends: &mut watch::Receiver<u64>, held: &PidFd) {
+        // The sender is ours, so the wait can't fail.
+        let _ = ends.wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
+    }
+
+    /// Says whether its next end is of our making.
+    pub(crate) fn expect_end(&self, expected: bool) {
+        self.life().expected = expected;
+    }
+
+    /// Waits until the end of a process that has ended is known here.
+    pub(crate) async fn has_ended(&self, held: &PidFd) {
+        self.over(&mut self.ends.subscribe(), held).await;
     }
 
     /// Asks it to end, and waits for that; from now on its end is of our making, and nobody starts it again.
