@@ -179,7 +179,7 @@ mod tests {
             |name: &str, ms| Change::Disconnected { name: name.to_owned(), silent_for: Duration::from_millis(ms) };
         assert_eq!(table.judge(after(start, 1001), 0), [silent("n2", 1001)]);
         assert_eq!(table.judge(after(start, 2001), 0), [silent("far", 2001)]);
-        // The same heartbeat again is no sign of life.
+        // The same heartbeat again says nothing new.
         table.hear(packet(1, 0), "n1", after(start, 2500));
         assert!(table.judge(after(start, 2500), 0).is_empty());
         table.hear(packet(2, 0), "n1", after(start, 2600));
