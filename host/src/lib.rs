@@ -5,6 +5,7 @@
 //! | `pidfd` | [`PidFd`]: one process, and no later one with its pid |
 //! | `process` | what `/proc` says of a process, its threads and its ancestors |
 //! | `process_tree` | [`ProcessTree`]: a program and what it started, killed together |
+//! | `marked` | what carries one of several marks, killed in one pass |
 //! | `identity` | [`ProcessIdentity`]: which process, in a form that is kept on disk |
 //! | `command_line`, `listener` | processes by their command line, and by the port on which they listen |
 //! | `free_ports` | ports that nobody uses |
@@ -15,6 +16,7 @@ mod command_line;
 mod free_ports;
 mod identity;
 mod listener;
+mod marked;
 mod namespace;
 mod nested;
 mod pidfd;
@@ -25,6 +27,7 @@ pub use command_line::{with_argument, with_command_line};
 pub use free_ports::free_ports;
 pub use identity::{ProcessIdentity, Sought};
 pub use listener::listening_on;
+pub use marked::kill_marked;
 pub use namespace::{pid_namespace, proc_is_ours};
 pub use nested::sees_every_process;
 pub use pidfd::{PidFd, polls_in_seconds};
