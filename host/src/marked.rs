@@ -20,7 +20,8 @@ pub fn kill_marked(marks: &[TreeMark]) -> io::Result<Vec<io::Result<usize>>> {
     if !proc_is_ours()? {
         return Err(io::Error::other("`/proc` shows another pid namespace than ours: mount our own"));
     }
-    let place: HashMap<&[u8], usize> = marks.iter().enumerate().map(|(at, mark)| (mark.text().as_bytes(), at)).collect();
+    let place: HashMap<&[u8], usize> =
+        marks.iter().enumerate().map(|(at, mark)| (mark.text().as_bytes(), at)).collect();
     let mut held: BTreeMap<u32, (usize, PidFd)> = BTreeMap::new();
     for _ in 0..SCANS {
         let found = more_of(&place, &held)?;
@@ -63,9 +64,8 @@ fn more_of(
     held: &BTreeMap<u32, (usize, PidFd)>,
 ) -> io::Result<BTreeMap<u32, (usize, PidFd)>> {
     let ours = std::process::id();
-    let is_candidate = |stat: &ProcessStat| {
-        !stat.is_dead() && !stat.is_kernel && stat.pid != ours && !held.contains_key(&stat.pid)
-    };
+    let is_candidate =
+        |stat: &ProcessStat| !stat.is_dead() && !stat.is_kernel && stat.pid != ours && !held.contains_key(&stat.pid);
     let table: Vec<ProcessStat> = process_table()?.into_iter().filter(is_candidate).collect();
     let mut belong: BTreeMap<u32, usize> = held.iter().map(|(pid, (at, _))| (*pid, *at)).collect();
     let mut found = BTreeSet::new();

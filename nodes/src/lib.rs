@@ -6,12 +6,14 @@
 //! | `running` | the kind `running`, and the member for a process that a fault names itself |
 //! | `supervisor` | the life of a started program: start, readiness, exit, stop, start again |
 //! | `held` | what may be done to a process, and how: signals through its pidfd |
+//! | `held_port` | a port that is kept for a node until it is started |
 //! | `locate` | a process by pid, pid file, port or command |
 //! | `resume_process`, `start_node`, `stop_node` | the undo steps |
 //! | `log_files` | where a node's output goes |
 
 mod argv;
 mod held;
+mod held_port;
 mod locate;
 mod log_files;
 mod process;

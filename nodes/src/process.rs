@@ -64,7 +64,7 @@ impl NodeKind for ProcessNode {
     fn member(&self, cx: NodeContext) -> Result<Arc<dyn Member>, PluginError> {
         let grace = self.stop_seconds.get();
         let program = Program { argv: self.argv.clone(), env: self.env.clone(), grace };
-        Ok(Arc::new(ProcessMember(Supervisor::new(program, cx))))
+        Ok(Arc::new(ProcessMember(Supervisor::new(program, cx)?)))
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::dead_folders;
 use crate::guarded::guarded_call;
 use crate::step_threads::{Inside, StepThreads};
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
@@ -166,6 +167,9 @@ pub(crate) async fn recover_on(
         }
         stop.run_until_cancelled(clock.sleep(NEXT_LOOK)).await;
         held = recovery.each(held, &mut report).await;
+    }
+    if report.kept.is_empty() {
+        dead_folders::collect(state);
     }
     for path in held {
         if PastJournal::outlives_its_holder(&path) {
