@@ -22,9 +22,10 @@ mod undo;
 mod value;
 
 pub use node::{
-    Attacher, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, Locator, Member, NodeContext, NodeExit,
-    NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts, NodeStanding, NodeState, Nodes, PauseMethod, Pick,
-    ProcessAct, ProcessFacet, ProcessState, ProcessStatus, Readiness, SignalName, TargetError, attach,
+    Attacher, ClockFacet, ClockReading, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, FilesFacet,
+    FilesSpace, Fill, Locator, Member, NodeContext, NodeExit, NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts,
+    NodeStanding, NodeState, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState, ProcessStatus,
+    Readiness, SignalName, SkewAct, TargetError, attach,
 };
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,

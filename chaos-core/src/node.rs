@@ -3,9 +3,11 @@
 //! Contract only: nothing here reads a process table or starts a program. The kinds and their mechanisms are plug-ins.
 
 mod attach;
+mod clock;
 mod context;
 mod effect;
 mod facet;
+mod files;
 mod keys;
 mod kind;
 mod labels;
@@ -17,9 +19,11 @@ mod standing;
 mod target;
 
 pub use attach::{Attacher, attach};
+pub use clock::{ClockFacet, ClockReading, SkewAct};
 pub use context::{NodeContext, NodePlace, Readiness};
 pub use effect::Effect;
 pub use facet::Facet;
+pub use files::{FilesFacet, FilesSpace, Fill};
 pub use keys::{DeclaredNode, NodeKeys, NodePorts};
 pub use kind::{DynNode, ErasedNode, NodeKind};
 pub use labels::{NodeLabels, Pick};

@@ -2,11 +2,14 @@
 //!
 //! | Module | Holds |
 //! |---|---|
+//! | `clock` | `clock_skew` on nodes with a clock of their own (feature `process`) |
 //! | `disk` | faults on directories and their file systems |
 //! | `failpoint` | `failpoint`: arms a fail point of another process (feature `failpoint`) |
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
 //! | `process` | `pause_process`, `kill_process`, `burst_kill`, `restart_process` on nodes and processes (feature `process`) |
 
+#[cfg(feature = "process")]
+mod clock;
 pub mod disk;
 #[cfg(feature = "failpoint")]
 mod failpoint;
@@ -15,6 +18,8 @@ mod load;
 #[cfg(feature = "process")]
 mod process;
 
+#[cfg(feature = "process")]
+pub use clock::{ClockOffset, ClockOffsetError, ClockSkew, RatePercent, RatePercentError};
 #[cfg(feature = "failpoint")]
 pub use failpoint::{
     BoundsError, ControlPlace, ControlPlaceError, DisarmFailpoint, Failpoint, LeaseSeconds, Share, SiteName,

@@ -282,7 +282,7 @@ _squall() {
                     return 0
                     ;;
                 --allow)
-                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --slo)
@@ -362,7 +362,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -417,7 +417,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --config --state --help all any burst_kill command disk_full failpoint generate_load http immediate kill_process load load_slo none pause_process process restart_process running sequence tcp time"
+            opts="-h --format --color --config --state --help all any burst_kill clock_skew command disk_full failpoint generate_load http immediate kill_process load load_slo none pause_process process restart_process running sequence tcp time"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -725,7 +725,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-q -v -h --for --in --var --var-env --var-file --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process"
+            opts="-q -v -h --for --in --var --var-env --var-file --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -796,7 +796,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -1062,7 +1062,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -1226,7 +1226,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)

@@ -92,8 +92,8 @@ impl Ability {
             Self::CgroupPids => groups::controller("pids"),
             Self::CgroupFreezer => groups::controller("freezer"),
             Self::Fuse => kernel::fuse(),
-            Self::Nftables => kernel::module("nf_tables", "CONFIG_NF_TABLES"),
-            Self::Netem => kernel::module("sch_netem", "CONFIG_NET_SCH_NETEM"),
+            Self::Nftables => kernel::module("nf_tables", "nf_tables_newtable", "CONFIG_NF_TABLES"),
+            Self::Netem => kernel::module("sch_netem", "netem_enqueue", "CONFIG_NET_SCH_NETEM"),
             Self::Preload => userland::preload(),
             Self::Containers => userland::containers(),
         }

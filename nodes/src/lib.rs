@@ -7,11 +7,15 @@
 //! | `supervisor` | the life of a started program: start, readiness, exit, stop, start again |
 //! | `held` | what may be done to a process, and how: signals through its pidfd |
 //! | `held_port` | a port that is kept for a node until it is started |
+//! | `clock` | a started node's own wall clock: the preloaded library, its page, what it can't reach |
+//! | `files` | a started node's own file system: a tmpfs over its folder |
 //! | `locate` | a process by pid, pid file, port or command |
 //! | `resume_process`, `start_node`, `stop_node` | the undo steps |
 //! | `log_files` | where a node's output goes |
 
 mod argv;
+mod clock;
+mod files;
 mod held;
 mod held_port;
 mod locate;
@@ -24,6 +28,8 @@ mod stop_node;
 mod supervisor;
 
 pub use argv::{NodeArgv, NodeArgvError};
+pub use clock::{RemoveClock, ResetClock};
+pub use files::{FreeNodeFiles, UnmountNodeFiles};
 pub use process::ProcessNode;
 pub use resume_process::ResumeProcess;
 pub use running::RunningNode;

@@ -1,16 +1,21 @@
 //! The kind `process`: a program that the run starts, watches and stops.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use chaos_core::{
-    BoxFuture, Effect, Member, NodeContext, NodeKind, NodeStanding, Plan, PluginError, ProcessAct, ProcessFacet,
-    ProcessStatus, Reach, Seconds, Undo, Undone, register_node,
+    BoxFuture, ClockFacet, ClockReading, Effect, FilesFacet, FilesSpace, Fill, Member, NodeContext, NodeKind,
+    NodeStanding, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, Seconds, SkewAct, Undo, Undone,
+    register_node,
 };
+use chaos_host::PidFd;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::argv::NodeArgv;
+use crate::clock::NodeClock;
+use crate::files::NodeFiles;
 use crate::held;
 use crate::running::node_resource;
 use crate::start_node::StartNode;
@@ -23,6 +28,9 @@ use crate::supervisor::{Program, Supervisor};
 /// the run (without API keys and secrets) and `env`. Its output goes to `NAME.stdout.log` and `NAME.stderr.log`, readable
 /// for this user alone. It counts as up once `ready` says yes. A fault that kills it has it started again as the same node:
 /// same command line, environment, folder and ports.
+///
+/// With `clock: true` it gets a small library that stands in front of libc's clock, for `clock_skew`; until then it shows the
+/// machine's time. With `tmpfs_bytes` its folder is a file system of its own in memory, for `disk_full`.
 ///
 /// # How it is undone
 /// At the end of the run it gets SIGTERM, and SIGKILL after `stop_seconds`, with everything that it has started. The step is
@@ -49,6 +57,13 @@ pub struct ProcessNode {
     /// Seconds from SIGTERM to SIGKILL when it is stopped; default 5.
     #[serde(default = "five_seconds")]
     pub stop_seconds: Seconds,
+    /// Whether faults may shift its wall clock: it preloads our clock library then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clock: bool,
+    /// Size of a file system of its own over its folder, in memory; needs the right to mount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 65_536))]
+    pub tmpfs_bytes: Option<NonZeroU64>,
 }
 
 fn five_seconds() -> Seconds {
@@ -57,14 +72,35 @@ fn five_seconds() -> Seconds {
 
 impl NodeKind for ProcessNode {
     async fn plan(&self, cx: &NodeContext) -> Result<Plan, PluginError> {
-        let plan = Plan::new(format!("start node `{}` (`{}`)", cx.name(), self.argv.program()));
-        Ok(plan.touching(node_resource(cx)).reaching(Reach::command(self.argv.program())))
+        let (supervisor, clock, files) = self.parts(cx)?;
+        if let Some(clock) = &clock {
+            clock.check(self.argv.program(), supervisor.env())?;
+        }
+        let mut summary = format!("start node `{}` (`{}`)", cx.name(), self.argv.program());
+        if let (Some(files), Some(bytes)) = (&files, self.tmpfs_bytes) {
+            files.check()?;
+            summary = format!("{summary} on a tmpfs of {bytes} bytes");
+        }
+        Ok(Plan::new(summary).touching(node_resource(cx)).reaching(Reach::command(self.argv.program())))
     }
 
     fn member(&self, cx: NodeContext) -> Result<Arc<dyn Member>, PluginError> {
-        let grace = self.stop_seconds.get();
-        let program = Program { argv: self.argv.clone(), env: self.env.clone(), grace };
-        Ok(Arc::new(ProcessMember(Supervisor::new(program, cx)?)))
+        let (supervisor, clock, files) = self.parts(&cx)?;
+        Ok(Arc::new(ProcessMember { supervisor, clock, files }))
+    }
+}
+
+/// The supervisor, and what the node was given.
+type Parts = (Arc<Supervisor>, Option<NodeClock>, Option<NodeFiles>);
+
+impl ProcessNode {
+    /// What its member is made of.
+    fn parts(&self, cx: &NodeContext) -> Result<Parts, PluginError> {
+        let mut env = self.env.clone();
+        let clock = self.clock.then(|| NodeClock::of(cx, &mut env));
+        let files = self.tmpfs_bytes.map(|bytes| NodeFiles::of(cx, bytes.get()));
+        let program = Program { argv: self.argv.clone(), env, grace: self.stop_seconds.get() };
+        Ok((Supervisor::new(program, cx.clone())?, clock, files))
     }
 }
 
@@ -72,43 +108,104 @@ register_node!(ProcessNode, "process");
 
 /// A started program, as a member.
 #[derive(Debug)]
-struct ProcessMember(Arc<Supervisor>);
+struct ProcessMember {
+    supervisor: Arc<Supervisor>,
+    clock: Option<NodeClock>,
+    files: Option<NodeFiles>,
+}
 
 impl Member for ProcessMember {
     fn label(&self) -> String {
-        format!("node `{}`", self.0.node().name())
+        format!("node `{}`", self.supervisor.node().name())
     }
 
     fn start<'a>(&'a self, undo: &'a Undo) -> BoxFuture<'a, Result<(), PluginError>> {
         Box::pin(async move {
-            let (step, starts) = (self.0.stop_step()?, Arc::clone(&self.0));
+            if let Some(files) = &self.files {
+                undo.perform(files.mount()?).await?;
+            }
+            if let Some(clock) = &self.clock {
+                undo.perform(clock.install()).await?;
+            }
+            let (step, starts) = (self.supervisor.stop_step()?, Arc::clone(&self.supervisor));
             undo.perform(Effect::new(step, async move { starts.spawn() })).await?;
-            self.0.ready().await
+            self.supervisor.ready().await
         })
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.0.stop())
+        Box::pin(self.supervisor.stop())
     }
 
     fn bring_up(&self) -> BoxFuture<'_, Result<Undone, PluginError>> {
-        Box::pin(self.0.bring_up())
+        Box::pin(self.supervisor.bring_up())
     }
 
     fn standing(&self) -> BoxFuture<'_, NodeStanding> {
-        Box::pin(std::future::ready(self.0.standing()))
+        Box::pin(std::future::ready(self.supervisor.standing()))
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {
         Some(self)
+    }
+
+    fn clock(&self) -> Option<&dyn ClockFacet> {
+        self.clock.as_ref().map(|_| self as &dyn ClockFacet)
+    }
+
+    fn files(&self) -> Option<&dyn FilesFacet> {
+        self.files.as_ref().map(|_| self as &dyn FilesFacet)
+    }
+}
+
+impl ProcessMember {
+    /// The process, which must be up.
+    fn held(&self) -> Result<Arc<PidFd>, PluginError> {
+        self.supervisor.up()?.ok_or_else(|| self.supervisor.not_up())
+    }
+
+    fn has_clock(&self) -> Result<&NodeClock, PluginError> {
+        self.clock.as_ref().ok_or_else(|| self.supervisor.not_up())
+    }
+
+    fn has_files(&self) -> Result<&NodeFiles, PluginError> {
+        self.files.as_ref().ok_or_else(|| self.supervisor.not_up())
+    }
+}
+
+impl ClockFacet for ProcessMember {
+    fn plan(&self) -> BoxFuture<'_, Result<Plan, PluginError>> {
+        Box::pin(async move { self.has_clock()?.plan(self.supervisor.up()?).await })
+    }
+
+    fn effect(&self, skew: SkewAct) -> BoxFuture<'_, Result<Effect, PluginError>> {
+        Box::pin(async move { self.has_clock()?.effect(self.held()?, skew).await })
+    }
+
+    fn read(&self) -> BoxFuture<'_, Result<ClockReading, PluginError>> {
+        Box::pin(async move { self.has_clock()?.read(self.held()?, self.supervisor.environment()).await })
+    }
+}
+
+impl FilesFacet for ProcessMember {
+    fn plan(&self, fill: Fill) -> BoxFuture<'_, Result<Plan, PluginError>> {
+        Box::pin(async move { self.has_files()?.plan(fill, self.supervisor.up()?.is_some()) })
+    }
+
+    fn effect(&self, fill: Fill) -> BoxFuture<'_, Result<Effect, PluginError>> {
+        Box::pin(async move { self.has_files()?.effect(fill) })
+    }
+
+    fn space(&self) -> BoxFuture<'_, Result<FilesSpace, PluginError>> {
+        Box::pin(async move { self.has_files()?.space() })
     }
 }
 
 impl ProcessFacet for ProcessMember {
     fn plan(&self, act: ProcessAct) -> BoxFuture<'_, Result<Plan, PluginError>> {
         Box::pin(async move {
-            let node = node_resource(self.0.node());
-            let Some(held) = self.0.up()? else {
+            let node = node_resource(self.supervisor.node());
+            let Some(held) = self.supervisor.up()? else {
                 // At the preflight no node is up yet.
                 return Ok(Plan::new(self.label()).touching(node));
             };
@@ -125,9 +222,10 @@ impl ProcessFacet for ProcessMember {
 
     fn effect(&self, act: ProcessAct) -> BoxFuture<'_, Result<Effect, PluginError>> {
         Box::pin(async move {
-            let held = self.0.up()?.ok_or_else(|| self.0.not_up())?;
+            let held = self.supervisor.up()?.ok_or_else(|| self.supervisor.not_up())?;
             let label = format!("{}, {}", self.label(), held::target(&held, act)?.label());
-            let (step, node) = (StartNode { node: self.0.node().name().to_owned() }, Arc::clone(&self.0));
+            let (step, node) =
+                (StartNode { node: self.supervisor.node().name().to_owned() }, Arc::clone(&self.supervisor));
             Ok(match act {
                 ProcessAct::Pause(_) => held::pause(&held, act)?,
                 ProcessAct::Kill(signal) => Effect::new(step, async move { node.kill(&held, signal, &label).await }),
@@ -142,7 +240,7 @@ impl ProcessFacet for ProcessMember {
     fn status(&self) -> BoxFuture<'_, Result<ProcessStatus, PluginError>> {
         Box::pin(async move {
             let label = self.label();
-            match self.0.up() {
+            match self.supervisor.up() {
                 Ok(Some(held)) => {
                     let status = held::status(&held)?;
                     Ok(ProcessStatus { label: format!("{label}, {}", status.label), ..status })

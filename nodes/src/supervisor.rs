@@ -1,6 +1,6 @@
 //! The life of a started program: start, readiness, exit, stop, start again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU16;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
@@ -105,6 +105,20 @@ impl Supervisor {
         PluginError::refused(format!("node `{}` has not been started", self.node.name()))
     }
 
+    /// What is beside the environment of the run.
+    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
+        &self.program.env
+    }
+
+    /// The environment that the program gets.
+    pub(crate) fn environment(&self) -> HashMap<String, String> {
+        let mut environment = self.node.cx().environment();
+        let mark = self.mark.value(environment.get(TreeMark::VARIABLE).map(String::as_str));
+        environment.extend(self.program.env.clone());
+        environment.insert(TreeMark::VARIABLE.to_owned(), mark);
+        environment
+    }
+
     /// Starts the program; its step must be armed.
     pub(crate) fn spawn(self: &Arc<Self>) -> Result<(), PluginError> {
         let name = self.node.name();
@@ -114,12 +128,9 @@ impl Supervisor {
             private_folder(folder).map_err(|error| failed("make the folder", &error))?;
         }
         let log = |stream| log_file(&place.logs, name, stream).map_err(|error| failed("open the log", &error));
-        let environment = self.node.cx().environment();
-        let outer = environment.get(TreeMark::VARIABLE).map(String::as_str);
         let mut command = Command::new(self.program.argv.program());
         command.args(self.program.argv.arguments()).current_dir(&place.dir).process_group(0).kill_on_drop(true);
-        command.env_clear().envs(&environment).envs(&self.program.env);
-        command.env(TreeMark::VARIABLE, self.mark.value(outer));
+        command.env_clear().envs(self.environment());
         command.stdin(Stdio::null()).stdout(log("stdout")?).stderr(log("stderr")?);
         let runtime = self.runtime.get_or_init(Handle::current);
         let _there = runtime.enter();

@@ -24,7 +24,8 @@ const PIPE_GRACE: Duration = Duration::from_millis(100);
 ///
 /// # Answers
 /// Yes when it exits with `expect_exit`, no when it exits with another code. Unknown when it can't be started, is ended
-/// by a signal, or takes longer than `timeout_seconds`. The observation's value is the last 4 KiB of its standard output.
+/// by a signal, or takes longer than `timeout_seconds`. The observation's value is the last 4 KiB of its standard output;
+/// reports show the last line of that, or of its standard error where it exits with another code.
 ///
 /// However it ends, all processes that it started are killed, in whatever session they are; so don't start a service
 /// with it. They are found by their process group, by their parent, and by the variable `SQUALL_PROCESS_TREE` in their
@@ -140,12 +141,12 @@ register_probe!(Command, "command");
 impl Command {
     fn judge(&self, ended: &Ended) -> Observation {
         let program = &self.argv.program;
-        let last = ended.stderr.lines().rfind(|line| !line.trim().is_empty());
-        let said = last.map(|line| format!(": {}", line.trim())).unwrap_or_default();
+        let yes = ended.status.code() == Some(i32::from(self.expect_exit));
+        // A program that is content says so on its standard output, if at all; its warnings would mislead there.
+        let last = last_line(&ended.stderr).filter(|_| !yes).or_else(|| last_line(&ended.stdout));
+        let said = last.map(|line| format!(": {line}")).unwrap_or_default();
         let seen = match ended.status.code() {
-            Some(code) if code == i32::from(self.expect_exit) => {
-                Observation::yes(format!("`{program}` exited with {code}"))
-            }
+            Some(code) if yes => Observation::yes(format!("`{program}` exited with {code}{said}")),
             Some(code) => {
                 Observation::no(format!("`{program}` exited with {code} instead of {}{said}", self.expect_exit))
             }
@@ -153,6 +154,15 @@ impl Command {
         };
         seen.with_value(ended.stdout.trim_end())
     }
+}
+
+/// How much of a line stands in a sentence.
+const SAID: usize = 400;
+
+fn last_line(text: &str) -> Option<String> {
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    let more = if line.chars().count() > SAID { "…" } else { "" };
+    Some(line.chars().take(SAID).chain(more.chars()).collect())
 }
 
 /// A program that runs; dropped before its exit, it is killed with everything that it started.
@@ -288,6 +298,8 @@ mod tests {
             ("exit 0", 0, Answer::Yes, "`/bin/sh` exited with 0"),
             ("exit 3", 3, Answer::Yes, "`/bin/sh` exited with 3"),
             ("echo why >&2; exit 1", 0, Answer::No, "`/bin/sh` exited with 1 instead of 0: why"),
+            ("echo 7 rows; exit 1", 0, Answer::No, "`/bin/sh` exited with 1 instead of 0: 7 rows"),
+            ("echo old >&2; echo 1; echo 7 rows", 0, Answer::Yes, "`/bin/sh` exited with 0: 7 rows"),
             ("kill -9 $$", 0, Answer::Unknown, "`/bin/sh` was ended: signal: 9 (SIGKILL)"),
         ];
         for (script, expect, answer, detail) in rows {

@@ -129,7 +129,7 @@ impl TaskRun {
     async fn held(&self, hold: NodeHold) -> Vec<EntryHandle> {
         let (cx, control) = (self.session.cx(), self.session.control());
         let names = self.nodes.names();
-        cx.note(format!("{} up; held until `squall down {}`", count_of(&names), cx.run_id()));
+        cx.note(format!("nodes up: {}; held until `squall down {}`", listed(&names), cx.run_id()));
         let limit = async {
             match hold.limit {
                 Some(limit) => cx.clock().sleep(limit).await,
@@ -284,12 +284,12 @@ impl TaskRun {
     }
 }
 
-/// "3 nodes (n1, n2, n3) are".
-fn count_of(names: &[&str]) -> String {
+/// "n1, n2, n3", and how many more there are.
+fn listed(names: &[&str]) -> String {
     let first: Vec<&str> = names.iter().take(NAMED).copied().collect();
-    let more = if names.len() > NAMED { ", …" } else { "" };
-    let nodes = if names.len() == 1 { "node is" } else { "nodes are" };
-    format!("{} {nodes} ({}{more})", names.len(), first.join(", "))
+    let more = names.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    first.join(", ") + &more
 }
 
 /// How many nodes a message names.

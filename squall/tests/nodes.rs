@@ -214,9 +214,16 @@ fn a_dry_run_names_nodes_and_targets_and_makes_nothing() {
     let file = place.file(&task);
     let output = place.squall(&["run", &file, "--dry-run", "--allow-command", "sh"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for part in
-        ["node n1", "plan: start node `n1` (`sh`)", "commands: sh", "would start", "plan: kill node `n1`", "would run"]
-    {
+    for part in [
+        "node n1",
+        "plan: start node `n1` (`sh`)",
+        "commands: sh",
+        "would start",
+        "plan: kill node `n1`",
+        "would run",
+        "reversible: yes",
+        "expires: 1 s after it is armed",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!place.path("state/nodes").exists());

@@ -132,7 +132,7 @@ fn faults_come_from_another_terminal_and_down_stops_the_nodes() {
         squall(&place, &[&arguments[..], more].concat())
     };
     // Killed and started again, by the run that holds it: as the same node, in another process.
-    let (killed, code) = report(&inject("kill_process", "target.node=n1", &["--for", "0.1s"]));
+    let (killed, code) = report(&inject("kill_process", "node=n1", &["--for", "0.1s"]));
     let entry = &killed["entries"][0];
     assert_eq!((code, &entry["verdict"], &entry["reverted"]), (0, &json!("unchecked"), &json!("reverted")), "{killed}");
     assert_eq!((&killed["run_id"], killed["entries"].as_array().unwrap().len()), (&json!(run_id), 1));

@@ -18,7 +18,7 @@ use crate::workspace::{self, text};
 const TOOLCHAIN: &str = "rust-toolchain.toml";
 
 /// Crates that show how something is used; they share names with nothing.
-const EXAMPLES: &[&str] = &["chaos-examples", "chaos-mini-cluster", "chaos-plugin-example"];
+const EXAMPLES: &[&str] = &["chaos-example-nodes", "chaos-examples", "chaos-mini-cluster", "chaos-plugin-example"];
 
 /// Prints every violation; succeeds when there is none.
 pub(crate) fn run() -> Result<ExitCode, TaskError> {

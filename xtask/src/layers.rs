@@ -20,6 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-load", &["chaos-tls"]),
     ("chaos-links", &[]),
     ("chaos-failpoints", &[]),
+    // Compiled into a library by the build script of `chaos-nodes`, linked by nobody.
+    ("chaos-preload", &[]),
     // Layer 1.
     ("chaos-fortio", &["chaos-load"]),
     ("chaos-schema", &["chaos-core"]),
@@ -81,6 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-examples", &["squall"]),
     // A system under test: it knows nothing of us but the fail points that are linked into it.
     ("chaos-mini-cluster", &["chaos-failpoints"]),
+    ("chaos-example-nodes", &[]),
     // A plug-in needs the contract, and `squall` for its own binary.
     ("chaos-plugin-example", &["chaos-core", "squall"]),
 ];

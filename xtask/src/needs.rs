@@ -12,6 +12,7 @@ const SYSTEM: &[(&str, &str, &[&str])] = &[
     ("nginx", "nginx-light", &["chaos-faults", "chaos-fortio", "squall"]),
     ("chromium", "chromium", &["chaos-fortio"]),
     ("ip", "iproute2", &["squall"]),
+    ("etcd", "etcd-server", &["chaos-example-nodes"]),
 ];
 
 /// Packages of the npm registry; their tests speak to servers that we did not write.

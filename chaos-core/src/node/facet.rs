@@ -9,12 +9,29 @@ use std::fmt;
 pub enum Facet {
     /// Its processes: [`crate::ProcessFacet`].
     Process,
+    /// Its wall clock: [`crate::ClockFacet`].
+    Clock,
+    /// Its own file system: [`crate::FilesFacet`].
+    Files,
+}
+
+impl Facet {
+    /// What a document says to give a node this facet, where a key does.
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Self::Process => "",
+            Self::Clock => "; declare it as a node of type `process` with `clock: true`",
+            Self::Files => "; declare it as a node of type `process` with `tmpfs_bytes`",
+        }
+    }
 }
 
 impl fmt::Display for Facet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Process => "process",
+            Self::Clock => "clock",
+            Self::Files => "files",
         })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Debug;
 
+use super::clock::ClockFacet;
 use super::facet::Facet;
+use super::files::FilesFacet;
 use super::process::ProcessFacet;
 use super::standing::NodeStanding;
 use crate::{BoxFuture, PluginError, Undo, Undone};
@@ -42,6 +44,16 @@ pub trait Member: Debug + Send + Sync {
     fn process(&self) -> Option<&dyn ProcessFacet> {
         None
     }
+
+    /// Its wall clock, if a fault may act on it.
+    fn clock(&self) -> Option<&dyn ClockFacet> {
+        None
+    }
+
+    /// Its own file system, if a fault may act on it.
+    fn files(&self) -> Option<&dyn FilesFacet> {
+        None
+    }
 }
 
 impl dyn Member + '_ {
@@ -53,7 +65,24 @@ impl dyn Member + '_ {
         self.process().ok_or_else(|| self.lacks(Facet::Process))
     }
 
+    /// The facet, or a refusal that names the member and what would give it one.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when it has no such facet.
+    pub fn clock_facet(&self) -> Result<&dyn ClockFacet, PluginError> {
+        self.clock().ok_or_else(|| self.lacks(Facet::Clock))
+    }
+
+    /// The facet, or a refusal that names the member and what would give it one.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when it has no such facet.
+    pub fn files_facet(&self) -> Result<&dyn FilesFacet, PluginError> {
+        self.files().ok_or_else(|| self.lacks(Facet::Files))
+    }
+
     fn lacks(&self, facet: Facet) -> PluginError {
-        PluginError::refused(format!("{} has no {facet} facet, so no fault can act on it that way", self.label()))
+        let hint = facet.hint();
+        PluginError::refused(format!("{} has no {facet} facet, so no fault can act on it that way{hint}", self.label()))
     }
 }

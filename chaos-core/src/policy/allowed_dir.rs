@@ -106,6 +106,17 @@ impl AllowedDir {
         }
     }
 
+    /// Removes a regular file and gives back its space at once, also where something has it open; whether it was there.
+    /// `name` is one component.
+    pub fn remove_contents(&self, name: &str) -> io::Result<bool> {
+        match self.file(name, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(file) => file.set_len(0)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        self.remove_file(name)
+    }
+
     fn file(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<File> {
         let how = NO_LINKS | ResolveFlags::BENEATH;
         Ok(File::from(openat2(&self.fd, component(name)?, flags, mode, how)?))

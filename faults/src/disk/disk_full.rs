@@ -1,12 +1,15 @@
 //! The fault `disk_full`: fills a directory's file system, to a bound or until so many bytes are left.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
-    AllowedDir, CeilingKind, DirIdentity, Evidence, Fault, InjectContext, Injection, Plan, PluginError, Reach,
-    Resource, RunContext, Sighting, Span, Undo, UndoContext, UndoStep, Undone, register_fault, register_undo_step,
+    AllowedDir, CeilingKind, DirIdentity, Evidence, Fault, FaultTarget, Fill, InjectContext, Injection, Plan,
+    PluginError, Reach, Resource, RunContext, Sighting, Span, Undo, UndoContext, UndoStep, Undone, exactly_one_of,
+    register_fault, register_undo_step,
 };
 use rustix::fs::{AtFlags, Dir, FallocateFlags, FileType, fallocate, fstatvfs, statat};
 use rustix::io::Errno;
@@ -14,6 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+
+use super::node_files;
 
 /// How our files begin; behind it stands the run's id.
 const PREFIX: &str = ".squall-disk-full-";
@@ -31,24 +36,51 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 /// The unit of `st_blocks`, whatever the file system's own is (POSIX, `sys/stat.h`).
 const BLOCK_BYTES: u64 = 512;
 
-/// Fills the file system of a directory.
+/// A file system that is filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "DiskKeys", into = "DiskKeys")]
+pub struct DiskFull {
+    /// Whose.
+    pub disk: FullDisk,
+    /// How much is filled.
+    pub fill: Fill,
+}
+
+/// Whose file system is filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FullDisk {
+    /// That of a directory, which others may share.
+    Directory {
+        /// The directory; relative to the workspace.
+        path: PathBuf,
+        /// Bytes that stay free, whatever is asked for.
+        reserve_bytes: u64,
+    },
+    /// Those that nodes have for themselves.
+    Nodes(FaultTarget),
+}
+
+/// Fills the file system of a directory, or the one that a node has for itself.
 ///
 /// # What it does
-/// Makes one file in `directory` that takes `bytes`, or as many as leave `leave_bytes` free for unprivileged users.
-/// The space is really allocated (`fallocate`, or zeros where a file system has none), so that writers meet `ENOSPC`.
+/// Makes one file in `directory`, or in the folder of each node of `target`, that takes `bytes`, or as many as leave
+/// `leave_bytes` free for unprivileged users. The space is really allocated (`fallocate`, or zeros where a file system has
+/// none), so that writers meet `ENOSPC`. A node's own file system is filled to the last byte unless `fill` says otherwise;
+/// no other node and nobody else on the machine notices.
 ///
 /// # What it surfaces
 /// Writes whose errors nobody reads, half-written files that are taken for whole ones, logs that stop a service,
 /// databases that do not come back after space is free again.
 ///
 /// # How it is undone
-/// The file is removed from the very directory, told by device and inode. If another directory has its path by then,
-/// the undo fails and names the file to remove.
+/// The file is emptied and removed from the very directory, told by device and inode. If another directory has its path by
+/// then, the undo fails and names the file to remove; a node's file system that is gone needs nothing.
 ///
 /// # Limits
 /// The directory must be beneath an allowed path (`--allow-path`), which no symbolic link gets around, and the bytes
 /// within `max_bytes`. `reserve_bytes` always stay free: what would go below is refused. A file system that stores
-/// zeros without space (compression) is not filled, and the run says so. Quotas are not looked at.
+/// zeros without space (compression) is not filled, and the run says so. Quotas are not looked at. A node must have a file
+/// system of its own (`tmpfs_bytes`), for which Squall needs the right to mount.
 ///
 /// # Example
 /// ```yaml
@@ -56,31 +88,83 @@ const BLOCK_BYTES: u64 = 512;
 /// directory: data
 /// fill: { bytes: 1048576 }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct DiskFull {
+struct DiskKeys {
     /// The directory; relative to the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-author-only" = true))]
-    pub directory: PathBuf,
-    /// How much is filled.
-    pub fill: Fill,
-    /// Bytes that stay free on the file system, whatever is asked for.
-    #[serde(default = "reserve")]
-    pub reserve_bytes: u64,
+    directory: Option<PathBuf>,
+    /// The nodes whose own file systems are filled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-author-only" = true))]
+    target: Option<FaultTarget>,
+    /// How much is filled; for `target` all of it by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fill: Option<Fill>,
+    /// Bytes that stay free on the file system of `directory`, whatever is asked for; default 64 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reserve_bytes: Option<u64>,
 }
 
-/// How much is filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fill {
-    /// So many bytes.
-    Bytes(#[schemars(range(min = 1))] u64),
-    /// All but so many bytes of the free ones.
-    LeaveBytes(u64),
+/// Keys that do not go together.
+#[derive(Debug, thiserror::Error)]
+enum DiskKeysError {
+    #[error("expected exactly one of `directory`, `target`")]
+    Where,
+    #[error("missing `fill`: how much of the file system of `directory` is filled")]
+    Fill,
+    #[error("`reserve_bytes` is for a `directory`, whose file system others use")]
+    Reserve,
 }
 
-fn reserve() -> u64 {
-    RESERVE_BYTES
+impl TryFrom<DiskKeys> for DiskFull {
+    type Error = DiskKeysError;
+
+    fn try_from(keys: DiskKeys) -> Result<Self, DiskKeysError> {
+        let DiskKeys { directory, target, fill, reserve_bytes } = keys;
+        match (directory, target) {
+            (Some(path), None) => {
+                let reserve_bytes = reserve_bytes.unwrap_or(RESERVE_BYTES);
+                let fill = fill.ok_or(DiskKeysError::Fill)?;
+                Ok(Self { disk: FullDisk::Directory { path, reserve_bytes }, fill })
+            }
+            (None, Some(_)) if reserve_bytes.is_some() => Err(DiskKeysError::Reserve),
+            (None, Some(target)) => {
+                Ok(Self { disk: FullDisk::Nodes(target), fill: fill.unwrap_or(Fill::LeaveBytes(0)) })
+            }
+            _ => Err(DiskKeysError::Where),
+        }
+    }
+}
+
+impl From<DiskFull> for DiskKeys {
+    fn from(DiskFull { disk, fill }: DiskFull) -> Self {
+        let empty = Self { directory: None, target: None, fill: Some(fill), reserve_bytes: None };
+        match disk {
+            FullDisk::Directory { path, reserve_bytes } => {
+                Self { directory: Some(path), reserve_bytes: Some(reserve_bytes), ..empty }
+            }
+            FullDisk::Nodes(target) => Self { target: Some(target), ..empty },
+        }
+    }
+}
+
+impl JsonSchema for DiskFull {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "DiskFull".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = DiskKeys::json_schema(generator);
+        exactly_one_of(&mut schema, &["directory", "target"]);
+        schema.insert("dependencies".to_owned(), json!({ "directory": ["fill"], "reserve_bytes": ["directory"] }));
+        schema
+    }
 }
 
 /// Removes the file that fills a directory.
@@ -108,7 +192,7 @@ impl UndoStep for FreeDisk {
             )));
         };
         let path = self.directory.join(&self.file);
-        match dir.remove_file(&self.file) {
+        match dir.remove_contents(&self.file) {
             Ok(true) => Ok(Undone::Reverted(format!("removed `{}`", path.display()))),
             Ok(false) => Ok(Undone::NothingToDo(format!("`{}` is not there", path.display()))),
             Err(error) => Err(PluginError::io(&format!("remove `{}`", path.display()), &error)),
@@ -124,8 +208,35 @@ impl Fault for DiskFull {
     const SPAN: Span = Span::Sustained;
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
-        let dir = cx.open_dir(&self.directory)?;
-        let bytes = self.bytes(free_bytes(&dir)?)?;
+        match &self.disk {
+            FullDisk::Directory { path, reserve_bytes } => self.plan_directory(path, *reserve_bytes, cx),
+            FullDisk::Nodes(target) => node_files::plan(target, self.fill, cx).await,
+        }
+    }
+
+    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
+        match &self.disk {
+            FullDisk::Directory { path, reserve_bytes } => self.fill_directory(path, *reserve_bytes, cx, undo).await?,
+            FullDisk::Nodes(target) => node_files::perform(target, self.fill, undo, cx).await?,
+        }
+        Ok(Injection::in_force())
+    }
+
+    async fn witness(&self, cx: &RunContext) -> Sighting {
+        let seen = match &self.disk {
+            FullDisk::Directory { path, .. } => {
+                cx.open_dir(path).map_err(PluginError::from).and_then(|dir| self.seen(&dir))
+            }
+            FullDisk::Nodes(target) => node_files::seen(target, self.fill, cx).await,
+        };
+        seen.unwrap_or_else(|error| Sighting::unknown(error.to_string()))
+    }
+}
+
+impl DiskFull {
+    fn plan_directory(&self, path: &Path, reserve: u64, cx: &RunContext) -> Result<Plan, PluginError> {
+        let dir = cx.open_dir(path)?;
+        let bytes = self.bytes(free_bytes(&dir)?, reserve)?;
         let parents = dir.parents().map_err(|error| PluginError::io("read the directories above", &error))?;
         let plan = Plan::new(format!("fill `{}` with {bytes} bytes", dir.path().display()));
         #[expect(clippy::cast_precision_loss, reason = "a ceiling need not be exact above 2^52 bytes")]
@@ -134,9 +245,9 @@ impl Fault for DiskFull {
         Ok(plan.reaching(Reach::path(dir.path())))
     }
 
-    async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
-        let dir = cx.open_dir(&self.directory)?;
-        let bytes = self.bytes(free_bytes(&dir)?)?;
+    async fn fill_directory(&self, path: &Path, reserve: u64, cx: &RunContext, undo: &Undo) -> Result<(), PluginError> {
+        let dir = cx.open_dir(path)?;
+        let bytes = self.bytes(free_bytes(&dir)?, reserve)?;
         let file = format!("{PREFIX}{}", cx.run_id());
         let step = FreeDisk { directory: dir.path().to_owned(), identity: dir.identity(), file: file.clone() };
         let effect = undo.arm(step).await?;
@@ -147,28 +258,13 @@ impl Fault for DiskFull {
             fill(&dir, &file, bytes, &cancel)
         });
         let filled = filled.await.map_err(|error| PluginError::failed(error.to_string()))?;
-        filled.map_err(|error| PluginError::io(&format!("fill `{}`", self.directory.display()), &error))?;
-        Ok(Injection::in_force())
+        filled.map_err(|error| PluginError::io(&format!("fill `{}`", path.display()), &error))
     }
 
-    async fn witness(&self, cx: &RunContext) -> Sighting {
-        let seen = cx.open_dir(&self.directory).map_err(PluginError::from).and_then(|dir| self.seen(&dir));
-        seen.unwrap_or_else(|error| Sighting::unknown(error.to_string()))
-    }
-}
-
-impl DiskFull {
     /// How many bytes to take when so many are free.
-    fn bytes(&self, free: u64) -> Result<u64, PluginError> {
-        let bytes = match self.fill {
-            Fill::Bytes(bytes) => bytes,
-            Fill::LeaveBytes(leave) => free.saturating_sub(leave),
-        };
-        if bytes == 0 {
-            return Err(PluginError::refused(format!("there is nothing to fill: only {free} bytes are free already")));
-        }
-        if free.saturating_sub(bytes) < self.reserve_bytes {
-            let reserve = self.reserve_bytes;
+    fn bytes(&self, free: u64, reserve: u64) -> Result<u64, PluginError> {
+        let bytes = self.fill.of(free)?;
+        if free.saturating_sub(bytes) < reserve {
             return Err(PluginError::refused(format!(
                 "{bytes} of {free} free bytes would leave less than `reserve_bytes` {reserve}; fill less, or lower it"
             )));
@@ -268,13 +364,12 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     chaos_test::contract_subject!(DiskFull, |subjects| Ok(DiskFull {
-        directory: subjects.folder().to_owned(),
+        disk: FullDisk::Directory { path: subjects.folder().to_owned(), reserve_bytes: 0 },
         fill: Fill::Bytes(MIB),
-        reserve_bytes: 0,
     }));
 
     fn fault(fill: Fill) -> DiskFull {
-        DiskFull { directory: ".".into(), fill, reserve_bytes: 10 }
+        DiskFull { disk: FullDisk::Directory { path: ".".into(), reserve_bytes: 10 }, fill }
     }
 
     #[test]
@@ -289,7 +384,7 @@ mod tests {
             (Fill::LeaveBytes(u64::MAX), Err("nothing to fill")),
         ];
         for (fill, want) in rows {
-            match (fault(fill).bytes(100), want) {
+            match (fault(fill).bytes(100, 10), want) {
                 (Ok(bytes), Ok(want)) => assert_eq!(bytes, want, "{fill:?}"),
                 (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{fill:?}: {error}"),
                 (got, want) => panic!("{fill:?}: {got:?} instead of {want:?}"),
@@ -389,5 +484,91 @@ mod tests {
         let policy = Policy { max_bytes: 1000, ..Policy::default() };
         let error = run("data", policy).0.error.unwrap_or_default();
         assert!(error.contains("`--max-bytes 1048576` would allow it"), "{error}");
+    }
+
+    /// Runs the fault on a node that writes more and more and says how it went; gives the report and what it said.
+    fn run_on_node(node: &serde_json::Value, sham: bool) -> (chaos_runner::Report, String) {
+        let bench = chaos_test::Bench::new().unwrap();
+        let action = json!({"type": "disk_full", "target": {"node": "n1"}});
+        let entry = json!({"trigger": {"type": "test_now"}, "action": action, "duration_seconds": 0.4});
+        let mut task = chaos_core::Task::of(chaos_core::parse(&entry).unwrap());
+        let told = bench.path("told");
+        let script = format!(
+            "while :; do if printf %4096s x >> block; then echo ok; else echo failed; fi >> {}; sleep 0.02; done",
+            told.display()
+        );
+        let mut keys = json!({"type": "process", "argv": ["sh", "-c", script], "dir": bench.path("n1")});
+        keys.as_object_mut().unwrap().extend(node.as_object().unwrap().clone());
+        keys["ready"] = json!({"type": "test_file_exists", "path": told, "within_seconds": 30});
+        task.nodes.insert("n1".to_owned(), chaos_core::parse(&keys).unwrap());
+        let policy = Policy { allow_commands: vec!["sh".into()], ..Policy::default() };
+        let runner = chaos_runner::Runner::builder().state_dir(bench.state()).workspace(bench.folder()).policy(policy);
+        let report = runner.sham(sham).build().unwrap().run(task).unwrap();
+        assert_eq!(bench.journals_left(), 0);
+        (report, fs::read_to_string(told).unwrap_or_default())
+    }
+
+    fn may_mount() -> bool {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+        let may = u64::from_str_radix(bits.trim(), 16).unwrap() >> 21 & 1 == 1;
+        if !may {
+            eprintln!("skipped: needs the right to mount (CAP_SYS_ADMIN)");
+        }
+        may
+    }
+
+    #[test]
+    fn a_nodes_own_file_system_is_filled_and_freed_and_leaves_no_mount() {
+        if !may_mount() {
+            return;
+        }
+        let mounts = || fs::read_to_string("/proc/self/mountinfo").unwrap().matches(" - tmpfs squall:").count();
+        let before = mounts();
+        let (report, said) = run_on_node(&json!({"tmpfs_bytes": 8 * MIB}), false);
+        let result = &report.entries[0];
+        assert_eq!(
+            (report.verdict, result.reverted),
+            (Verdict::Unchecked, chaos_core::Reverted::Reverted),
+            "{report:?}"
+        );
+        let seen = &result.witness.as_ref().unwrap().evidence;
+        assert_eq!(seen.data[0]["total_bytes"], 8 * MIB, "{seen:?}");
+        let words: Vec<&str> = said.lines().filter(|line| matches!(*line, "ok" | "failed")).collect();
+        assert_eq!((words.first(), words.contains(&"failed")), (Some(&"ok"), true), "{said}");
+        assert_eq!(mounts(), before, "a mount is left");
+        // With nothing filled nothing passes.
+        let (report, said) = run_on_node(&json!({"tmpfs_bytes": 8 * MIB}), true);
+        assert_eq!(report.verdict, Verdict::Inconclusive, "{report:?}");
+        assert!(!said.contains("failed"), "{said}");
+    }
+
+    #[test]
+    fn a_node_that_shares_its_file_system_is_refused_by_name() {
+        let (report, _) = run_on_node(&json!({}), false);
+        let error = report.entries.first().and_then(|entry| entry.error.clone()).unwrap_or_default();
+        assert!(error.contains("node `n1` has no files facet") && error.contains("`tmpfs_bytes`"), "{report:?}");
+    }
+
+    #[test]
+    fn a_disk_is_that_of_a_directory_or_of_nodes() {
+        let rows = [
+            (json!({"directory": "d", "fill": {"bytes": 1}}), None),
+            (json!({"target": {"node": "n1"}}), None),
+            (json!({"target": {"node": "n1"}, "fill": {"leave_bytes": 4096}}), None),
+            (json!({"directory": "d"}), Some("missing `fill`")),
+            (json!({"directory": "d", "target": {"node": "n1"}, "fill": {"bytes": 1}}), Some("exactly one of")),
+            (json!({"target": {"node": "n1"}, "reserve_bytes": 1}), Some("`reserve_bytes` is for a `directory`")),
+        ];
+        for (keys, why) in rows {
+            match (chaos_core::parse::<DiskFull>(&keys), why) {
+                (Ok(fault), None) => {
+                    let again = chaos_core::parse::<DiskFull>(&serde_json::to_value(&fault).unwrap()).unwrap();
+                    assert_eq!(again, fault);
+                }
+                (Err(error), Some(why)) => assert!(error.message.contains(why), "{keys}: {error}"),
+                (parsed, _) => panic!("{keys}: {parsed:?}"),
+            }
+        }
     }
 }

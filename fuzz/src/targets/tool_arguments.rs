@@ -1,6 +1,6 @@
 //! Arguments that a model gives to the tool of a fault, down to the entry that they make.
 
-use chaos_schema::{KindHint, LoadOptions, check_value};
+use chaos_schema::{KindHint, LoadOptions, authors_target, check_value, read_value};
 use serde_json::{Value, json};
 
 use super::model_reply::{Offered, decoded, offered};
@@ -41,11 +41,16 @@ impl FuzzTarget for ToolArguments {
         let Some(Value::Object(mut action)) = decoded(&raw, &tool.parameters)? else { return Ok(false) };
         let hold = action.remove("duration_seconds");
         action.insert("type".to_owned(), json!(tool.name));
+        let fault = chaos_core::FAULTS.get(&tool.name).ok();
+        // What only an author may choose, the author has.
+        if let Some((fault, key)) = fault.and_then(|fault| Some((fault, authors_target(fault)?))) {
+            let example = fault.example().and_then(|text| read_value(&text, "example.yaml").ok());
+            action.entry(key.as_str()).or_insert_with(|| example.unwrap_or_default()[key.as_str()].clone());
+        }
         let mut entry = json!({"trigger": {"type": "immediate"}, "action": action});
         if let Some(hold) = hold {
             // Of a fault that runs to its own end it is a parameter.
-            let sustained =
-                chaos_core::FAULTS.get(&tool.name).is_ok_and(|fault| fault.span == Some(chaos_core::Span::Sustained));
+            let sustained = fault.is_some_and(|fault| fault.span == Some(chaos_core::Span::Sustained));
             let at = if sustained { &mut entry } else { &mut entry["action"] };
             at["duration_seconds"] = hold;
         }

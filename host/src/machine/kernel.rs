@@ -1,7 +1,7 @@
 //! What the kernel has.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufRead};
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -48,9 +48,9 @@ pub(super) fn fuse() -> Fact {
     }
 }
 
-/// Whether the kernel has a module, loaded, built in or on disk.
-pub(super) fn module(name: &str, option: &str) -> Fact {
-    if Path::new("/sys/module").join(name).exists() {
+/// Whether the kernel has a module, loaded, built in or on disk; a function of that name is in it.
+pub(super) fn module(name: &str, function: &str, option: &str) -> Fact {
+    if Path::new("/sys/module").join(name).exists() || has_function(function) {
         return Fact::yes(format!("`{name}` is there"));
     }
     let release = uname().release().to_string_lossy().into_owned();
@@ -69,4 +69,11 @@ pub(super) fn module(name: &str, option: &str) -> Fact {
         }
         _ => Fact::no(format!("Linux {release} has no `{name}`"), format!("a kernel with `{option}`")),
     }
+}
+
+/// Whether the running kernel has a function of that name, as it tells everybody, with or without addresses.
+fn has_function(name: &str) -> bool {
+    let Ok(symbols) = File::open("/proc/kallsyms") else { return false };
+    let lines = io::BufReader::new(symbols).lines().map_while(Result::ok);
+    lines.into_iter().any(|line| line.split(' ').nth(2).is_some_and(|symbol| symbol.split('\t').next() == Some(name)))
 }

@@ -153,7 +153,8 @@ impl<'s> Maker<'s> {
     ) -> Value {
         let schema = self.resolve(schema);
         out.push(Place { pointer: at.to_owned(), label: label.to_owned(), schema });
-        if let Some(branches) = schema.get("anyOf").or(schema.get("oneOf")).and_then(Value::as_array) {
+        let branches = schema.get("anyOf").or(schema.get("oneOf")).and_then(Value::as_array);
+        if let Some(branches) = branches.filter(|branches| !branches.iter().all(|form| is_form_of(form, schema))) {
             // A placeholder's branch is tested elsewhere.
             let own: Vec<&Value> = branches.iter().filter(|b| !is_placeholder(b)).collect();
             let branch = *dice.pick(&own);
@@ -255,7 +256,9 @@ impl<'s> Maker<'s> {
             map.insert(name.clone(), value);
         }
         if let Some(inner @ Value::Object(_)) = schema.get("additionalProperties") {
-            for index in 0..dice.below(3) {
+            let least =
+                if map.is_empty() { schema.get("minProperties").and_then(Value::as_u64).unwrap_or(0) } else { 0 };
+            for index in 0..usize::try_from(least).expect("small") + dice.below(3) {
                 let name = format!("n{index}");
                 let value = self.value(inner, dice, depth + 1, &format!("{at}/{name}"), &format!("{label}.*"), out);
                 map.insert(name, value);
@@ -299,6 +302,11 @@ impl<'s> Maker<'s> {
         assert!(!fitting.is_empty() || !own.is_empty(), "no sample fits {schema}; give the schema `examples`");
         if fitting.is_empty() { (*dice.pick(&own)).to_owned() } else { (*dice.pick(fitting)).to_owned() }
     }
+}
+
+/// Whether it only names a key that is described beside it, as the forms of one mapping do.
+fn is_form_of(form: &Value, schema: &Value) -> bool {
+    form["required"][0].as_str().is_some_and(|key| schema["properties"].get(key).is_some())
 }
 
 fn schema_is_arm(schema: &Value) -> bool {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::document::{Checks, task};
 use super::execute::execute;
 use super::failure::Failure;
+use super::parameters::parameters;
 use super::run_flags::RunFlags;
 use super::variables::VariableFlags;
 
@@ -25,7 +26,8 @@ pub(super) struct Args {
     /// The fault's `type`.
     #[arg(value_name = "TYPE", value_parser = PossibleValuesParser::new(super::type_names::faults()))]
     fault: String,
-    /// A parameter: `key=value`, a nested one `outer.inner=value`, a list or mapping `key:=JSON`.
+    /// A parameter: `key=value`, a nested one `outer.inner=value`, a list or mapping `key:=JSON`. The keys of `target` may stand
+    /// alone: `node=n1`.
     #[arg(value_name = "KEY=VALUE")]
     parameters: Vec<Parameter>,
     /// How long to hold it; default 10s, with `--until-stdin-closes` as long as the policy allows. A fault that runs to its
@@ -138,6 +140,7 @@ fn entry(args: &Args) -> Result<(Value, LoadOptions), Failure> {
     let mut action = Map::from_iter([("type".to_owned(), json!(args.fault))]);
     let filled = args.variables.values()?;
     let mut options = LoadOptions { vars: filled.clone(), ..LoadOptions::of(KindHint::Entry) };
+    let short = Short::of(&args.fault);
     for (index, parameter) in args.parameters.iter().enumerate() {
         let value = match &parameter.value {
             Typed::Json(value) => value.clone(),
@@ -147,7 +150,7 @@ fn entry(args: &Args) -> Result<(Value, LoadOptions), Failure> {
                 json!(format!("{{{{{name}}}}}"))
             }
         };
-        set(&mut action, &parameter.path, value)?;
+        set(&mut action, &short.spelled_out(&parameter.path), value)?;
     }
     let trigger = serde_json::to_value(TriggerNode::from(Immediate {}));
     let trigger = trigger.map_err(|error| Failure::Internal(error.to_string()))?;
@@ -161,6 +164,25 @@ fn entry(args: &Args) -> Result<(Value, LoadOptions), Failure> {
         entry["duration_seconds"] = json!(hold.get().as_secs_f64());
     }
     Ok((entry, options))
+}
+
+/// The keys of a fault's `target` that may be typed without it, as the fault has no parameter of that name: `node=n1`.
+struct Short(Vec<String>);
+
+impl Short {
+    fn of(fault: &str) -> Self {
+        let all = FAULTS.get(fault).map(|fault| parameters(&fault.schema_value())).unwrap_or_default();
+        let names = || all.iter().map(|parameter| parameter.name.as_str());
+        let of_target = names().filter_map(|name| name.strip_prefix("target."));
+        Self(
+            of_target.filter(|key| !key.contains('.') && names().all(|name| name != *key)).map(str::to_owned).collect(),
+        )
+    }
+
+    fn spelled_out(&self, path: &[String]) -> Vec<String> {
+        let target = path.first().is_some_and(|first| self.0.contains(first)).then(|| "target".to_owned());
+        target.into_iter().chain(path.iter().cloned()).collect()
+    }
 }
 
 /// Bytes of one parameter once its placeholders are filled.
@@ -202,6 +224,26 @@ fn set(map: &mut Map<String, Value>, path: &[String], value: Value) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_of_the_target_may_stand_alone_where_the_fault_has_none_of_that_name() {
+        let spelled = |fault: &str, key: &str| {
+            let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+            Short::of(fault).spelled_out(&path).join(".")
+        };
+        for (fault, typed, wanted) in [
+            ("kill_process", "node", "target.node"),
+            ("kill_process", "nodes.role", "target.nodes.role"),
+            ("kill_process", "pid", "target.pid"),
+            ("kill_process", "signal", "signal"),
+            ("kill_process", "nod", "nod"),
+            // It has a `pid` of its own.
+            ("pause_process", "pid", "pid"),
+            ("pause_process", "node", "target.node"),
+        ] {
+            assert_eq!(spelled(fault, typed), wanted, "{fault} {typed}");
+        }
+    }
 
     fn args(parameters: &[&str]) -> Args {
         Args {

@@ -56,18 +56,19 @@ pub(crate) fn outline(plan: &DryRun) -> String {
     }
     for entry in &plan.entries {
         text.push(format!("{} ({} after trigger {})", entry.name, entry.fault, entry.trigger));
-        text.extend(lines(entry).iter().map(|line| format!("  {line}")));
+        text.extend(lines(entry, plan.allowed()).iter().map(|line| format!("  {line}")));
     }
     text.extend(plan.refusals.iter().map(|refusal| format!("would not start: {refusal}")));
     text.join("\n")
 }
 
-fn lines(entry: &DryEntry) -> Vec<String> {
+fn lines(entry: &DryEntry, all_allowed: bool) -> Vec<String> {
     let mut lines = entry.plan.as_ref().map(plan_lines).unwrap_or_default();
     lines.extend(entry.not_yet.iter().map(|why| format!("not there yet: {why}")));
     lines.push(match &entry.refusal {
         Some(refusal) => format!("would not run: {refusal}"),
-        None => "would run".to_owned(),
+        None if all_allowed => "would run".to_owned(),
+        None => "allowed, but would not run: not all of it is allowed, and it runs as a whole or not at all".to_owned(),
     });
     lines
 }
@@ -85,9 +86,16 @@ fn plan_lines(plan: &Plan) -> Vec<String> {
     list("paths", plan.reach.paths.iter().map(|path| path.display().to_string()).collect());
     list("at most", plan.ceilings.iter().map(|most| format!("{} {}", most.kind.words(), most.value)).collect());
     list("permissions", plan.permissions.iter().map(|need| format!("{} ({})", need.permission, need.why)).collect());
-    if let Reversible::No(why) = &plan.reversible {
-        list("not reversible", vec![why.clone()]);
+    match &plan.reversible {
+        Reversible::No(why) => list("not reversible", vec![why.clone()]),
+        Reversible::Yes if plan.touches.is_empty() => {}
+        Reversible::Yes => list("reversible", vec!["yes".to_owned()]),
     }
+    // What a step holds at the longest, whoever undoes it.
+    list(
+        "expires",
+        plan.duration().map(|time| format!("{} s after it is armed", time.as_secs_f64())).into_iter().collect(),
+    );
     lines
 }
 
@@ -115,8 +123,9 @@ mod tests {
         assert_eq!(
             text(&plan),
             "Pause (pause_process after trigger immediate)\n  plan: stop process 71\n  touches: process:71@9\n  \
-             would run\nPause (pause_process after trigger immediate)\n  plan: stop process 71\n  \
-             touches: process:71@9\n  would not run: not allowed\ndry run: nothing was touched\n"
+             reversible: yes\n  allowed, but would not run: not all of it is allowed, and it runs as a whole or not at \
+             all\nPause (pause_process after trigger immediate)\n  plan: stop process 71\n  touches: process:71@9\n  \
+             reversible: yes\n  would not run: not allowed\ndry run: nothing was touched\n"
         );
     }
 }

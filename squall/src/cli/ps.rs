@@ -109,10 +109,14 @@ mod tests {
         let nodes = vec![node("db", 7, NodeState::Running, ""), node("n1", 0, NodeState::Ended, "exit \u{1b}[31m")];
         let runs = [RunNodesReply { run_id: "1-2-3".into(), held: true, nodes }];
         let text = table(&runs, UNIX_EPOCH + Duration::from_secs(52), Paint::off());
-        assert_eq!(
-            text,
-            "run 1-2-3 (held until `squall down`)\n             \x20 NODE  PID  STATE                      READY  PORTS         FOR\n             \x20 db    7    running, protected         yes    client=10000  12 s\n             \x20 n1    -    ended (exit \\u{1b}[31m)    no     client=10000  -\n"
-        );
+        let lines = [
+            "run 1-2-3 (held until `squall down`)",
+            "  NODE  PID  STATE                    READY  PORTS         FOR",
+            "  db    7    running, protected       yes    client=10000  12 s",
+            "  n1    -    ended (exit \\u{1b}[31m)  no     client=10000  -",
+            "",
+        ];
+        assert_eq!(text, lines.join("\n"));
         assert_eq!(table(&[], UNIX_EPOCH, Paint::off()), "no live run has nodes\n");
     }
 }

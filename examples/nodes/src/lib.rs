@@ -1,0 +1,11 @@
+//! Programs that the examples start as nodes: systems under test and their clients. They know nothing of Squall.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `http` | one request, and a small server |
+//! | `kv` | a client of etcd that knows what it was promised (`kv-client`) |
+
+mod http;
+pub mod kv;
+
+pub use http::{HttpError, Reply, get, post, serve_http};

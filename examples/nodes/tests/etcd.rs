@@ -1,0 +1,225 @@
+//! A three-node etcd under the task files of `examples/etcd`: what they would do, and what etcd makes of it for many seeds.
+#![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+#[path = "support/harness.rs"]
+mod harness;
+#[path = "support/place.rs"]
+mod place;
+
+use harness::skipped;
+use place::Place;
+
+fn main() -> ExitCode {
+    harness::run(&[
+        ("a_dry_run_names_everything_and_touches_nothing", a_dry_run_names_everything_and_touches_nothing),
+        (
+            "a_fault_that_is_left_out_or_hits_another_process_is_not_noticed",
+            a_fault_that_is_left_out_or_hits_another_process_is_not_noticed,
+        ),
+        ("no_acknowledged_write_is_lost_for_any_seed", no_acknowledged_write_is_lost_for_any_seed),
+    ])
+}
+
+/// How many seeds are tried, one task file after the other; `ETCD_SEEDS` says otherwise.
+const SEEDS: u64 = 20;
+
+/// How many clusters run at once: they mostly wait.
+const AT_ONCE: usize = 5;
+
+/// How often a seed is tried again after a run that says nothing about etcd, such as one in which etcd changed its leader
+/// before the fault, on a machine that was too slow.
+const TRIES: usize = 3;
+
+fn task_files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("etcd");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    files.sort();
+    files
+}
+
+fn etcd_is_there() -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let there = std::env::split_paths(&folders).any(|folder| folder.join("etcd").is_file());
+    if !there {
+        skipped("etcd (Debian's package is etcd-server)");
+    }
+    there
+}
+
+fn a_dry_run_names_everything_and_touches_nothing() {
+    let place = Place::new();
+    for file in task_files() {
+        let (path, before) = (file.display().to_string(), place.host());
+        let output = place.squall(&["run", &path, "--dry-run", "--accept-policy"]).output().unwrap();
+        let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{path}: {text}{said}");
+        let nodes = ["n1", "n2", "n3"].map(|node| format!("plan: start node `{node}` (`etcd`)"));
+        let rest = ["commands: etcd", "commands: kv-client", "at most: duration in seconds", "would run", "node:n"];
+        for part in nodes.iter().map(String::as_str).chain(rest) {
+            assert!(text.contains(part), "{path}: {part}: {text}");
+        }
+        assert!(!said.contains("warning"), "{path}: {said}");
+        assert_eq!(place.host(), before, "{path}");
+    }
+}
+
+/// A detection that a cluster without a fault shows, too, would prove nothing.
+fn a_fault_that_is_left_out_or_hits_another_process_is_not_noticed() {
+    if !etcd_is_there() {
+        return;
+    }
+    std::thread::scope(|threads| {
+        for file in task_files() {
+            threads.spawn(move || {
+                let place = Place::new();
+                let (report, _) = place.run(&file, &["--sham"]);
+                let entry = &report["entries"][0];
+                assert_eq!(
+                    (&report["verdict"], &entry["witness"]["presence"]),
+                    (&"inconclusive".into(), &"absent".into())
+                );
+                // The same fault is in force, on a process that is nobody's member.
+                let other = place.path("other.yaml");
+                fs::write(&other, with_a_bystander(&fs::read_to_string(&file).unwrap())).unwrap();
+                let (report, _) = place.run(&other, &[]);
+                let entry = &report["entries"][0];
+                assert_eq!(
+                    (&report["verdict"], &entry["witness"]["presence"]),
+                    (&"deviated".into(), &"present".into())
+                );
+                let detect = entry["probes"].as_array().unwrap().last().unwrap();
+                assert_eq!((&detect["answer"], &entry["time_to_detect_seconds"]), (&"no".into(), &Value::Null));
+                assert_eq!(entry["verification"]["answer"], "yes", "{entry:#}");
+            });
+        }
+    });
+}
+
+/// The same file with one node more, which its fault hits instead.
+fn with_a_bystander(text: &str) -> String {
+    let target = text.split("target: ").nth(1).unwrap();
+    let end = target.match_indices('}').map(|(at, _)| at + 1).find(|at| {
+        let part = &target[..*at];
+        part.matches('{').count() == part.matches('}').count()
+    });
+    let text = text.replace(&target[..end.unwrap()], "{ node: bystander }");
+    let text = text.replace("[etcd, kv-client]", "[etcd, kv-client, sleep]");
+    text.replace("\nnodes:\n", "\nnodes:\n  bystander: { type: process, argv: [sleep, \"600\"] }\n")
+}
+
+/// One run: its file and its seed.
+struct Run {
+    file: PathBuf,
+    seed: u64,
+}
+
+fn no_acknowledged_write_is_lost_for_any_seed() {
+    if !etcd_is_there() {
+        return;
+    }
+    let seeds = std::env::var("ETCD_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
+    let files = task_files();
+    let mut runs: Vec<Run> = (0..seeds)
+        .map(|seed| Run { file: files[usize::try_from(seed).unwrap() % files.len()].clone(), seed })
+        .collect();
+    runs.reverse();
+    let (left, told) = (Mutex::new(runs), Mutex::new(BTreeMap::<String, Vec<Told>>::new()));
+    std::thread::scope(|threads| {
+        for _ in 0..AT_ONCE {
+            threads.spawn(|| {
+                while let Some(run) = next(&left) {
+                    let name = run.file.file_stem().unwrap().to_string_lossy().into_owned();
+                    let one = run.hold();
+                    told.lock().unwrap().entry(name).or_default().push(one);
+                }
+            });
+        }
+    });
+    for (name, told) in told.into_inner().unwrap() {
+        println!("{name}: {}", summary(&told));
+    }
+}
+
+fn next(left: &Mutex<Vec<Run>>) -> Option<Run> {
+    left.lock().unwrap().pop()
+}
+
+/// What a run showed.
+struct Told {
+    detected: f64,
+    gap: f64,
+    writes: u64,
+    lost: u64,
+    tries: usize,
+}
+
+impl Run {
+    /// Runs it until it says something about etcd.
+    fn hold(&self) -> Told {
+        let seed = self.seed.to_string();
+        for tries in 1.. {
+            let place = Place::new();
+            let before = place.host().without_state();
+            let (report, output) = place.run(&self.file, &["--seed", &seed]);
+            let at = format!("{} --seed {seed}", self.file.display());
+            assert_eq!(place.host().without_state(), before, "{at}: what is left behind");
+            let journals = fs::read_dir(place.path("state/journals")).map_or(0, Iterator::count);
+            assert_eq!(journals, 0, "{at}: journals that were left");
+            if report["verdict"] == "inconclusive" && tries < TRIES {
+                println!("{at}: {}", reasons(&report));
+                continue;
+            }
+            assert_eq!((output.status.code(), &report["verdict"]), (Some(0), &"held".into()), "{at}: {report:#}");
+            return told(&report, tries);
+        }
+        unreachable!("the last try returns or fails")
+    }
+}
+
+fn reasons(report: &Value) -> String {
+    format!("{} {}", report["reasons"], report["entries"][0]["reasons"])
+}
+
+fn told(report: &Value, tries: usize) -> Told {
+    let entry = &report["entries"][0];
+    let text = entry["verification"].to_string();
+    let figure = |before: &str, after: &str| -> f64 {
+        let start = text.split(before).nth(1).unwrap_or_else(|| panic!("{before}: {text}"));
+        let end = start.split(after).next().unwrap().rsplit(' ').next().unwrap();
+        end.parse().unwrap_or_else(|error| panic!("{error}: {end}: {text}"))
+    };
+    let count = |before: &str, after: &str| format!("{:.0}", figure(before, after)).parse().unwrap();
+    Told {
+        detected: entry["time_to_detect_seconds"].as_f64().unwrap_or_else(|| panic!("{entry:#}")),
+        gap: figure("longest time without an acknowledged write ", " s"),
+        writes: count("exited with 0:", " writes acknowledged"),
+        lost: count("writes acknowledged,", " lost"),
+        tries,
+    }
+}
+
+fn summary(all: &[Told]) -> String {
+    let spread = |of: fn(&Told) -> f64| {
+        let mut figures: Vec<f64> = all.iter().map(of).collect();
+        figures.sort_by(f64::total_cmp);
+        format!("{:.2} / {:.2} / {:.2} s", figures[0], figures[figures.len() / 2], figures[figures.len() - 1])
+    };
+    let (writes, lost): (u64, u64) = (all.iter().map(|one| one.writes).sum(), all.iter().map(|one| one.lost).sum());
+    let again = all.iter().filter(|one| one.tries > 1).count();
+    format!(
+        "{} runs ({again} tried again), {writes} acknowledged writes, {lost} lost; least / median / most: noticed after {}, \
+         longest gap between acknowledged writes {}",
+        all.len(),
+        spread(|one| one.detected),
+        spread(|one| one.gap),
+    )
+}

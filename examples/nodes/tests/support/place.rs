@@ -1,0 +1,116 @@
+//! A place of its own for runs, and what they leave on the machine.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::harness::RUNNER;
+
+/// A folder with a state directory. Whatever a run starts has the folder's path in its environment.
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The command line, which finds the programs of the examples as a user's shell does.
+    pub(crate) fn squall(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let programs = Path::new(env!("CARGO_BIN_EXE_kv-client")).parent().unwrap().to_owned();
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&folders))).unwrap();
+        command.args(arguments).current_dir(self.0.path()).env(RUNNER, "1").env("PATH", path);
+        command.env("SQUALL_STATE", self.path("state")).env("XDG_CONFIG_HOME", self.path("config"));
+        command.env_remove("SQUALL_POLICY").env_remove("SQUALL_CONFIG").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a task file; gives its report and how the program ended.
+    pub(crate) fn run(&self, file: &Path, more: &[&str]) -> (Value, Output) {
+        let file = file.display().to_string();
+        let arguments = ["run", &file, "--accept-policy", "--format", "json"];
+        let output = self.squall(&[&arguments[..], more].concat()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+        (report, output)
+    }
+
+    /// What runs of this place have made on the machine, and what is in its folder.
+    pub(crate) fn host(&self) -> Host {
+        let here = self.0.path().display().to_string();
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let mut cgroups = BTreeSet::new();
+        below(Path::new("/sys/fs/cgroup"), 3, &mut |path| {
+            if path.file_name().is_some_and(|name| name.to_string_lossy().contains("squall")) {
+                cgroups.insert(path.to_owned());
+            }
+        });
+        let mut files = BTreeSet::new();
+        below(self.0.path(), 12, &mut |path| {
+            files.insert(path.to_owned());
+        });
+        Host {
+            processes: processes_with(&here),
+            mounts: mounts.lines().filter(|line| line.contains(&here)).map(str::to_owned).collect(),
+            cgroups,
+            files,
+        }
+    }
+}
+
+/// What a run may leave behind.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// Processes that have the place in their environment.
+    pub(crate) processes: BTreeSet<String>,
+    /// Mounts below the place.
+    pub(crate) mounts: BTreeSet<String>,
+    /// Control groups of ours.
+    pub(crate) cgroups: BTreeSet<PathBuf>,
+    /// Everything below the place.
+    pub(crate) files: BTreeSet<PathBuf>,
+}
+
+impl Host {
+    /// The same, when what a run keeps for itself (its state directory) does not count.
+    pub(crate) fn without_state(mut self) -> Self {
+        self.files.retain(|path| !path.components().any(|part| part.as_os_str() == "state"));
+        self
+    }
+}
+
+fn below(folder: &Path, depth: usize, found: &mut dyn FnMut(&Path)) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        found(&path);
+        if depth > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            below(&path, depth - 1, found);
+        }
+    }
+}
+
+/// The processes whose environment holds `text`, by pid and name; this one does not count.
+fn processes_with(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().to_string_lossy().into_owned();
+        if !pid.chars().all(|c| c.is_ascii_digit()) || pid == std::process::id().to_string() {
+            continue;
+        }
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if String::from_utf8_lossy(&environment).contains(text) {
+            let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            found.insert(format!("{pid} {}", name.trim()));
+        }
+    }
+    found
+}
