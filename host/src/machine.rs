@@ -2,6 +2,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
+//! | `fact` | [`Fact`]: whether it can do something |
 //! | `groups` | control groups, by version and controller |
 //! | `kernel` | pidfds, FUSE, nftables, netem |
 //! | `rights` | root, capabilities, user namespaces |
@@ -11,10 +12,13 @@ use std::fmt;
 
 use serde::Serialize;
 
+mod fact;
 mod groups;
 mod kernel;
 mod rights;
 mod userland;
+
+pub use fact::Fact;
 
 /// Something that a machine can do or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -103,32 +107,6 @@ impl Ability {
 impl fmt::Display for Ability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// Whether a machine can do something, and how that is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fact {
-    /// `None` where it could not be told without trying in earnest.
-    pub has: Option<bool>,
-    /// What was found, in one clause.
-    pub detail: String,
-    /// What forbids it, as whoever runs the machine would change it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub setting: Option<String>,
-}
-
-impl Fact {
-    fn yes(detail: impl Into<String>) -> Self {
-        Self { has: Some(true), detail: detail.into(), setting: None }
-    }
-
-    fn no(detail: impl Into<String>, setting: impl Into<String>) -> Self {
-        Self { has: Some(false), detail: detail.into(), setting: Some(setting.into()) }
-    }
-
-    fn unknown(detail: impl Into<String>) -> Self {
-        Self { has: None, detail: detail.into(), setting: None }
     }
 }
 

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use chaos_core::StateDir;
 
-use crate::control_wire::folders;
-
 /// The file that a live run holds a lock on; gone from a folder that is kept on purpose.
 const ALIVE: &str = ".alive";
 
@@ -53,9 +51,14 @@ pub(crate) fn collect(state: &StateDir) {
     }
 }
 
+/// The folder in which each live run has one of its own, with its control socket.
+pub(crate) fn run_folders(state: &StateDir) -> PathBuf {
+    state.root().join("runs")
+}
+
 /// Removes the folders of control sockets whose runs are dead: those without a journal.
-pub(crate) fn remove_sockets(state: &StateDir) {
-    let Ok(entries) = fs::read_dir(folders(state)) else { return };
+fn remove_sockets(state: &StateDir) {
+    let Ok(entries) = fs::read_dir(run_folders(state)) else { return };
     for entry in entries.flatten() {
         let journal = state.journals().join(entry.file_name()).with_extension("jsonl");
         if !journal.exists() {

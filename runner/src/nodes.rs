@@ -89,12 +89,11 @@ impl RunNodes {
     }
 
     /// Makes those of their folders that are Squall's own, in `ours`, as folders of a live run.
-    pub(crate) fn make_folders(&mut self, ours: &Path) -> Result<(), String> {
+    pub(crate) fn make_folders(&mut self, ours: &Path) -> io::Result<()> {
         let around = self.nodes.iter().filter_map(|node| node.cx.place().dir.parent());
         let folders: BTreeSet<&Path> =
             around.chain([self.folder.as_path()]).filter(|dir| is_within(dir, ours)).collect();
-        let failed = |error: io::Error| format!("no folder for the nodes can be made: {error}");
-        self.live = folders.into_iter().map(LiveFolder::make).collect::<Result<_, _>>().map_err(failed)?;
+        self.live = folders.into_iter().map(LiveFolder::make).collect::<Result<_, _>>()?;
         Ok(())
     }
 

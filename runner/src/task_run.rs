@@ -92,7 +92,7 @@ impl TaskRun {
             let made = self.nodes.make_folders(&self.session.shared().state.nodes());
             let (up, failed) = match made {
                 Ok(()) => self.nodes.start(self.session.shared()).await,
-                Err(why) => (Vec::new(), Some(why)),
+                Err(error) => (Vec::new(), Some(format!("no folder for the nodes can be made: {error}"))),
             };
             started = up;
             if let Some(why) = failed {

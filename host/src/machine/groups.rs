@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::Fact;
+use super::fact::Fact;
 
 /// Where a controller is.
 #[derive(Debug, PartialEq, Eq)]

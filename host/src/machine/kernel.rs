@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::system::uname;
 
-use super::Fact;
+use super::fact::Fact;
 use crate::namespace::proc_is_ours;
 use crate::pidfd::PidFd;
 

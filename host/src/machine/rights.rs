@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::geteuid;
 
-use super::Fact;
+use super::fact::Fact;
 
 /// What a capability is called whose bit it is, for those that faults use; see `capabilities(7)`.
 const CAPABILITIES: [(u32, &str); 7] = [

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use super::Fact;
+use super::fact::Fact;
 use crate::engine_socket::engine_sockets;
 
 /// Folders in which the loader of the C library is.
