@@ -32,7 +32,7 @@ pub struct PauseProcess {
 /// # What it does
 /// All threads of the process are paused; its memory, files and sockets stay. Its peers see a service that accepts
 /// connections (the kernel does) and never answers. With `method: runtime` the process is not stopped: the threads of its
-/// async runtime wait at the fail point that `runtime` names, so that its timers and tasks stand still while threads
+/// async runtime wait at the fail point that `runtime` names, so that its timers and tasks are paused while threads
 /// of their own, such as a watchdog's, go on.
 ///
 /// # What it surfaces

@@ -106,7 +106,7 @@ fn passed(report: &Report) {
 }
 
 #[tokio::test]
-async fn the_runtime_stands_still_while_its_socket_accepts_and_other_threads_go_on() {
+async fn the_runtime_is_paused_while_its_socket_accepts_and_other_threads_go_on() {
     let bench = Bench::new().unwrap();
     let run = runner(&bench).hold_until_released(true).build().unwrap().start(task(&bench, "victim.tick")).unwrap();
     let active = run.entry(0).unwrap().active().await.unwrap();
@@ -118,7 +118,7 @@ async fn the_runtime_stands_still_while_its_socket_accepts_and_other_threads_go_
     TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"x").unwrap();
     let stat = fs::read_to_string(format!("/proc/{}/stat", held.0)).unwrap();
     assert!(!stat.contains(") T "), "{stat}");
-    until("the other thread stands still, too", || beats(&bench, "watchdog").1 > watchdog.1 + 5);
+    until("the other thread is paused, too", || beats(&bench, "watchdog").1 > watchdog.1 + 5);
     assert_eq!(beats(&bench, "runtime"), held);
     run.release();
     let report = run.wait().await.unwrap();
