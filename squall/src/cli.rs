@@ -52,6 +52,7 @@ mod schema;
 mod secrets;
 mod settings;
 mod signals;
+mod status;
 mod stdin_hold;
 mod type_names;
 mod up;
@@ -90,6 +91,7 @@ enum Command {
     Inject(Box<inject::Args>),
     Up(Box<up::Args>),
     Ps(ps::Args),
+    Status(status::Args),
     Down(down::Args),
     Diff(diff::Args),
     Experiment(Box<experiment::Args>),
@@ -113,6 +115,7 @@ impl Command {
             Self::Inject(args) => inject::run(args),
             Self::Up(args) => up::run(args),
             Self::Ps(args) => ps::run(args),
+            Self::Status(args) => status::run(args),
             Self::Down(args) => down::run(args),
             Self::Diff(args) => diff::run(args),
             Self::Experiment(args) => experiment::run(args),
@@ -141,6 +144,7 @@ impl Command {
             Self::Inject(args) => args.flags.format,
             Self::Up(args) => args.flags.format,
             Self::Ps(args) => data(args.format),
+            Self::Status(args) => data(args.format),
             Self::Down(args) => data(args.format),
             Self::Experiment(args) => data(args.format),
             Self::Diff(args) => data(args.format),
@@ -153,7 +157,7 @@ impl Command {
     /// Whether it needs the operator's settings; a demo must run with nothing set up.
     fn has_settings(&self) -> bool {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
-        runs || matches!(self, Self::Ps(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
+        runs || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
     }
 
     /// Writes the report files of a run that could not begin.
