@@ -51,11 +51,12 @@ pub use run::{
     LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment,
     LoadSlice, LoadTls, LoadTlsError, LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext,
     RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
+    since_boot,
 };
 pub use undo::{
-    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Holder, JOURNAL_FORMAT, Journal,
-    JournalError, JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, RunSteps,
-    StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
+    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Expiries, Holder, JOURNAL_FORMAT, Journal,
+    JournalError, JournalHeader, JournalKeeper, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock,
+    RunSteps, StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,

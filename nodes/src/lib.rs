@@ -46,5 +46,5 @@ pub use start_node::StartNode;
 pub use stop_node::StopNode;
 #[doc(hidden)]
 pub use stress::reached_by;
-pub use stress::run_if_asked;
+pub use stress::run_load;
 pub use thaw_group::ThawGroup;

@@ -1,13 +1,12 @@
 //! The program behind loads on resources: this program, started again under another name.
 //!
-//! A load is a process of its own, so that the kernel counts it, limits it, and ends it with us. [`run_if_asked`] stands
+//! A load is a process of its own, so that the kernel counts it, limits it, and ends it with us. [`run_load`] stands
 //! first in `main`; a program that does not call it makes no loads.
 
 use std::fs;
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,7 +33,7 @@ const FIRST_VICTIM: &str = "1000";
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
-/// Arguments under which the program comes to [`run_if_asked`]; none, where it stands first in `main`.
+/// Arguments under which the program comes to [`run_load`]; none, where it stands first in `main`.
 static ARGUMENTS: OnceLock<Vec<String>> = OnceLock::new();
 
 /// What a load is to do.
@@ -85,8 +84,8 @@ impl Orders {
 }
 
 /// Does the work of a load where this program was started for that, and gives its exit code; `None` for every other start.
-/// It stands first in `main`.
-pub fn run_if_asked() -> Option<ExitCode> {
+/// To be called first in `main`.
+pub fn run_load() -> Option<u8> {
     let asked = std::env::args_os().next().is_some_and(|name| name == NAME);
     if !asked {
         INSTALLED.store(true, Ordering::Relaxed);
@@ -98,16 +97,16 @@ pub fn run_if_asked() -> Option<ExitCode> {
         None => Err(io::Error::other("it was not told what to do")),
     };
     Some(match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             // Whoever started it reads this; nobody else can be told.
             let _ = writeln!(io::stdout(), "{error}");
-            ExitCode::FAILURE
+            1
         }
     })
 }
 
-/// For tests of this workspace: under these arguments the test program comes to [`run_if_asked`].
+/// For tests of this workspace: under these arguments the test program comes to [`run_load`].
 #[doc(hidden)]
 pub fn reached_by(arguments: &[&str]) {
     let _ = ARGUMENTS.set(arguments.iter().map(|one| (*one).to_owned()).collect());

@@ -234,6 +234,9 @@ impl TaskRun {
             _ => run_verdict(&verdicts, &seen.before, &seen.after),
         };
         let verdict = of_nodes.map_or(verdict, |of_nodes| verdict.max(of_nodes));
+        // What its nodes and its steady state did then says nothing of the system.
+        let others = self.session.shared().journal.taken_over() && verdict != Verdict::RevertFailed;
+        let verdict = if others { Verdict::Inconclusive } else { verdict };
         if verdict.exit_code() == 0 {
             self.nodes.remove_folders(&self.session.shared().state.nodes());
         } else if self.nodes.folder().exists() {

@@ -185,9 +185,7 @@ impl Command {
 /// Runs the command line of this process and returns its exit code: a verdict's (0 to 3), 64 for wrong usage, 65 for
 /// an invalid file, 70 for an internal failure.
 pub fn main() -> ExitCode {
-    if let Some(code) = chaos_nodes::run_if_asked() {
-        return code;
-    }
+    crate::helper::run_if_asked();
     signals::unblock();
     console::tell_panics();
     secrets::hide_api_keys();

@@ -21,9 +21,8 @@ impl Facet {
     /// What a document says to give a node this facet, where a key does.
     pub(super) fn hint(self) -> &'static str {
         match self {
-            Self::Process => "",
+            Self::Process | Self::Resources => "",
             Self::Clock => "; declare it as a node of type `process` with `clock: true`",
-            Self::Resources => "",
             Self::Files => "; declare it as a node of type `process` with `tmpfs_bytes`",
         }
     }

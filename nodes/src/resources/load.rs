@@ -42,7 +42,8 @@ pub(crate) fn possible() -> Result<(), PluginError> {
     if is_installed() {
         return Ok(());
     }
-    let why = "this program does not call `chaos_nodes::run_if_asked()` first in its `main`, so it can't start loads";
+    let why =
+        "this program does not call `squall::helper::run_if_asked()` first in its `main`, so it can't start loads";
     Err(PluginError::refused(why))
 }
 
