@@ -122,7 +122,8 @@ fn a_killed_run_leaves_no_limit_load_or_group_to_its_guardian_or_to_recover() {
             let shown = events.display().to_string();
             let arguments = ["run", &file, "--allow-command", "sh", "--events", &shown];
             let mut command = place.squall(&arguments);
-            let mut run = command.env("SQUALL_GUARDIAN", guardian).stdout(Stdio::null()).spawn().unwrap();
+            command.env("SQUALL_GUARDIAN", guardian).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut run = command.spawn().unwrap();
             until(&format!("{action} is not in force"), || {
                 let text = fs::read_to_string(&events).unwrap_or_default();
                 assert!(!text.contains("\"failed\""), "{text}");
