@@ -25,6 +25,9 @@ _squall() {
             squall,diff)
                 cmd="squall__subcmd__diff"
                 ;;
+            squall,doctor)
+                cmd="squall__subcmd__doctor"
+                ;;
             squall,down)
                 cmd="squall__subcmd__down"
                 ;;
@@ -76,6 +79,9 @@ _squall() {
             squall__subcmd__help,diff)
                 cmd="squall__subcmd__help__subcmd__diff"
                 ;;
+            squall__subcmd__help,doctor)
+                cmd="squall__subcmd__help__subcmd__doctor"
+                ;;
             squall__subcmd__help,down)
                 cmd="squall__subcmd__help__subcmd__down"
                 ;;
@@ -125,7 +131,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --config --state --help --version demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help"
+            opts="-h -V --color --config --state --help --version demo run inject up ps down diff experiment validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -211,6 +217,36 @@ _squall() {
             return 0
             ;;
         squall__subcmd__diff)
+            opts="-h --format --color --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__doctor)
             opts="-h --format --color --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -473,7 +509,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help"
+            opts="demo run inject up ps down diff experiment validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -515,6 +551,20 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

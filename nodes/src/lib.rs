@@ -6,6 +6,7 @@
 //! | `running` | the kind `running`, and the member for a process that a fault names itself |
 //! | `supervisor` | the life of a started program: start, readiness, exit, stop, start again |
 //! | `held` | what may be done to a process, and how: signals through its pidfd |
+//! | `held_port` | a port that is kept for a node until it is started |
 //! | `clock` | a started node's own wall clock: the preloaded library, its page, what it can't reach |
 //! | `files` | a started node's own file system: a tmpfs over its folder |
 //! | `locate` | a process by pid, pid file, port or command |
@@ -20,6 +21,7 @@ mod clock;
 mod files;
 mod group;
 mod held;
+mod held_port;
 mod locate;
 mod log_files;
 mod process;
@@ -46,5 +48,5 @@ pub use start_node::StartNode;
 pub use stop_node::StopNode;
 #[doc(hidden)]
 pub use stress::reached_by;
-pub use stress::run_load;
+pub use stress::run_if_asked;
 pub use thaw_group::ThawGroup;

@@ -109,6 +109,9 @@ impl NodeKind for ProcessNode {
     }
 }
 
+/// The supervisor, and what the node was given.
+type Parts = (Arc<Supervisor>, Option<NodeClock>, Option<NodeFiles>);
+
 impl ProcessNode {
     /// What its member is made of. Touches nothing.
     fn parts(&self, cx: &NodeContext) -> Result<Parts, PluginError> {
@@ -121,11 +124,9 @@ impl ProcessNode {
             .then(|| NodeGroup::plan(cx.cx().run_id(), cx.name(), &mark, limits))
             .transpose()?;
         let program = Program { argv: self.argv.clone(), env, grace: self.stop_seconds.get(), group };
-        Ok((Supervisor::new(program, mark, cx.clone()), clock, files))
+        Ok((Supervisor::new(program, mark, cx.clone())?, clock, files))
     }
 }
-
-type Parts = (Arc<Supervisor>, Option<NodeClock>, Option<NodeFiles>);
 
 register_node!(ProcessNode, "process");
 

@@ -1,6 +1,6 @@
 //! The program behind loads on resources: this program, started again under another name.
 //!
-//! A load is a process of its own, so that the kernel counts it, limits it, and ends it with us. [`run_load`] stands
+//! A load is a process of its own, so that the kernel counts it, limits it, and ends it with us. [`run_if_asked`] stands
 //! first in `main`; a program that does not call it makes no loads.
 
 use std::fs;
@@ -33,7 +33,7 @@ const FIRST_VICTIM: &str = "1000";
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
-/// Arguments under which the program comes to [`run_load`]; none, where it stands first in `main`.
+/// Arguments under which the program comes to [`run_if_asked`]; none, where it stands first in `main`.
 static ARGUMENTS: OnceLock<Vec<String>> = OnceLock::new();
 
 /// What a load is to do.
@@ -84,8 +84,8 @@ impl Orders {
 }
 
 /// Does the work of a load where this program was started for that, and gives its exit code; `None` for every other start.
-/// To be called first in `main`.
-pub fn run_load() -> Option<u8> {
+/// It stands first in `main`.
+pub fn run_if_asked() -> Option<u8> {
     let asked = std::env::args_os().next().is_some_and(|name| name == NAME);
     if !asked {
         INSTALLED.store(true, Ordering::Relaxed);
@@ -106,7 +106,7 @@ pub fn run_load() -> Option<u8> {
     })
 }
 
-/// For tests of this workspace: under these arguments the test program comes to [`run_load`].
+/// For tests of this workspace: under these arguments the test program comes to [`run_if_asked`].
 #[doc(hidden)]
 pub fn reached_by(arguments: &[&str]) {
     let _ = ARGUMENTS.set(arguments.iter().map(|one| (*one).to_owned()).collect());

@@ -1,6 +1,7 @@
 //! The life of a started program: start, readiness, exit, stop, start again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU16;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use crate::argv::NodeArgv;
 use crate::group::{NodeGroup, has_joined};
 use crate::held::{hold, node_state, not_ended, number};
+use crate::held_port::HeldPort;
 use crate::log_files::{log_file, private_folder};
 use crate::resume_process::SETTLE_SECONDS;
 use crate::stop_node::StopNode;
@@ -42,6 +44,8 @@ pub(crate) struct Supervisor {
     /// Where the program is waited for: where it was started first, which lasts as long as the run. An undo step has a
     /// runtime that ends with it.
     runtime: OnceLock<Handle>,
+    /// Its ports, kept for it until it is started.
+    ports: Vec<HeldPort>,
     /// One start at a time.
     starting: tokio::sync::Mutex<()>,
 }
@@ -63,11 +67,19 @@ struct Life {
 }
 
 impl Supervisor {
-    /// The supervisor of a node whose processes have that mark.
-    pub(crate) fn new(program: Program, mark: TreeMark, node: NodeContext) -> Arc<Self> {
+    /// The supervisor of a node whose processes have that mark. It has started nothing; from now on its ports are kept for it.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when somebody else has one of them.
+    pub(crate) fn new(program: Program, mark: TreeMark, node: NodeContext) -> Result<Arc<Self>, PluginError> {
         let ends = watch::Sender::new(0);
         let (life, runtime, starting) = Default::default();
-        Arc::new(Self { program, node, mark, life, ends, runtime, starting })
+        let keep = |(name, port): (&String, &NonZeroU16)| {
+            let why = || format!("port `{name}` ({port}) is taken by another process; give the node another number");
+            HeldPort::keep(*port).ok_or_else(|| PluginError::refused(why()))
+        };
+        let ports = node.place().ports.iter().map(keep).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self { program, node, mark, life, ends, runtime, ports, starting }))
     }
 
     pub(crate) fn node(&self) -> &NodeContext {
@@ -133,6 +145,7 @@ impl Supervisor {
         let _there = runtime.enter();
         // Before the start: an end can be told at any moment after it.
         let mut life = self.life();
+        self.ports.iter().for_each(HeldPort::let_go);
         let child = command.spawn();
         let mut child =
             child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
@@ -227,17 +240,14 @@ impl Supervisor {
     /// Sends a signal that is meant to end it; says whether it did in time.
     async fn end(&self, held: &PidFd, signal: Signal, within: Duration) -> bool {
         self.life().expected = true;
-        let mut ends = self.ends.subscribe();
         // One that is gone already has been, or is being, collected.
         let _ = held.signal(signal);
-        let over = self.over(&mut ends, held);
-        self.node.cx().clock().timeout(within, over).await.is_some()
+        self.over(held, within).await
     }
 
-    /// Waits until the process is known to have ended.
-    async fn over(&self, ends: &mut watch::Receiver<u64>, held: &PidFd) {
-        // The sender is ours, so the wait can't fail.
-        let _ = ends.wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
+    /// Waits until that process is collected; says whether it was in time.
+    async fn over(&self, held: &PidFd, within: Duration) -> bool {
+        self.node.cx().clock().timeout(within, self.has_ended(held)).await.is_some()
     }
 
     /// Says whether its next end is of our making.
@@ -247,18 +257,26 @@ impl Supervisor {
 
     /// Waits until the end of a process that has ended is known here.
     pub(crate) async fn has_ended(&self, held: &PidFd) {
-        self.over(&mut self.ends.subscribe(), held).await;
+        // The sender is ours, so the wait can't fail.
+        let _ =
+            self.ends.subscribe().wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
     }
 
     /// Asks it to end, and waits for that; from now on its end is of our making, and nobody starts it again.
     pub(crate) async fn stop(&self) {
-        let up = {
+        let (up, is_up) = {
             let mut life = self.life();
-            (life.stopping, life.expected) = (true, true);
-            life.up.clone()
+            life.stopping = true;
+            // One that has ended by itself, and is not collected yet, was not ended by us.
+            let is_up = life.up.as_ref().is_some_and(|held| node_state(held) != NodeState::Ended);
+            life.expected |= is_up;
+            (life.up.clone(), is_up)
         };
-        if let Some(held) = up {
+        let Some(held) = up else { return };
+        if is_up {
             self.end(&held, Signal::TERM, self.program.grace).await;
+        } else {
+            self.over(&held, self.program.grace).await;
         }
     }
 

@@ -21,6 +21,7 @@
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
 //! | `plug_in_threads`, `step_threads` | threads for calls that may block; whoever waits for one can go on without it |
 //! | `guardian`, `beats` | [`Guardian`]: the process that undoes a run which can't do it itself |
+//! | `dead_folders` | folders of runs: kept while the run lives, and collected when it died |
 //! | `recover`, `forget` | undoes what dead runs left behind, or gives it up |
 //! | `report` | [`Report`], as text, JSON, JUnit and HTML |
 //!
@@ -35,6 +36,7 @@ mod control_entry;
 mod control_inject;
 mod control_server;
 mod control_wire;
+mod dead_folders;
 mod dry_run;
 mod entry;
 mod entry_state;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 mod holders;
 
+use crate::dead_folders;
 use crate::guarded::guarded_call;
 use crate::step_threads::{Inside, StepThreads};
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
@@ -170,6 +171,9 @@ pub(crate) async fn recover_on(
         }
         stop.run_until_cancelled(clock.sleep(NEXT_LOOK)).await;
         held = recovery.each(held, &mut report).await;
+    }
+    if report.kept.is_empty() {
+        dead_folders::collect(state);
     }
     for path in held {
         if PastJournal::outlives_its_run(&path) {

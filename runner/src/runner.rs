@@ -16,7 +16,8 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::beats::beats;
 use crate::control::{EntryControl, RunControl};
-use crate::control_server::{ControlServer, remove_dead};
+use crate::control_server::ControlServer;
+use crate::dead_folders;
 use crate::dry_run::{DryRun, dry_run};
 use crate::entry::Entry;
 use crate::errors::RunnerError;
@@ -368,7 +369,7 @@ impl Runner {
         let state = self.state_dir()?;
         state.prepare()?;
         let recovered = self.recovered(&state, &clock, plug_ins.steps()).await?;
-        remove_dead(&state);
+        dead_folders::collect(&state);
         let run_id = run_id(&clock);
         let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));

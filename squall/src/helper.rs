@@ -49,7 +49,7 @@ use chaos_runner::Guardian;
 /// Becomes a helper, and ends with it, where this process was started as one; comes back at once otherwise. To be called
 /// first in `main`.
 pub fn run_if_asked() {
-    if let Some(code) = chaos_nodes::run_load().or_else(chaos_runner::run_helper) {
+    if let Some(code) = chaos_nodes::run_if_asked().or_else(chaos_runner::run_helper) {
         leave(code);
     }
 }

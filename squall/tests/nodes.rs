@@ -109,6 +109,39 @@ fn a_node_gets_a_folder_and_a_port_and_is_paused_killed_and_stopped() {
 }
 
 #[test]
+fn an_exit_after_the_undo_is_held_against_the_fault_that_was_there() {
+    let place = Place::new();
+    let [gate, asked, pid] = ["gate", "asked", "pid"].map(|name| place.path(name).display().to_string());
+    let script = format!("echo $$ > {pid}; until test -e {gate}; do sleep 0.01; done; exit 3");
+    let mut after = task(&script, &json!({"type": "pause_process", "target": {"node": "n2"}}), 0.05);
+    after["nodes"]["n2"] = node("exec sleep 600");
+    // The steady state opens the gate when it is asked the second time, after the undo.
+    let open = format!(
+        "test -e {asked} || {{ touch {asked}; exit 0; }}; touch {gate}; while kill -0 $(cat {pid}); do sleep 0.01; done; true"
+    );
+    after["steady_state"] = json!([{"type": "command", "argv": ["sh", "-c", open]}]);
+    let output = place.run(&after, &[]);
+    let found = report(&output);
+    let exit = &found["node_exits"][0];
+    let want = (Some(1), &json!("n1"), &json!("deviated"));
+    assert_eq!((output.status.code(), &exit["node"], &exit["verdict"]), want, "{found}");
+    assert!(exit["detail"].as_str().unwrap().contains("was gone"), "{exit}");
+}
+
+#[test]
+fn a_port_that_somebody_has_is_refused_before_anything_is_started() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut task = task("exec sleep 600", &json!({"type": "pause_process", "target": {"node": "n1"}}), 0.1);
+    task["nodes"]["n1"]["ports"] = json!({"client": port});
+    let found = report(&place.run(&task, &[]));
+    let error = found["entries"][0]["error"].as_str().unwrap();
+    assert!(error.contains(&format!("port `client` ({port}) is taken by another process")), "{error}");
+    assert!(!place.path("state/nodes").exists() || fs::read_dir(place.path("state/nodes")).unwrap().count() == 0);
+}
+
+#[test]
 fn a_node_that_ends_by_itself_makes_the_run_deviate_and_before_any_fault_inconclusive() {
     let place = Place::new();
     let gate = place.path("gate");
@@ -176,6 +209,10 @@ fn a_killed_run_leaves_its_nodes_to_its_guardian_or_to_recover_and_a_second_reco
         let again = place.squall(&["recover", "--format", "json"]).output().unwrap();
         let again: Value = serde_json::from_slice(&again.stdout).unwrap();
         assert!(again["undone"].as_array().unwrap().is_empty(), "{again}");
+        for folder in ["state/nodes", "state/runs"] {
+            let left = fs::read_dir(place.path(folder)).map_or(0, Iterator::count);
+            assert_eq!(left, 0, "the dead run's folders in {folder} are collected");
+        }
     }
 }
 

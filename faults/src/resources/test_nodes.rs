@@ -24,7 +24,7 @@ pub(super) fn loads() {
 #[test]
 #[ignore = "what a test program comes to when it is started as a load"]
 fn a_load() {
-    let _ = chaos_nodes::run_load();
+    let _ = chaos_nodes::run_if_asked();
 }
 
 /// Why no group can be made here; it is printed.

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use chaos_core::{LoadUsage, PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
-use chaos_host::{PidFd, Signal, TreeMark, moment, pid_namespace, sees_every_process};
+use chaos_host::{PidFd, Signal, TreeMark, kill_marked, moment, pid_namespace, sees_every_process};
 use serde::{Deserialize, Serialize};
 
 use crate::stress::{NAME, Orders, READY, VARIABLE, Work, arguments, is_installed};
@@ -148,7 +148,7 @@ impl UndoStep for StopLoad {
         let _real = cx.clock().external();
         let pid_ns = self.pid_ns;
         let killed = tokio::task::spawn_blocking(move || {
-            let killed = mark.kill_all()?;
+            let killed = kill_marked(&[mark])?.pop().unwrap_or(Ok(0))?;
             Ok::<_, io::Error>((killed, pid_ns == pid_namespace()? || sees_every_process()))
         });
         let killed = killed.await.map_err(|error| PluginError::failed(error.to_string()))?;
