@@ -4,17 +4,21 @@
 //! |---|---|
 //! | `process` | the kind `process`: a program that the run starts, watches and stops |
 //! | `running` | the kind `running`, and the member for a process that a fault names itself |
+//! | `container`, `engine` | the kind `container`, and the engine that it asks |
 //! | `supervisor` | the life of a started program: start, readiness, exit, stop, start again |
 //! | `held` | what may be done to a process, and how: signals through its pidfd |
 //! | `held_port` | a port that is kept for a node until it is started |
 //! | `clock` | a started node's own wall clock: the preloaded library, its page, what it can't reach |
 //! | `files` | a started node's own file system: a tmpfs over its folder |
 //! | `locate` | a process by pid, pid file, port or command |
-//! | `resume_process`, `start_node`, `stop_node` | the undo steps |
+//! | `resume_process`, `start_node`, `stop_node`, `container_steps` | the undo steps |
 //! | `log_files` | where a node's output goes |
 
 mod argv;
 mod clock;
+mod container;
+mod container_steps;
+mod engine;
 mod files;
 mod held;
 mod held_port;
@@ -29,6 +33,8 @@ mod supervisor;
 
 pub use argv::{NodeArgv, NodeArgvError};
 pub use clock::{RemoveClock, ResetClock};
+pub use container::ContainerNode;
+pub use container_steps::{RemoveContainer, StartContainer, UnpauseContainer};
 pub use files::{FreeNodeFiles, UnmountNodeFiles};
 pub use process::ProcessNode;
 pub use resume_process::ResumeProcess;
