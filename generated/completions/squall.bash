@@ -318,7 +318,7 @@ _squall() {
                     return 0
                     ;;
                 --allow)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --slo)
@@ -398,7 +398,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -453,7 +453,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --config --state --help all any burst_kill clock_skew command disk_full failpoint generate_load http immediate kill_process load load_slo none pause_process process restart_process running sequence tcp time"
+            opts="-h --format --color --config --state --help all any burst_kill clock_skew command disk_full exhaust_fds exhaust_pids failpoint generate_load http immediate kill_process limit_resources load load_slo none oom pause_process process restart_process running sequence stress_cpu stress_memory tcp time"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -775,7 +775,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-q -v -h --for --in --var --var-env --var-file --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process"
+            opts="-q -v -h --for --in --var --var-env --var-file --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -846,7 +846,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -1112,7 +1112,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -1276,7 +1276,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)

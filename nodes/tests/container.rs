@@ -239,6 +239,14 @@ async fn state(member: &Arc<dyn Member>) -> ProcessState {
     member.process().unwrap().status().await.unwrap().state
 }
 
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < HANG, "{what}");
+        std::thread::yield_now();
+    }
+}
+
 fn keys(socket: &Path, more: &Value) -> Value {
     let mut keys = json!({"type": "container", "socket": socket});
     keys.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -261,9 +269,11 @@ async fn against_a_fake_engine_an_image_is_made_paused_killed_restarted_and_remo
     assert_eq!(port, &json!({"HostIp": "127.0.0.1", "HostPort": "10007"}));
 
     run.act(&member, PAUSE).await;
-    assert_eq!((engine.process().0, state(&member).await), ('T', ProcessState::Stopped));
+    until("it runs on", || engine.process().0 == 'T');
+    assert_eq!(state(&member).await, ProcessState::Stopped);
     assert!(matches!(run.undo().await, Undone::Reverted(_)));
-    assert!(matches!(run.undo().await, Undone::NothingToDo(_)) && engine.process().0 != 'T');
+    assert!(matches!(run.undo().await, Undone::NothingToDo(_)));
+    until("it is still paused", || engine.process().0 != 'T');
 
     let before = (engine.process().1, member.process().unwrap().status().await.unwrap().identity);
     run.act(&member, ProcessAct::Kill(SignalName::Term)).await;
@@ -312,11 +322,7 @@ async fn against_a_fake_engine_an_attached_container_is_started_again_by_recover
     for step in [&unpause, &step] {
         assert!(matches!(step.undo(&alone).await.unwrap(), Undone::NothingToDo(_)));
     }
-    let began = Instant::now();
-    while engine.process().0 != 'T' {
-        assert!(began.elapsed() < HANG, "another container was unpaused");
-        std::thread::yield_now();
-    }
+    until("another container was unpaused", || engine.process().0 == 'T');
     assert_eq!(engine.count(), 1);
 }
 

@@ -21,12 +21,14 @@
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
 //! | `plug_in_threads`, `step_threads` | threads for calls that may block; whoever waits for one can go on without it |
 //! | `dead_folders` | folders of runs: kept while the run lives, and collected when it died |
+//! | `guardian`, `beats` | [`Guardian`]: the process that undoes a run which can't do it itself |
 //! | `recover`, `forget` | undoes what dead runs left behind, or gives it up |
 //! | `report` | [`Report`], as text, JSON, JUnit and HTML |
 //!
 //! It sees plug-ins through the traits of `chaos-core` only.
 
 mod ask;
+mod beats;
 mod cause;
 mod control;
 mod control_client;
@@ -41,6 +43,7 @@ mod entry_state;
 mod errors;
 mod forget;
 mod guarded;
+mod guardian;
 mod handle;
 mod hold_time;
 mod judge;
@@ -71,6 +74,7 @@ pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;
 pub use forget::{ForgetError, Forgotten, forget};
 pub use guarded::Panicked;
+pub use guardian::{Guardian, run_helper};
 pub use handle::{EntryHandle, RunHandle};
 pub use nodes::NodeFinding;
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async, recover_until};

@@ -129,7 +129,10 @@ impl RunNodes {
 
     /// Starts all of them at the same time, and waits until they are ready. Gives those whose start began, and why the first
     /// that failed did.
-    pub(crate) async fn start(&self, shared: &Shared) -> (Vec<StartedNode>, Option<String>) {
+    pub(crate) async fn start(&self, shared: &Arc<Shared>) -> (Vec<StartedNode>, Option<String>) {
+        if let Err(error) = shared.guarded().await {
+            return (Vec::new(), Some(error.to_string()));
+        }
         let mut started = Vec::with_capacity(self.nodes.len());
         let mut starting = JoinSet::new();
         for node in &self.nodes {
@@ -200,8 +203,11 @@ async fn stop_one(node: StartedNode, shared: Arc<Shared>) -> Vec<String> {
     let _ = guarded(member.stop()).await;
     log.seal();
     log.drained().await;
-    let cx = log.undo_context(STEP_DEADLINE);
     let mut failures = Vec::new();
+    if shared.journal.taken_over() {
+        return failures;
+    }
+    let cx = log.undo_context(STEP_DEADLINE);
     for armed in log.newest_first() {
         match undo_step(&armed.step, &cx, shared.plug_ins.steps()).await {
             Ok(_) => log.mark_undone(&armed),

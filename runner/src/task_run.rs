@@ -247,6 +247,9 @@ impl TaskRun {
             _ => run_verdict(&verdicts, &seen.before, &seen.after),
         };
         let verdict = of_nodes.map_or(verdict, |of_nodes| verdict.max(of_nodes));
+        // What its nodes and its steady state did then says nothing of the system.
+        let others = self.session.shared().journal.taken_over() && verdict != Verdict::RevertFailed;
+        let verdict = if others { Verdict::Inconclusive } else { verdict };
         let keep = verdict.exit_code() != 0;
         self.nodes.leave_folders(keep);
         if keep && self.nodes.folder().exists() {

@@ -189,6 +189,7 @@ impl Command {
 /// Runs the command line of this process and returns its exit code: a verdict's (0 to 3), 64 for wrong usage, 65 for
 /// an invalid file, 70 for an internal failure.
 pub fn main() -> ExitCode {
+    crate::helper::run_if_asked();
     signals::unblock();
     console::tell_panics();
     secrets::hide_api_keys();

@@ -173,17 +173,21 @@ fn a_node_that_ends_by_itself_makes_the_run_deviate_and_before_any_fault_inconcl
 }
 
 #[test]
-fn a_killed_run_leaves_its_nodes_to_recover_and_a_second_recovery_does_nothing() {
+fn a_killed_run_leaves_its_nodes_to_its_guardian_or_to_recover_and_a_second_recovery_does_nothing() {
     let place = Place::new();
-    for action in ["pause_process", "kill_process"] {
-        let told = place.path(action);
+    let rows = ["pause_process", "kill_process"].into_iter().flat_map(|action| [(action, "none"), (action, "own")]);
+    for (action, guardian) in rows {
+        let told = place.path(&format!("{action}-{guardian}"));
         let script = format!("sleep 600 & echo $$ $! >> {}; wait", told.display());
-        let task = task(&script, &json!({"type": action, "target": {"node": "n1"}}), 60.0);
-        let events = place.path(&format!("{action}.jsonl"));
+        let mut task = task(&script, &json!({"type": action, "target": {"node": "n1"}}), 60.0);
+        let has_told = format!("until [ -s {} ]; do sleep 0.01; done", told.display());
+        task["steady_state"] = json!([{"type": "command", "argv": ["sh", "-c", has_told]}]);
+        let events = place.path(&format!("{action}-{guardian}.jsonl"));
         let file = place.file(&task);
         let events_path = events.display().to_string();
         let arguments = ["run", &file, "--allow-command", "sh", "--events", &events_path];
-        let mut run = place.squall(&arguments).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut command = place.squall(&arguments);
+        let mut run = command.env("SQUALL_GUARDIAN", guardian).stdout(std::process::Stdio::null()).spawn().unwrap();
         until("the fault is not in force", || {
             fs::read_to_string(&events).is_ok_and(|text| text.contains("\"active\""))
         });
@@ -191,6 +195,11 @@ fn a_killed_run_leaves_its_nodes_to_recover_and_a_second_recovery_does_nothing()
         run.kill().unwrap();
         run.wait().unwrap();
         let pids: Vec<String> = lines(&told)[0].split(' ').map(str::to_owned).collect();
+        if guardian == "own" {
+            until("its guardian has left an orphan", || pids.iter().all(|pid| is_over(pid)) && place.journals() == 0);
+            assert_eq!(lines(&told).len(), 1, "nothing is started for a dead run");
+            continue;
+        }
         // A group that is stopped when its last parent ends gets SIGHUP from the kernel.
         assert!(action == "pause_process" || !is_over(&pids[1]), "what it started went with the run");
         let recovered = place.squall(&["recover", "--format", "json"]).output().unwrap();
