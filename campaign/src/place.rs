@@ -13,12 +13,22 @@ use tempfile::TempDir;
 pub struct Place {
     folder: TempDir,
     program: PathBuf,
+    guardian: bool,
 }
 
 impl Place {
-    /// A place for the program at a path.
+    /// A place for the program at a path, without guardians: what a killed run leaves is recovered by the next one.
     pub fn new(program: &Path) -> io::Result<Self> {
-        Ok(Self { folder: tempfile::Builder::new().prefix("campaign-").tempdir()?, program: program.to_owned() })
+        Ok(Self {
+            folder: tempfile::Builder::new().prefix("campaign-").tempdir()?,
+            program: program.to_owned(),
+            guardian: false,
+        })
+    }
+
+    /// The same with guardians, which undo a run that is killed before anybody recovers it.
+    pub fn with_guardian(program: &Path) -> io::Result<Self> {
+        Ok(Self { guardian: true, ..Self::new(program)? })
     }
 
     /// The folder.
@@ -48,6 +58,7 @@ impl Place {
         for variable in ["SQUALL_CONFIG", "SQUALL_POLICY", "SQUALL_STATE", "SQUALL_WORKSPACE"] {
             command.env_remove(variable);
         }
+        command.env("SQUALL_GUARDIAN", if self.guardian { "own" } else { "none" });
         command.current_dir(self.path()).stdin(Stdio::null());
     }
 

@@ -22,10 +22,11 @@ mod undo;
 mod value;
 
 pub use node::{
-    Attacher, ClockFacet, ClockReading, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget, FilesFacet,
-    FilesSpace, Fill, Locator, Member, NodeContext, NodeExit, NodeKeys, NodeKind, NodeLabels, NodePlace, NodePorts,
-    NodeStanding, NodeState, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState, ProcessStatus,
-    Readiness, SignalName, SkewAct, TargetError, attach,
+    Attacher, ClockFacet, ClockReading, Cpus, CpusError, DeclaredNode, DynNode, Effect, ErasedNode, Facet, FaultTarget,
+    FilesFacet, FilesSpace, Fill, LoadUsage, Locator, Member, NodeContext, NodeExit, NodeKeys, NodeKind, NodeLabels,
+    NodePlace, NodePorts, NodeStanding, NodeState, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState,
+    ProcessStatus, Readiness, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad,
+    ResourceUsage, ResourcesFacet, SignalName, SkewAct, TargetError, attach,
 };
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
@@ -50,11 +51,12 @@ pub use run::{
     LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment,
     LoadSlice, LoadTls, LoadTlsError, LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext,
     RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
+    since_boot,
 };
 pub use undo::{
-    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Holder, JOURNAL_FORMAT, Journal,
-    JournalError, JournalHeader, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock, RunSteps,
-    StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
+    ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Expiries, Holder, JOURNAL_FORMAT, Journal,
+    JournalError, JournalHeader, JournalKeeper, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock,
+    RunSteps, StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,

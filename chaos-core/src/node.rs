@@ -5,6 +5,7 @@
 mod attach;
 mod clock;
 mod context;
+mod cpus;
 mod effect;
 mod facet;
 mod files;
@@ -15,12 +16,14 @@ mod locator;
 mod member;
 mod nodes;
 mod process;
+mod resources;
 mod standing;
 mod target;
 
 pub use attach::{Attacher, attach};
 pub use clock::{ClockFacet, ClockReading, SkewAct};
 pub use context::{NodeContext, NodePlace, Readiness};
+pub use cpus::{Cpus, CpusError};
 pub use effect::Effect;
 pub use facet::Facet;
 pub use files::{FilesFacet, FilesSpace, Fill};
@@ -31,5 +34,9 @@ pub use locator::Locator;
 pub use member::Member;
 pub use nodes::{NodeExit, Nodes};
 pub use process::{PauseMethod, ProcessAct, ProcessFacet, ProcessState, ProcessStatus, SignalName};
+pub use resources::{
+    LoadUsage, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad, ResourceUsage,
+    ResourcesFacet,
+};
 pub use standing::{NodeStanding, NodeState};
 pub use target::{FaultTarget, TargetError};

@@ -17,8 +17,7 @@ mod spec;
 mod spec_warning;
 mod task;
 
-pub(crate) use clock::since_boot;
-pub use clock::{Clock, ExternalWait, RealClock, VirtualClock};
+pub use clock::{Clock, ExternalWait, RealClock, VirtualClock, since_boot};
 pub use context::{ContextParts, RunContext};
 pub use edges::{Edge, EntryId, FaultEdges, Stage};
 pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole, Progress};

@@ -14,7 +14,8 @@ pub use arm_error::ArmError;
 pub use context::UndoContext;
 pub use holder::Holder;
 pub use journal::{
-    Epoch, JOURNAL_FORMAT, Journal, JournalError, JournalHeader, JournalProblem, JournalRecord, PastJournal, boot_id,
+    Epoch, Expiries, JOURNAL_FORMAT, Journal, JournalError, JournalHeader, JournalKeeper, JournalProblem,
+    JournalRecord, PastJournal, boot_id,
 };
 pub use log::{ArmedStep, EffectPermit, Undo, UndoLog};
 pub use owner::StepOwner;

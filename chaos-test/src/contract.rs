@@ -25,7 +25,8 @@ pub struct Broken {
 
 /// Runs the contract over every registered fault that is not a fake of this crate; empty when all keep it.
 ///
-/// A fault without a [`contract_subject!`](crate::contract_subject) breaks it.
+/// A fault without a [`contract_subject!`](crate::contract_subject) breaks it. One whose subject is
+/// [`io::ErrorKind::Unsupported`] on this machine is skipped, and that is printed.
 pub fn broken_contracts() -> Vec<Broken> {
     let real = FAULTS.all().iter().filter(|descriptor| !descriptor.name.starts_with("test_"));
     real.flat_map(|descriptor| broken_by(descriptor)).collect()
@@ -41,6 +42,13 @@ pub fn broken_by(descriptor: &Descriptor<dyn DynFault>) -> Vec<Broken> {
 
 /// Runs the contract over one fault, on a subject of the caller's.
 pub fn broken_on(fault: &str, build: &dyn Fn(&Subjects) -> io::Result<FaultNode>) -> Vec<Broken> {
+    // What this machine can't do breaks no rule.
+    if let Err(error) = Subjects::new().and_then(|subjects| build(&subjects))
+        && error.kind() == io::ErrorKind::Unsupported
+    {
+        eprintln!("skipped: the contract of `{fault}` needs {error}");
+        return Vec::new();
+    }
     let broken_rule = |(rule, check): &(&'static str, rules::Rule)| {
         let kept = Case::new(build).and_then(|case| check(&case));
         kept.err().map(|why| broken(fault, rule, &why.to_string()))

@@ -7,6 +7,8 @@
 //! | `failpoint` | `failpoint`: arms a fail point of another process (feature `failpoint`) |
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
 //! | `process` | `pause_process`, `kill_process`, `burst_kill`, `restart_process` on nodes and processes (feature `process`) |
+//! | `resources` | `limit_resources`, `oom`, `exhaust_fds`, `exhaust_pids`, `stress_cpu`, `stress_memory` (feature `process`) |
+//! | `shows` | what members show of a fault, together |
 
 #[cfg(feature = "process")]
 mod clock;
@@ -17,6 +19,10 @@ mod failpoint;
 mod load;
 #[cfg(feature = "process")]
 mod process;
+#[cfg(feature = "process")]
+mod resources;
+#[cfg(feature = "process")]
+mod shows;
 
 #[cfg(feature = "process")]
 pub use clock::{ClockOffset, ClockOffsetError, ClockSkew, RatePercent, RatePercentError};
@@ -34,6 +40,8 @@ pub use load::parsers;
 pub use load::{Load, LoadEngine, StopFortio};
 #[cfg(feature = "process")]
 pub use process::{BurstKill, KillProcess, PauseProcess, RestartProcess};
+#[cfg(feature = "process")]
+pub use resources::{ExhaustFds, ExhaustPids, LimitResources, Oom, StressCpu, StressMemory};
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,9 @@ _squall() {
             squall,diff)
                 cmd="squall__subcmd__diff"
                 ;;
+            squall,doctor)
+                cmd="squall__subcmd__doctor"
+                ;;
             squall,down)
                 cmd="squall__subcmd__down"
                 ;;
@@ -76,6 +79,9 @@ _squall() {
             squall__subcmd__help,diff)
                 cmd="squall__subcmd__help__subcmd__diff"
                 ;;
+            squall__subcmd__help,doctor)
+                cmd="squall__subcmd__help__subcmd__doctor"
+                ;;
             squall__subcmd__help,down)
                 cmd="squall__subcmd__help__subcmd__down"
                 ;;
@@ -125,7 +131,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --config --state --help --version demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help"
+            opts="-h -V --color --config --state --help --version demo run inject up ps down diff experiment validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -240,6 +246,36 @@ _squall() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        squall__subcmd__doctor)
+            opts="-h --format --color --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         squall__subcmd__down)
             opts="-h --format --color --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -282,7 +318,7 @@ _squall() {
                     return 0
                     ;;
                 --allow)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --slo)
@@ -362,7 +398,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -417,7 +453,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --config --state --help all any burst_kill clock_skew command disk_full failpoint generate_load http immediate kill_process load load_slo none pause_process process restart_process running sequence tcp time"
+            opts="-h --format --color --config --state --help all any burst_kill clock_skew command disk_full exhaust_fds exhaust_pids failpoint generate_load http immediate kill_process limit_resources load load_slo none oom pause_process process restart_process running sequence stress_cpu stress_memory tcp time"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -473,7 +509,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject up ps down diff experiment validate schema list explain fortio recover release completions help"
+            opts="demo run inject up ps down diff experiment validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -515,6 +551,20 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -725,7 +775,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__inject)
-            opts="-q -v -h --for --in --var --var-env --var-file --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process"
+            opts="-q -v -h --for --in --var --var-env --var-file --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -796,7 +846,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -1062,7 +1112,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)
@@ -1226,7 +1276,7 @@ _squall() {
                     return 0
                     ;;
                 --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full failpoint generate_load kill_process load pause_process restart_process" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
                     return 0
                     ;;
                 --allow-command)

@@ -75,7 +75,7 @@ impl PidFd {
     ///
     /// # Errors
     /// Also when `/proc` has nothing of a process that is there: it may hide it (`hidepid`).
-    fn read<T>(&self, read: impl Fn(u32) -> io::Result<Option<T>>) -> io::Result<Option<T>> {
+    pub(crate) fn read<T>(&self, read: impl Fn(u32) -> io::Result<Option<T>>) -> io::Result<Option<T>> {
         let Some(pid) = self.pid_in_proc()? else { return Ok(None) };
         let seen = read(pid.get())?;
         match (self.pid_in_proc()?, seen) {

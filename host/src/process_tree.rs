@@ -9,16 +9,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::process::Signal;
 
-use crate::namespace::proc_is_ours;
-use crate::pidfd::{PidFd, polls_in_seconds};
+use crate::pidfd::PidFd;
 use crate::process::ProcessStat;
 
 /// How often the process table is read again at the most: each time, only what was started meanwhile is new, and what
 /// was found before is stopped.
-const SCANS: usize = 32;
+pub(crate) const SCANS: usize = 32;
 
 /// How long a killed process may take to be gone.
-const SETTLE_SECONDS: u32 = 5;
+pub(crate) const SETTLE_SECONDS: u32 = 5;
 
 /// What the processes of one tree have in their environment, so that they are found when their parents are gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,26 +49,6 @@ impl TreeMark {
         &self.0
     }
 
-    /// Kills every process that has it, and what those started; gives how many, once they are gone. Blocks.
-    ///
-    /// # Errors
-    /// When `/proc` can't be read or is of another pid namespace, or when one of them can't be killed.
-    pub fn kill_all(self) -> io::Result<usize> {
-        if !proc_is_ours()? {
-            return Err(io::Error::other("`/proc` shows another pid namespace than ours: mount our own"));
-        }
-        let mut tree = ProcessTree { mark: self, leader: None, since: 0, is_killed: false };
-        let killed = tree.stop_and_kill();
-        for process in &killed {
-            let is_over = |states: &[char]| states.iter().all(|state| matches!(state, 'Z' | 'X' | 'x'));
-            if !is_over(&process.settle(polls_in_seconds(SETTLE_SECONDS), is_over)?) {
-                let pid = process.pid();
-                return Err(io::Error::other(format!("process {pid} is still there after {SETTLE_SECONDS} s")));
-            }
-        }
-        Ok(killed.len())
-    }
-
     /// The value of the variable; a tree inside another one has the marks of both.
     pub fn value(&self, inherited: Option<&str>) -> String {
         inherited
@@ -77,15 +56,18 @@ impl TreeMark {
             .map_or_else(|| self.0.clone(), |outer| format!("{outer}.{}", self.0))
     }
 
-    /// Whether a process was started with it. One that is gone, or that we may not read, was not.
+    /// Whether a process was started with it.
     fn is_on(&self, pid: u32) -> bool {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let mut values =
-            environment.split(|byte| *byte == 0).filter_map(|entry| entry.strip_prefix(Self::VARIABLE.as_bytes()));
-        values.any(|value| {
-            value.strip_prefix(b"=").is_some_and(|marks| marks.split(|b| *b == b'.').any(|m| m == self.0.as_bytes()))
-        })
+        marks_of(pid).iter().any(|mark| mark == self.0.as_bytes())
     }
+}
+
+/// The marks with which a process was started, outermost first. One that is gone, or that we may not read, has none.
+pub(crate) fn marks_of(pid: u32) -> Vec<Vec<u8>> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let values = environment.split(|byte| *byte == 0);
+    let values = values.filter_map(|entry| entry.strip_prefix(TreeMark::VARIABLE.as_bytes())?.strip_prefix(b"="));
+    values.flat_map(|value| value.split(|byte| *byte == b'.').map(<[u8]>::to_vec)).collect()
 }
 
 /// A child and everything that it started; dropping it kills them all, unless they were killed before.
@@ -124,13 +106,8 @@ impl ProcessTree {
     /// Each process is stopped when it is found and killed when no more are found, so that none can start another one
     /// meanwhile; signals go through pidfds, so that they reach no later process of the same number.
     pub fn kill(&mut self) {
-        self.stop_and_kill();
-    }
-
-    /// The same; gives what was killed beside the leader.
-    fn stop_and_kill(&mut self) -> Vec<PidFd> {
         if std::mem::replace(&mut self.is_killed, true) {
-            return Vec::new();
+            return;
         }
         let mut held = Vec::new();
         // It may be gone, or another user's: then it can't be killed either.
@@ -150,7 +127,6 @@ impl ProcessTree {
         for process in self.leader.iter().chain(&held) {
             let _ = process.signal(Signal::KILL);
         }
-        held
     }
 
     /// What belongs to it beside the leader and those that are held.
@@ -199,7 +175,7 @@ impl Drop for ProcessTree {
 }
 
 /// Holds the process that the table shows; `None` when it is gone, even if its pid is another one's by now.
-fn hold(seen: &ProcessStat) -> Option<PidFd> {
+pub(crate) fn hold(seen: &ProcessStat) -> Option<PidFd> {
     let held = PidFd::open(NonZeroU32::new(seen.pid)?).ok().flatten()?;
     let now = held.stat().ok().flatten()?;
     // Another pid is one of another namespace, which `/proc` shows instead of ours.
@@ -207,7 +183,7 @@ fn hold(seen: &ProcessStat) -> Option<PidFd> {
 }
 
 /// Every process that `/proc` shows.
-fn process_table() -> io::Result<Vec<ProcessStat>> {
+pub(crate) fn process_table() -> io::Result<Vec<ProcessStat>> {
     let pids = fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     Ok(pids.filter_map(|pid| ProcessStat::of(pid).ok().flatten()).collect())
 }
@@ -219,6 +195,7 @@ mod tests {
     use std::process::{Child, Command, Stdio};
 
     use super::*;
+    use crate::marked::kill_marked;
 
     /// Starts a shell as the leader of a tree and gives the pid that it prints.
     fn shell(script: &str) -> (Child, ProcessTree, u32) {
@@ -297,10 +274,11 @@ mod tests {
         let mark = TreeMark::read(tree.mark.text()).unwrap();
         // Nobody is left who knows the leader, as after a kill of ours.
         std::mem::forget(tree);
-        assert!(mark.clone().kill_all().unwrap() >= 2);
+        let killed = |mark: &TreeMark| kill_marked(std::slice::from_ref(mark)).unwrap().remove(0).unwrap();
+        assert!(killed(&mark) >= 2);
         assert_eq!(child.wait().unwrap().signal(), Some(9));
         wait_until_over(pid);
-        assert_eq!(mark.kill_all().unwrap(), 0);
+        assert_eq!(killed(&mark), 0);
         assert!(!is_over(other_pid) && !is_over(other.id()));
         drop(other_tree);
         other.wait().unwrap();

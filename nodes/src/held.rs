@@ -8,7 +8,8 @@ use chaos_core::{
     ProcessStatus, Resource, SignalName,
 };
 use chaos_host::{
-    PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds, proc_is_ours,
+    CgroupDir, PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds,
+    proc_is_ours,
 };
 use rustix::process::geteuid;
 
@@ -34,16 +35,34 @@ pub(crate) fn own_proc() -> Result<(), PluginError> {
 
 /// What the process is, if that may be done to it at all.
 pub(crate) fn target(held: &PidFd, act: ProcessAct) -> Result<ProcessStat, PluginError> {
+    let (verb, reaches) = match act {
+        ProcessAct::Pause(_) => ("stopping", "no signal stops"),
+        ProcessAct::Kill(_) | ProcessAct::Restart => ("ending", "no signal ends"),
+    };
+    let stat = ours_to_touch(held, verb, reaches)?;
+    if matches!(act, ProcessAct::Pause(_)) {
+        if stat.is_stopped() || stat.is_traced() {
+            let (label, state) = (stat.label(), stat.state);
+            let why = format!("{label} is stopped already (state {state}), and resuming it is for whoever stopped it");
+            return Err(PluginError::refused(why));
+        }
+        if CgroupDir::has_frozen(held.pid()) {
+            let why = format!("{} is frozen already, and thawing it is for whoever froze it", stat.label());
+            return Err(PluginError::refused(why));
+        }
+    }
+    Ok(stat)
+}
+
+/// What the process is, unless no fault may touch it: `verb` is what would be done, `reaches` why a thread of the kernel is
+/// out of reach.
+pub(crate) fn ours_to_touch(held: &PidFd, verb: &str, reaches: &str) -> Result<ProcessStat, PluginError> {
     let pid = held.pid();
     let stat = held.stat().map_err(|error| failed("read the state of", pid, &error))?.ok_or_else(|| missing(pid))?;
     let refused = |why: &str| Err(PluginError::refused(format!("{} {why}", stat.label())));
     let us = std::process::id();
     let line = ancestors(us).map_err(|error| PluginError::io("read our ancestors", &error))?;
     let owner = owner(held)?;
-    let (verb, ends) = match act {
-        ProcessAct::Pause(_) => ("stopping", "no signal stops"),
-        ProcessAct::Kill(_) | ProcessAct::Restart => ("ending", "no signal ends"),
-    };
     if stat.pid == 1 {
         return refused(&format!("is the first process: {verb} it would stop the machine or the container"));
     }
@@ -54,7 +73,7 @@ pub(crate) fn target(held: &PidFd, act: ProcessAct) -> Result<ProcessStat, Plugi
         return refused("is an ancestor of Squall, which must outlive the fault");
     }
     if stat.is_kernel {
-        return refused(&format!("is a thread of the kernel, which {ends}"));
+        return refused(&format!("is a thread of the kernel, which {reaches}"));
     }
     if owner.process != stat.pid {
         let process = owner.process;
@@ -62,10 +81,6 @@ pub(crate) fn target(held: &PidFd, act: ProcessAct) -> Result<ProcessStat, Plugi
     }
     if stat.is_dead() {
         return refused("has ended");
-    }
-    if matches!(act, ProcessAct::Pause(_)) && (stat.is_stopped() || stat.is_traced()) {
-        let state = stat.state;
-        return refused(&format!("is stopped already (state {state}), and resuming it is for whoever stopped it"));
     }
     Ok(stat)
 }
@@ -79,13 +94,13 @@ pub(crate) fn plan(held: &PidFd, act: ProcessAct) -> Result<Plan, PluginError> {
 }
 
 /// The process as a resource.
-fn resource(target: &ProcessStat) -> Result<Resource, PluginError> {
+pub(crate) fn resource(target: &ProcessStat) -> Result<Resource, PluginError> {
     let pid_ns = pid_namespace().map_err(|error| PluginError::io("read our pid namespace", &error))?;
     Ok(Resource::process(target.pid, target.start_time, pid_ns))
 }
 
 /// Why it needs `other_user`: it belongs, in part, to another user than the one whose rights we use.
-fn foreign(target: &ProcessStat, held: &PidFd) -> Result<Option<PermissionNeed>, PluginError> {
+pub(crate) fn foreign(target: &ProcessStat, held: &PidFd) -> Result<Option<PermissionNeed>, PluginError> {
     let ours = geteuid().as_raw();
     let other = owner(held)?.uids.into_iter().find(|uid| *uid != ours);
     Ok(other.map(|uid| {
@@ -94,7 +109,7 @@ fn foreign(target: &ProcessStat, held: &PidFd) -> Result<Option<PermissionNeed>,
     }))
 }
 
-fn owner(held: &PidFd) -> Result<ProcessOwner, PluginError> {
+pub(crate) fn owner(held: &PidFd) -> Result<ProcessOwner, PluginError> {
     let pid = held.pid();
     let owner = held.owner().map_err(|error| failed("read the state of", pid, &error))?;
     owner.ok_or_else(|| missing(pid))
@@ -152,13 +167,16 @@ pub(crate) fn status(held: &PidFd) -> Result<ProcessStatus, PluginError> {
         let detail = format!("{} has ended (state {})", stat.label(), stat.state);
         return Ok(gone(stat.label(), detail));
     }
+    let frozen = CgroupDir::has_frozen(pid);
     let state = match stat.state {
         't' => ProcessState::Traced,
         'T' => ProcessState::Stopped,
+        _ if frozen => ProcessState::Stopped,
         _ => ProcessState::Running,
     };
     let identity = Some(resource(&stat)?.id);
-    Ok(ProcessStatus { label: stat.label(), state, detail: format!("state {}", stat.state), identity })
+    let group = if frozen { ", its group is frozen" } else { "" };
+    Ok(ProcessStatus { label: stat.label(), state, detail: format!("state {}{group}", stat.state), identity })
 }
 
 /// What a node of that process is doing.

@@ -6,30 +6,47 @@
 //! | `running` | the kind `running`, and the member for a process that a fault names itself |
 //! | `supervisor` | the life of a started program: start, readiness, exit, stop, start again |
 //! | `held` | what may be done to a process, and how: signals through its pidfd |
+//! | `held_port` | a port that is kept for a node until it is started |
 //! | `clock` | a started node's own wall clock: the preloaded library, its page, what it can't reach |
 //! | `files` | a started node's own file system: a tmpfs over its folder |
 //! | `locate` | a process by pid, pid file, port or command |
-//! | `resume_process`, `start_node`, `stop_node` | the undo steps |
+//! | `group` | the resource group of a started node: how it is made, and how a program starts in it |
+//! | `resources` | the resources facet: limits, soft limits, loads, and their undo steps |
+//! | `stress` | the program behind loads: this one, started again under another name |
+//! | `resume_process`, `start_node`, `stop_node`, `remove_group`, `thaw_group` | the undo steps |
 //! | `log_files` | where a node's output goes |
 
 mod argv;
 mod clock;
 mod files;
+mod group;
 mod held;
+mod held_port;
 mod locate;
 mod log_files;
 mod process;
+mod remove_group;
+mod resources;
 mod resume_process;
 mod running;
 mod start_node;
 mod stop_node;
+mod stress;
 mod supervisor;
+mod thaw_group;
 
 pub use argv::{NodeArgv, NodeArgvError};
 pub use clock::{RemoveClock, ResetClock};
 pub use files::{FreeNodeFiles, UnmountNodeFiles};
+pub use group::NodeLimits;
 pub use process::ProcessNode;
+pub use remove_group::RemoveGroup;
+pub use resources::{EndOom, RestoreLimit, RestoreProcessLimit, StopLoad};
 pub use resume_process::ResumeProcess;
 pub use running::RunningNode;
 pub use start_node::StartNode;
 pub use stop_node::StopNode;
+#[doc(hidden)]
+pub use stress::reached_by;
+pub use stress::run_if_asked;
+pub use thaw_group::ThawGroup;

@@ -6,20 +6,26 @@ use std::sync::Arc;
 
 use chaos_core::{
     BoxFuture, ClockFacet, ClockReading, Effect, FilesFacet, FilesSpace, Fill, Member, NodeContext, NodeKind,
-    NodeStanding, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, Seconds, SkewAct, Undo, Undone,
-    register_node,
+    NodeStanding, PauseMethod, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, ResourcesFacet,
+    Seconds, SkewAct, Undo, Undone, register_node,
 };
-use chaos_host::PidFd;
+use chaos_host::{PidFd, TreeMark};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::argv::NodeArgv;
 use crate::clock::NodeClock;
 use crate::files::NodeFiles;
+use crate::group::{NodeGroup, NodeLimits};
 use crate::held;
+use crate::remove_group::RemoveGroup;
+use crate::resources::Resources;
 use crate::running::node_resource;
 use crate::start_node::StartNode;
 use crate::supervisor::{Program, Supervisor};
+use crate::thaw_group::freeze;
+
+mod resources;
 
 /// Starts a program as a node of the run, watches it, and stops it at the end.
 ///
@@ -28,6 +34,10 @@ use crate::supervisor::{Program, Supervisor};
 /// the run (without API keys and secrets) and `env`. Its output goes to `NAME.stdout.log` and `NAME.stderr.log`, readable
 /// for this user alone. It counts as up once `ready` says yes. A fault that kills it has it started again as the same node:
 /// same command line, environment, folder and ports.
+///
+/// With `group` or `limits` it is started in a resource group (cgroup version 1 or 2, whichever has the controllers) below
+/// the group of Squall, in a folder named after the run. The group holds everything that the node starts, in whatever
+/// session: it is killed with the node, and gone before the node is started again.
 ///
 /// With `clock: true` it gets a small library that stands in front of libc's clock, for `clock_skew`; until then it shows the
 /// machine's time. With `tmpfs_bytes` its folder is a file system of its own in memory, for `disk_full`.
@@ -64,6 +74,12 @@ pub struct ProcessNode {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 65_536))]
     pub tmpfs_bytes: Option<NonZeroU64>,
+    /// Whether it is started in a resource group (cgroup) of its own, as faults on resources need it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub group: bool,
+    /// What it may use from its start on; gives it a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<NodeLimits>,
 }
 
 fn five_seconds() -> Seconds {
@@ -72,7 +88,7 @@ fn five_seconds() -> Seconds {
 
 impl NodeKind for ProcessNode {
     async fn plan(&self, cx: &NodeContext) -> Result<Plan, PluginError> {
-        let (supervisor, clock, files) = self.parts(cx);
+        let (supervisor, clock, files) = self.parts(cx)?;
         if let Some(clock) = &clock {
             clock.check(self.argv.program(), supervisor.env())?;
         }
@@ -81,23 +97,34 @@ impl NodeKind for ProcessNode {
             files.check()?;
             summary = format!("{summary} on a tmpfs of {bytes} bytes");
         }
+        if let Some(group) = supervisor.group() {
+            summary = format!("{summary} in a group ({})", group.group.describe());
+        }
         Ok(Plan::new(summary).touching(node_resource(cx)).reaching(Reach::command(self.argv.program())))
     }
 
     fn member(&self, cx: NodeContext) -> Result<Arc<dyn Member>, PluginError> {
-        let (supervisor, clock, files) = self.parts(&cx);
-        Ok(Arc::new(ProcessMember { supervisor, clock, files }))
+        let (supervisor, clock, files) = self.parts(&cx)?;
+        Ok(Arc::new(ProcessMember { supervisor, clock, files, resources: Resources::default() }))
     }
 }
 
+/// The supervisor, and what the node was given.
+type Parts = (Arc<Supervisor>, Option<NodeClock>, Option<NodeFiles>);
+
 impl ProcessNode {
-    /// What its member is made of.
-    fn parts(&self, cx: &NodeContext) -> (Arc<Supervisor>, Option<NodeClock>, Option<NodeFiles>) {
+    /// What its member is made of. Touches nothing.
+    fn parts(&self, cx: &NodeContext) -> Result<Parts, PluginError> {
         let mut env = self.env.clone();
         let clock = self.clock.then(|| NodeClock::of(cx, &mut env));
         let files = self.tmpfs_bytes.map(|bytes| NodeFiles::of(cx, bytes.get()));
-        let program = Program { argv: self.argv.clone(), env, grace: self.stop_seconds.get() };
-        (Supervisor::new(program, cx.clone()), clock, files)
+        let mark = TreeMark::unique();
+        let limits = self.limits.unwrap_or_default();
+        let group = (self.group || self.limits.is_some())
+            .then(|| NodeGroup::plan(cx.cx().run_id(), cx.name(), &mark, limits))
+            .transpose()?;
+        let program = Program { argv: self.argv.clone(), env, grace: self.stop_seconds.get(), group };
+        Ok((Supervisor::new(program, mark, cx.clone())?, clock, files))
     }
 }
 
@@ -109,6 +136,7 @@ struct ProcessMember {
     supervisor: Arc<Supervisor>,
     clock: Option<NodeClock>,
     files: Option<NodeFiles>,
+    resources: Resources,
 }
 
 impl Member for ProcessMember {
@@ -123,6 +151,11 @@ impl Member for ProcessMember {
             }
             if let Some(clock) = &self.clock {
                 undo.perform(clock.install()).await?;
+            }
+            // The youngest but one: what it kills may hold the others.
+            if let Some(group) = self.supervisor.group().cloned() {
+                let remove = RemoveGroup::of(self.supervisor.node().name(), &group.group);
+                undo.perform(Effect::new(remove, Effect::blocking(move || group.make()))).await?;
             }
             let (step, starts) = (self.supervisor.stop_step()?, Arc::clone(&self.supervisor));
             undo.perform(Effect::new(step, async move { starts.spawn() })).await?;
@@ -143,6 +176,10 @@ impl Member for ProcessMember {
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {
+        Some(self)
+    }
+
+    fn resources(&self) -> Option<&dyn ResourcesFacet> {
         Some(self)
     }
 
@@ -202,6 +239,9 @@ impl ProcessFacet for ProcessMember {
     fn plan(&self, act: ProcessAct) -> BoxFuture<'_, Result<Plan, PluginError>> {
         Box::pin(async move {
             let node = node_resource(self.supervisor.node());
+            if act == ProcessAct::Pause(PauseMethod::Freezer) {
+                self.freezer()?;
+            }
             let Some(held) = self.supervisor.up()? else {
                 // At the preflight no node is up yet.
                 return Ok(Plan::new(self.label()).touching(node));
@@ -224,6 +264,9 @@ impl ProcessFacet for ProcessMember {
             let (step, node) =
                 (StartNode { node: self.supervisor.node().name().to_owned() }, Arc::clone(&self.supervisor));
             Ok(match act {
+                ProcessAct::Pause(PauseMethod::Freezer) => {
+                    freeze(self.freezer()?.ok_or_else(|| self.supervisor.not_up())?, self.label())
+                }
                 ProcessAct::Pause(_) => held::pause(&held, act)?,
                 ProcessAct::Kill(signal) => Effect::new(step, async move { node.kill(&held, signal, &label).await }),
                 ProcessAct::Restart => Effect::new(step, async move {

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
-    BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, NodeStanding, Plan, PluginError, ProcessAct,
-    ProcessFacet, ProcessStatus, Resource, Undo, exactly_one_of, register_attacher, register_node,
+    BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, NodeStanding, PauseMethod, Permission, Plan,
+    PluginError, ProcessAct, ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceUsage,
+    ResourcesFacet, Undo, exactly_one_of, register_attacher, register_node,
 };
 use chaos_host::PidFd;
 use schemars::JsonSchema;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::held;
 use crate::locate::locate;
+use crate::resources::{GroupOf, Resources, Subject};
+use crate::thaw_group::freeze;
 
 /// A node of the kind `running`: a process that is there already.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,14 +125,19 @@ impl NodeKind for RunningNode {
     }
 
     fn member(&self, cx: NodeContext) -> Result<Arc<dyn Member>, PluginError> {
-        Ok(Arc::new(RunningMember { node: Some(cx), at: self.at.clone(), pinned: OnceLock::new() }))
+        Ok(Arc::new(RunningMember {
+            node: Some(cx),
+            at: self.at.clone(),
+            pinned: OnceLock::new(),
+            resources: Resources::default(),
+        }))
     }
 }
 
 register_node!(RunningNode, "running");
 
 fn attached(at: &Locator) -> Arc<dyn Member> {
-    Arc::new(RunningMember { node: None, at: at.clone(), pinned: OnceLock::new() })
+    Arc::new(RunningMember { node: None, at: at.clone(), pinned: OnceLock::new(), resources: Resources::default() })
 }
 
 register_attacher!(attached);
@@ -147,6 +155,7 @@ struct RunningMember {
     at: Locator,
     /// The process that an effect was made on.
     pinned: OnceLock<PidFd>,
+    resources: Resources,
 }
 
 impl RunningMember {
@@ -160,6 +169,23 @@ impl RunningMember {
 
     fn find(&self) -> Result<PidFd, PluginError> {
         self.with(held::again)
+    }
+
+    /// Whose resources.
+    fn subject(&self) -> Result<Subject<'_>, PluginError> {
+        let whole = self.node.as_ref().map(|cx| node_resource(cx).id);
+        Ok(Subject { label: self.label(), held: Some(self.find()?), group: GroupOf::Found, whole, node: None })
+    }
+
+    /// The same, for what only reads: nothing of a process that is gone.
+    fn seen(&self) -> Result<Subject<'_>, PluginError> {
+        self.subject().or_else(|error| match error {
+            PluginError::NotYet(_) | PluginError::Refused(_) => {
+                let whole = self.node.as_ref().map(|cx| node_resource(cx).id);
+                Ok(Subject { label: self.label(), held: None, group: GroupOf::Ours, whole, node: None })
+            }
+            error => Err(error),
+        })
     }
 
     fn refuse_restart(&self) -> PluginError {
@@ -199,6 +225,36 @@ impl Member for RunningMember {
     fn process(&self) -> Option<&dyn ProcessFacet> {
         Some(self)
     }
+
+    fn resources(&self) -> Option<&dyn ResourcesFacet> {
+        Some(self)
+    }
+}
+
+impl ResourcesFacet for RunningMember {
+    fn plan(&self, act: ResourceAct) -> BoxFuture<'_, Result<Plan, PluginError>> {
+        Box::pin(async move { Resources::plan(&self.subject()?, act) })
+    }
+
+    fn effect(&self, act: ResourceAct) -> BoxFuture<'_, Result<Effect, PluginError>> {
+        Box::pin(async move {
+            let subject = self.subject()?;
+            let effect = self.resources.effect(&subject, act)?;
+            // The first one counts; it is the same process.
+            if let Some(held) = subject.held {
+                let _ = self.pinned.set(held);
+            }
+            Ok(effect)
+        })
+    }
+
+    fn usage(&self) -> BoxFuture<'_, Result<ResourceUsage, PluginError>> {
+        Box::pin(async move { self.resources.usage(&self.seen()?) })
+    }
+
+    fn counters(&self) -> BoxFuture<'_, Result<ResourceCounters, PluginError>> {
+        Box::pin(async move { Ok(self.resources.counters(&self.seen()?)) })
+    }
 }
 
 impl ProcessFacet for RunningMember {
@@ -208,6 +264,13 @@ impl ProcessFacet for RunningMember {
                 return Err(self.refuse_restart());
             }
             let mut plan = self.with(|held| held::plan(held, act))?;
+            if act == ProcessAct::Pause(PauseMethod::Freezer) {
+                let subject = self.subject()?;
+                if let Some(dir) = subject.freezer()? {
+                    plan = plan.needing(Permission::Root, subject.shared_group());
+                    plan.summary = format!("{} with everything in `{}`", plan.summary, dir.path.display());
+                }
+            }
             if let Some(cx) = &self.node {
                 plan.touches = plan.touches.into_iter().map(|one| one.within(node_resource(cx).id)).collect();
                 plan.summary = format!("node `{}`, {}", cx.name(), plan.summary);
@@ -233,6 +296,10 @@ impl ProcessFacet for RunningMember {
                 ProcessAct::Kill(signal) => {
                     let victim = held::again(&held)?;
                     Effect::irreversible(Effect::blocking(move || held::kill(&victim, signal, &label)))
+                }
+                ProcessAct::Pause(PauseMethod::Freezer) => {
+                    let dir = self.subject()?.freezer()?;
+                    freeze(dir.ok_or_else(|| PluginError::refused(format!("{label} has ended")))?, label)
                 }
                 _ => held::pause(&held, act)?,
             };

@@ -1,10 +1,12 @@
 //! The undo step of a start: kills whatever a node has started.
 
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaos_core::{PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
-use chaos_host::{TreeMark, pid_namespace, sees_every_process};
+use chaos_host::{TreeMark, kill_marked, pid_namespace, sees_every_process};
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
 /// Kills what a node has started, and what that has started: all have one mark in their environment. Their pids are not
 /// known before they are started, the mark is.
@@ -27,10 +29,9 @@ impl StopNode {
         Ok(Self { node: node.to_owned(), mark: mark.text().to_owned(), boot_id: boot_id(), pid_ns })
     }
 
-    /// Kills it, and says how many processes there were and whether there can be no more.
-    fn kill(&self, mark: TreeMark) -> io::Result<(usize, bool)> {
-        let killed = mark.kill_all()?;
-        Ok((killed, self.pid_ns == pid_namespace()? || sees_every_process()))
+    /// Whether there can be no more of it than what was found.
+    fn sees_all(&self) -> io::Result<bool> {
+        Ok(self.pid_ns == pid_namespace()? || sees_every_process())
     }
 }
 
@@ -45,10 +46,8 @@ impl UndoStep for StopNode {
             return Err(PluginError::failed(format!("`{}` is not the mark of a node", self.mark)));
         };
         let _real = cx.clock().external();
-        let step = self.clone();
-        let killed = tokio::task::spawn_blocking(move || step.kill(mark)).await;
-        let killed = killed.map_err(|error| PluginError::failed(error.to_string()))?;
-        match killed.map_err(|error| PluginError::io(&format!("stop node `{node}`"), &error))? {
+        let failed = |error: io::Error| PluginError::io(&format!("stop node `{node}`"), &error);
+        match (kill_together(mark).await.map_err(failed)?, self.sees_all().map_err(failed)?) {
             (_, false) => {
                 let there = self.pid_ns;
                 let why =
@@ -67,3 +66,50 @@ impl UndoStep for StopNode {
 }
 
 register_undo_step!(StopNode, "stop_node");
+
+/// A mark that waits for the next pass over the process table, and who waits for the outcome.
+type Waiting = (TreeMark, oneshot::Sender<io::Result<usize>>);
+
+/// All marks that wait: nodes are stopped at the same time, and a pass for each would take a time that grows with the square
+/// of their number.
+static WAITING: Mutex<Vec<Waiting>> = Mutex::new(Vec::new());
+
+/// Held during a pass.
+static PASS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Kills what has that mark, in one pass with whatever else is to be killed now; gives how many processes there were.
+async fn kill_together(mark: TreeMark) -> io::Result<usize> {
+    let (told, outcome) = oneshot::channel();
+    waiting().push((mark, told));
+    {
+        let _one_pass = PASS.lock().await;
+        let batch = std::mem::take(&mut *waiting());
+        if !batch.is_empty() {
+            // It goes on, and tells those who wait, even if nobody waits here any more.
+            let pass = tokio::task::spawn_blocking(move || kill_batch(batch));
+            pass.await.map_err(io::Error::other)?;
+        }
+    }
+    outcome.await.map_err(io::Error::other)?
+}
+
+fn kill_batch(batch: Vec<Waiting>) {
+    let (marks, told): (Vec<TreeMark>, Vec<_>) = batch.into_iter().unzip();
+    match kill_marked(&marks) {
+        Ok(killed) => {
+            for (told, killed) in told.into_iter().zip(killed) {
+                let _ = told.send(killed);
+            }
+        }
+        Err(error) => {
+            for told in told {
+                let _ = told.send(Err(io::Error::new(error.kind(), error.to_string())));
+            }
+        }
+    }
+}
+
+fn waiting() -> MutexGuard<'static, Vec<Waiting>> {
+    // It stays usable whatever panicked while holding it.
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,6 +1,7 @@
 //! The life of a started program: start, readiness, exit, stop, start again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU16;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,7 +14,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::argv::NodeArgv;
+use crate::group::{NodeGroup, has_joined};
 use crate::held::{hold, node_state, not_ended, number};
+use crate::held_port::HeldPort;
 use crate::log_files::{log_file, private_folder};
 use crate::resume_process::SETTLE_SECONDS;
 use crate::stop_node::StopNode;
@@ -25,6 +28,8 @@ pub(crate) struct Program {
     pub(crate) env: BTreeMap<String, String>,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
+    /// The group that it is started in, and that holds what it starts.
+    pub(crate) group: Option<NodeGroup>,
 }
 
 /// What the supervisor does for one node: it starts the program, collects it, and knows which ends are its own.
@@ -39,6 +44,8 @@ pub(crate) struct Supervisor {
     /// Where the program is waited for: where it was started first, which lasts as long as the run. An undo step has a
     /// runtime that ends with it.
     runtime: OnceLock<Handle>,
+    /// Its ports, kept for it until it is started.
+    ports: Vec<HeldPort>,
     /// One start at a time.
     starting: tokio::sync::Mutex<()>,
 }
@@ -60,14 +67,28 @@ struct Life {
 }
 
 impl Supervisor {
-    pub(crate) fn new(program: Program, node: NodeContext) -> Arc<Self> {
-        let (mark, ends) = (TreeMark::unique(), watch::Sender::new(0));
+    /// The supervisor of a node whose processes have that mark. It has started nothing; from now on its ports are kept for it.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when somebody else has one of them.
+    pub(crate) fn new(program: Program, mark: TreeMark, node: NodeContext) -> Result<Arc<Self>, PluginError> {
+        let ends = watch::Sender::new(0);
         let (life, runtime, starting) = Default::default();
-        Arc::new(Self { program, node, mark, life, ends, runtime, starting })
+        let keep = |(name, port): (&String, &NonZeroU16)| {
+            let why = || format!("port `{name}` ({port}) is taken by another process; give the node another number");
+            HeldPort::keep(*port).ok_or_else(|| PluginError::refused(why()))
+        };
+        let ports = node.place().ports.iter().map(keep).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self { program, node, mark, life, ends, runtime, ports, starting }))
     }
 
     pub(crate) fn node(&self) -> &NodeContext {
         &self.node
+    }
+
+    /// Its group, if it has one.
+    pub(crate) fn group(&self) -> Option<&NodeGroup> {
+        self.program.group.as_ref()
     }
 
     /// The step that stops it, for the journal.
@@ -115,7 +136,8 @@ impl Supervisor {
             private_folder(folder).map_err(|error| failed("make the folder", &error))?;
         }
         let log = |stream| log_file(&place.logs, name, stream).map_err(|error| failed("open the log", &error));
-        let mut command = Command::new(self.program.argv.program());
+        let program = self.program.argv.program();
+        let mut command = self.group().map_or_else(|| Command::new(program), |group| group.command(program));
         command.args(self.program.argv.arguments()).current_dir(&place.dir).process_group(0).kill_on_drop(true);
         command.env_clear().envs(self.environment());
         command.stdin(Stdio::null()).stdout(log("stdout")?).stderr(log("stderr")?);
@@ -123,14 +145,20 @@ impl Supervisor {
         let _there = runtime.enter();
         // Before the start: an end can be told at any moment after it.
         let mut life = self.life();
-        let program = self.program.argv.program();
+        self.ports.iter().for_each(HeldPort::let_go);
         let child = command.spawn();
-        let child = child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
+        let mut child =
+            child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
         // It is not collected yet, so the number is its own.
         let held = child.id().and_then(std::num::NonZeroU32::new).map(hold).transpose()?.flatten();
         let Some(held) = held else {
             return Err(PluginError::failed(format!("node `{name}` can't be held after its start")));
         };
+        if self.group().is_some() && !has_joined(&held)? {
+            let how = child.try_wait().ok().flatten().map_or_else(|| "it has ended".to_owned(), how);
+            let why = format!("start `{program}` as node `{name}` in its group: {how}; its log says why");
+            return Err(PluginError::failed(why));
+        }
         (life.up, life.ended, life.expected) = (Some(Arc::new(held)), None, false);
         (life.since, life.ready) = (Some(self.node.cx().clock().wall()), false);
         drop(life);
@@ -197,38 +225,58 @@ impl Supervisor {
         }
     }
 
-    /// Ends it with a signal, as an end of our making, and waits for it.
+    /// Ends it with a signal, as an end of our making, and waits for it; what is left in its group is killed.
     pub(crate) async fn kill(&self, held: &PidFd, signal: SignalName, label: &str) -> Result<(), PluginError> {
         if !self.end(held, number(signal), Duration::from_secs(SETTLE_SECONDS.into())).await {
             // A later end is not ours.
             self.life().expected = false;
             return Err(not_ended(label, signal));
         }
-        Ok(())
+        let Some(group) = self.group().cloned() else { return Ok(()) };
+        let rest = tokio::task::spawn_blocking(move || group.kill_rest()).await;
+        rest.map_err(|error| PluginError::failed(error.to_string()))?
     }
 
     /// Sends a signal that is meant to end it; says whether it did in time.
     async fn end(&self, held: &PidFd, signal: Signal, within: Duration) -> bool {
         self.life().expected = true;
-        let mut ends = self.ends.subscribe();
         // One that is gone already has been, or is being, collected.
         let _ = held.signal(signal);
-        let over = async {
-            // The sender is ours, so the wait can't fail.
-            let _ = ends.wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
-        };
-        self.node.cx().clock().timeout(within, over).await.is_some()
+        self.over(held, within).await
+    }
+
+    /// Waits until that process is collected; says whether it was in time.
+    async fn over(&self, held: &PidFd, within: Duration) -> bool {
+        self.node.cx().clock().timeout(within, self.has_ended(held)).await.is_some()
+    }
+
+    /// Says whether its next end is of our making.
+    pub(crate) fn expect_end(&self, expected: bool) {
+        self.life().expected = expected;
+    }
+
+    /// Waits until the end of a process that has ended is known here.
+    pub(crate) async fn has_ended(&self, held: &PidFd) {
+        // The sender is ours, so the wait can't fail.
+        let _ =
+            self.ends.subscribe().wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
     }
 
     /// Asks it to end, and waits for that; from now on its end is of our making, and nobody starts it again.
     pub(crate) async fn stop(&self) {
-        let up = {
+        let (up, is_up) = {
             let mut life = self.life();
-            (life.stopping, life.expected) = (true, true);
-            life.up.clone()
+            life.stopping = true;
+            // One that has ended by itself, and is not collected yet, was not ended by us.
+            let is_up = life.up.as_ref().is_some_and(|held| node_state(held) != NodeState::Ended);
+            life.expected |= is_up;
+            (life.up.clone(), is_up)
         };
-        if let Some(held) = up {
+        let Some(held) = up else { return };
+        if is_up {
             self.end(&held, Signal::TERM, self.program.grace).await;
+        } else {
+            self.over(&held, self.program.grace).await;
         }
     }
 

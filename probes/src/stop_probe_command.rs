@@ -3,7 +3,7 @@
 use std::io;
 
 use chaos_core::{PluginError, RunContext, RunSteps, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
-use chaos_host::{TreeMark, pid_namespace, sees_every_process};
+use chaos_host::{TreeMark, kill_marked, pid_namespace, sees_every_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
@@ -42,7 +42,7 @@ pub(crate) async fn run_mark(cx: &RunContext) -> Result<TreeMark, PluginError> {
 impl StopProbeCommand {
     /// Kills them, and says how many there were and whether there can be no more.
     fn kill(&self, mark: TreeMark) -> io::Result<(usize, bool)> {
-        let killed = mark.kill_all()?;
+        let killed = kill_marked(&[mark])?.pop().unwrap_or(Ok(0))?;
         Ok((killed, self.pid_ns == pid_namespace()? || sees_every_process()))
     }
 }

@@ -1,6 +1,6 @@
 //! Why an entry did not run its course.
 
-use chaos_core::PluginError;
+use chaos_core::{JournalError, PluginError};
 
 use crate::entry_state::IllegalStep;
 use crate::guarded::Panicked;
@@ -30,6 +30,8 @@ pub(crate) enum Cause {
     Trigger(&'static str, PluginError),
     #[error(transparent)]
     Refused(#[from] Refused),
+    #[error(transparent)]
+    Unkept(#[from] JournalError),
     #[error(transparent)]
     Held(#[from] HoldError),
     /// The fault, the system or a stop condition was not as it must be before an injection.

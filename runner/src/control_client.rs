@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chaos_core::{Event, EventKind, StateDir, Verdict};
 
-use crate::control_wire::{ControlReply, ControlRequest, folder, folders, socket};
+use crate::control_wire::{ControlReply, ControlRequest, folder, socket};
+use crate::dead_folders::run_folders;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -94,7 +95,7 @@ pub(crate) fn reach(state: &StateDir, run: &str) -> Result<UnixStream, ControlEr
 
 /// The ids of the runs that answer.
 pub fn live_runs(state: &StateDir) -> Vec<String> {
-    let entries = fs::read_dir(folders(state)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(run_folders(state)).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut live: Vec<String> = names.filter(|run| connect(state, run).is_ok()).collect();
     live.sort_unstable();

@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::control::EntryControl;
 use crate::control_inject::inject;
 use crate::control_wire::{
-    ControlReply, ControlRequest, EntryReply, LONGEST_LINE, NodeReply, RunNodesReply, folder, folders, put, socket,
+    ControlReply, ControlRequest, EntryReply, LONGEST_LINE, NodeReply, RunNodesReply, folder, put, socket,
 };
 use crate::guarded::guarded;
 use crate::session::Session;
@@ -59,18 +59,6 @@ impl ControlServer {
         self.closing.cancel();
         // A client that does not read is not waited for.
         let _ = tokio::time::timeout(LAST_EVENTS, &mut self.serving).await;
-    }
-}
-
-/// Removes the folders of runs that are dead: those without a journal.
-pub(crate) fn remove_dead(state: &StateDir) {
-    let Ok(entries) = fs::read_dir(folders(state)) else { return };
-    for entry in entries.flatten() {
-        let journal = state.journals().join(entry.file_name()).with_extension("jsonl");
-        if !journal.exists() {
-            // Best effort: the next run tries again.
-            let _ = fs::remove_dir_all(entry.path());
-        }
     }
 }
 

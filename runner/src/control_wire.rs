@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::unix::OwnedWriteHalf;
 
 use crate::control::ReleaseEffect;
+use crate::dead_folders::run_folders;
 use crate::report::Report;
 
 /// The longest line that is read; a task file of this size is beyond any that people write.
@@ -128,12 +129,7 @@ pub struct NodeReply {
 
 /// The folder of a run, in which its socket is.
 pub(crate) fn folder(state: &StateDir, run_id: &str) -> PathBuf {
-    folders(state).join(run_id)
-}
-
-/// The folder of those folders.
-pub(crate) fn folders(state: &StateDir) -> PathBuf {
-    state.root().join("runs")
+    run_folders(state).join(run_id)
 }
 
 /// The name of the socket in its folder.

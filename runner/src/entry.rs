@@ -187,6 +187,10 @@ impl Entry {
         if self.spec.action.span() == Span::Sustained {
             self.absent_before().await?;
         }
+        // What touches something will have an undo step; whatever arms one without is kept from then on.
+        if !plan.touches.is_empty() && !self.shared.sham {
+            self.shared.guarded().await?;
+        }
         Ok((plan, held))
     }
 
@@ -237,6 +241,7 @@ impl Entry {
         if self.shared.sham {
             return Ok(None);
         }
+        let _at_work = self.shared.guardian.at_work();
         if self.cx().cancel_token().is_cancelled() {
             return Err(Cause::Interrupted);
         }

@@ -11,6 +11,8 @@ pub(crate) struct Facts {
     pub(crate) error: Option<String>,
     /// It was undone before its time because its stop condition said so.
     pub(crate) aborted: bool,
+    /// Somebody else undid it, since this process could not: what was seen shows nothing.
+    pub(crate) taken_over: bool,
     /// Answers of every probe that was asked for.
     pub(crate) probes: Vec<Verification>,
 }
@@ -21,7 +23,7 @@ impl Facts {
         if reverted == Reverted::Failed {
             return Verdict::RevertFailed;
         }
-        if !self.landed {
+        if !self.landed || self.taken_over {
             return Verdict::Inconclusive;
         }
         if self.aborted || self.answers(Answer::No) {
@@ -103,6 +105,7 @@ mod tests {
                 landed,
                 error: error.then(|| "why".to_owned()),
                 aborted,
+                taken_over: false,
                 probes: answers.iter().map(|answer| probe(*answer)).collect(),
             };
             assert_eq!((facts.verdict(reverted), facts.success(reverted)), (verdict, success), "{facts:?}");

@@ -20,12 +20,15 @@
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
 //! | `plug_in_threads`, `step_threads` | threads for calls that may block; whoever waits for one can go on without it |
+//! | `guardian`, `beats` | [`Guardian`]: the process that undoes a run which can't do it itself |
+//! | `dead_folders` | folders of runs: kept while the run lives, and collected when it died |
 //! | `recover`, `forget` | undoes what dead runs left behind, or gives it up |
 //! | `report` | [`Report`], as text, JSON, JUnit and HTML |
 //!
 //! It sees plug-ins through the traits of `chaos-core` only.
 
 mod ask;
+mod beats;
 mod cause;
 mod control;
 mod control_client;
@@ -33,12 +36,14 @@ mod control_entry;
 mod control_inject;
 mod control_server;
 mod control_wire;
+mod dead_folders;
 mod dry_run;
 mod entry;
 mod entry_state;
 mod errors;
 mod forget;
 mod guarded;
+mod guardian;
 mod handle;
 mod hold_time;
 mod judge;
@@ -69,6 +74,7 @@ pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;
 pub use forget::{ForgetError, Forgotten, forget};
 pub use guarded::Panicked;
+pub use guardian::{Guardian, run_helper};
 pub use handle::{EntryHandle, RunHandle};
 pub use nodes::NodeFinding;
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async, recover_until};

@@ -1,13 +1,14 @@
 //! The nodes of a run: declared for the preflight, started before the steady state, stopped at the end.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chaos_core::{DeclaredNode, Member, NodeContext, NodePlace, Nodes, Plan, PluginError, RunContext, UndoLog};
 use tokio::task::JoinSet;
 
+use crate::dead_folders::LiveFolder;
 use crate::guarded::{guarded, guarded_call};
 use crate::preflight::{Refused, plan_allowed, reach};
 use crate::shared::Shared;
@@ -25,6 +26,8 @@ pub(crate) struct RunNodes {
     nodes: Vec<RunNode>,
     /// Why some of what is declared can't be a node.
     refused: Vec<String>,
+    /// The folders of theirs that Squall made, while it lives.
+    live: Vec<LiveFolder>,
 }
 
 struct RunNode {
@@ -56,7 +59,7 @@ enum StartError {
 impl RunNodes {
     /// Makes the nodes known to the run `cx`; their output and their own folders go below `folder`. Touches nothing.
     pub(crate) fn declare(nodes: BTreeMap<String, DeclaredNode>, cx: &RunContext, folder: &Path) -> Self {
-        let mut all = Self { folder: folder.to_owned(), nodes: Vec::new(), refused: Vec::new() };
+        let mut all = Self { folder: folder.to_owned(), nodes: Vec::new(), refused: Vec::new(), live: Vec::new() };
         for (name, declared) in nodes {
             match node(&name, &declared, cx, folder) {
                 Ok((node_cx, member)) => {
@@ -85,18 +88,19 @@ impl RunNodes {
         &self.refused
     }
 
-    /// Removes their folders, of those that Squall made in `ours`; best effort.
-    pub(crate) fn remove_folders(&self, ours: &Path) {
-        for node in &self.nodes {
-            let dir = &node.cx.place().dir;
-            if dir.starts_with(ours) {
-                let _ = fs::remove_dir_all(dir);
-                // The one around them, with the last of them.
-                let _ = dir.parent().map(fs::remove_dir);
-            }
-        }
-        if self.folder.starts_with(ours) {
-            let _ = fs::remove_dir_all(&self.folder);
+    /// Makes those of their folders that are Squall's own, in `ours`, as folders of a live run.
+    pub(crate) fn make_folders(&mut self, ours: &Path) -> io::Result<()> {
+        let around = self.nodes.iter().filter_map(|node| node.cx.place().dir.parent());
+        let folders: BTreeSet<&Path> =
+            around.chain([self.folder.as_path()]).filter(|dir| is_within(dir, ours)).collect();
+        self.live = folders.into_iter().map(LiveFolder::make).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Removes those folders, or keeps them for people; best effort.
+    pub(crate) fn leave_folders(&mut self, keep: bool) {
+        for folder in self.live.drain(..) {
+            if keep { folder.keep() } else { folder.remove() }
         }
     }
 
@@ -125,7 +129,10 @@ impl RunNodes {
 
     /// Starts all of them at the same time, and waits until they are ready. Gives those whose start began, and why the first
     /// that failed did.
-    pub(crate) async fn start(&self, shared: &Shared) -> (Vec<StartedNode>, Option<String>) {
+    pub(crate) async fn start(&self, shared: &Arc<Shared>) -> (Vec<StartedNode>, Option<String>) {
+        if let Err(error) = shared.guarded().await {
+            return (Vec::new(), Some(error.to_string()));
+        }
         let mut started = Vec::with_capacity(self.nodes.len());
         let mut starting = JoinSet::new();
         for node in &self.nodes {
@@ -196,8 +203,11 @@ async fn stop_one(node: StartedNode, shared: Arc<Shared>) -> Vec<String> {
     let _ = guarded(member.stop()).await;
     log.seal();
     log.drained().await;
-    let cx = log.undo_context(STEP_DEADLINE);
     let mut failures = Vec::new();
+    if shared.journal.taken_over() {
+        return failures;
+    }
+    let cx = log.undo_context(STEP_DEADLINE);
     for armed in log.newest_first() {
         match undo_step(&armed.step, &cx, shared.plug_ins.steps()).await {
             Ok(_) => log.mark_undone(&armed),
@@ -205,6 +215,11 @@ async fn stop_one(node: StartedNode, shared: Arc<Shared>) -> Vec<String> {
         }
     }
     failures
+}
+
+/// Whether it is a folder in that one, and not that one itself.
+fn is_within(dir: &Path, ours: &Path) -> bool {
+    dir.starts_with(ours) && dir != ours
 }
 
 /// Makes the member of a declared node.

@@ -16,6 +16,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+mod holders;
+
+use crate::dead_folders;
 use crate::guarded::guarded_call;
 use crate::step_threads::{Inside, StepThreads};
 use crate::undo_step::{STEP_DEADLINE, UndoError, undo_step};
@@ -159,18 +162,25 @@ pub(crate) async fn recover_on(
     PastJournal::clean_drafts(state)?;
     state.clean_locks();
     let mut held = recovery.each(PastJournal::list(state)?, &mut report).await;
-    // A program that a killed run was just starting holds the run's lock until it is that program.
+    // The guardian of a killed run undoes it at this moment, or a program that it was just starting holds the run's lock
+    // until it is that program.
     for look in 0..LOOKS {
-        if held.is_empty() || look > 0 && !held.iter().any(|path| PastJournal::outlives_its_holder(path)) {
+        let waits = |path: &PathBuf| PastJournal::outlives_its_run(path) && stopped(path).is_none();
+        if held.is_empty() || look > 0 && !held.iter().any(waits) {
             break;
         }
         stop.run_until_cancelled(clock.sleep(NEXT_LOOK)).await;
         held = recovery.each(held, &mut report).await;
     }
+    if report.kept.is_empty() {
+        dead_folders::collect(state);
+    }
     for path in held {
-        if PastJournal::outlives_its_holder(&path) {
-            let what =
-                "its run is dead, and a program that it was starting still holds it: recover once more".to_owned();
+        if PastJournal::outlives_its_run(&path) {
+            let what = stopped(&path).unwrap_or_else(|| {
+                "its run is dead, and its guardian or a program that it was starting still holds it: recover once more"
+                    .to_owned()
+            });
             report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
         } else {
             report.live += 1;
@@ -179,12 +189,22 @@ pub(crate) async fn recover_on(
     Ok(report)
 }
 
+/// Says which stopped process holds the journal of a dead run, if one does.
+fn stopped(path: &Path) -> Option<String> {
+    let holder = holders::holders(path).into_iter().find(holders::Holder::is_stopped)?;
+    let holders::Holder { pid, state, program } = holder;
+    Some(format!(
+        "its run is dead, and process {pid} (`{program}`, state {state}) holds it and is stopped: `kill -CONT {pid}` lets \
+         it undo the run, `kill -KILL {pid}` and `squall recover` do so without it"
+    ))
+}
+
 /// What recovers.
 #[derive(Clone)]
-struct Recovery {
-    threads: StepThreads,
-    clock: Arc<dyn Clock>,
-    stop: CancellationToken,
+pub(crate) struct Recovery {
+    pub(crate) threads: StepThreads,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Recovery {
@@ -216,6 +236,19 @@ impl Recovery {
     }
 
     async fn one(&self, mut journal: PastJournal) -> RecoverReport {
+        let (mut report, problems) = self.replayed(&mut journal).await;
+        let (path, executable) = (journal.path().to_owned(), journal.executable.clone());
+        if !problems.is_empty() {
+            report.add(RecoverReport::kept(&path, executable, problems));
+        } else if let Err(error) = journal.remove() {
+            let what = error.with_cause();
+            report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
+        }
+        report
+    }
+
+    /// Takes a journal over and replays what is pending in it; gives what is in the way of its end, too.
+    pub(crate) async fn replayed(&self, journal: &mut PastJournal) -> (RecoverReport, Vec<JournalProblem>) {
         let mut report = RecoverReport::default();
         let file_name = journal.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let run_id = journal.header.as_ref().map_or(file_name, |header| header.run_id.clone());
@@ -251,14 +284,7 @@ impl Recovery {
         }
         undone.sort_by_key(|(seq, _)| Reverse(*seq));
         report.undone.extend(undone.into_iter().map(|(_, step)| step));
-        let (path, executable) = (journal.path().to_owned(), journal.executable.clone());
-        if !problems.is_empty() {
-            report.add(RecoverReport::kept(&path, executable, problems));
-        } else if let Err(error) = journal.remove() {
-            let what = error.with_cause();
-            report.add(RecoverReport::kept(&path, None, vec![JournalProblem { line: 0, what }]));
-        }
-        report
+        (report, problems)
     }
 
     /// Replays the steps of each entry; gives what became of each as it ends.

@@ -14,11 +14,14 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::beats::beats;
 use crate::control::{EntryControl, RunControl};
-use crate::control_server::{ControlServer, remove_dead};
+use crate::control_server::ControlServer;
+use crate::dead_folders;
 use crate::dry_run::{DryRun, dry_run};
 use crate::entry::Entry;
 use crate::errors::RunnerError;
+use crate::guardian::{Guardian, GuardianSlot, Keeper};
 use crate::handle::{RunHandle, Started};
 use crate::hold_time::hold_to_the_ceiling;
 use crate::plug_in_threads::PlugInThreads;
@@ -57,6 +60,7 @@ pub struct RunnerBuilder {
     trigger_timeout: Duration,
     time: TimeSource,
     executable: String,
+    guardian: Option<Guardian>,
 }
 
 /// Runs tasks. Cheap to clone; each run has a thread, a journal and a context of its own.
@@ -187,6 +191,13 @@ impl RunnerBuilder {
         self
     }
 
+    /// Who undoes its runs when this process is killed, stopped or hangs. Default: [`Guardian::default`].
+    #[must_use]
+    pub fn guardian(mut self, guardian: Guardian) -> Self {
+        self.guardian = Some(guardian);
+        self
+    }
+
     /// The runner.
     ///
     /// # Errors
@@ -224,6 +235,7 @@ impl Runner {
             trigger_timeout: TRIGGER_TIMEOUT,
             time: TimeSource::default(),
             executable: executable.unwrap_or_else(|_| "squall".to_owned()),
+            guardian: None,
         }
     }
 
@@ -357,7 +369,7 @@ impl Runner {
         let state = self.state_dir()?;
         state.prepare()?;
         let recovered = self.recovered(&state, &clock, plug_ins.steps()).await?;
-        remove_dead(&state);
+        dead_folders::collect(&state);
         let run_id = run_id(&clock);
         let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
@@ -365,6 +377,16 @@ impl Runner {
         let scope = self.scope(&setup.policy, clock, run_id, seed, control.token().clone());
         let journal = Arc::new(journal);
         scope.cx().services().get::<RunSteps>().keep_in(Arc::clone(&journal));
+        let guardian = match &self.set.guardian {
+            // The guardian's time is real.
+            _ if !self.set.time.real || self.set.sham => Guardian::None,
+            Some(guardian) => guardian.clone(),
+            None => Guardian::default(),
+        };
+        let guardian = GuardianSlot::new(guardian);
+        if guardian.is_wanted() {
+            journal.keep_by(Keeper(Arc::clone(&guardian)));
+        }
         let session = Session::new(Arc::new(Shared {
             scope,
             checks: setup.checks,
@@ -380,7 +402,11 @@ impl Runner {
             tasks: TaskTracker::new(),
             control,
             plug_ins,
+            guardian,
         }));
+        if session.shared().guardian.is_wanted() {
+            tokio::spawn(beats(Arc::downgrade(session.shared())));
+        }
         let socket = (self.set.control_socket && self.set.time.real).then(|| ControlServer::open(&state, &session));
         let (socket, no_socket) = match socket.transpose() {
             Ok(socket) => (socket, None),

@@ -221,6 +221,9 @@ impl Session {
         if undone && self.shared.journal.remove().is_err() {
             self.cx().note("the undo journal could not be removed; `squall recover` will find it empty of work");
         }
+        let guardian = Arc::clone(&self.shared.guardian);
+        // It has nothing to do any more; one that does not end is left behind.
+        let _ = tokio::task::spawn_blocking(move || guardian.goodbye()).await;
         self.shared.scope.emit(EventKind::RunEnded { verdict });
     }
 

@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Check, Journal, RunContext, RunScope, StateDir};
+use chaos_core::{Check, Journal, JournalError, RunContext, RunScope, StateDir};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::control::RunControl;
+use crate::guardian::GuardianSlot;
 use crate::plug_in_threads::PlugInThreads;
 use crate::resources::Resources;
 use crate::verify::Verifier;
+
+/// What is said of a run that somebody else undoes.
+pub(crate) const TAKEN_OVER: &str =
+    "taken over: this process was stopped, starved or late, and its guardian undid what was in force";
 
 /// What the entries of one run share.
 #[derive(Debug)]
@@ -32,11 +37,30 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTracker,
     pub(crate) control: RunControl,
     pub(crate) plug_ins: PlugInThreads,
+    pub(crate) guardian: Arc<GuardianSlot>,
 }
 
 impl Shared {
     pub(crate) fn cx(&self) -> &RunContext {
         self.scope.cx()
+    }
+
+    /// Makes sure that somebody undoes what is about to be done if this process can't.
+    pub(crate) async fn guarded(self: &Arc<Self>) -> Result<(), JournalError> {
+        if !self.guardian.is_wanted() {
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        let kept = tokio::task::spawn_blocking(move || shared.guardian.ensure(&shared.journal)).await;
+        let kept = kept.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        kept.map(drop).map_err(|source| JournalError::Unkept { source: source.into() })
+    }
+
+    /// Ends a run that somebody has taken over: nothing of it is touched any more.
+    pub(crate) fn lost(&self) {
+        self.cx().note(TAKEN_OVER);
+        self.stop_new(TAKEN_OVER.to_owned());
+        self.control.token().cancel();
     }
 
     /// Entries that have not fired are skipped from now on.

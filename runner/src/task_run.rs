@@ -14,7 +14,7 @@ use crate::entry::Entry;
 use crate::handle::EntryHandle;
 use crate::judge::run_verdict;
 use crate::nodes::{self, NodeFinding, RunNodes};
-use crate::preflight;
+use crate::preflight::{self, Refused};
 use crate::recover::RecoverReport;
 use crate::report::{Machine, Report, SQUALL_VERSION};
 use crate::session::{self, Session};
@@ -89,7 +89,11 @@ impl TaskRun {
         let mut causes = refused.map(|refused| refused.causes);
         let mut started = Vec::new();
         if causes.is_none() && !self.nodes.is_empty() {
-            let (up, failed) = self.nodes.start(self.session.shared()).await;
+            let made = self.nodes.make_folders(&self.session.shared().state.nodes());
+            let (up, failed) = match made {
+                Ok(()) => self.nodes.start(self.session.shared()).await,
+                Err(error) => (Vec::new(), Some(format!("no folder for the nodes can be made: {error}"))),
+            };
             started = up;
             if let Some(why) = failed {
                 seen.not_begun = Some(why.clone());
@@ -114,9 +118,9 @@ impl TaskRun {
         if began {
             seen.after = self.steady_state(ProbeRole::SteadyStateAfter).await;
         }
-        // What ends from here on is ended by us.
-        let exits = nodes::findings(self.session.cx(), seen.begun);
         seen.left = nodes::stop(started, self.session.shared()).await;
+        // What was ended by us is none of them.
+        let exits = nodes::findings(self.session.cx(), seen.begun);
         self.session.cx().services().get::<Nodes>().clear();
         self.report(results, exits, seen).await
     }
@@ -148,6 +152,10 @@ impl TaskRun {
     /// Asks about everything declared; with one refusal nothing starts, and each entry has its cause.
     async fn preflight(&self) -> Option<NothingStarts> {
         let (shared, cx) = (self.session.shared(), self.session.cx());
+        if let Some(first) = self.nodes.refused().first() {
+            // A fault on a node that can't be would only say that there is none.
+            return Some(self.nothing_starts(first.clone(), Vec::new()));
+        }
         let mut refused = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             // Interrupted, each entry ends at once, and says so.
@@ -175,12 +183,17 @@ impl TaskRun {
             (None, Some(why)) => why.clone(),
             (None, None) => return None,
         };
+        Some(self.nothing_starts(first, refused))
+    }
+
+    /// Why each entry does not start: its own refusal, else the first one of the task.
+    fn nothing_starts(&self, first: String, refused: Vec<(usize, Refused)>) -> NothingStarts {
         let skipped = || Cause::Skipped(format!("nothing was started, because not all of it may run ({first})"));
         let mut causes: Vec<Cause> = self.entries.iter().map(|_| skipped()).collect();
         for (index, why) in refused {
             causes[index] = why.into();
         }
-        Some(NothingStarts { first, causes })
+        NothingStarts { first, causes }
     }
 
     async fn steady_state(&self, role: ProbeRole) -> Vec<Verification> {
@@ -224,7 +237,7 @@ impl TaskRun {
         results
     }
 
-    async fn report(self, entries: Vec<ChaosResult>, exits: Vec<NodeFinding>, seen: Seen) -> Report {
+    async fn report(mut self, entries: Vec<ChaosResult>, exits: Vec<NodeFinding>, seen: Seen) -> Report {
         let verdicts: Vec<_> = entries.iter().map(|entry| entry.verdict).collect();
         let of_exits = exits.iter().map(|exit| exit.verdict).max();
         let of_nodes = if seen.left.is_empty() { of_exits } else { Some(Verdict::RevertFailed) };
@@ -234,9 +247,12 @@ impl TaskRun {
             _ => run_verdict(&verdicts, &seen.before, &seen.after),
         };
         let verdict = of_nodes.map_or(verdict, |of_nodes| verdict.max(of_nodes));
-        if verdict.exit_code() == 0 {
-            self.nodes.remove_folders(&self.session.shared().state.nodes());
-        } else if self.nodes.folder().exists() {
+        // What its nodes and its steady state did then says nothing of the system.
+        let others = self.session.shared().journal.taken_over() && verdict != Verdict::RevertFailed;
+        let verdict = if others { Verdict::Inconclusive } else { verdict };
+        let keep = verdict.exit_code() != 0;
+        self.nodes.leave_folders(keep);
+        if keep && self.nodes.folder().exists() {
             let folder = self.nodes.folder().display();
             self.session.cx().note(format!("the output of the nodes is in `{folder}`"));
         }

@@ -14,6 +14,7 @@ mod console;
 #[cfg(all(feature = "load", feature = "http"))]
 mod demo;
 mod diff;
+mod doctor;
 mod document;
 mod down;
 mod execute;
@@ -97,6 +98,7 @@ enum Command {
     Schema(schema::Args),
     List(list::Args),
     Explain(explain::Args),
+    Doctor(doctor::Args),
     #[cfg(feature = "load")]
     Fortio(fortio::Args),
     Recover(recover::Args),
@@ -120,6 +122,7 @@ impl Command {
             Self::Schema(args) => schema::run(args),
             Self::List(args) => list::run(args),
             Self::Explain(args) => explain::run(args),
+            Self::Doctor(args) => doctor::run(args),
             #[cfg(feature = "load")]
             Self::Fortio(args) => Ok(fortio::run(args)),
             Self::Recover(args) => recover::run(args),
@@ -140,6 +143,7 @@ impl Command {
             Self::Run(args) => args.flags.format,
             Self::Inject(args) => args.flags.format,
             Self::Up(args) => args.flags.format,
+            Self::Doctor(args) => data(args.format),
             Self::Ps(args) => data(args.format),
             Self::Down(args) => data(args.format),
             Self::Experiment(args) => data(args.format),
@@ -185,6 +189,7 @@ impl Command {
 /// Runs the command line of this process and returns its exit code: a verdict's (0 to 3), 64 for wrong usage, 65 for
 /// an invalid file, 70 for an internal failure.
 pub fn main() -> ExitCode {
+    crate::helper::run_if_asked();
     signals::unblock();
     console::tell_panics();
     secrets::hide_api_keys();

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`prelude`] | the names for embedding: load a task, run it in the background, await *active*, read the report |
 //! | `cli` | `squall::cli::main()` (feature `cli`), for the binary `squall` and for binaries that add plug-ins of their own |
+//! | [`helper`] | the line with which a program is its own guardian: who undoes a run that can't |
 //! | `chaos_core`, `chaos_runner`, `chaos_experiment`, `chaos_schema`, `chaos_load`, `chaos_fortio` | the crates below, for what the prelude leaves out |
 //! | `chaos_faults`, `chaos_triggers`, `chaos_probes`, `chaos_nodes` | the plug-ins as types, to build an entry in Rust |
 //! | `linked` | names each plug-in crate, so that the linker keeps what it registers |
@@ -30,6 +31,7 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod helper;
 mod linked;
 pub mod prelude;
 

@@ -6,8 +6,8 @@ pub use chaos_core::{
 };
 pub use chaos_experiment::{Experiment, ExperimentError, ExperimentRun};
 pub use chaos_runner::{
-    EntryControl, EntryHandle, EntryStage, EntryState, RecoverReport, ReleaseEffect, Report, RunControl, RunHandle,
-    Runner, RunnerError, Session, SessionEnd, SessionPlan, Verifier, recover,
+    EntryControl, EntryHandle, EntryStage, EntryState, Guardian, RecoverReport, ReleaseEffect, Report, RunControl,
+    RunHandle, Runner, RunnerError, Session, SessionEnd, SessionPlan, Verifier, recover,
 };
 pub use chaos_schema::{Diagnostic, Document, ExperimentSpec, FromValue};
 #[cfg(feature = "validate")]
@@ -36,6 +36,7 @@ mod tests {
         "ExperimentRun",
         "ExperimentSpec",
         "FromValue",
+        "Guardian",
         "HostPattern",
         "LoadOptions",
         "Loaded",

@@ -38,7 +38,8 @@ fn squall(place: &Place, within: &[&str], args: &[&str]) -> Command {
     let Some((first, rest)) = within.split_first() else { return place.squall(args) };
     let mut command = Command::new(first);
     command.args(rest).arg(env!("CARGO_BIN_EXE_squall")).args(args);
-    command.env("XDG_STATE_HOME", place.path()).current_dir(place.path());
+    // What a killed run leaves is to be found from elsewhere.
+    command.env("XDG_STATE_HOME", place.path()).env("SQUALL_GUARDIAN", "none").current_dir(place.path());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

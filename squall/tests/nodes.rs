@@ -109,6 +109,39 @@ fn a_node_gets_a_folder_and_a_port_and_is_paused_killed_and_stopped() {
 }
 
 #[test]
+fn an_exit_after_the_undo_is_held_against_the_fault_that_was_there() {
+    let place = Place::new();
+    let [gate, asked, pid] = ["gate", "asked", "pid"].map(|name| place.path(name).display().to_string());
+    let script = format!("echo $$ > {pid}; until test -e {gate}; do sleep 0.01; done; exit 3");
+    let mut after = task(&script, &json!({"type": "pause_process", "target": {"node": "n2"}}), 0.05);
+    after["nodes"]["n2"] = node("exec sleep 600");
+    // The steady state opens the gate when it is asked the second time, after the undo.
+    let open = format!(
+        "test -e {asked} || {{ touch {asked}; exit 0; }}; touch {gate}; while kill -0 $(cat {pid}); do sleep 0.01; done; true"
+    );
+    after["steady_state"] = json!([{"type": "command", "argv": ["sh", "-c", open]}]);
+    let output = place.run(&after, &[]);
+    let found = report(&output);
+    let exit = &found["node_exits"][0];
+    let want = (Some(1), &json!("n1"), &json!("deviated"));
+    assert_eq!((output.status.code(), &exit["node"], &exit["verdict"]), want, "{found}");
+    assert!(exit["detail"].as_str().unwrap().contains("was gone"), "{exit}");
+}
+
+#[test]
+fn a_port_that_somebody_has_is_refused_before_anything_is_started() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut task = task("exec sleep 600", &json!({"type": "pause_process", "target": {"node": "n1"}}), 0.1);
+    task["nodes"]["n1"]["ports"] = json!({"client": port});
+    let found = report(&place.run(&task, &[]));
+    let error = found["entries"][0]["error"].as_str().unwrap();
+    assert!(error.contains(&format!("port `client` ({port}) is taken by another process")), "{error}");
+    assert!(!place.path("state/nodes").exists() || fs::read_dir(place.path("state/nodes")).unwrap().count() == 0);
+}
+
+#[test]
 fn a_node_that_ends_by_itself_makes_the_run_deviate_and_before_any_fault_inconclusive() {
     let place = Place::new();
     let gate = place.path("gate");
@@ -140,17 +173,21 @@ fn a_node_that_ends_by_itself_makes_the_run_deviate_and_before_any_fault_inconcl
 }
 
 #[test]
-fn a_killed_run_leaves_its_nodes_to_recover_and_a_second_recovery_does_nothing() {
+fn a_killed_run_leaves_its_nodes_to_its_guardian_or_to_recover_and_a_second_recovery_does_nothing() {
     let place = Place::new();
-    for action in ["pause_process", "kill_process"] {
-        let told = place.path(action);
+    let rows = ["pause_process", "kill_process"].into_iter().flat_map(|action| [(action, "none"), (action, "own")]);
+    for (action, guardian) in rows {
+        let told = place.path(&format!("{action}-{guardian}"));
         let script = format!("sleep 600 & echo $$ $! >> {}; wait", told.display());
-        let task = task(&script, &json!({"type": action, "target": {"node": "n1"}}), 60.0);
-        let events = place.path(&format!("{action}.jsonl"));
+        let mut task = task(&script, &json!({"type": action, "target": {"node": "n1"}}), 60.0);
+        let has_told = format!("until [ -s {} ]; do sleep 0.01; done", told.display());
+        task["steady_state"] = json!([{"type": "command", "argv": ["sh", "-c", has_told]}]);
+        let events = place.path(&format!("{action}-{guardian}.jsonl"));
         let file = place.file(&task);
         let events_path = events.display().to_string();
         let arguments = ["run", &file, "--allow-command", "sh", "--events", &events_path];
-        let mut run = place.squall(&arguments).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut command = place.squall(&arguments);
+        let mut run = command.env("SQUALL_GUARDIAN", guardian).stdout(std::process::Stdio::null()).spawn().unwrap();
         until("the fault is not in force", || {
             fs::read_to_string(&events).is_ok_and(|text| text.contains("\"active\""))
         });
@@ -158,6 +195,11 @@ fn a_killed_run_leaves_its_nodes_to_recover_and_a_second_recovery_does_nothing()
         run.kill().unwrap();
         run.wait().unwrap();
         let pids: Vec<String> = lines(&told)[0].split(' ').map(str::to_owned).collect();
+        if guardian == "own" {
+            until("its guardian has left an orphan", || pids.iter().all(|pid| is_over(pid)) && place.journals() == 0);
+            assert_eq!(lines(&told).len(), 1, "nothing is started for a dead run");
+            continue;
+        }
         // A group that is stopped when its last parent ends gets SIGHUP from the kernel.
         assert!(action == "pause_process" || !is_over(&pids[1]), "what it started went with the run");
         let recovered = place.squall(&["recover", "--format", "json"]).output().unwrap();
@@ -167,6 +209,10 @@ fn a_killed_run_leaves_its_nodes_to_recover_and_a_second_recovery_does_nothing()
         let again = place.squall(&["recover", "--format", "json"]).output().unwrap();
         let again: Value = serde_json::from_slice(&again.stdout).unwrap();
         assert!(again["undone"].as_array().unwrap().is_empty(), "{again}");
+        for folder in ["state/nodes", "state/runs"] {
+            let left = fs::read_dir(place.path(folder)).map_or(0, Iterator::count);
+            assert_eq!(left, 0, "the dead run's folders in {folder} are collected");
+        }
     }
 }
 

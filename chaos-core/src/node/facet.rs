@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Facet {
     /// Its processes: [`crate::ProcessFacet`].
     Process,
+    /// What it can use: [`crate::ResourcesFacet`].
+    Resources,
     /// Its wall clock: [`crate::ClockFacet`].
     Clock,
     /// Its own file system: [`crate::FilesFacet`].
@@ -19,7 +21,7 @@ impl Facet {
     /// What a document says to give a node this facet, where a key does.
     pub(super) fn hint(self) -> &'static str {
         match self {
-            Self::Process => "",
+            Self::Process | Self::Resources => "",
             Self::Clock => "; declare it as a node of type `process` with `clock: true`",
             Self::Files => "; declare it as a node of type `process` with `tmpfs_bytes`",
         }
@@ -30,6 +32,7 @@ impl fmt::Display for Facet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Process => "process",
+            Self::Resources => "resources",
             Self::Clock => "clock",
             Self::Files => "files",
         })

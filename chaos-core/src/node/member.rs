@@ -6,6 +6,7 @@ use super::clock::ClockFacet;
 use super::facet::Facet;
 use super::files::FilesFacet;
 use super::process::ProcessFacet;
+use super::resources::ResourcesFacet;
 use super::standing::NodeStanding;
 use crate::{BoxFuture, PluginError, Undo, Undone};
 
@@ -45,6 +46,11 @@ pub trait Member: Debug + Send + Sync {
         None
     }
 
+    /// What it can use, if a fault may act on that.
+    fn resources(&self) -> Option<&dyn ResourcesFacet> {
+        None
+    }
+
     /// Its wall clock, if a fault may act on it.
     fn clock(&self) -> Option<&dyn ClockFacet> {
         None
@@ -63,6 +69,14 @@ impl dyn Member + '_ {
     /// [`PluginError::Refused`] when it has no such facet.
     pub fn process_facet(&self) -> Result<&dyn ProcessFacet, PluginError> {
         self.process().ok_or_else(|| self.lacks(Facet::Process))
+    }
+
+    /// The facet, or a refusal that names the member and what it lacks.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when it has no such facet.
+    pub fn resources_facet(&self) -> Result<&dyn ResourcesFacet, PluginError> {
+        self.resources().ok_or_else(|| self.lacks(Facet::Resources))
     }
 
     /// The facet, or a refusal that names the member and what would give it one.

@@ -54,6 +54,8 @@ pub enum PauseMethod {
     /// SIGSTOP, and SIGCONT to undo it: all threads of one process; its parent is told.
     #[default]
     Signal,
+    /// The freezer of the node's group: everything that the node has started, in one step; nobody is told.
+    Freezer,
     /// A fail point that stops an async runtime while its sockets still accept; made by the fault itself, not by a facet.
     Runtime,
 }

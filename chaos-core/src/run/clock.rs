@@ -69,7 +69,7 @@ impl RealClock {
 }
 
 /// Time since the machine started, its sleep included.
-pub(crate) fn since_boot() -> Duration {
+pub fn since_boot() -> Duration {
     // Since the start of the machine, so never negative.
     clock_gettime(ClockId::Boottime).try_into().unwrap_or_default()
 }

@@ -1,14 +1,16 @@
 //! The undo journal: one JSON-lines file a run, on disk before the effect that it can undo.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::state_dir::StateDir;
 
 mod error;
+mod expiry;
+mod keeper;
 mod line;
 mod past;
 mod store;
@@ -16,6 +18,8 @@ mod store;
 mod tests;
 
 pub use error::JournalError;
+pub use expiry::Expiries;
+pub use keeper::JournalKeeper;
 pub use line::{Epoch, JOURNAL_FORMAT, JournalHeader, JournalRecord};
 use line::{FILE_LIMIT, LINE_LIMIT, Line, Sum, encode, encode_count};
 pub use past::{JournalProblem, PastJournal};
@@ -31,6 +35,7 @@ pub struct Journal {
     written: Condvar,
     store: Mutex<Box<dyn Store>>,
     path: PathBuf,
+    keeper: OnceLock<Box<dyn JournalKeeper>>,
 }
 
 /// What was handed in.
@@ -48,7 +53,24 @@ struct Queue {
     armed: u64,
     done: u64,
     busy: bool,
-    failed: bool,
+    /// Why nothing more is written.
+    closed: Option<Closed>,
+}
+
+/// Why nothing more is written to a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closed {
+    Failed,
+    TakenOver,
+}
+
+impl From<Closed> for JournalError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Failed => Self::Poisoned,
+            Closed::TakenOver => Self::TakenOver,
+        }
+    }
 }
 
 impl Journal {
@@ -71,14 +93,17 @@ impl Journal {
         let lines = [encode_count(0), header, epoch].concat();
         // Under its final name the file exists only locked and with a header, so that no recovery can take it.
         let draft = path.with_extension("draft");
-        let file =
-            OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(&draft).map_err(failed)?;
+        // Appended to, so that a run that was stopped in the middle of it writes over nobody's epoch.
+        let mut file =
+            OpenOptions::new().create_new(true).read(true).append(true).mode(0o600).open(&draft).map_err(failed)?;
         file.try_lock().map_err(|error| failed(io::Error::other(error)))?;
-        file.write_all_at(lines.as_bytes(), 0).map_err(failed)?;
+        file.write_all(lines.as_bytes()).map_err(failed)?;
+        let count = OpenOptions::new().write(true).open(&draft).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         fs::rename(&draft, &path).map_err(failed)?;
         File::open(state.journals()).and_then(|dir| dir.sync_all()).map_err(failed)?;
-        let store = FileStore { file, path: path.clone(), end: lines.len() as u64 };
+        let end = lines.len() as u64;
+        let store = FileStore { file, count, path: path.clone(), end, ours: end };
         Ok(Self::over(Box::new(store), path, last))
     }
 
@@ -93,9 +118,10 @@ impl Journal {
     }
 
     fn over(store: Box<dyn Store>, path: PathBuf, last: Sum) -> Self {
-        let (lines, arms, busy, failed) = (Vec::new(), false, false, false);
-        let queue = Mutex::new(Queue { lines, arms, last, handed_in: 0, bytes: 0, armed: 0, done: 0, busy, failed });
-        Self { queue, written: Condvar::new(), store: Mutex::new(store), path }
+        let (lines, arms, busy, closed) = (Vec::new(), false, false, None);
+        let queue = Queue { lines, arms, last, handed_in: 0, bytes: 0, armed: 0, done: 0, busy, closed };
+        let (queue, store) = (Mutex::new(queue), Mutex::new(store));
+        Self { queue, written: Condvar::new(), store, path, keeper: OnceLock::new() }
     }
 
     /// Where it is.
@@ -103,8 +129,35 @@ impl Journal {
         &self.path
     }
 
+    /// Says who keeps it while the run lives; the first one counts, and is asked before each step from then on.
+    pub fn keep_by(&self, keeper: impl JournalKeeper) {
+        // A run has one.
+        let _ = self.keeper.set(Box::new(keeper));
+    }
+
+    /// Another descriptor of the locked file, for a program that keeps the lock when this process has ended; `None` in
+    /// memory.
+    pub fn descriptor(&self) -> io::Result<Option<File>> {
+        self.store().descriptor()
+    }
+
+    /// Whether another process has taken the run over. Then nothing is armed any more, and nothing is to be undone here.
+    pub fn taken_over(&self) -> bool {
+        let seen = self.queue().closed == Some(Closed::TakenOver);
+        // Outside the queue's lock: whoever writes has both.
+        let now = seen || !self.store().is_ours();
+        if now && !seen {
+            self.queue().closed = Some(Closed::TakenOver);
+        }
+        now
+    }
+
     /// Puts a record on disk and gives it its number. Blocks until it is synced.
     pub fn append(&self, mut record: JournalRecord) -> Result<u64, JournalError> {
+        if let Some(keeper) = self.keeper.get() {
+            let step = record.step.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();
+            keeper.keep(self, step).map_err(|source| JournalError::Unkept { source: source.into() })?;
+        }
         let mut queue = self.queue();
         let seq = queue.armed;
         record.seq = seq;
@@ -125,8 +178,8 @@ impl Journal {
 
     /// Adds a line to what is to be written, and gives its number, from 1.
     fn hand_in(&self, queue: &mut Queue, line: &Line) -> Result<u64, JournalError> {
-        if queue.failed {
-            return Err(JournalError::Poisoned);
+        if let Some(closed) = queue.closed {
+            return Err(closed.into());
         }
         let (text, sum) = encode(queue.last, line).map_err(|error| JournalError::write(&self.path, error.into()))?;
         if text.len() > LINE_LIMIT {
@@ -146,8 +199,8 @@ impl Journal {
     /// Comes back when the line of that number is written, and synced if it is an armed step.
     fn write_up_to<'a>(&'a self, mut queue: MutexGuard<'a, Queue>, number: u64) -> Result<(), JournalError> {
         while queue.done < number {
-            if queue.failed {
-                return Err(JournalError::Poisoned);
+            if let Some(closed) = queue.closed {
+                return Err(closed.into());
             }
             if queue.busy {
                 queue = self.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -158,14 +211,24 @@ impl Journal {
             let armed = std::mem::take(&mut queue.arms).then_some(queue.armed);
             let up_to = queue.handed_in;
             drop(queue);
-            let stored = self.store().append(&lines, armed);
+            let (stored, ours) = {
+                let mut store = self.store();
+                // Before and after: whoever was stopped in between has lost its run meanwhile.
+                let ours = store.is_ours();
+                let stored = if ours { store.append(&lines, armed) } else { Ok(()) };
+                (stored, ours && store.is_ours())
+            };
             queue = self.queue();
             queue.busy = false;
+            if !ours {
+                queue.closed = Some(Closed::TakenOver);
+            }
             self.written.notify_all();
             match stored {
+                _ if !ours => return Err(JournalError::TakenOver),
                 Ok(()) => queue.done = up_to,
                 Err(source) => {
-                    queue.failed = true;
+                    queue.closed = Some(Closed::Failed);
                     return Err(JournalError::write(&self.path, source));
                 }
             }
@@ -173,8 +236,11 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes the file, once everything in it is undone.
+    /// Removes the file, once everything in it is undone; not where another process has taken the run over.
     pub fn remove(&self) -> Result<(), JournalError> {
+        if self.taken_over() {
+            return Ok(());
+        }
         self.store().remove().map_err(|source| JournalError::write(&self.path, source))
     }
 

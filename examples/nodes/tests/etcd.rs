@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -15,17 +15,18 @@ mod harness;
 mod place;
 
 use harness::skipped;
-use place::Place;
+use place::{Place, task_files, with_a_bystander};
 
 fn main() -> ExitCode {
-    harness::run(&[
+    let tests: &[harness::Test] = &[
         ("a_dry_run_names_everything_and_touches_nothing", a_dry_run_names_everything_and_touches_nothing),
         (
             "a_fault_that_is_left_out_or_hits_another_process_is_not_noticed",
             a_fault_that_is_left_out_or_hits_another_process_is_not_noticed,
         ),
         ("no_acknowledged_write_is_lost_for_any_seed", no_acknowledged_write_is_lost_for_any_seed),
-    ])
+    ];
+    harness::run(tests, 1)
 }
 
 /// How many seeds are tried, one task file after the other; `ETCD_SEEDS` says otherwise.
@@ -38,14 +39,6 @@ const AT_ONCE: usize = 5;
 /// before the fault, on a machine that was too slow.
 const TRIES: usize = 3;
 
-fn task_files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("etcd");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
-    files.sort();
-    files
-}
-
 fn etcd_is_there() -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let there = std::env::split_paths(&folders).any(|folder| folder.join("etcd").is_file());
@@ -57,13 +50,14 @@ fn etcd_is_there() -> bool {
 
 fn a_dry_run_names_everything_and_touches_nothing() {
     let place = Place::new();
-    for file in task_files() {
+    for file in task_files("etcd") {
         let (path, before) = (file.display().to_string(), place.host());
         let output = place.squall(&["run", &path, "--dry-run", "--accept-policy"]).output().unwrap();
         let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{path}: {text}{said}");
         let nodes = ["n1", "n2", "n3"].map(|node| format!("plan: start node `{node}` (`etcd`)"));
-        let rest = ["commands: etcd", "commands: kv-client", "at most: duration in seconds", "would run", "node:n"];
+        let rest = ["commands: etcd", "commands: kv-client", "at most: duration in seconds", "node:n"];
+        let rest = rest.into_iter().chain(["reversible: yes", "expires: ", "would run"]);
         for part in nodes.iter().map(String::as_str).chain(rest) {
             assert!(text.contains(part), "{path}: {part}: {text}");
         }
@@ -78,7 +72,7 @@ fn a_fault_that_is_left_out_or_hits_another_process_is_not_noticed() {
         return;
     }
     std::thread::scope(|threads| {
-        for file in task_files() {
+        for file in task_files("etcd") {
             threads.spawn(move || {
                 let place = Place::new();
                 let (report, _) = place.run(&file, &["--sham"]);
@@ -89,7 +83,7 @@ fn a_fault_that_is_left_out_or_hits_another_process_is_not_noticed() {
                 );
                 // The same fault is in force, on a process that is nobody's member.
                 let other = place.path("other.yaml");
-                fs::write(&other, with_a_bystander(&fs::read_to_string(&file).unwrap())).unwrap();
+                fs::write(&other, with_a_bystander(&fs::read_to_string(&file).unwrap(), "kv-client")).unwrap();
                 let (report, _) = place.run(&other, &[]);
                 let entry = &report["entries"][0];
                 assert_eq!(
@@ -104,18 +98,6 @@ fn a_fault_that_is_left_out_or_hits_another_process_is_not_noticed() {
     });
 }
 
-/// The same file with one node more, which its fault hits instead.
-fn with_a_bystander(text: &str) -> String {
-    let target = text.split("target: ").nth(1).unwrap();
-    let end = target.match_indices('}').map(|(at, _)| at + 1).find(|at| {
-        let part = &target[..*at];
-        part.matches('{').count() == part.matches('}').count()
-    });
-    let text = text.replace(&target[..end.unwrap()], "{ node: bystander }");
-    let text = text.replace("[etcd, kv-client]", "[etcd, kv-client, sleep]");
-    text.replace("\nnodes:\n", "\nnodes:\n  bystander: { type: process, argv: [sleep, \"600\"] }\n")
-}
-
 /// One run: its file and its seed.
 struct Run {
     file: PathBuf,
@@ -127,7 +109,7 @@ fn no_acknowledged_write_is_lost_for_any_seed() {
         return;
     }
     let seeds = std::env::var("ETCD_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
-    let files = task_files();
+    let files = task_files("etcd");
     let mut runs: Vec<Run> = (0..seeds)
         .map(|seed| Run { file: files[usize::try_from(seed).unwrap() % files.len()].clone(), seed })
         .collect();

@@ -267,7 +267,7 @@ fn now() -> Result<f64, PluginError> {
 
 impl Fault for ClockSkew {
     const SPAN: Span = Span::Sustained;
-    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd];
+    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd, Requirement::Preload];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         let members = self.target.resolve(cx)?;

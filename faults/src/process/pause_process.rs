@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::runtime_pause;
-use super::targeted::{self, Shows};
+use super::targeted;
+use crate::shows::Shows;
 
 /// A pause of one process or of several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,13 +28,14 @@ pub struct PauseProcess {
     pub runtime: Option<crate::RuntimeSite>,
 }
 
-/// Pauses processes with SIGSTOP, and resumes them with SIGCONT.
+/// Pauses processes: with SIGSTOP, by freezing their group, or by holding their async runtime.
 ///
 /// # What it does
 /// All threads of the process are paused; its memory, files and sockets stay. Its peers see a service that accepts
-/// connections (the kernel does) and never answers. With `method: runtime` the process is not stopped: the threads of its
-/// async runtime wait at the fail point that `runtime` names, so that its timers and tasks are paused while threads
-/// of their own, such as a watchdog's, go on.
+/// connections (the kernel does) and never answers. With `method: freezer` everything in the group of a node is paused in
+/// one step, what it has started included, and neither the node nor its parent is told. With `method: runtime` the process
+/// is not stopped: the threads of its async runtime wait at the fail point that `runtime` names, so that its timers and
+/// tasks are paused while threads of their own, such as a watchdog's, go on.
 ///
 /// # What it surfaces
 /// Missing timeouts, health checks that only connect, leases that nobody takes over, work that is done twice after the
@@ -42,15 +44,17 @@ pub struct PauseProcess {
 /// # How it is undone
 /// With SIGCONT, through a pidfd, and only to the same process: its identity (boot, namespaces, pid, start time and,
 /// from Linux 6.9 on, the inode of its pidfd) is journalled before the signal. A process that has ended meanwhile needs
-/// nothing; one that stays stopped is a failed undo. A fail point is disarmed, which lets its callers go on; when the run is
-/// killed, it disarms itself within 10 s.
+/// nothing; one that stays stopped is a failed undo. A frozen group is thawed, if it is still the same one. A fail point is
+/// disarmed, which lets its callers go on; when the run is killed, it disarms itself within 10 s.
 ///
 /// # Limits
 /// Refused: pid 1, Squall itself and its ancestors, threads (name their process), threads of the kernel, and what is
 /// stopped or traced already. A process of another user than ours needs the permission `other_user`. Children are not
-/// stopped with it. Linux 5.3 or later. Whoever else sends SIGCONT undoes it, and the run then says so. `runtime` is for one
-/// process, which has been built with fail points; the site must be one that each thread of its runtime passes often, in the
-/// blocking form, and `url` must be that process's own. It is in force once a caller waits there.
+/// stopped with it by a signal. `freezer` needs a node with a group (`group: true`), or a process whose group holds neither
+/// Squall nor the whole machine; that one may hold others, and needs the permission `root`. Linux 5.3 or later. Whoever else
+/// sends SIGCONT undoes it, and the run then says so. `runtime` is for one process, which has been built with fail points;
+/// the site must be one that each thread of its runtime passes often, in the blocking form, and `url` must be that process's
+/// own. It is in force once a caller waits there.
 ///
 /// # Example
 /// ```yaml

@@ -8,6 +8,8 @@ use chaos_core::{
     Sighting, Undo,
 };
 
+use crate::shows::{Shows, together};
+
 /// What the act would touch, of all members together. `verb` is what it does to them: "stop".
 pub(super) async fn plan(
     target: &FaultTarget,
@@ -54,13 +56,6 @@ pub(super) async fn statuses(target: &FaultTarget, cx: &RunContext) -> Result<Ve
     Ok(statuses)
 }
 
-/// What a process shows of a fault.
-pub(super) enum Shows {
-    Yes(String),
-    No(String),
-    Unknown(String),
-}
-
 /// The sighting of all of them: present where each shows it, absent where none does.
 pub(super) async fn sighting(target: &FaultTarget, cx: &RunContext, of: impl Fn(&ProcessStatus) -> Shows) -> Sighting {
     let statuses = match statuses(target, cx).await {
@@ -69,19 +64,7 @@ pub(super) async fn sighting(target: &FaultTarget, cx: &RunContext, of: impl Fn(
         Err(PluginError::NotYet(why)) => return Sighting::absent(Evidence::new(why)),
         Err(error) => return Sighting::unknown(error.to_string()),
     };
-    let (mut yes, mut no, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    for status in &statuses {
-        match of(status) {
-            Shows::Yes(text) => yes.push(text),
-            Shows::No(text) => no.push(text),
-            Shows::Unknown(text) => unknown.push(text),
-        }
-    }
-    match (yes.is_empty(), no.is_empty(), unknown.is_empty()) {
-        (false, true, true) => Sighting::present(Evidence::new(yes.join("; "))),
-        (true, _, true) => Sighting::absent(Evidence::new(no.join("; "))),
-        _ => Sighting::unknown([unknown, no, yes].concat().join("; ")),
-    }
+    together(statuses.iter().map(of))
 }
 
 /// Whether a process has ended, as a fault that ends it shows itself.

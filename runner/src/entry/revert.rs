@@ -7,11 +7,16 @@ use chaos_core::{EventKind, InForce, LookAt, Presence, Reverted, Span, UndoLog};
 
 use super::{Entry, Record};
 use crate::guarded::{Panicked, guarded_call};
+use crate::shared::TAKEN_OVER;
 use crate::step_threads::Ended;
 use crate::undo_step::{STEP_DEADLINE, undo_step};
 
 /// How long the engine waits for effects that are still being made before it gives up on undoing safely.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often, and how long apart, what another process undoes is looked at.
+const OTHERS_LOOKS: u32 = 50;
+const OTHERS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why what a fault holds in this process was not released.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +31,7 @@ impl Entry {
     /// Undoes everything: in-process part, seal, open effects, steps newest first, and a check.
     pub(super) async fn revert(&self, log: &Arc<UndoLog>, guard: Option<InForce>, record: &mut Record) -> Reverted {
         let was_in_force = guard.is_some();
+        let _at_work = self.shared.guardian.at_work();
         let mut failures = Vec::new();
         log.seal();
         failures.extend(self.let_go(guard).await.err().map(|why| why.to_string()));
@@ -33,7 +39,9 @@ impl Entry {
         if !drained {
             failures.push(format!("an effect was still being made after {} s", DRAIN_DEADLINE.as_secs()));
         }
-        let steps = log.newest_first();
+        let taken_over = self.taken_over().await;
+        // Whoever has the run undoes them.
+        let steps = if taken_over { Vec::new() } else { log.newest_first() };
         let scope = self.life.scope();
         if !steps.is_empty() {
             scope.emit(EventKind::Undoing { steps: steps.len() });
@@ -54,14 +62,35 @@ impl Entry {
             };
             scope.emit(EventKind::Undid { step, undone, error });
         }
+        let taken_over = taken_over || self.taken_over().await;
+        if taken_over {
+            record.facts.taken_over = true;
+            record.facts.error = Some(TAKEN_OVER.to_owned());
+        }
         // Nobody promised that what can't be undone would be gone.
         if self.spec.action.span() == Span::Sustained && !record.irreversible && (was_in_force || !steps.is_empty()) {
-            let sighting = self.check(LookAt::AfterUndo).await;
+            let mut sighting = self.check(LookAt::AfterUndo).await;
+            for _ in 0..if taken_over { OTHERS_LOOKS } else { 0 } {
+                if sighting.presence == Presence::Absent {
+                    break;
+                }
+                self.cx().clock().sleep(OTHERS_PAUSE).await;
+                sighting = self.check(LookAt::AfterUndo).await;
+            }
             if sighting.presence != Presence::Absent {
                 failures.push(format!("after the undo: {}", sighting.evidence.summary));
             }
         }
         self.reverted(&failures, was_in_force || !steps.is_empty(), record)
+    }
+
+    /// Whether somebody else undoes the run, on a thread that a disk may block.
+    async fn taken_over(&self) -> bool {
+        if !self.shared.guardian.is_wanted() {
+            return false;
+        }
+        let journal = Arc::clone(&self.shared.journal);
+        tokio::task::spawn_blocking(move || journal.taken_over()).await.unwrap_or(false)
     }
 
     /// Releases what the fault holds in this process.

@@ -317,7 +317,7 @@ impl Args {
 }
 
 fn runner(args: &Args) -> Result<Runner, Failure> {
-    let mut builder = Runner::builder().policy(args.policy.policy()?);
+    let mut builder = Runner::builder().policy(args.policy.policy()?).guardian(settings::guardian());
     if args.policy.accept_policy {
         builder = builder.accept_policy();
     }

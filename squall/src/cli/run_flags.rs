@@ -89,7 +89,7 @@ impl RunFlags {
     /// The same with another seed.
     pub(crate) fn seeded_runner(&self, state: Option<StateDir>, seed: Option<u64>) -> Result<Runner, Failure> {
         let mut builder = Runner::builder().policy(self.policy.policy()?).sham(self.sham);
-        builder = builder.hold_until_released(self.until_stdin_closes);
+        builder = builder.hold_until_released(self.until_stdin_closes).guardian(settings::guardian());
         if self.policy.accept_policy {
             builder = builder.accept_policy();
         }

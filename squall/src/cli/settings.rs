@@ -1,12 +1,12 @@
 //! `squall.toml`: settings of the operator, below flags and environment.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use chaos_core::{StateDir, read_bounded};
-use chaos_runner::RunnerError;
+use chaos_runner::{Guardian, RunnerError};
 use serde::Deserialize;
 
 use super::failure::Failure;
@@ -32,6 +32,26 @@ struct Settings {
     policy: Option<PathBuf>,
     workspace: Option<PathBuf>,
     state: Option<PathBuf>,
+    guardian: Option<GuardianSetting>,
+}
+
+/// Whether runs have a guardian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum GuardianSetting {
+    /// They have.
+    Own,
+    /// What a crash leaves in force stays until somebody recovers.
+    None,
+}
+
+/// Who undoes runs that can't do it themselves.
+pub(crate) fn guardian() -> Guardian {
+    match SETTINGS.get().and_then(|settings| settings.guardian) {
+        Some(GuardianSetting::None) => Guardian::None,
+        Some(GuardianSetting::Own) => Guardian::ThisProgram,
+        None => Guardian::default(),
+    }
 }
 
 /// The policy file, where no flag names one.
@@ -75,10 +95,20 @@ fn settings(flags: &SettingsFlags, env: impl Fn(&str) -> Option<OsString>) -> Re
         policy: path("SQUALL_POLICY").or(file.policy),
         workspace: path("SQUALL_WORKSPACE").or(file.workspace),
         state: flags.state.clone().or_else(|| path("SQUALL_STATE")).or(file.state),
+        guardian: guardian_of(env("SQUALL_GUARDIAN").as_deref())?.or(file.guardian),
     };
     let state = settings.state.map(std::path::absolute).transpose();
     let state = state.map_err(|error| Failure::Usage(format!("the state directory has no absolute path: {error}")))?;
     Ok(Settings { state, ..settings })
+}
+
+fn guardian_of(text: Option<&OsStr>) -> Result<Option<GuardianSetting>, Failure> {
+    match text.map(OsStr::to_string_lossy).as_deref() {
+        None => Ok(None),
+        Some("own") => Ok(Some(GuardianSetting::Own)),
+        Some("none") => Ok(Some(GuardianSetting::None)),
+        Some(other) => Err(Failure::Usage(format!("`SQUALL_GUARDIAN={other}`: expected `own` or `none`"))),
+    }
 }
 
 /// The operator's own file. One in the current folder is never read: it may come with somebody else's files.
@@ -112,13 +142,14 @@ fn of_text(text: &str, path: &Path) -> Result<Settings, Failure> {
         policy: beside(settings.policy),
         workspace: beside(settings.workspace),
         state: beside(settings.state),
+        guardian: settings.guardian,
     })
 }
 
 /// The paths of a settings file, for the fuzzer.
 #[cfg(feature = "fuzz")]
 pub(super) fn paths(text: &str, path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let Settings { policy, workspace, state } = of_text(text, path)?;
+    let Settings { policy, workspace, state, .. } = of_text(text, path)?;
     Ok([policy, workspace, state].into_iter().flatten().collect())
 }
 
@@ -151,6 +182,7 @@ mod tests {
             policy: Some(policy.into()),
             workspace: Some(workspace.into()),
             state: Some(state.into()),
+            guardian: None,
         };
         assert_eq!(with(file, &[], None).unwrap(), of("/file/policy.yaml", "/file/work", "/file/state"));
         let env = [("SQUALL_POLICY", "/p"), ("SQUALL_WORKSPACE", "/w"), ("SQUALL_STATE", "/s")];
@@ -164,6 +196,7 @@ mod tests {
             ("state = '/s'\npolcy = 'x'\n", "squall.toml:2:1`: unknown field `polcy`"),
             ("workspace = 3\n", "squall.toml:1:13`: invalid type"),
             ("state = '/s'\nstate = '/t'\n", "squall.toml:2:1`: duplicate key"),
+            ("guardian = 'nobody'\n", "squall.toml:1:12`: unknown variant `nobody`, expected `own` or `none`"),
             ("policy 'x'\n", "squall.toml:1:8`: "),
         ];
         for (text, want) in rows {

@@ -19,6 +19,15 @@ pub enum JournalError {
     /// An earlier write failed. A sync that failed once is never tried again: the kernel may have dropped the data.
     #[error("undo journal is poisoned by an earlier failed write")]
     Poisoned,
+    /// Another process has taken the run over: nothing is armed here any more.
+    #[error("taken over: another process undoes this run")]
+    TakenOver,
+    /// Nobody would undo the step if this process were killed.
+    #[error("no guardian keeps the undo journal: {source}")]
+    Unkept {
+        /// What is in the way.
+        source: std::sync::Arc<io::Error>,
+    },
     /// A step is too large for a line.
     #[error("undo step of {bytes} bytes is larger than a journal line may be ({} bytes)", super::line::LINE_LIMIT)]
     TooLarge {

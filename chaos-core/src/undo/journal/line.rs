@@ -139,6 +139,11 @@ pub(super) fn decode(raw: &[u8]) -> Option<(Sum, Sum, Line)> {
     serde_json::from_slice(content).ok().map(|line| (before, sum, line))
 }
 
+/// Whether one of these lines is the epoch of somebody who took over.
+pub(super) fn holds_epoch(lines: &[u8]) -> bool {
+    lines.split(|byte| *byte == b'\n').any(|raw| matches!(decode(raw), Some((_, _, Line::Epoch(_)))))
+}
+
 /// How many steps were armed, as it stands at the start of the file: a line of one length, written over in place, once
 /// the records that it counts are on disk and before their effects are made.
 pub(super) fn encode_count(count: u64) -> String {

@@ -49,9 +49,14 @@ pub struct PastJournal {
     /// How many steps ought to be there, and how many are.
     count: Option<u64>,
     armed: u64,
+    /// The run itself, and who held it last.
+    run: Option<Epoch>,
     epoch: Option<Epoch>,
     /// The checksum that the next line follows.
     last: Sum,
+    /// The checksum that the next line of the run follows, where somebody has taken it over: it may have been stopped on
+    /// its way to the disk.
+    late: Option<Sum>,
     /// The end of the last whole line, where the next one goes.
     end: u64,
     /// The end of the file, where its last line has no end.
@@ -125,15 +130,43 @@ impl PastJournal {
         Ok(Some(journal))
     }
 
-    /// Whether the process that holds a journal is proved to have ended: then what still has the file open and locked is a
-    /// program that it was just starting, and lets go of it when it is that program.
-    pub fn outlives_its_holder(path: &Path) -> bool {
-        let file = open(path).ok().filter(|file| file.metadata().is_ok_and(|found| found.is_file()));
-        let Some(reader) = file.as_ref().and_then(|file| file.try_clone().ok()) else { return false };
-        let Some(file) = file else { return false };
+    /// Whether the run of a journal is proved to have ended: then what still has the file open and locked is its guardian,
+    /// or a program that it was just starting, which lets go of it when it is that program.
+    pub fn outlives_its_run(path: &Path) -> bool {
+        Self::look(path).is_ok_and(|journal| journal.is_some_and(|journal| !journal.run_is_alive()))
+    }
+
+    /// Reads a journal that may be a live run's; not to be written to. `None` when it is gone.
+    pub fn look(path: &Path) -> Result<Option<Self>, JournalError> {
+        let failed = |source| JournalError::read(path, source);
+        let file = match open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        if !file.metadata().is_ok_and(|found| found.is_file()) {
+            return Err(JournalError::NotAFile { path: path.to_owned() });
+        }
+        Self::adopt(path, file).map(|journal| Some(Self { ours: false, ..journal })).map_err(failed)
+    }
+
+    /// Reads a journal through a descriptor that holds its lock already.
+    pub fn adopt(path: &Path, file: File) -> io::Result<Self> {
+        // The place in the file is shared with whoever else has the descriptor.
+        let reader = FromStart { file: file.try_clone()?, at: 0 };
         let mut journal = Self::unread(path, file);
-        let read = journal.read(BufReader::new(reader));
-        read.is_ok() && journal.epoch.is_some_and(|epoch| epoch.is_over())
+        journal.read(BufReader::new(reader))?;
+        Ok(journal)
+    }
+
+    /// Whether the process of the run may be alive.
+    pub fn run_is_alive(&self) -> bool {
+        self.run.as_ref().or(self.epoch.as_ref()).is_none_or(|run| !run.is_over())
+    }
+
+    /// Who holds the run: itself, or whoever took it over last.
+    pub fn holder(&self) -> Option<&Epoch> {
+        self.epoch.as_ref()
     }
 
     pub(super) fn unread(path: &Path, file: File) -> Self {
@@ -147,8 +180,10 @@ impl PastJournal {
             found: BTreeMap::new(),
             count: None,
             armed: 0,
+            run: None,
             epoch: None,
             last: Sum::START,
+            late: None,
             end: 0,
             torn: None,
             whole: false,
@@ -211,10 +246,17 @@ impl PastJournal {
             self.problem(number, "a line that is not as it was written");
             return;
         };
-        if before != self.last {
-            self.problem(number, "what stood before this line is missing or damaged");
+        if self.late == Some(before) && before != self.last && matches!(line, Line::Armed(_) | Line::Undone { .. }) {
+            self.late = Some(sum);
+        } else {
+            if before != self.last {
+                self.problem(number, "what stood before this line is missing or damaged");
+            }
+            if matches!(&line, Line::Epoch(epoch) if epoch.number > 0) {
+                self.late.get_or_insert(before);
+            }
+            self.last = sum;
         }
-        self.last = sum;
         match line {
             Line::Header(header) => {
                 if self.header.is_some() {
@@ -224,7 +266,12 @@ impl PastJournal {
                 self.executable = Some(header.executable.clone());
                 self.header = Some(header);
             }
-            Line::Epoch(epoch) => self.epoch = Some(epoch),
+            Line::Epoch(epoch) => {
+                if epoch.number == 0 && self.run.is_none() {
+                    self.run = Some(epoch.clone());
+                }
+                self.epoch = Some(epoch);
+            }
             Line::Armed(record) => {
                 self.armed += 1;
                 if let Some(other) = self.found.insert(record.seq, record)
@@ -343,7 +390,24 @@ impl PastJournal {
 
     /// Removes the file.
     pub fn remove(self) -> Result<(), JournalError> {
-        fs::remove_file(&self.path).map_err(|source| JournalError::write(&self.path, source))
+        match fs::remove_file(&self.path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(JournalError::write(&self.path, source)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads a file from its start, whatever else moves in it.
+struct FromStart {
+    file: File,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 

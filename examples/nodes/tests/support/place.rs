@@ -10,6 +10,30 @@ use tempfile::TempDir;
 
 use super::harness::RUNNER;
 
+/// The task files of an example.
+pub(crate) fn task_files(example: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(example);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    files.sort();
+    files
+}
+
+/// The same task file with a node more, which its fault hits instead of a member. `allowed` is the last program of its policy.
+pub(crate) fn with_a_bystander(text: &str, allowed: &str) -> String {
+    let target = text.split("target: ").nth(1).unwrap();
+    let end = target.match_indices('}').map(|(at, _)| at + 1).find(|at| {
+        let part = &target[..*at];
+        part.matches('{').count() == part.matches('}').count()
+    });
+    let bystander =
+        |name: &str| format!("  {name}: {{ type: process, argv: [sleep, \"600\"], labels: {{ by: stander }} }}\n");
+    let all = if text.contains("burst_kill") { "all" } else { "1" };
+    text.replace(&target[..end.unwrap()], &format!("{{ nodes: {{ by: stander }}, pick: {all} }}"))
+        .replace(&format!("{allowed}]\n"), &format!("{allowed}, sleep]\n"))
+        .replace("\nnodes:\n", &format!("\nnodes:\n{}{}", bystander("bystander"), bystander("other")))
+}
+
 /// A folder with a state directory. Whatever a run starts has the folder's path in its environment.
 pub(crate) struct Place(TempDir);
 
