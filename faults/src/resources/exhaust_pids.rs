@@ -64,7 +64,7 @@ impl ExhaustPids {
 
 impl Fault for ExhaustPids {
     const SPAN: Span = Span::Sustained;
-    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd];
+    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd, Requirement::CgroupPids];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         targeted::plan(&self.target, &[self.act()], "take processes from", cx).await

@@ -26,8 +26,11 @@ pub(crate) fn with_a_bystander(text: &str, allowed: &str) -> String {
         let part = &target[..*at];
         part.matches('{').count() == part.matches('}').count()
     });
-    let bystander =
-        |name: &str| format!("  {name}: {{ type: process, argv: [sleep, \"600\"], labels: {{ by: stander }} }}\n");
+    let group = text.contains("group: true");
+    let bystander = |name: &str| {
+        let argv = "[sleep, \"600\"]";
+        format!("  {name}: {{ type: process, argv: {argv}, labels: {{ by: stander }}, group: {group} }}\n")
+    };
     let all = if text.contains("burst_kill") { "all" } else { "1" };
     text.replace(&target[..end.unwrap()], &format!("{{ nodes: {{ by: stander }}, pick: {all} }}"))
         .replace(&format!("{allowed}]\n"), &format!("{allowed}, sleep]\n"))
@@ -73,8 +76,11 @@ impl Place {
         let here = self.0.path().display().to_string();
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let mut cgroups = BTreeSet::new();
-        below(Path::new("/sys/fs/cgroup"), 3, &mut |path| {
-            if path.file_name().is_some_and(|name| name.to_string_lossy().contains("squall")) {
+        below(Path::new("/sys/fs/cgroup"), 4, &mut |path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            // `squall-TIME-PID-NUMBER`: one whose run is alive is in use, and may be another test's.
+            let over = |pid: &str| !Path::new("/proc").join(pid).exists();
+            if name.starts_with("squall-") && name.split('-').nth(2).is_none_or(over) {
                 cgroups.insert(path.to_owned());
             }
         });
@@ -98,7 +104,7 @@ pub(crate) struct Host {
     pub(crate) processes: BTreeSet<String>,
     /// Mounts below the place.
     pub(crate) mounts: BTreeSet<String>,
-    /// Control groups of ours.
+    /// Control groups of runs that are over.
     pub(crate) cgroups: BTreeSet<PathBuf>,
     /// Everything below the place.
     pub(crate) files: BTreeSet<PathBuf>,
