@@ -40,7 +40,7 @@ impl Campaign for Guardian {
     }
 
     fn about(&self) -> &'static str {
-        "kills a run, its guardian or both, or stops the run, and looks how long its effects stay"
+        "kills a run, its guardian or both, or stops the run, and measures how long its effects stay"
     }
 
     fn control(&self) -> Control {

@@ -87,8 +87,8 @@ impl Entry {
         tokio::task::spawn_blocking(move || journal.taken_over()).await.unwrap_or(false)
     }
 
-    /// A step of this entry that whoever took the run over has not undone, by what the journal says. What the fault acted on
-    /// may be gone, so that nobody can be asked but the journal.
+    /// A step of this entry that whoever took the run over has not undone, as the journal says: what the fault acted on may be
+    /// gone with the nodes of the run.
     async fn left_by_others(&self, log: &Arc<UndoLog>) -> Option<String> {
         let mut left = None;
         for _ in 0..OTHERS_LOOKS {
