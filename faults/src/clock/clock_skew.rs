@@ -225,9 +225,10 @@ enum Shown {
 /// A reading in one clause.
 fn words(read: &ClockReading) -> String {
     let ClockReading { label, offset_ns, rate_ppb, detail, .. } = read;
-    // In what is shown, so that nothing is a negative zero.
+    // Rounded as a whole number, so that nothing is a negative zero.
+    let rounded = |value: i64, unit: i64| value.saturating_add(value.signum() * (unit / 2)) / unit;
     #[expect(clippy::cast_precision_loss, reason = "three digits behind the point are shown")]
-    let (seconds, percent) = ((offset_ns / 1_000_000) as f64 / 1e3, (rate_ppb / 100_000) as f64 / 1e2);
+    let (seconds, percent) = (rounded(*offset_ns, 1_000_000) as f64 / 1e3, rounded(*rate_ppb, 100_000) as f64 / 1e2);
     format!("the clock of {label} is {seconds:+.3} s off at {percent:+.2} % ({detail})")
 }
 
