@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `process` | the kind `process`: a program that the run starts, watches and stops |
 //! | `running` | the kind `running`, and the member for a process that a fault names itself |
+//! | `container`, `engine` | the kind `container`, and the engine that it asks |
 //! | `supervisor` | the life of a started program: start, readiness, exit, stop, start again |
 //! | `held` | what may be done to a process, and how: signals through its pidfd |
 //! | `held_port` | a port that is kept for a node until it is started |
@@ -13,11 +14,14 @@
 //! | `group` | the resource group of a started node: how it is made, and how a program starts in it |
 //! | `resources` | the resources facet: limits, soft limits, loads, and their undo steps |
 //! | `stress` | the program behind loads: this one, started again under another name |
-//! | `resume_process`, `start_node`, `stop_node`, `remove_group`, `thaw_group` | the undo steps |
+//! | `resume_process`, `start_node`, `stop_node`, `remove_group`, `thaw_group`, `container_steps` | the undo steps |
 //! | `log_files` | where a node's output goes |
 
 mod argv;
 mod clock;
+mod container;
+mod container_steps;
+mod engine;
 mod files;
 mod group;
 mod held;
@@ -37,6 +41,8 @@ mod thaw_group;
 
 pub use argv::{NodeArgv, NodeArgvError};
 pub use clock::{RemoveClock, ResetClock};
+pub use container::ContainerNode;
+pub use container_steps::{RemoveContainer, StartContainer, UnpauseContainer};
 pub use files::{FreeNodeFiles, UnmountNodeFiles};
 pub use group::NodeLimits;
 pub use process::ProcessNode;

@@ -20,7 +20,12 @@ struct Running(Child);
 
 impl Running {
     fn start(argv: &[&str]) -> Self {
-        Self(Command::new(argv[0]).args(&argv[1..]).stdin(Stdio::null()).spawn().unwrap())
+        let child = Self(Command::new(argv[0]).args(&argv[1..]).stdin(Stdio::null()).spawn().unwrap());
+        // It has its command line only once it is the program.
+        while !fs::read(format!("/proc/{}/cmdline", child.0.id())).unwrap().starts_with(argv[0].as_bytes()) {
+            std::thread::yield_now();
+        }
+        child
     }
 }
 

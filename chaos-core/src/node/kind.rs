@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::context::NodeContext;
 use super::member::Member;
-use crate::{BoxFuture, Plan, PluginError};
+use crate::{BoxFuture, Plan, PluginError, Requirement};
 
 /// A node kind as its author writes it.
 pub trait NodeKind: Debug + Send + Sync + 'static {
+    /// What it needs of the machine.
+    const NEEDS: &'static [Requirement] = &[];
+
     /// Says what starting it would touch: programs, files, ports, permissions. May look, never touches.
     fn plan(&self, cx: &NodeContext) -> impl Future<Output = Result<Plan, PluginError>> + Send;
 

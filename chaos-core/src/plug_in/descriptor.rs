@@ -87,7 +87,7 @@ pub struct Descriptor<T: ?Sized + 'static> {
     pub status: Status,
     /// Whether a fault is sustained or finite; `None` for the other kinds.
     pub span: Option<Span>,
-    /// What a fault needs of the machine; empty for the other kinds.
+    /// What a fault or a node kind needs of the machine; empty for the other kinds.
     pub needs: &'static [Requirement],
     /// The JSON Schema of its parameters, without `type` and `name`; absent for undo steps.
     pub schema: Option<fn(&mut SchemaGenerator) -> Schema>,

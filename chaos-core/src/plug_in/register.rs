@@ -44,7 +44,8 @@ macro_rules! register_probe {
 #[macro_export]
 macro_rules! register_node {
     ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
-        $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynNode, None, &[],
+        $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynNode, None,
+            <$ty as $crate::NodeKind>::NEEDS,
             Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None, None);
     };
 }

@@ -140,7 +140,7 @@ impl LimitResources {
 
 impl Fault for LimitResources {
     const SPAN: Span = Span::Sustained;
-    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd];
+    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd, Requirement::CgroupCpu, Requirement::CgroupMemory];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         targeted::plan(&self.target, &self.acts(), "limit", cx).await

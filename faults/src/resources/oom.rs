@@ -46,7 +46,7 @@ const ACT: ResourceAct = ResourceAct::Limit(ResourceLimit::OutOfMemory);
 
 impl Fault for Oom {
     const SPAN: Span = Span::Sustained;
-    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd];
+    const NEEDS: &'static [Requirement] = &[Requirement::LinuxPidfd, Requirement::CgroupMemory];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         targeted::plan(&self.target, &[ACT], "have the kernel kill", cx).await
