@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
@@ -15,6 +15,15 @@ type Sockets = Mutex<Vec<OwnedFd>>;
 
 /// Ports that this process keeps: nodes that share a port share what keeps it.
 static KEPT: Mutex<BTreeMap<NonZeroU16, Weak<Sockets>>> = Mutex::new(BTreeMap::new());
+
+/// Held from letting ports go until the program has been started.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// Waits until no other node is being started. Until it executes its program, a child has all sockets of its parent: it would
+/// keep the ports of whichever node lets them go meanwhile, and that node would find them taken.
+pub(crate) fn alone_in_starting() -> MutexGuard<'static, ()> {
+    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A port of 127.0.0.1 that nobody else can take while this lives: bound for TCP and UDP, never listened on, so that a
 /// readiness probe is refused until the node itself is there.

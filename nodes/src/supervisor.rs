@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::argv::NodeArgv;
 use crate::group::{NodeGroup, has_joined};
 use crate::held::{hold, node_state, not_ended, number};
-use crate::held_port::HeldPort;
+use crate::held_port::{HeldPort, alone_in_starting};
 use crate::log_files::{log_file, private_folder};
 use crate::resume_process::SETTLE_SECONDS;
 use crate::stop_node::StopNode;
@@ -145,8 +145,11 @@ impl Supervisor {
         let _there = runtime.enter();
         // Before the start: an end can be told at any moment after it.
         let mut life = self.life();
+        let alone = alone_in_starting();
         self.ports.iter().for_each(HeldPort::let_go);
+        // It comes back once the program is executed.
         let child = command.spawn();
+        drop(alone);
         let mut child =
             child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
         // It is not collected yet, so the number is its own.
