@@ -18,6 +18,11 @@ pub trait Campaign: Sync {
     /// A program with a defect that this campaign must find; without one a green campaign shows nothing.
     fn control(&self) -> Control;
 
+    /// Whether runs have guardians; without, what a killed one leaves stays until it is recovered.
+    fn is_guarded(&self) -> bool {
+        false
+    }
+
     /// How many rounds run at a time for each that was asked for: more where a round mostly waits.
     fn lanes(&self) -> usize {
         1

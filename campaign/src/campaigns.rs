@@ -4,6 +4,7 @@ use crate::campaign::Campaign;
 
 mod disk;
 mod experiment;
+mod guardian;
 mod journal;
 mod kill;
 mod neighbour;
@@ -16,6 +17,7 @@ pub fn all() -> Vec<Box<dyn Campaign>> {
     vec![
         Box::new(kill::Kill::default()),
         Box::new(syscall::Syscall::default()),
+        Box::new(guardian::Guardian),
         Box::new(neighbour::Neighbour),
         Box::new(journal::Journal),
         Box::new(disk::Disk::default()),

@@ -85,7 +85,8 @@ impl Drive<'_> {
     fn one(&self, campaign: &dyn Campaign, seed: u64) -> Tally {
         let start = Instant::now();
         let mut tally = Tally::default();
-        let found = match Place::new(self.program) {
+        let make = if campaign.is_guarded() { Place::with_guardian } else { Place::new };
+        let found = match make(self.program) {
             Ok(place) => {
                 let random = Random::new(seed);
                 let (tally_of_round, victims, patience) = (Tally::default(), Vec::new(), self.patience);

@@ -2,7 +2,7 @@
 //! the world afterwards.
 //!
 //! A new campaign is one file below `campaigns` with a [`Campaign`], and its line in [`all`]; what is run and when it is
-//! attacked are tables of their own, in `subject` and `moment`.
+//! attacked are tables of their own, in `subject`, `guarded` and `moment`.
 
 mod campaign;
 mod campaigns;
@@ -10,6 +10,7 @@ mod child;
 mod control;
 mod drive;
 mod flaw;
+mod guarded;
 mod moment;
 mod place;
 mod random;

@@ -16,7 +16,12 @@ pub fn as_row(Ran { name, tally, took }: &Ran) -> String {
     let hangs = tally.found(FlawKind::Hang);
     let other = tally.findings.len() - left - silent - hangs;
     let (p50, p99) = (tally.percentile(50).as_millis(), tally.percentile(99).as_millis());
-    let met: Vec<String> = tally.met.iter().map(|(what, times)| format!("{what} {times}")).collect();
+    let mut met: Vec<String> = tally.met.iter().map(|(what, times)| format!("{what} {times}")).collect();
+    if !tally.after_death.is_empty() {
+        let [p50, p95, most] = [50, 95, 100].map(|share| tally.after_death(share).as_secs_f64() * 1e3);
+        let of = tally.after_death.len();
+        met.push(format!("in force after death ({of}): p50 {p50:.1} ms, p95 {p95:.1} ms, max {most:.1} ms"));
+    }
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = rounds as f64 / took.as_secs_f64();
     let met = met.join(", ");
@@ -38,6 +43,12 @@ pub fn as_json(ran: &[Ran]) -> Value {
             "seconds": took.as_secs_f64(),
             "p50_ms": tally.percentile(50).as_secs_f64() * 1e3,
             "p99_ms": tally.percentile(99).as_secs_f64() * 1e3,
+            "after_death_ms": {
+                "n": tally.after_death.len(),
+                "p50": tally.after_death(50).as_secs_f64() * 1e3,
+                "p95": tally.after_death(95).as_secs_f64() * 1e3,
+                "max": tally.after_death(100).as_secs_f64() * 1e3,
+            },
             "found": kinds,
             "met": tally.met,
             "findings": findings.collect::<Vec<_>>(),

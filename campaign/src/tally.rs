@@ -10,6 +10,8 @@ use crate::flaw::{Flaw, FlawKind};
 pub struct Tally {
     /// How often something was met: kills by moment, corruptions by kind.
     pub met: BTreeMap<String, u64>,
+    /// How long effects stayed in force after the death of their run, where its guardian lived.
+    pub after_death: Vec<Duration>,
     /// How long each round took.
     pub times: Vec<Duration>,
     /// What was found, with the seed that finds it again.
@@ -27,6 +29,7 @@ impl Tally {
         for (what, times) in more.met {
             *self.met.entry(what).or_default() += times;
         }
+        self.after_death.extend(more.after_death);
         self.times.extend(more.times);
         self.findings.extend(more.findings);
     }
@@ -38,8 +41,17 @@ impl Tally {
 
     /// The time that so many of a hundred rounds stayed within.
     pub fn percentile(&self, of_hundred: usize) -> Duration {
-        let mut times = self.times.clone();
-        times.sort();
-        times.get((times.len() * of_hundred / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+        percentile(&self.times, of_hundred)
     }
+
+    /// How long so many of a hundred effects at most stayed in force after the death of their run.
+    pub fn after_death(&self, of_hundred: usize) -> Duration {
+        percentile(&self.after_death, of_hundred)
+    }
+}
+
+fn percentile(times: &[Duration], of_hundred: usize) -> Duration {
+    let mut times = times.to_vec();
+    times.sort();
+    times.get((times.len() * of_hundred / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
 }

@@ -7,7 +7,9 @@ mod failpoint;
 #[cfg(test)]
 mod over_unix;
 mod place;
+mod runtime_site;
 
 pub use bounds::{BoundsError, LeaseSeconds, Share, SiteName, VariableName};
 pub use failpoint::{DisarmFailpoint, Failpoint};
 pub use place::{ControlPlace, ControlPlaceError};
+pub use runtime_site::RuntimeSite;

@@ -28,8 +28,8 @@ mod shows;
 pub use clock::{ClockOffset, ClockOffsetError, ClockSkew, RatePercent, RatePercentError};
 #[cfg(feature = "failpoint")]
 pub use failpoint::{
-    BoundsError, ControlPlace, ControlPlaceError, DisarmFailpoint, Failpoint, LeaseSeconds, Share, SiteName,
-    VariableName,
+    BoundsError, ControlPlace, ControlPlaceError, DisarmFailpoint, Failpoint, LeaseSeconds, RuntimeSite, Share,
+    SiteName, VariableName,
 };
 #[cfg(feature = "generate-load")]
 pub use load::GenerateLoad;

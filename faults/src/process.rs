@@ -4,6 +4,7 @@ mod burst_kill;
 mod kill_process;
 mod pause_process;
 mod restart_process;
+mod runtime_pause;
 mod targeted;
 
 pub use burst_kill::BurstKill;

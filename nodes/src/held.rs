@@ -4,8 +4,8 @@ use std::io;
 use std::num::NonZeroU32;
 
 use chaos_core::{
-    Effect, NodeState, Permission, PermissionNeed, Plan, PluginError, ProcessAct, ProcessState, ProcessStatus,
-    Resource, SignalName,
+    Effect, NodeState, PauseMethod, Permission, PermissionNeed, Plan, PluginError, ProcessAct, ProcessState,
+    ProcessStatus, Resource, SignalName,
 };
 use chaos_host::{
     CgroupDir, PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds,
@@ -117,6 +117,9 @@ pub(crate) fn owner(held: &PidFd) -> Result<ProcessOwner, PluginError> {
 
 /// The pause, and the step that ends it.
 pub(crate) fn pause(held: &PidFd, act: ProcessAct) -> Result<Effect, PluginError> {
+    if act == ProcessAct::Pause(PauseMethod::Runtime) {
+        return Err(PluginError::refused("a runtime is held at a fail point of its own, not by a signal"));
+    }
     let target = target(held, act)?;
     let pid = held.pid();
     let process = ProcessIdentity::of(held).map_err(|error| failed("identify", pid, &error))?;

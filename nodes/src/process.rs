@@ -127,6 +127,7 @@ impl ProcessNode {
         Ok((Supervisor::new(program, mark, cx.clone())?, clock, files))
     }
 }
+
 register_node!(ProcessNode, "process");
 
 /// A started program, as a member.

@@ -48,8 +48,25 @@ pub(crate) struct Resources(Arc<Known>);
 #[derive(Debug, Default)]
 struct Known {
     loads: Mutex<Vec<Load>>,
-    /// The counters at the last effect.
-    before: Mutex<ResourceCounters>,
+    before: Mutex<Before>,
+}
+
+/// What was read right before the last effect of its kind.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    counters: ResourceCounters,
+    fds: Option<Limit>,
+    pids: Option<Limit>,
+}
+
+/// A limit that was read.
+#[derive(Debug, Clone, Copy)]
+struct Limit(Option<u64>);
+
+impl Limit {
+    fn is_above(self, now: Option<u64>) -> bool {
+        now.is_some_and(|now| self.0.is_none_or(|then| now < then))
+    }
 }
 
 /// What an act would change.
@@ -97,8 +114,18 @@ impl Resources {
     pub(crate) fn effect(&self, subject: &Subject<'_>, act: ResourceAct) -> Result<Effect, PluginError> {
         let change = change(subject, act)?.ok_or_else(|| subject.not_up())?;
         let held = subject.held.as_ref().ok_or_else(|| subject.not_up())?;
-        let (counted, known) = (raw_counters(subject), Arc::clone(&self.0));
-        let begins = move || *lock(&known.before) = counted;
+        let known = Arc::clone(&self.0);
+        let mut before = Before { counters: raw_counters(subject), ..*lock(&known.before) };
+        match act {
+            ResourceAct::Limit(ResourceLimit::FdsLeft(_)) => {
+                before.fds = Some(Limit(subject.limit(held, ProcessLimit::Fds)?.soft));
+            }
+            ResourceAct::Limit(ResourceLimit::PidsLeft(_)) => {
+                before.pids = subject.pids()?.map(|pids| Limit(pids.limit));
+            }
+            _ => {}
+        }
+        let begins = move || *lock(&known.before) = before;
         match change {
             Change::Group(dir, limit) => group_effect(subject, dir, limit, begins),
             Change::Process(limit, soft) => process_effect(subject, held, limit, soft, begins),
@@ -140,21 +167,25 @@ impl Resources {
         }
         if let Some(dir) = subject.group_dir(Controller::Memory) {
             let (used, limit) = (dir.memory_used().map_err(failed)?, dir.memory_limit().map_err(failed)?);
-            usage.memory = Some(ResourceAmount { used, limit });
+            usage.memory = Some(ResourceAmount { used, limit, lowered: false });
         }
+        let before = *lock(&self.0.before);
         if let Some(held) = &subject.held {
             usage.fds = Descriptors::of(held)?.map(|Descriptors { numbers, limit }| ResourceAmount {
                 used: numbers.iter().filter(|number| limit.is_none_or(|limit| **number < limit)).count() as u64,
                 limit,
+                lowered: before.fds.is_some_and(|then| then.is_above(limit)),
             });
         }
-        usage.pids = subject.pids()?;
+        usage.pids = subject
+            .pids()?
+            .map(|pids| ResourceAmount { lowered: before.pids.is_some_and(|then| then.is_above(pids.limit)), ..pids });
         Ok(usage)
     }
 
     /// What the kernel has counted since the last effect.
     pub(crate) fn counters(&self, subject: &Subject<'_>) -> ResourceCounters {
-        raw_counters(subject).since(*lock(&self.0.before))
+        raw_counters(subject).since(lock(&self.0.before).counters)
     }
 }
 

@@ -67,7 +67,7 @@ struct Life {
 }
 
 impl Supervisor {
-    /// The supervisor of a node whose processes have that mark; from now on the node's ports are kept for it.
+    /// The supervisor of a node whose processes have that mark. It has started nothing; from now on its ports are kept for it.
     ///
     /// # Errors
     /// [`PluginError::Refused`] when somebody else has one of them.
@@ -247,15 +247,7 @@ impl Supervisor {
 
     /// Waits until that process is collected; says whether it was in time.
     async fn over(&self, held: &PidFd, within: Duration) -> bool {
-        let mut ends = self.ends.subscribe();
-        let over = self.collected(&mut ends, held);
-        self.node.cx().clock().timeout(within, over).await.is_some()
-    }
-
-    /// Waits until the process is known to have ended.
-    async fn collected(&self, ends: &mut watch::Receiver<u64>, held: &PidFd) {
-        // The sender is ours, so the wait can't fail.
-        let _ = ends.wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
+        self.node.cx().clock().timeout(within, self.has_ended(held)).await.is_some()
     }
 
     /// Says whether its next end is of our making.
@@ -265,7 +257,9 @@ impl Supervisor {
 
     /// Waits until the end of a process that has ended is known here.
     pub(crate) async fn has_ended(&self, held: &PidFd) {
-        self.collected(&mut self.ends.subscribe(), held).await;
+        // The sender is ours, so the wait can't fail.
+        let _ =
+            self.ends.subscribe().wait_for(|_| self.life().up.as_ref().is_none_or(|up| up.pid() != held.pid())).await;
     }
 
     /// Asks it to end, and waits for that; from now on its end is of our making, and nobody starts it again.

@@ -243,6 +243,12 @@ async fn a_page_that_was_removed_is_a_failed_undo_as_long_as_the_node_reads_it()
     fs::write(run.files().join("page"), "other").unwrap();
     assert!(step.undo(&recovery()).await.is_err());
     assert_eq!(fs::read_to_string(run.files().join("page")).unwrap(), "other");
+    // The pid is another process's by now, which has nothing to do with it.
+    let mut recycled = serde_json::to_value(step.as_ref()).unwrap();
+    recycled["process"]["start_time"] = json!(1);
+    recycled["process"]["pidfd_inode"] = json!(1);
+    let recycled: Box<dyn DynUndoStep> = serde_json::from_value(recycled).unwrap();
+    assert!(matches!(recycled.undo(&recovery()).await.unwrap(), Undone::NothingToDo(_)));
     run.member.stop().await;
     assert!(matches!(step.undo(&recovery()).await.unwrap(), Undone::NothingToDo(_)));
 }

@@ -20,8 +20,9 @@
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
 //! | `plug_in_threads`, `step_threads` | threads for calls that may block; whoever waits for one can go on without it |
-//! | `dead_folders` | folders of runs: kept while the run lives, and collected when it died |
 //! | `guardian`, `beats` | [`Guardian`]: the process that undoes a run which can't do it itself |
+//! | `dead_folders` | folders of runs: kept while the run lives, and collected when it died |
+//! | `in_force` | what is in force, by whom, and for how much longer |
 //! | `recover`, `forget` | undoes what dead runs left behind, or gives it up |
 //! | `report` | [`Report`], as text, JSON, JUnit and HTML |
 //!
@@ -46,6 +47,7 @@ mod guarded;
 mod guardian;
 mod handle;
 mod hold_time;
+mod in_force;
 mod judge;
 mod life;
 mod nodes;
@@ -76,6 +78,7 @@ pub use forget::{ForgetError, Forgotten, forget};
 pub use guarded::Panicked;
 pub use guardian::{Guardian, run_helper};
 pub use handle::{EntryHandle, RunHandle};
+pub use in_force::{KeptBy, RunInForce, StepInForce, in_force};
 pub use nodes::NodeFinding;
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async, recover_until};
 pub use report::{

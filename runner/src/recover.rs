@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 mod holders;
 
+pub(crate) use holders::{Holder, holders};
+
 use crate::dead_folders;
 use crate::guarded::guarded_call;
 use crate::step_threads::{Inside, StepThreads};
@@ -191,8 +193,8 @@ pub(crate) async fn recover_on(
 
 /// Says which stopped process holds the journal of a dead run, if one does.
 fn stopped(path: &Path) -> Option<String> {
-    let holder = holders::holders(path).into_iter().find(holders::Holder::is_stopped)?;
-    let holders::Holder { pid, state, program } = holder;
+    let holder = holders(path).into_iter().find(Holder::is_stopped)?;
+    let Holder { pid, state, program } = holder;
     Some(format!(
         "its run is dead, and process {pid} (`{program}`, state {state}) holds it and is stopped: `kill -CONT {pid}` lets \
          it undo the run, `kill -KILL {pid}` and `squall recover` do so without it"

@@ -53,6 +53,7 @@ mod schema;
 mod secrets;
 mod settings;
 mod signals;
+mod status;
 mod stdin_hold;
 mod type_names;
 mod up;
@@ -91,6 +92,7 @@ enum Command {
     Inject(Box<inject::Args>),
     Up(Box<up::Args>),
     Ps(ps::Args),
+    Status(status::Args),
     Down(down::Args),
     Diff(diff::Args),
     Experiment(Box<experiment::Args>),
@@ -115,6 +117,7 @@ impl Command {
             Self::Inject(args) => inject::run(args),
             Self::Up(args) => up::run(args),
             Self::Ps(args) => ps::run(args),
+            Self::Status(args) => status::run(args),
             Self::Down(args) => down::run(args),
             Self::Diff(args) => diff::run(args),
             Self::Experiment(args) => experiment::run(args),
@@ -145,6 +148,7 @@ impl Command {
             Self::Up(args) => args.flags.format,
             Self::Doctor(args) => data(args.format),
             Self::Ps(args) => data(args.format),
+            Self::Status(args) => data(args.format),
             Self::Down(args) => data(args.format),
             Self::Experiment(args) => data(args.format),
             Self::Diff(args) => data(args.format),
@@ -157,7 +161,7 @@ impl Command {
     /// Whether it needs the operator's settings; a demo must run with nothing set up.
     fn has_settings(&self) -> bool {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
-        runs || matches!(self, Self::Ps(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
+        runs || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
     }
 
     /// Writes the report files of a run that could not begin.

@@ -1,4 +1,5 @@
-//! Helpers: this program once more, for what must live apart from a run.
+//! Helpers: this program once more, for what must live apart from a run. The loads of `stress_cpu` and `stress_memory` are
+//! such processes too.
 //!
 //! A run that is killed, stopped or hangs can't undo what it did. Its guardian does: a process of its own, which holds the
 //! journal's lock, hears whether the run is alive, and undoes it otherwise. A harness that embeds Squall chooses one of three

@@ -38,6 +38,12 @@ fn kills_at_system_calls_leave_nothing_stopped() {
 }
 
 #[test]
+fn a_guardian_undoes_what_a_killed_or_stopped_run_leaves() {
+    let met = clean("guardian", 100).met;
+    assert!(met.contains_key("in force at the time"), "it missed every fault: {met:?}");
+}
+
+#[test]
 fn a_live_run_is_not_touched_by_what_happens_beside_it() {
     clean("neighbour", 6);
 }

@@ -112,6 +112,46 @@ fn a_stopped_run_is_taken_over_at_the_end_of_its_lease_and_is_inconclusive() {
 }
 
 #[test]
+fn status_tells_what_is_in_force_and_recover_all_ends_live_runs() {
+    let (place, victim) = (place(), Sleeper::start().unwrap());
+    let (run, guardian) = paused(&place, &victim, "60s");
+    let status = || place.squall(&["status", "--format", "json"]).output().unwrap();
+    let output = status();
+    let told = report(&output);
+    let (one, step) = (&told[0], &told[0]["in_force"][0]);
+    assert_eq!(
+        (output.status.code(), &one["alive"], &one["taken_over"]),
+        (Some(0), &json!(true), &json!(false)),
+        "{told}"
+    );
+    assert_eq!(one["holder_pid"], json!(run.id()), "{told}");
+    let kept = one["kept_by"].as_array().unwrap();
+    assert!(kept.iter().any(|kept| kept["pid"] == json!(guardian)), "{told}");
+    assert_eq!(step["undo"], json!(format!("resume process {}", victim.pid())));
+    let left = step["seconds_left"].as_f64().unwrap();
+    assert!(left > 0.0 && left <= 60.0, "{told}");
+    assert!(victim.is_stopped(), "it touches nothing");
+    let all = place.squall(&["recover", "--all", "--format", "json"]).output().unwrap();
+    assert_eq!((all.status.code(), &report(&all)["live"]), (Some(0), &json!(0)), "{all:?}");
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(2));
+    assert_eq!((report(&status()), victim.is_stopped()), (json!([]), false));
+    nothing_is_left(&place, &victim, guardian);
+}
+
+#[test]
+fn status_tells_that_a_dead_run_has_something_in_force() {
+    let (place, victim) = (Place::new(Path::new(SQUALL)).unwrap(), Sleeper::start().unwrap());
+    let pid = format!("pid={}", victim.pid());
+    let mut run = place.squall(&["inject", "pause_process", &pid, "--for", "60s"]).spawn().unwrap();
+    wait_until("the victim stopped", || victim.is_stopped()).unwrap();
+    kill(&mut run);
+    let output = place.squall(&["status"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(3) && text.contains("dead: `squall recover` undoes it"), "{text}");
+    assert_eq!(place.recover().unwrap().0, 0);
+}
+
+#[test]
 fn where_both_are_killed_recover_undoes_it_once() {
     let (place, victim) = (place(), Sleeper::start().unwrap());
     let (mut run, guardian) = paused(&place, &victim, "60s");

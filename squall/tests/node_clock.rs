@@ -62,11 +62,6 @@ impl Place {
         assert!(second.is_empty(), "{second:?}");
         first
     }
-
-    /// The newest line that the node wrote.
-    fn newest(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default().lines().last().unwrap_or_default().to_owned()
-    }
 }
 
 fn until(what: &str, holds: impl Fn() -> bool) {
@@ -86,24 +81,31 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-/// A node that writes its time over and over, in one file that is replaced: a reader never sees half of it.
+/// A node that says its time through one pipe when it is asked through another.
 fn clock_task(place: &Place, action: &Value, seconds: f64) -> Value {
-    let (new, time) = (place.path("time.new"), place.path("time"));
-    let (new, time) = (new.display(), time.display());
-    let script = format!("while :; do echo $EPOCHREALTIME > {new}; mv {new} {time}; done");
+    for pipe in ["ask", "time"] {
+        Command::new("mkfifo").arg("-m").arg("600").arg(place.path(pipe)).status().unwrap();
+    }
+    let (ask, time) = (place.path("ask"), place.path("time"));
+    let script = format!("while read -r _ < {}; do echo $EPOCHREALTIME > {}; done", ask.display(), time.display());
     json!({
         "nodes": {"n1": {
             "type": "process", "argv": ["bash", "-c", script], "clock": true,
-            "ready": {"type": "command", "argv": ["sh", "-c", format!("test -s {time}")]},
+            "ready": {"type": "command", "argv": ["sh", "-c", question(place)]},
         }},
         "chaos_spec": [{"trigger": {"type": "immediate"}, "action": action, "duration_seconds": seconds}],
     })
 }
 
+/// What asks the node for its time.
+fn question(place: &Place) -> String {
+    format!("echo > {}; cat {}", place.path("ask").display(), place.path("time").display())
+}
+
 #[test]
 fn the_node_itself_is_asked_for_its_time() {
     let place = Place::new();
-    let ask = json!({"type": "command", "argv": ["sh", "-c", format!("cat {}", place.path("time").display())]});
+    let ask = json!({"type": "command", "argv": ["sh", "-c", question(&place)]});
     let mut action = json!({"type": "clock_skew", "target": {"node": "n1"}, "offset": "-60s", "node_time": ask});
     let output = place.run(&clock_task(&place, &action, 0.2), &[]).output().unwrap();
     let found = report(&output);
@@ -123,8 +125,9 @@ fn a_killed_run_leaves_a_shifted_clock_to_recover_with_its_node_and_its_library(
     let place = Place::new();
     let action = json!({"type": "clock_skew", "target": {"node": "n1"}, "offset": "1h"});
     place.kill_in_force(&clock_task(&place, &action, 60.0));
-    let time = || place.newest("time").parse::<f64>().unwrap_or_default();
-    assert!((time() - now()).abs() > 3000.0, "it is not shifted: {}", time());
+    let asked = Command::new("timeout").args(["30", "sh", "-c", &question(&place)]).output().unwrap();
+    let said: f64 = String::from_utf8_lossy(&asked.stdout).trim().parse().unwrap();
+    assert!(said - now() > 3000.0, "it is not shifted: {said}");
     let undone = place.recover();
     for part in ["the clock of node `n1` is the machine's again", "removed the clock library"] {
         assert!(undone.iter().any(|step| step.contains(part)), "{part}: {undone:?}");
@@ -195,6 +198,27 @@ fn only_the_full_node_meets_enospc_and_a_killed_run_leaves_its_mount_to_recover(
     }
     assert_eq!(mounts(&place), 0);
     assert!(!said("neighbour").contains("failed"));
+}
+
+#[test]
+fn without_the_right_to_mount_the_node_is_refused_by_name_and_nothing_is_made() {
+    let place = Place::new();
+    let run = place.run(&disk_task(&place, 1.0), &[]);
+    // Root without the one capability: it is the capability that counts.
+    let mut without = Command::new("setpriv");
+    without.args(["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]).arg(run.get_program()).args(run.get_args());
+    without.current_dir(place.0.path()).env("SQUALL_STATE", place.path("state"));
+    let Ok(output) = without.output() else {
+        eprintln!("skipped: needs setpriv");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.stdout.is_empty() {
+        eprintln!("skipped: needs the right to give up a capability: {}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    assert!(output.status.code() == Some(2) && said.contains("needs the right to mount (CAP_SYS_ADMIN)"), "{said}");
+    assert!(!place.path("state/nodes").exists() && !place.path("full").exists(), "{said}");
 }
 
 #[test]

@@ -24,8 +24,15 @@ const ORDINARY: &[&str] =
 const REGISTRIES: &[&str] = &["FAULTS", "TRIGGERS", "PROBES", "NODES", "UNDO_STEPS"];
 
 /// Crates that may name plug-ins: they show how to use them, or use the program as one would on the command line.
-const SHOWS: &[&str] =
-    &["chaos-campaign", "chaos-examples", "chaos-fuzz", "chaos-mini-cluster", "chaos-plugin-example", "xtask"];
+const SHOWS: &[&str] = &[
+    "chaos-campaign",
+    "chaos-example-nodes",
+    "chaos-examples",
+    "chaos-fuzz",
+    "chaos-mini-cluster",
+    "chaos-plugin-example",
+    "xtask",
+];
 
 /// The published schema, for the parameters of each plug-in.
 const SCHEMA: &str = "generated/schemas/task.plain.schema.json";

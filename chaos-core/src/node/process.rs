@@ -56,6 +56,8 @@ pub enum PauseMethod {
     Signal,
     /// The freezer of the node's group: everything that the node has started, in one step; nobody is told.
     Freezer,
+    /// A fail point that stops an async runtime while its sockets still accept; made by the fault itself, not by a facet.
+    Runtime,
 }
 
 /// What a process is doing.

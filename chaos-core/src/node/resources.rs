@@ -96,6 +96,8 @@ pub struct ResourceAmount {
     pub used: u64,
     /// The limit; absent without one.
     pub limit: Option<u64>,
+    /// Whether that is lower than before the last effect on it.
+    pub lowered: bool,
 }
 
 impl ResourceAmount {

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `http` | one request, and a small server |
 //! | `kv` | a client of etcd that knows what it was promised (`kv-client`) |
+//! | `mesh` | a member of a gossip mesh (`mesh-node`) |
 
 mod http;
 pub mod kv;
+pub mod mesh;
 
 pub use http::{HttpError, Reply, get, post, serve_http};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -15,17 +15,18 @@ mod harness;
 mod place;
 
 use harness::skipped;
-use place::Place;
+use place::{Place, task_files, with_a_bystander};
 
 fn main() -> ExitCode {
-    harness::run(&[
+    let tests: &[harness::Test] = &[
         ("a_dry_run_names_everything_and_touches_nothing", a_dry_run_names_everything_and_touches_nothing),
         (
             "a_fault_that_is_left_out_or_hits_another_process_is_not_noticed",
             a_fault_that_is_left_out_or_hits_another_process_is_not_noticed,
         ),
         ("no_acknowledged_write_is_lost_for_any_seed", no_acknowledged_write_is_lost_for_any_seed),
-    ])
+    ];
+    harness::run(tests, 1)
 }
 
 /// How many seeds are tried, one task file after the other; `ETCD_SEEDS` says otherwise.
@@ -38,12 +39,24 @@ const AT_ONCE: usize = 5;
 /// before the fault, on a machine that was too slow.
 const TRIES: usize = 3;
 
-fn task_files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("etcd");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
-    files.sort();
+/// The task files of etcd that this machine can do.
+fn etcd_files() -> Vec<PathBuf> {
+    let mut files = task_files("etcd");
+    if !has_groups() {
+        skipped("cgroups with the controllers cpu and memory, as root");
+        files.retain(|file| !fs::read_to_string(file).unwrap().contains("group: true"));
+    }
     files
+}
+
+/// Whether this process may make control groups with the controllers that a limit needs.
+fn has_groups() -> bool {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let unified = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+    let has = |name: &str| root.join(name).is_dir() || unified.split_whitespace().any(|its| its == name);
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t0"));
+    is_root && has("cpu") && has("memory")
 }
 
 fn etcd_is_there() -> bool {
@@ -57,13 +70,14 @@ fn etcd_is_there() -> bool {
 
 fn a_dry_run_names_everything_and_touches_nothing() {
     let place = Place::new();
-    for file in task_files() {
+    for file in etcd_files() {
         let (path, before) = (file.display().to_string(), place.host());
         let output = place.squall(&["run", &path, "--dry-run", "--accept-policy"]).output().unwrap();
         let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{path}: {text}{said}");
         let nodes = ["n1", "n2", "n3"].map(|node| format!("plan: start node `{node}` (`etcd`)"));
-        let rest = ["commands: etcd", "commands: kv-client", "at most: duration in seconds", "would run", "node:n"];
+        let rest = ["commands: etcd", "commands: kv-client", "at most: duration in seconds", "node:n"];
+        let rest = rest.into_iter().chain(["reversible: yes", "expires: ", "would run"]);
         for part in nodes.iter().map(String::as_str).chain(rest) {
             assert!(text.contains(part), "{path}: {part}: {text}");
         }
@@ -78,7 +92,7 @@ fn a_fault_that_is_left_out_or_hits_another_process_is_not_noticed() {
         return;
     }
     std::thread::scope(|threads| {
-        for file in task_files() {
+        for file in etcd_files() {
             threads.spawn(move || {
                 let place = Place::new();
                 let (report, _) = place.run(&file, &["--sham"]);
@@ -89,7 +103,7 @@ fn a_fault_that_is_left_out_or_hits_another_process_is_not_noticed() {
                 );
                 // The same fault is in force, on a process that is nobody's member.
                 let other = place.path("other.yaml");
-                fs::write(&other, with_a_bystander(&fs::read_to_string(&file).unwrap())).unwrap();
+                fs::write(&other, with_a_bystander(&fs::read_to_string(&file).unwrap(), "kv-client")).unwrap();
                 let (report, _) = place.run(&other, &[]);
                 let entry = &report["entries"][0];
                 assert_eq!(
@@ -104,18 +118,6 @@ fn a_fault_that_is_left_out_or_hits_another_process_is_not_noticed() {
     });
 }
 
-/// The same file with one node more, which its fault hits instead.
-fn with_a_bystander(text: &str) -> String {
-    let target = text.split("target: ").nth(1).unwrap();
-    let end = target.match_indices('}').map(|(at, _)| at + 1).find(|at| {
-        let part = &target[..*at];
-        part.matches('{').count() == part.matches('}').count()
-    });
-    let text = text.replace(&target[..end.unwrap()], "{ node: bystander }");
-    let text = text.replace("[etcd, kv-client]", "[etcd, kv-client, sleep]");
-    text.replace("\nnodes:\n", "\nnodes:\n  bystander: { type: process, argv: [sleep, \"600\"] }\n")
-}
-
 /// One run: its file and its seed.
 struct Run {
     file: PathBuf,
@@ -127,7 +129,7 @@ fn no_acknowledged_write_is_lost_for_any_seed() {
         return;
     }
     let seeds = std::env::var("ETCD_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
-    let files = task_files();
+    let files = etcd_files();
     let mut runs: Vec<Run> = (0..seeds)
         .map(|seed| Run { file: files[usize::try_from(seed).unwrap() % files.len()].clone(), seed })
         .collect();

@@ -19,6 +19,10 @@ const SLACK_NANOS: u64 = 50_000_000;
 /// The same for a rate, in billionths: half a percent, since the least rate is one percent.
 const SLACK_PPB: u64 = 5_000_000;
 
+/// How old a node's own report may be: as much, or this share of the offset where that is less.
+const REPORT_NANOS: u64 = 1_000_000_000;
+const REPORT_SHARE: u64 = 4;
+
 /// A shift of the wall clock of nodes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "SkewKeys", into = "SkewKeys")]
@@ -188,7 +192,9 @@ impl ClockSkew {
             }));
         }
         if let Some(probe) = &self.node_time {
-            let read = own_time(probe, cx).await?;
+            let mut read = own_time(probe, cx).await?;
+            let old = (self.act().offset_ns.unsigned_abs() / REPORT_SHARE).min(REPORT_NANOS);
+            read.offset_error_ns = read.offset_error_ns.saturating_add(old);
             // A rate needs two looks at a clock; the one of the canary has told it.
             let act = self.act();
             let drift_only = act.rate_ppb != 0;
@@ -219,8 +225,9 @@ enum Shown {
 /// A reading in one clause.
 fn words(read: &ClockReading) -> String {
     let ClockReading { label, offset_ns, rate_ppb, detail, .. } = read;
+    // In what is shown, so that nothing is a negative zero.
     #[expect(clippy::cast_precision_loss, reason = "three digits behind the point are shown")]
-    let (seconds, percent) = (*offset_ns as f64 / 1e9, *rate_ppb as f64 / 1e7);
+    let (seconds, percent) = ((offset_ns / 1_000_000) as f64 / 1e3, (rate_ppb / 100_000) as f64 / 1e2);
     format!("the clock of {label} is {seconds:+.3} s off at {percent:+.2} % ({detail})")
 }
 

@@ -177,6 +177,15 @@ struct Answer {
     body: String,
 }
 
+/// What a site is armed with.
+#[derive(Debug)]
+pub(super) enum Rule {
+    /// Named fields, as a form.
+    Fields(String),
+    /// Callers wait until it is disarmed.
+    Pause,
+}
+
 /// Named fields in a request's body.
 #[derive(Debug, Default)]
 pub(super) struct Form(String);
@@ -200,14 +209,16 @@ impl Control {
         clock: &dyn Clock,
         site: &str,
         owner: &str,
-        form: &str,
+        rule: &Rule,
         lease: Duration,
     ) -> Result<(), PluginError> {
-        let head = format!(
-            "failpoint-owner: {owner}\r\nfailpoint-lease: {}\r\ncontent-type: application/x-www-form-urlencoded\r\n",
-            lease.as_secs()
-        );
-        self.done(clock, ["PUT", site, ""], &head, form).await
+        let (kind, body) = match rule {
+            Rule::Fields(form) => ("application/x-www-form-urlencoded", form.as_str()),
+            Rule::Pause => ("text/plain", "pause"),
+        };
+        let head =
+            format!("failpoint-owner: {owner}\r\nfailpoint-lease: {}\r\ncontent-type: {kind}\r\n", lease.as_secs());
+        self.done(clock, ["PUT", site, ""], &head, body).await
     }
 
     /// Renews a lease.
@@ -321,6 +332,11 @@ impl Site {
     /// Who has armed it, if somebody has from outside.
     pub(super) fn owner(&self) -> Option<&str> {
         self.data["owner"].as_str()
+    }
+
+    /// How many callers it holds up now.
+    pub(super) fn waiting(&self) -> u64 {
+        self.data["waiting"].as_u64().unwrap_or_default()
     }
 
     pub(super) fn data(&self) -> &Value {

@@ -17,14 +17,14 @@ use serde::{Deserialize, Serialize};
 use tokio::task::AbortHandle;
 
 use super::bounds::{LeaseSeconds, Share, SiteName, VariableName};
-use super::control::{Control, DEFAULT_TOKEN_ENV, Site, Token, Way};
+use super::control::{Control, DEFAULT_TOKEN_ENV, Rule, Site, Token, Way};
 use super::place::{ControlPlace, split};
 
 /// Arms a fail point of another process over its control endpoints.
 ///
 /// # What it does
 /// The site returns its error, after a delay if one is given; with a delay and no `error` it only delays. Which of the
-/// hits that meets is up to the other fields. The process must have been built with fail points and have started its
+/// hits that meets is up to the other fields. With `pause: true` every caller waits until the hold ends. The process must have been built with fail points and have started its
 /// control server (`chaos_failpoints::ControlServer`).
 ///
 /// # What it surfaces
@@ -76,6 +76,9 @@ pub struct Failpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub every_nth: Option<NonZeroU32>,
+    /// Whether callers wait until the hold ends, in place of every other effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pause: bool,
     /// Seconds after which the site disarms itself when this run no longer renews it; default 10.
     #[serde(default)]
     pub lease_seconds: LeaseSeconds,
@@ -112,6 +115,7 @@ impl Fault for Failpoint {
     const NEEDS: &'static [Requirement] = &[Requirement::Network];
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
+        self.check_pause()?;
         let reach = match &self.url {
             ControlPlace::Http(url) if url.is_tls() => {
                 return Err(PluginError::refused(format!("`{}`: control endpoints are plain http", url.as_str())));
@@ -141,13 +145,13 @@ impl Fault for Failpoint {
             token_env: self.token_env.as_ref().map(ToString::to_string),
             ..DisarmFailpoint::at(&self.url, control.way())
         };
-        let (clock, form) = (cx.shared_clock(), self.form(cx));
+        let (clock, rule) = (cx.shared_clock(), if self.pause { Rule::Pause } else { Rule::Fields(self.form(cx)) });
         let (site, lease) = (self.site.to_string(), self.lease_seconds.get());
         let effect = undo.arm(step).await?;
         let armed = tokio::spawn(async move {
             // The permit goes with the request, wherever the run goes meanwhile.
             let _effect = effect;
-            control.arm(clock.as_ref(), &site, &owner, &form, lease).await?;
+            control.arm(clock.as_ref(), &site, &owner, &rule, lease).await?;
             Ok::<_, PluginError>(Renewal::start(control, clock, site, owner, lease))
         });
         let renewal = armed.await.map_err(|error| PluginError::failed(error.to_string()))??;
@@ -203,8 +207,55 @@ impl Failpoint {
         form.finish()
     }
 
+    /// A pause of every caller of a site.
+    pub(crate) fn pausing(url: ControlPlace, site: SiteName) -> Self {
+        let (failure_rate, max_failures, delay_seconds, error, skip_first, every_nth, token_env) = Default::default();
+        let (pause, lease_seconds) = (true, LeaseSeconds::default());
+        Self {
+            url,
+            site,
+            failure_rate,
+            max_failures,
+            delay_seconds,
+            error,
+            skip_first,
+            every_nth,
+            pause,
+            lease_seconds,
+            token_env,
+        }
+    }
+
+    /// How many callers the site holds up, and what it says in one clause; `None` where it is not armed by a run of ours.
+    pub(crate) async fn held(&self, cx: &RunContext) -> Result<(Option<u64>, String), PluginError> {
+        let Some(site) = self.control(cx).await?.look(cx.clock(), self.site.as_str()).await? else {
+            return Ok((None, format!("nothing listens at {}", self.url)));
+        };
+        let ours = site.owner().is_some_and(|owner| owner.starts_with(OURS));
+        Ok((ours.then(|| site.waiting()), site.summary()))
+    }
+
+    /// Refuses a pause that is to do something else, too.
+    fn check_pause(&self) -> Result<(), PluginError> {
+        let others = [
+            ("failure_rate", self.failure_rate.is_some()),
+            ("max_failures", self.max_failures.is_some()),
+            ("delay_seconds", self.delay_seconds.is_some()),
+            ("error", self.error.is_some()),
+            ("skip_first", self.skip_first.is_some()),
+            ("every_nth", self.every_nth.is_some()),
+        ];
+        match others.iter().find(|(_, given)| *given && self.pause) {
+            Some((key, _)) => Err(PluginError::refused(format!("`pause` and `{key}` exclude each other; keep one"))),
+            None => Ok(()),
+        }
+    }
+
     /// The rule in words.
     fn rule(&self) -> String {
+        if self.pause {
+            return "hold up every caller".to_owned();
+        }
         let effect = match (&self.error, self.delay_seconds) {
             (None, Some(delay)) => format!("delay by {} s", f64::from(delay)),
             (None, None) => "fail".to_owned(),

@@ -49,16 +49,16 @@ impl ExhaustFds {
         ResourceAct::Limit(ResourceLimit::FdsLeft(self.leave))
     }
 
-    fn shows(&self, usage: &ResourceUsage) -> Shows {
+    fn shows(usage: &ResourceUsage) -> Shows {
         let label = &usage.label;
         let Some(fds) = usage.fds else { return Shows::No(format!("{label} has no process")) };
-        match fds.room() {
-            Some(room) if room <= self.leave.into() => {
-                let limit = fds.limit.unwrap_or_default();
+        match (fds.room(), fds.limit) {
+            // What it closes it may open again, so its room says little.
+            (Some(room), Some(limit)) if fds.lowered => {
                 Shows::Yes(format!("{label} may open {room} more descriptors (limit {limit} in `/proc/PID/limits`)"))
             }
-            Some(room) => Shows::No(format!("{label} may open {room} more descriptors")),
-            None => Shows::No(format!("{label} has no limit of descriptors")),
+            (Some(room), _) => Shows::No(format!("{label} may open {room} more descriptors")),
+            (None, _) => Shows::No(format!("{label} has no limit of descriptors")),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Fault for ExhaustFds {
     }
 
     async fn witness(&self, cx: &RunContext) -> Sighting {
-        targeted::sighting(&self.target, cx, |usage| self.shows(usage)).await
+        targeted::sighting(&self.target, cx, Self::shows).await
     }
 }
 

@@ -48,11 +48,12 @@ impl ExhaustPids {
         ResourceAct::Limit(ResourceLimit::PidsLeft(self.leave))
     }
 
-    fn shows(&self, usage: &ResourceUsage) -> Shows {
+    fn shows(usage: &ResourceUsage) -> Shows {
         let label = &usage.label;
         let Some(pids) = usage.pids else { return Shows::No(format!("{label} has no process")) };
         match (pids.room(), pids.limit) {
-            (Some(room), Some(limit)) if room <= self.leave.into() => {
+            // What ends makes room again, so the room says little.
+            (Some(room), Some(limit)) if pids.lowered => {
                 Shows::Yes(format!("{label} may start {room} more processes (limit {limit}, {} there)", pids.used))
             }
             (Some(room), _) => Shows::No(format!("{label} may start {room} more processes")),
@@ -75,7 +76,7 @@ impl Fault for ExhaustPids {
     }
 
     async fn witness(&self, cx: &RunContext) -> Sighting {
-        targeted::sighting(&self.target, cx, |usage| self.shows(usage)).await
+        targeted::sighting(&self.target, cx, Self::shows).await
     }
 }
 

@@ -54,7 +54,7 @@ fn place(name: &str, mounts: &str, own: &str, read: impl Fn(&Path) -> String) ->
     }
     let (at, ..) = mounts.iter().find(|(_, kind, _)| *kind == "cgroup2")?;
     let group = within(at, path_of(&|held| held.is_empty()));
-    // Freezing is no controller in version 2: every group can do it.
+    // Freezing is not a controller in version 2: every group can do it.
     let has = name == "freezer" || read(&group.join("cgroup.controllers")).split_whitespace().any(|one| one == name);
     has.then_some(Place { version: "v2", group })
 }

@@ -107,6 +107,16 @@ mod tests {
         assert_eq!(of(&us), None);
     }
 
+    #[test]
+    fn a_real_go_program_is_told_by_name() {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let Some(fortio) = file_of("fortio", Path::new("/"), Some(&path)) else {
+            eprintln!("skipped: needs fortio, a Go program");
+            return;
+        };
+        assert!(of(&fortio).unwrap().contains("is a Go program"));
+    }
+
     /// A minimal ELF file with one segment of each kind and content.
     fn elf(segments: &[(u32, &[u8])]) -> Vec<u8> {
         let mut file = vec![0; HEADER_BYTES + segments.len() * SEGMENT_BYTES];

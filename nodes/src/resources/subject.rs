@@ -118,13 +118,17 @@ impl Subject<'_> {
     pub(super) fn pids(&self) -> Result<Option<ResourceAmount>, PluginError> {
         if let Some(dir) = self.group_dir(Controller::Pids) {
             let (used, limit) = (dir.pids_used().map_err(failed)?, dir.pids_limit().map_err(failed)?);
-            return Ok(Some(ResourceAmount { used, limit }));
+            return Ok(Some(ResourceAmount { used, limit, lowered: false }));
         }
         let Some(held) = &self.held else { return Ok(None) };
         let pid = held.pid();
         let read = |error| PluginError::io(&format!("read the limits of process {pid}"), &error);
         let (usage, limit) = (held.usage().map_err(read)?, held.limit(ProcessLimit::Pids).map_err(read)?);
-        Ok(usage.zip(limit).map(|(usage, limit)| ResourceAmount { used: usage.threads, limit: limit.soft }))
+        Ok(usage.zip(limit).map(|(usage, limit)| ResourceAmount {
+            used: usage.threads,
+            limit: limit.soft,
+            lowered: false,
+        }))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{EventKind, InForce, LookAt, Presence, Reverted, Span, UndoLog};
+use chaos_core::{ArmedStep, EventKind, InForce, LookAt, PastJournal, Presence, Reverted, Span, UndoLog};
 
 use super::{Entry, Record};
 use crate::guarded::{Panicked, guarded_call};
@@ -62,21 +62,15 @@ impl Entry {
             };
             scope.emit(EventKind::Undid { step, undone, error });
         }
-        let taken_over = taken_over || self.taken_over().await;
-        if taken_over {
+        if taken_over || self.taken_over().await {
             record.facts.taken_over = true;
             record.facts.error = Some(TAKEN_OVER.to_owned());
+            failures.extend(self.left_by_others(log).await.map(|step| format!("{step}: not undone by who took over")));
+            return self.reverted(&failures, was_in_force || !log.newest_first().is_empty(), record);
         }
         // Nobody promised that what can't be undone would be gone.
         if self.spec.action.span() == Span::Sustained && !record.irreversible && (was_in_force || !steps.is_empty()) {
-            let mut sighting = self.check(LookAt::AfterUndo).await;
-            for _ in 0..if taken_over { OTHERS_LOOKS } else { 0 } {
-                if sighting.presence == Presence::Absent {
-                    break;
-                }
-                self.cx().clock().sleep(OTHERS_PAUSE).await;
-                sighting = self.check(LookAt::AfterUndo).await;
-            }
+            let sighting = self.check(LookAt::AfterUndo).await;
             if sighting.presence != Presence::Absent {
                 failures.push(format!("after the undo: {}", sighting.evidence.summary));
             }
@@ -91,6 +85,27 @@ impl Entry {
         }
         let journal = Arc::clone(&self.shared.journal);
         tokio::task::spawn_blocking(move || journal.taken_over()).await.unwrap_or(false)
+    }
+
+    /// A step of this entry that whoever took the run over has not undone, by what the journal says. What the fault acted on
+    /// may be gone, so that nobody can be asked but the journal.
+    async fn left_by_others(&self, log: &Arc<UndoLog>) -> Option<String> {
+        let mut left = None;
+        for _ in 0..OTHERS_LOOKS {
+            let (path, steps) = (self.shared.journal.path().to_owned(), log.newest_first());
+            let look = move || {
+                let pending =
+                    PastJournal::look(&path).ok().flatten().map(|journal| journal.pending).unwrap_or_default();
+                let is_pending = |step: &ArmedStep| pending.iter().any(|record| Some(record.seq) == step.seq);
+                steps.into_iter().find(is_pending).map(|step| step.described)
+            };
+            left = tokio::task::spawn_blocking(look).await.ok().flatten();
+            if left.is_none() {
+                break;
+            }
+            self.cx().clock().sleep(OTHERS_PAUSE).await;
+        }
+        left
     }
 
     /// Releases what the fault holds in this process.

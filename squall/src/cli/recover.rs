@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaos_core::{StateDir, visible_line};
-use chaos_runner::{ForgetError, Forgotten, RecoverReport, RunnerError};
+use chaos_runner::{ControlRequest, ForgetError, Forgotten, RecoverReport, RunnerError, control, live_runs};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,9 @@ use super::signals::{Request, suspend};
 /// With `--forget` nothing is undone: the journal of that run is moved to `forgotten/` in the state directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Ends live runs first: each undoes what it made, and what is left then is recovered.
+    #[arg(long, conflicts_with = "forget")]
+    pub(super) all: bool,
     /// Gives up the journal of a dead run that can't be undone here; its effects may stay in force.
     #[arg(long, value_name = "RUN")]
     pub(super) forget: Option<String>,
@@ -41,12 +44,41 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(run) = &args.forget {
         return forget(&state, run, args.format);
     }
+    if args.all {
+        end_live_runs(&state)?;
+    }
     let report = recovered(&state)?;
     match args.format {
         DataFormat::Json => print_json(&Printed { state_dir: state.root(), report: &report })?,
         DataFormat::Text => print(&text(&report, &state))?,
     }
-    Ok(report.exit_code())
+    // A run that did not end holds what it has.
+    Ok(if args.all && report.live > 0 { 3 } else { report.exit_code() })
+}
+
+/// How long live runs may take to undo what they made.
+const ENDING: Duration = Duration::from_mins(1);
+
+/// Cancels every live run that answers, and waits until they have ended.
+fn end_live_runs(state: &StateDir) -> Result<(), Failure> {
+    let cancel = ControlRequest::Cancel { entry: None };
+    let asked: Vec<String> = live_runs(state).into_iter().filter(|run| control(state, run, &cancel).is_ok()).collect();
+    for run in &asked {
+        say(&format!("run {run}: ending early, and undoing what it made"));
+    }
+    on_runtime(async |signals| {
+        let ended = async {
+            while live_runs(state).iter().any(|run| asked.contains(run)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            () = ended => {}
+            () = tokio::time::sleep(ENDING) => {}
+            _ = signals.next() => {}
+        }
+        Ok(())
+    })
 }
 
 /// How long a step may go on once a signal has asked for the end.

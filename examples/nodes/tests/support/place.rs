@@ -10,6 +10,33 @@ use tempfile::TempDir;
 
 use super::harness::RUNNER;
 
+/// The task files of an example.
+pub(crate) fn task_files(example: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(example);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    files.sort();
+    files
+}
+
+/// The same task file with a node more, which its fault hits instead of a member. `allowed` is the last program of its policy.
+pub(crate) fn with_a_bystander(text: &str, allowed: &str) -> String {
+    let target = text.split("target: ").nth(1).unwrap();
+    let end = target.match_indices('}').map(|(at, _)| at + 1).find(|at| {
+        let part = &target[..*at];
+        part.matches('{').count() == part.matches('}').count()
+    });
+    let group = text.contains("group: true");
+    let bystander = |name: &str| {
+        let argv = "[sleep, \"600\"]";
+        format!("  {name}: {{ type: process, argv: {argv}, labels: {{ by: stander }}, group: {group} }}\n")
+    };
+    let all = if text.contains("burst_kill") { "all" } else { "1" };
+    text.replace(&target[..end.unwrap()], &format!("{{ nodes: {{ by: stander }}, pick: {all} }}"))
+        .replace(&format!("{allowed}]\n"), &format!("{allowed}, sleep]\n"))
+        .replace("\nnodes:\n", &format!("\nnodes:\n{}{}", bystander("bystander"), bystander("other")))
+}
+
 /// A folder with a state directory. Whatever a run starts has the folder's path in its environment.
 pub(crate) struct Place(TempDir);
 
@@ -49,8 +76,11 @@ impl Place {
         let here = self.0.path().display().to_string();
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let mut cgroups = BTreeSet::new();
-        below(Path::new("/sys/fs/cgroup"), 3, &mut |path| {
-            if path.file_name().is_some_and(|name| name.to_string_lossy().contains("squall")) {
+        below(Path::new("/sys/fs/cgroup"), 4, &mut |path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            // `squall-TIME-PID-NUMBER`: one whose run is alive is in use, and may be another test's.
+            let over = |pid: &str| !Path::new("/proc").join(pid).exists();
+            if name.starts_with("squall-") && name.split('-').nth(2).is_none_or(over) {
                 cgroups.insert(path.to_owned());
             }
         });
@@ -74,7 +104,7 @@ pub(crate) struct Host {
     pub(crate) processes: BTreeSet<String>,
     /// Mounts below the place.
     pub(crate) mounts: BTreeSet<String>,
-    /// Control groups of ours.
+    /// Control groups of runs that are over.
     pub(crate) cgroups: BTreeSet<PathBuf>,
     /// Everything below the place.
     pub(crate) files: BTreeSet<PathBuf>,

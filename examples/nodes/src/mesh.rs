@@ -1,0 +1,29 @@
+//! A member of a gossip mesh: a small system under test that says much about itself.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `config` | what a member is told on its command line |
+//! | `identity` | who it is, on disk, across restarts |
+//! | `members` | who it has heard, and when it stopped hearing them |
+//! | `packet` | what members tell each other |
+//! | `spans` | what it tells a collector |
+//! | `storage` | the state that it writes while it runs |
+//! | `member` | all of it together, and its HTTP endpoints |
+//! | `agreement` | what several members say of each other, as a probe asks |
+//! | `task` | task files for a mesh of any size |
+
+mod agreement;
+mod config;
+mod identity;
+mod member;
+mod members;
+mod packet;
+mod spans;
+mod storage;
+mod task;
+
+pub use agreement::{Agreement, ask};
+pub use config::{ConfigError, MeshConfig};
+pub use identity::{Identity, IdentityError};
+pub use member::{MeshError, run};
+pub use task::{bridged, mesh};

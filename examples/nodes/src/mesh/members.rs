@@ -1,0 +1,208 @@
+//! Who a member has heard, and when it stopped hearing them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::packet::{Packet, Rumour};
+
+/// Between two heartbeats.
+pub(super) const BEAT: Duration = Duration::from_millis(200);
+
+/// Without a heartbeat for this long, a peer is stale.
+const STALE: Duration = Duration::from_secs(1);
+
+/// The same for members of whom others tell: news of them takes a heartbeat for each step.
+const STALE_BY_HEARSAY: Duration = Duration::from_secs(2);
+
+/// Whether somebody is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// Never heard so far.
+    Unheard,
+    Live,
+    Stale,
+}
+
+/// What has changed for one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    Connected { name: String, incarnation: u64 },
+    Disconnected { name: String, silent_for: Duration },
+}
+
+#[derive(Debug)]
+struct Known {
+    newest: Option<Rumour>,
+    /// When this member's own clock last heard of a newer heartbeat: of the peer itself, or of others.
+    heard: Option<Instant>,
+    /// What the peer's clock said in its last heartbeat.
+    wall_ms: u64,
+    hearing: Hearing,
+    times_stale: u64,
+    direct: bool,
+}
+
+/// All members that one knows of.
+#[derive(Debug)]
+pub(super) struct MemberTable {
+    trusts_sender_clock: bool,
+    known: BTreeMap<String, Known>,
+}
+
+impl MemberTable {
+    pub(super) fn new<'a>(peers: impl Iterator<Item = &'a str>, trusts_sender_clock: bool) -> Self {
+        let known = peers.map(|name| (name.to_owned(), Known::new(true))).collect();
+        Self { trusts_sender_clock, known }
+    }
+
+    /// Takes in a heartbeat that was received `now`; `own` is who receives it.
+    pub(super) fn hear(&mut self, packet: Packet, own: &str, now: Instant) {
+        let Packet { sender, wall_ms, heard } = packet;
+        // Somebody with our name is nobody's peer.
+        if sender.name != own {
+            let known = self.known.entry(sender.name.clone()).or_insert_with(|| Known::new(true));
+            if known.is_news(&sender) {
+                (known.newest, known.heard, known.wall_ms) = (Some(sender), Some(now), wall_ms);
+            }
+        }
+        for rumour in heard.into_iter().filter(|rumour| rumour.name != own) {
+            let known = self.known.entry(rumour.name.clone()).or_insert_with(|| Known::new(false));
+            // A peer is judged by what it says itself.
+            if !known.direct && known.is_news(&rumour) {
+                (known.newest, known.heard) = (Some(rumour), Some(now));
+            }
+        }
+    }
+
+    /// Who is heard now, and who is not any more. `wall_ms` is what the clock on the wall says.
+    pub(super) fn judge(&mut self, now: Instant, wall_ms: u64) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (name, known) in &mut self.known {
+            let (Some(heard), Some(newest)) = (known.heard, &known.newest) else { continue };
+            let silent_for = if self.trusts_sender_clock && known.direct {
+                Duration::from_millis(wall_ms.abs_diff(known.wall_ms))
+            } else {
+                now.saturating_duration_since(heard)
+            };
+            let limit = if known.direct { STALE } else { STALE_BY_HEARSAY };
+            let hearing = if silent_for > limit { Hearing::Stale } else { Hearing::Live };
+            if hearing == known.hearing {
+                continue;
+            }
+            known.hearing = hearing;
+            changes.push(if hearing == Hearing::Live {
+                Change::Connected { name: name.clone(), incarnation: newest.incarnation }
+            } else {
+                known.times_stale += 1;
+                Change::Disconnected { name: name.clone(), silent_for }
+            });
+        }
+        changes
+    }
+
+    /// What is passed on: only of those who are heard, or a dead member would live on in what others tell.
+    pub(super) fn rumours(&self) -> Vec<Rumour> {
+        let live = self.known.values().filter(|known| known.hearing == Hearing::Live);
+        live.filter_map(|known| known.newest.clone()).collect()
+    }
+
+    pub(super) fn to_json(&self, now: Instant) -> Value {
+        let members = self.known.iter().map(|(name, known)| {
+            let newest = known.newest.as_ref();
+            let told = json!({
+                "state": known.hearing.word(),
+                "mesh": newest.map(|newest| &newest.mesh),
+                "id": newest.map(|newest| &newest.id),
+                "incarnation": newest.map(|newest| newest.incarnation),
+                "beat": newest.map(|newest| newest.beat),
+                "direct": known.direct,
+                "times_stale": known.times_stale,
+                "silent_seconds": known.heard.map(|heard| now.saturating_duration_since(heard).as_secs_f64()),
+            });
+            (name.clone(), told)
+        });
+        members.collect::<serde_json::Map<_, _>>().into()
+    }
+}
+
+impl Known {
+    fn new(direct: bool) -> Self {
+        let hearing = Hearing::Unheard;
+        Self { newest: None, heard: None, wall_ms: 0, hearing, times_stale: 0, direct }
+    }
+
+    /// A later start counts more than any heartbeat of an earlier one.
+    fn is_news(&self, rumour: &Rumour) -> bool {
+        let age = |rumour: &Rumour| (rumour.incarnation, rumour.beat);
+        self.newest.as_ref().is_none_or(|newest| age(rumour) > age(newest))
+    }
+}
+
+impl Hearing {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Unheard => "unheard",
+            Self::Live => "live",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rumour(name: &str, incarnation: u64, beat: u64) -> Rumour {
+        let (name, mesh, id) = (name.to_owned(), "a".to_owned(), "0f".to_owned());
+        Rumour { name, mesh, id, incarnation, beat }
+    }
+
+    fn packet(beat: u64, wall_ms: u64) -> Packet {
+        Packet { sender: rumour("n2", 1, beat), wall_ms, heard: vec![rumour("far", 1, beat), rumour("n1", 1, beat)] }
+    }
+
+    fn after(start: Instant, ms: u64) -> Instant {
+        start + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_silent_peer_is_stale_after_a_second_and_a_member_by_hearsay_after_two() {
+        let (mut table, start) = (MemberTable::new(["n2"].into_iter(), false), Instant::now());
+        assert!(table.judge(start, 0).is_empty());
+        table.hear(packet(1, 0), "n1", start);
+        let connected = |name: &str| Change::Connected { name: name.to_owned(), incarnation: 1 };
+        assert_eq!(table.judge(start, 0), [connected("far"), connected("n2")]);
+        assert!(table.judge(after(start, 1000), 0).is_empty());
+        let silent =
+            |name: &str, ms| Change::Disconnected { name: name.to_owned(), silent_for: Duration::from_millis(ms) };
+        assert_eq!(table.judge(after(start, 1001), 0), [silent("n2", 1001)]);
+        assert_eq!(table.judge(after(start, 2001), 0), [silent("far", 2001)]);
+        // The same heartbeat again says nothing new.
+        table.hear(packet(1, 0), "n1", after(start, 2500));
+        assert!(table.judge(after(start, 2500), 0).is_empty());
+        table.hear(packet(2, 0), "n1", after(start, 2600));
+        assert_eq!(table.judge(after(start, 2600), 0), [connected("far"), connected("n2")]);
+    }
+
+    #[test]
+    fn an_earlier_start_never_counts_and_a_later_one_does_whatever_its_heartbeats() {
+        let (mut table, start) = (MemberTable::new(["n2"].into_iter(), false), Instant::now());
+        for (incarnation, beat, newest) in [(1, 50, 1), (2, 1, 2), (1, 51, 2)] {
+            table.hear(Packet { sender: rumour("n2", incarnation, beat), wall_ms: 0, heard: Vec::new() }, "n1", start);
+            assert_eq!(table.to_json(start)["n2"]["incarnation"], newest);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_matters_to_the_broken_member_alone() {
+        for (broken, sent_at, changes) in [(false, 30_000, 0), (true, 30_000, 1), (true, 0, 0), (false, 0, 0)] {
+            let (mut table, start) = (MemberTable::new(["n2"].into_iter(), broken), Instant::now());
+            table.hear(packet(1, 0), "n1", start);
+            table.judge(start, 0);
+            table.hear(packet(2, sent_at), "n1", after(start, 200));
+            assert_eq!(table.judge(after(start, 200), 200).len(), changes, "broken: {broken}, sent at {sent_at}");
+        }
+    }
+}
