@@ -64,6 +64,9 @@ _squall() {
             squall,schema)
                 cmd="squall__subcmd__schema"
                 ;;
+            squall,status)
+                cmd="squall__subcmd__status"
+                ;;
             squall,up)
                 cmd="squall__subcmd__up"
                 ;;
@@ -118,6 +121,9 @@ _squall() {
             squall__subcmd__help,schema)
                 cmd="squall__subcmd__help__subcmd__schema"
                 ;;
+            squall__subcmd__help,status)
+                cmd="squall__subcmd__help__subcmd__status"
+                ;;
             squall__subcmd__help,up)
                 cmd="squall__subcmd__help__subcmd__up"
                 ;;
@@ -131,7 +137,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --config --state --help --version demo run inject up ps down diff experiment validate schema list explain doctor fortio recover release completions help"
+            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -509,7 +515,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject up ps down diff experiment validate schema list explain doctor fortio recover release completions help"
+            opts="demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -746,6 +752,20 @@ _squall() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        squall__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         squall__subcmd__help__subcmd__up)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -961,7 +981,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__recover)
-            opts="-h --forget --format --color --config --state --help"
+            opts="-h --all --forget --format --color --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1183,6 +1203,36 @@ _squall() {
                     ;;
                 --var)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__status)
+            opts="-h --format --color --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)
