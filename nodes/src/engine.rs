@@ -101,7 +101,7 @@ impl Engine {
         stream.write_all((head + &body).as_bytes()).await?;
         let mut answer = Vec::new();
         stream.take(LONGEST).read_to_end(&mut answer).await?;
-        read(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is no HTTP"))
+        read(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
     }
 }
 
