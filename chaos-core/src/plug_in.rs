@@ -26,7 +26,7 @@ pub use error::PluginError;
 pub use evidence::{Evidence, Presence, Sighting};
 pub use fault::{DynFault, ErasedFault, Fault, InForce, Injection, Outcome, Span};
 pub use observation::{Answer, Observation};
-pub use one_of::exactly_one_of;
+pub use one_of::{at_least_one_of, exactly_one_of};
 pub use parse::{MAX_DEPTH, ParseError, parse, value_depth};
 pub use plan::{Plan, Reach, Reversible};
 pub use probe::{DynProbe, ErasedProbe, PROBE_TIMEOUT, Probe};

@@ -142,6 +142,8 @@ fn status(mut stream: impl Read + Write) -> Value {
 fn runner(place: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(arguments).env(RUNNER, "1").env("XDG_STATE_HOME", place.join("state")).current_dir(place);
+    // What a killed run leaves is for `recover` here.
+    command.env("SQUALL_GUARDIAN", "none");
     command
 }
 

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
     Answer, ClockReading, Evidence, Fault, FaultTarget, InjectContext, Injection, PROBE_TIMEOUT, Plan, PluginError,
-    ProbeNode, Requirement, RunContext, Sighting, SkewAct, Span, Undo, register_fault,
+    ProbeNode, Requirement, RunContext, Sighting, SkewAct, Span, Undo, at_least_one_of, register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -124,10 +124,7 @@ impl JsonSchema for ClockSkew {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = SkewKeys::json_schema(generator);
-        // Strict validators want what is required to be a property there too.
-        let one = |key: &str, kind: &str| json!({ "required": [key], "properties": { key: { "type": kind } } });
-        let forms = json!([one("offset", "string"), one("rate_percent", "number")]);
-        schema.insert("anyOf".to_owned(), forms);
+        at_least_one_of(&mut schema, &["offset", "rate_percent"]);
         schema
     }
 }

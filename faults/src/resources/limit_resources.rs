@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
     Cpus, Fault, FaultTarget, InjectContext, Injection, Plan, PluginError, Requirement, ResourceAct, ResourceLimit,
-    ResourceUsage, RunContext, Sighting, Span, Undo, register_fault,
+    ResourceUsage, RunContext, Sighting, Span, Undo, at_least_one_of, register_fault,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -100,8 +100,7 @@ impl JsonSchema for LimitResources {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = LimitKeys::json_schema(generator);
-        let one = |key: &str| serde_json::json!({ "required": [key] });
-        schema.insert("anyOf".to_owned(), serde_json::json!([one("cpus"), one("memory_bytes")]));
+        at_least_one_of(&mut schema, &["cpus", "memory_bytes"]);
         schema
     }
 }

@@ -231,8 +231,8 @@ impl<'s> Maker<'s> {
     ) -> Value {
         let required: Vec<&str> =
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-        // Of the keys that exclude each other it has one.
-        let forms = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+        // Of the keys that exclude each other it has one; one is enough of those of which it needs any.
+        let forms = schema.get("oneOf").or(schema.get("anyOf")).and_then(Value::as_array).into_iter().flatten();
         let forms: Vec<&str> = forms.filter_map(|form| form["required"][0].as_str()).collect();
         let chosen = if forms.is_empty() { None } else { Some(*dice.pick(&forms)) };
         let needs = |name: &str| schema["dependencies"][name][0].as_str();
