@@ -335,6 +335,7 @@ impl Site {
     }
 
     /// How many callers it holds up now.
+    #[cfg(feature = "process")]
     pub(super) fn waiting(&self) -> u64 {
         self.data["waiting"].as_u64().unwrap_or_default()
     }

@@ -208,6 +208,7 @@ impl Failpoint {
     }
 
     /// A pause of every caller of a site.
+    #[cfg(feature = "process")]
     pub(crate) fn pausing(url: ControlPlace, site: SiteName) -> Self {
         let (failure_rate, max_failures, delay_seconds, error, skip_first, every_nth, token_env) = Default::default();
         let (pause, lease_seconds) = (true, LeaseSeconds::default());
@@ -227,6 +228,7 @@ impl Failpoint {
     }
 
     /// How many callers the site holds up, and what it says in one clause; `None` where it is not armed by a run of ours.
+    #[cfg(feature = "process")]
     pub(crate) async fn held(&self, cx: &RunContext) -> Result<(Option<u64>, String), PluginError> {
         let Some(site) = self.control(cx).await?.look(cx.clock(), self.site.as_str()).await? else {
             return Ok((None, format!("nothing listens at {}", self.url)));

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::SiteName;
+#[cfg(feature = "process")]
 use super::failpoint::Failpoint;
 use super::place::ControlPlace;
 
@@ -18,6 +19,7 @@ pub struct RuntimeSite {
     pub site: SiteName,
 }
 
+#[cfg(feature = "process")]
 impl RuntimeSite {
     /// The fail point as a fault of its own.
     pub(crate) fn pause(&self) -> Failpoint {
