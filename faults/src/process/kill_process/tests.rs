@@ -75,7 +75,7 @@ fn a_kill_that_is_left_out_does_not_pass() {
     let result = run(&bench, &json!({"type": "kill_process", "target": {"node": "n1"}}), &[("n1", json!({}))], true);
     assert_eq!((result.success, result.verdict), (false, Verdict::Inconclusive), "{result:?}");
     let seen = result.witness.unwrap().evidence.summary;
-    assert!(seen.contains("is there (state S)"), "the witness is the process table: {seen}");
+    assert!(seen.contains("is there (state "), "the witness is the process table: {seen}");
 }
 
 #[test]
