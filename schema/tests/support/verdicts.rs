@@ -89,7 +89,7 @@ fn is_near_miss(diagnostic: &chaos_schema::Diagnostic) -> bool {
 }
 
 /// Rules between the parameters of one plug-in or experiment, which the typed parse knows: in the closed list too.
-const BETWEEN_PARAMETERS: [&str; 10] = [
+const BETWEEN_PARAMETERS: [&str; 11] = [
     "no comparison",
     "invalid regular expression",
     "so `expect_",
@@ -100,6 +100,7 @@ const BETWEEN_PARAMETERS: [&str; 10] = [
     "a client certificate needs both",
     "leaves nothing to compare",
     "no planner may choose its",
+    "need each other",
 ];
 
 fn is_between_parameters(diagnostic: &chaos_schema::Diagnostic) -> bool {
