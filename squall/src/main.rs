@@ -3,6 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    squall::helper::run_if_asked();
     squall::cli::main()
 }
