@@ -8,12 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chaos_core::{
-    DeclaredNode, DynUndoStep, Fill, Journal, Member, NodeContext, NodePlace, Nodes, RealClock, UndoContext, UndoLog,
-    Undone, parse,
+    DeclaredNode, DynUndoStep, Fill, Journal, Member, NodeContext, NodePlace, Nodes, UndoLog, Undone, parse,
 };
 use chaos_nodes as _;
 use chaos_test::run_context;
 use serde_json::json;
+
+#[path = "support/recovery.rs"]
+mod recovery;
+
+use recovery::{recovery, undo_all};
 
 /// A hang is an error; nothing here takes nearly as long.
 const HANG: Duration = Duration::from_secs(30);
@@ -103,20 +107,8 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let steps = self.log.newest_first();
-        // On a thread of its own: a test's runtime can't be blocked.
-        let ended = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            for armed in steps {
-                let _ = runtime.block_on(armed.step.undo(&recovery()));
-            }
-        });
-        let _ = ended.join();
+        undo_all(&self.log);
     }
-}
-
-fn recovery() -> UndoContext {
-    UndoContext::new(Arc::new(RealClock::new()), HANG)
 }
 
 fn host_free(path: &Path) -> u64 {

@@ -9,13 +9,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chaos_core::{
-    DeclaredNode, DynUndoStep, Journal, Member, NodeContext, NodePlace, Nodes, ProcessAct, ProcessState, RealClock,
-    ResourceId, RunContext, SignalName, UndoContext, UndoLog, Undone, parse,
+    DeclaredNode, DynUndoStep, Journal, Member, NodeContext, NodePlace, Nodes, ProcessAct, ProcessState, ResourceId,
+    RunContext, SignalName, UndoLog, Undone, parse,
 };
 use chaos_host::ProcessStat;
 use chaos_nodes as _;
 use chaos_test::run_context;
 use serde_json::{Value, json};
+
+#[path = "support/recovery.rs"]
+mod recovery;
+
+use recovery::{recovery, undo_all};
 
 /// A hang is an error; nothing here takes nearly as long.
 const HANG: Duration = Duration::from_secs(30);
@@ -91,16 +96,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let steps = self.log.newest_first();
-        // On a thread of its own: a test's runtime can't be blocked.
-        let ended = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let cx = UndoContext::new(Arc::new(RealClock::new()), HANG);
-            for armed in steps {
-                let _ = runtime.block_on(armed.step.undo(&cx));
-            }
-        });
-        let _ = ended.join();
+        undo_all(&self.log);
     }
 }
 
@@ -144,7 +140,7 @@ async fn the_step_is_on_disk_before_the_start_and_leaves_no_orphan() {
     until("no output", || run.output().ends_with('\n')).await;
     let (leader, child) = (run.pid().await, run.output().trim().parse().unwrap());
     // As a recovery does, which knows nothing but the record.
-    let cx = UndoContext::new(Arc::new(RealClock::new()), HANG);
+    let cx = recovery();
     let step = run.step();
     assert_eq!(step.describe(), "stop node `n1`");
     assert!(matches!(step.undo(&cx).await.unwrap(), Undone::Reverted(_)));
@@ -180,7 +176,7 @@ async fn without_its_supervisor_a_killed_node_is_not_started_for_a_dead_run() {
     let run = Run::sh("exec sleep 600");
     run.start().await;
     run.act(ProcessAct::Kill(SignalName::Term)).await;
-    let cx = UndoContext::new(Arc::new(RealClock::new()), HANG);
+    let cx = recovery();
     let undone = run.step().undo(&cx).await.unwrap();
     assert_eq!(undone, Undone::NothingToDo("node `n1` is stopped with its run".into()));
     assert_eq!(run.state().await, ProcessState::Gone);
