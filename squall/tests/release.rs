@@ -12,16 +12,16 @@ use nix::sys::signal::SigSet;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "support/ignored.rs"]
+mod ignored;
 #[path = "support/shell.rs"]
 mod shell;
 #[path = "support/sleeper.rs"]
 mod sleeper;
-#[path = "support/unheard.rs"]
-mod unheard;
 
+use ignored::is_ignored;
 use shell::{command, journals, place, report, squall, write};
 use sleeper::Sleeper;
-use unheard::{is_unheard, signals_of};
 
 /// A run in the background that holds a fault; its display is read to its end, so that it never blocks.
 struct Held {
@@ -54,8 +54,6 @@ impl Held {
     }
 
     fn signal(&self, name: &str) {
-        // Shown where the test fails.
-        println!("SIG{name} to a program whose {}", signals_of(self.child.id()));
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
@@ -201,9 +199,6 @@ fn what_was_ignored_when_it_started_stays_ignored() {
 #[test]
 fn what_was_blocked_when_it_started_is_heard() {
     for name in ["TERM", "TSTP", "USR1"] {
-        if is_unheard(name) {
-            continue;
-        }
         let (place, victim) = (place(), Sleeper::start());
         let pid = format!("pid={}", victim.pid());
         let before = SigSet::thread_get_mask().unwrap();
@@ -222,7 +217,7 @@ fn what_was_blocked_when_it_started_is_heard() {
 
 #[test]
 fn ctrl_z_undoes_before_it_stops() {
-    if is_unheard("TSTP") {
+    if is_ignored("TSTP") {
         return;
     }
     let (place, victim) = (place(), Sleeper::start());
@@ -251,7 +246,7 @@ fn ctrl_z_undoes_before_it_stops() {
 
 #[test]
 fn ctrl_z_with_nobody_to_continue_us_ends_with_the_report() {
-    if is_unheard("TSTP") {
+    if is_ignored("TSTP") {
         return;
     }
     let (place, victim) = (place(), Sleeper::start());

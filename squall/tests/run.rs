@@ -11,16 +11,16 @@ use std::thread::JoinHandle;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "support/ignored.rs"]
+mod ignored;
 #[path = "support/shell.rs"]
 mod shell;
 #[path = "support/sleeper.rs"]
 mod sleeper;
-#[path = "support/unheard.rs"]
-mod unheard;
 
+use ignored::is_ignored;
 use shell::{command, journals, place, report, squall, write};
 use sleeper::Sleeper;
-use unheard::is_unheard;
 
 #[test]
 fn an_invalid_file_is_65_with_its_problems_in_both_forms() {
@@ -160,7 +160,7 @@ impl Background {
 #[test]
 fn signals_undo_and_report_and_a_second_one_changes_nothing() {
     for signals in [&["INT"][..], &["TERM"], &["HUP"], &["INT", "INT", "TERM"]] {
-        if signals.iter().any(|name| is_unheard(name)) {
+        if signals.iter().any(|name| is_ignored(name)) {
             continue;
         }
         let (place, sleeper) = (place(), Sleeper::start());

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 use squall::chaos_load::target::{Behaviour, Target, serve};
 use tempfile::TempDir;
 
+#[path = "support/ignored.rs"]
+mod ignored;
 #[expect(dead_code, reason = "others need more of it")]
 #[path = "support/shell.rs"]
 mod shell;
@@ -24,13 +26,11 @@ mod shell;
 mod signalled;
 #[path = "support/sleeper.rs"]
 mod sleeper;
-#[path = "support/unheard.rs"]
-mod unheard;
 
+use ignored::is_ignored;
 use shell::{command, journals, place, squall, write};
 use signalled::{code, signal, until};
 use sleeper::Sleeper;
-use unheard::is_unheard;
 
 /// Where a command runs, and what it acts on.
 struct Scene {
@@ -283,7 +283,7 @@ fn every_command_undoes_and_ends_at_a_signal() {
         for row in HOLDING.iter().chain(&WAITING) {
             scope.spawn(move || {
                 for name in ["TERM", "INT", "HUP"] {
-                    if !is_unheard(name) {
+                    if !is_ignored(name) {
                         ends(row, name);
                     }
                 }
@@ -355,7 +355,7 @@ fn a_signal_at_the_question_of_confirm_ends_it_and_one_after_the_yes_undoes() {
         return;
     }
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
-        if is_unheard(name) {
+        if is_ignored(name) {
             continue;
         }
         let scene = Scene::new();

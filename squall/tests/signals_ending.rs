@@ -11,6 +11,8 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "support/ignored.rs"]
+mod ignored;
 #[expect(dead_code, reason = "others need more of it")]
 #[path = "support/shell.rs"]
 mod shell;
@@ -18,13 +20,11 @@ mod shell;
 mod signalled;
 #[path = "support/sleeper.rs"]
 mod sleeper;
-#[path = "support/unheard.rs"]
-mod unheard;
 
+use ignored::is_ignored;
 use shell::{command, journals, place, squall};
 use signalled::{code, signal, until};
 use sleeper::Sleeper;
-use unheard::is_unheard;
 
 /// How many runs go on at the same time.
 const LANES: usize = 6;
@@ -67,7 +67,7 @@ fn a_signal_that_would_end_or_stop_us_undoes_first_and_the_exit_code_is_2() {
     // What the C library keeps for itself comes before.
     let real_time = (35..=64).map(|number| format!("RT{number}"));
     let names: Vec<String> = NAMED.iter().map(|name| (*name).to_owned()).chain(real_time).collect();
-    let left = Mutex::new(names.iter().filter(|name| !is_unheard(name)));
+    let left = Mutex::new(names.iter().filter(|name| !is_ignored(name)));
     thread::scope(|scope| {
         for _ in 0..LANES {
             scope.spawn(|| {
