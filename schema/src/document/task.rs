@@ -15,6 +15,7 @@ use super::deferred::Deferred;
 use super::foreign::foreign;
 use super::positions::Positions;
 use crate::diagnostic::Diagnostic;
+use crate::workflow::{self, AnyStep};
 use crate::marker::{CHECK, ENTRY, marker};
 
 /// How long a check with `role: objective` is polled, as the harnesses that have the key do.
@@ -28,6 +29,8 @@ pub struct TaskDocument {
     /// What is broken: a list of entries, one entry, or the same as JSON text. All entries run at the same time, each on its own trigger.
     #[serde(default)]
     pub chaos_spec: Entries,
+    /// Steps in place of `chaos_spec`: a `serial`, or any other step.
+    pub workflow: Option<Deferred<AnyStep>>,
     /// Named checks that `verify` refers to, as a list or the same as JSON text. A check that is not ours is left to the harness.
     #[serde(default)]
     pub verification_spec: NamedChecks,
@@ -205,6 +208,10 @@ impl TaskDocument {
                 task.positions.push("/chaos_spec".to_owned());
                 task.entries.extend(reader.read(entry, positions.inside("chaos_spec")));
             }
+        }
+        if let Some(step) = self.workflow {
+            let at = positions.inside("workflow");
+            task.workflow = workflow::read(step.value(), &at, &mut reader.found);
         }
         for (name, node) in self.nodes {
             let at = positions.inside("nodes").inside(&name);
