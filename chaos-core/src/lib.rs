@@ -35,9 +35,9 @@ pub use plug_in::{
     ErasedProbe, ErasedTrigger, Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind,
     LookupError, MAX_DEPTH, NODES, Observation, Outcome, PROBE_TIMEOUT, PROBES, ParseError, Plan, PlugIn, PluginError,
     Presence, Probe, ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId,
-    Reversible, SampledProbe, Sampling, Settling, Sighting, STEPS, Span, Status, SteadyProbe, Successor, TRIGGERS, Trigger,
-    TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, at_least_one_of, exactly_one_of, parse, removed_name,
-    suggestion, value_depth,
+    Reversible, STEPS, SampledProbe, Sampling, Settling, Sighting, Span, Status, SteadyProbe, Successor, TRIGGERS,
+    Trigger, TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, at_least_one_of, exactly_one_of, parse,
+    removed_name, suggestion, value_depth,
 };
 pub use policy::{
     AllowedDir, Ceiling, CeilingKind, Confinement, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts,

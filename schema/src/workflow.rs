@@ -3,6 +3,6 @@
 mod control;
 mod read;
 
-pub(crate) use control::{CONTROLS, Control};
 pub use control::AnyStep;
+pub(crate) use control::{CONTROLS, Control};
 pub(crate) use read::read;

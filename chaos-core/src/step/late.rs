@@ -94,9 +94,8 @@ pub fn step_references(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
         let end = start + text[start..].find("}}")? + 2;
         let inside = text[start + 2..end - 2].trim_matches(' ');
         let (step, key) = inside.strip_prefix("steps.")?.split_once(".output.")?;
-        let plain = |name: &str| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-        };
+        let plain =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         (plain(step) && plain(key)).then_some((&text[start..end], step, key))
     })
 }
@@ -104,8 +103,12 @@ pub fn step_references(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
 fn each_text(value: &Value, at: &str, found: &mut impl FnMut(&str, &str)) {
     match value {
         Value::String(text) => found(at, text),
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| each_text(item, &format!("{at}/{i}"), found)),
-        Value::Object(map) => map.iter().for_each(|(key, item)| each_text(item, &format!("{at}/{}", escaped(key)), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| each_text(item, &format!("{at}/{i}"), found))
+        }
+        Value::Object(map) => {
+            map.iter().for_each(|(key, item)| each_text(item, &format!("{at}/{}", escaped(key)), found))
+        }
         _ => {}
     }
 }
@@ -169,7 +172,8 @@ mod tests {
 
     #[test]
     fn an_output_stands_where_it_is_named_and_a_lone_one_may_be_a_number() {
-        let part = Late::<BTreeMap<String, String>>::new(json!({"x": "{{steps.a.output.n}}-{{ steps.a.output.u }}"}), "/w");
+        let part =
+            Late::<BTreeMap<String, String>>::new(json!({"x": "{{steps.a.output.n}}-{{ steps.a.output.u }}"}), "/w");
         assert_eq!(part.read(&outputs()).unwrap()["x"], "5-{{steps.a.output.n}}", "what an output brings in is text");
         assert_eq!(part.needs().len(), 2);
         let part = Late::<Vec<u8>>::new(json!(["{{steps.a.output.n}}", 1]), "/w");

@@ -15,8 +15,8 @@ use super::deferred::Deferred;
 use super::foreign::foreign;
 use super::positions::Positions;
 use crate::diagnostic::Diagnostic;
-use crate::workflow::{self, AnyStep};
 use crate::marker::{CHECK, ENTRY, marker};
+use crate::workflow::{self, AnyStep};
 
 /// How long a check with `role: objective` is polled, as the harnesses that have the key do.
 const OBJECTIVE_SECONDS: u8 = 120;

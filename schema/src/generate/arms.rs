@@ -66,7 +66,8 @@ fn step(pool: &mut Pool, node: &Node) -> Value {
         "description": "Name of the step, which no other step of the workflow has.",
     });
     let choice = json!({ "enum": names, "enumDescriptions": texts });
-    let node = json!({ "type": "object", "required": ["type", "name"], "properties": { "type": choice, "name": name } });
+    let node =
+        json!({ "type": "object", "required": ["type", "name"], "properties": { "type": choice, "name": name } });
     let mut all: Vec<Value> = CONTROLS
         .iter()
         .map(|control| json!({ "label": control.name, "description": control.summary, "text": control.example }))

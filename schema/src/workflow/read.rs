@@ -30,10 +30,8 @@ pub(crate) fn read(value: &Value, at: &Positions, found: &mut Vec<Diagnostic>) -
             steps: list(it.steps, &at.inside("steps"), found),
             finally: list(it.finally, &at.inside("finally"), found),
         }),
-        Some("parallel") => part::<ParallelDocument>(own, at, found).map(|it| StepBody::Parallel {
-            steps: list(it.steps, &at.inside("steps"), found),
-            success: it.success,
-        }),
+        Some("parallel") => part::<ParallelDocument>(own, at, found)
+            .map(|it| StepBody::Parallel { steps: list(it.steps, &at.inside("steps"), found), success: it.success }),
         Some("branch") => part::<BranchDocument>(own, at, found).and_then(|it| {
             let when = late(it.when.value().clone(), &at.inside("when"), found)?;
             let then = list(it.then, &at.inside("then"), found);

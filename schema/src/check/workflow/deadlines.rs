@@ -36,7 +36,8 @@ fn unreachable(step: &Shape<'_>, deadline: f64, report: &mut Report) {
     for inner in step.group("steps") {
         if begins >= deadline {
             let message = format!("unreachable step `{}`", inner.label());
-            let help = format!("it would start after {begins} s, and the deadline of `{}` is {deadline} s", step.label());
+            let help =
+                format!("it would start after {begins} s, and the deadline of `{}` is {deadline} s", step.label());
             report.add(Diagnostic::new(Code::UnreachableStep, inner.at.clone(), message).help(help));
             return;
         }
