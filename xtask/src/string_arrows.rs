@@ -21,7 +21,7 @@ const ORDINARY: &[&str] =
     &["all", "any", "command", "http", "load", "none", "parallel", "process", "running", "sequence", "tcp", "time"];
 
 /// Registries: what is asked for in one is the name of a plug-in.
-const REGISTRIES: &[&str] = &["FAULTS", "TRIGGERS", "PROBES", "NODES", "UNDO_STEPS"];
+const REGISTRIES: &[&str] = &["FAULTS", "TRIGGERS", "PROBES", "NODES", "STEPS", "UNDO_STEPS"];
 
 /// Crates that may name plug-ins: they show how to use them, or use the program as one would on the command line.
 const SHOWS: &[&str] = &[
