@@ -137,6 +137,8 @@ codes! {
     TimesDoNotFit = "times-do-not-fit" Warning;
     /// Two steps of one name.
     DuplicateStep = "duplicate-step" Error;
+    /// A quorum that no run can reach, or that says nothing.
+    QuorumOutOfReach = "quorum-out-of-reach" Error;
     /// Deadlines of steps that do not fit the one around them.
     DeadlinesDoNotFit = "deadlines-do-not-fit" Warning;
     /// A step before which the others need the whole deadline.

@@ -94,7 +94,7 @@ fn mistakes_stand_at_their_places() {
         ),
         (
             vec!["{ type: parallel, name: p, success: { quorum: 2 }, steps: [{ type: wait, name: a, seconds: 1 }] }"],
-            (Code::OutOfBounds, at("/workflow/steps/0/success/quorum")),
+            (Code::QuorumOutOfReach, at("/workflow/steps/0/success/quorum")),
         ),
         (
             vec!["{ type: wait, name: a, seconds: 5, deadline_seconds: 2 }"],

@@ -51,6 +51,6 @@ fn quorums(shape: &Shape<'_>, report: &mut Report) {
             quorum if quorum > count => format!("a quorum of {quorum} of {count} steps can't be reached"),
             _ => return,
         };
-        report.add(Diagnostic::new(Code::OutOfBounds, at, message).help(format!("at least 1, at most {count}")));
+        report.add(Diagnostic::new(Code::QuorumOutOfReach, at, message).help(format!("at least 1, at most {count}")));
     });
 }

@@ -83,9 +83,11 @@ fn documents(count: usize) -> (Vec<Judged>, BTreeMap<(String, Spoil), usize>) {
     (out, covered)
 }
 
-/// Near misses of open keys are in the closed list of what only the loader sees.
+/// Near misses of open keys, and rules between steps of a workflow, are in the closed list of what only the loader sees.
 fn is_near_miss(diagnostic: &chaos_schema::Diagnostic) -> bool {
-    matches!(diagnostic.code, Code::MisspeltKey | Code::BareCheck | Code::UnknownKind)
+    let between_steps = matches!(diagnostic.code, Code::DuplicateStep | Code::QuorumOutOfReach)
+        || diagnostic.code == Code::ExclusiveKeys && diagnostic.pointer == "/workflow";
+    between_steps || matches!(diagnostic.code, Code::MisspeltKey | Code::BareCheck | Code::UnknownKind)
 }
 
 /// Rules between the parameters of one plug-in or experiment, which the typed parse knows: in the closed list too.
