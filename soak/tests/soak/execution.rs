@@ -60,7 +60,8 @@ fn a_soak_of_a_day_runs_in_seconds_and_reverts_every_event() {
 #[test]
 fn misses_count_against_the_budget_and_skips_count_nowhere() {
     let bench = Bench::new().unwrap();
-    let detect = |answer: bool| json!({ "type": "test_answer", "answer": answer, "within_seconds": 2 });
+    let seen = |answer: bool| bench.path(if answer { "f" } else { "never" });
+    let detect = |answer| json!({ "type": "test_file_exists", "path": seen(answer), "within_seconds": 2 });
     let rows = [(true, 0, Verdict::Held), (false, 0, Verdict::Deviated), (false, 100, Verdict::Held)];
     for (answer, budget, want) in rows {
         let pool = [touch(&bench, &json!({ "duration_seconds": 3, "detect": detect(answer) }))];

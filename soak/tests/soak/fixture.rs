@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// Appends a value.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Append {
+pub(crate) struct Append {
     /// The file.
     pub log: PathBuf,
     /// The value.
@@ -48,7 +48,7 @@ register_fault!(Append, "test_append");
 /// Says no once all these values stand in the file.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Without {
+pub(crate) struct Without {
     /// The file.
     pub log: PathBuf,
     /// The values.
@@ -69,7 +69,7 @@ impl Probe for Without {
 register_probe!(Without, "test_without");
 
 /// The soak of a document, which must be valid.
-pub fn soak(document: &Value) -> SoakSpec {
+pub(crate) fn soak(document: &Value) -> SoakSpec {
     let loaded = check_value(&json!({ "soak": document }), "soak.yaml", &LoadOptions::of(KindHint::Task));
     assert!(loaded.document.is_some(), "{:?}", loaded.diagnostics);
     loaded.document.unwrap().into_task().unwrap().soak.unwrap()
@@ -78,7 +78,7 @@ pub fn soak(document: &Value) -> SoakSpec {
 /// Acts on a node; for plans.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OnNode {
+pub(crate) struct OnNode {
     /// What it acts on.
     pub target: chaos_core::FaultTarget,
     /// How much.
