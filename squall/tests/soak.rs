@@ -5,22 +5,18 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 #[path = "support/shell.rs"]
 mod shell;
-#[path = "support/signalled.rs"]
-mod signalled;
 
 use shell::{command, journals, place, report, squall, write};
 
 /// Three nodes of which one is protected, paused one after the other.
 fn document(interval: f64, events: u32) -> Value {
-    let node = |protected: bool| {
-        json!({ "type": "process", "argv": ["sleep", "600"], "labels": { "role": "member" }, "protected": protected })
-    };
+    let node = |protected: bool| json!({ "type": "process", "argv": ["sleep", "600"], "labels": { "role": "member" }, "protected": protected });
     json!({
         "nodes": { "n1": node(false), "n2": node(false), "n3": node(true) },
         "soak": {
@@ -92,7 +88,8 @@ fn an_interrupted_soak_undoes_what_is_in_force() {
     while !seen.contains("active") {
         assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "it ended early: {seen}");
     }
-    signalled::signal(child.id(), "INT");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
     let rest = std::thread::spawn(move || std::io::read_to_string(lines));
     let output = child.wait_with_output().unwrap();
     let rest = rest.join().unwrap().unwrap();
