@@ -38,10 +38,12 @@ pub fn kills(Ran { tally, .. }: &Ran) -> String {
     if what.is_empty() {
         return String::new();
     }
-    let mut table = format!("\n| Fault | {} | all |\n|---|{}---|\n", what.join(" | "), "---|".repeat(what.len()));
+    let mut table =
+        format!("\n| Fault | {} | all | effect seen |\n|---|{}---|---|\n", what.join(" | "), "---|".repeat(what.len()));
     for (row, kills) in &tally.kills {
         let times: Vec<String> = what.iter().map(|what| kills.get(what).copied().unwrap_or(0).to_string()).collect();
-        let _ = writeln!(table, "| {row} | {} | {} |", times.join(" | "), kills.values().sum::<u64>());
+        let (all, seen) = (kills.values().sum::<u64>(), tally.seen.get(row).copied().unwrap_or(0));
+        let _ = writeln!(table, "| {row} | {} | {all} | {seen} |", times.join(" | "));
     }
     table
 }
@@ -70,6 +72,7 @@ pub fn as_json(ran: &[Ran]) -> Value {
             "found": kinds,
             "met": tally.met,
             "kills": tally.kills,
+            "seen": tally.seen,
             "findings": findings.collect::<Vec<_>>(),
         })
     });

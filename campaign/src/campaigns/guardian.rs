@@ -140,10 +140,18 @@ impl Attack<'_> {
         waited.map(|()| run)
     }
 
+    /// Whether anything is in force at this moment; an effect that is seen is counted.
+    fn look(&self, round: &mut Round) -> bool {
+        if round.has_effect() {
+            round.tally.count_seen(self.row);
+        }
+        round.in_force()
+    }
+
     fn run_killed(&self, round: &mut Round) -> Result<(), Flaw> {
         let mut run = self.begun(round)?;
         let ended = run.try_wait()?.is_some();
-        let was = round.in_force();
+        let was = self.look(round);
         let died = Instant::now();
         kill(&mut run);
         round.tally.count_kill(self.row, "run");
@@ -161,7 +169,7 @@ impl Attack<'_> {
         };
         let traced = traced::kill_both_at(round, self.args, Deaths { run: Some(point), guardian: None })?;
         let died = Instant::now();
-        let was = round.in_force();
+        let was = self.look(round);
         if let Some(status) = traced.ended {
             round.tally.count_kill(self.row, "none: ended before");
             round.ended(status, &[0, 2])?;
@@ -175,6 +183,7 @@ impl Attack<'_> {
 
     fn guardian_killed(&self, round: &mut Round) -> Result<(), Flaw> {
         let mut run = self.begun(round)?;
+        self.look(round);
         let guardians = guardians_of(run.id());
         guardians.iter().copied().for_each(kill_pid);
         round.tally.count_kill(self.row, if guardians.is_empty() { "none: ended before" } else { "guardian" });
@@ -218,6 +227,7 @@ impl Attack<'_> {
 
     fn both_killed(&self, round: &mut Round) -> Result<(), Flaw> {
         let mut run = self.begun(round)?;
+        self.look(round);
         let guardians = guardians_of(run.id());
         let apart = round.random.time(APART);
         if round.random.one_in(2) {
@@ -236,7 +246,7 @@ impl Attack<'_> {
 
     fn stopped(&self, round: &mut Round) -> Result<(), Flaw> {
         let mut run = self.begun(round)?;
-        let was = round.in_force();
+        let was = self.look(round);
         send(&run, Signal::STOP);
         round.tally.count_kill(self.row, "run stopped, continued");
         let gone = undone(round, Instant::now(), was, AFTER_A_STOP);
