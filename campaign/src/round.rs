@@ -84,12 +84,16 @@ impl Round {
 
     /// Whether the world shows anything that must be gone once everything is undone.
     pub(crate) fn in_force(&self) -> bool {
-        self.any_stopped() || self.signs.iter().any(|sign| sign.shows(self))
+        self.any_stopped() || self.signs.iter().any(|sign| self.shows(sign))
+    }
+
+    fn shows(&self, sign: &Sign) -> bool {
+        sign.shows(self.place.path(), self.run.get())
     }
 
     /// Whether the world shows the effect of a fault.
     pub(crate) fn has_effect(&self) -> bool {
-        self.any_stopped() || self.signs.iter().any(|sign| sign.is_effect() && sign.shows(self))
+        self.any_stopped() || self.signs.iter().any(|sign| sign.is_effect() && self.shows(sign))
     }
 
     /// Whether an effect would show.
@@ -99,7 +103,7 @@ impl Round {
 
     /// What is in force, for a finding.
     pub(crate) fn what_is_in_force(&self) -> String {
-        let signs = self.signs.iter().filter(|sign| sign.shows(self)).map(|sign| format!("{sign:?}"));
+        let signs = self.signs.iter().filter(|sign| self.shows(sign)).map(|sign| format!("{sign:?}"));
         let stopped = self.any_stopped().then(|| "a victim is stopped".to_owned());
         stopped.into_iter().chain(signs).collect::<Vec<_>>().join(", ")
     }

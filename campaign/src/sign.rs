@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use crate::groups;
 use crate::processes::{has_ended, soft_descriptors, with_argument, with_environment};
-use crate::round::Round;
 use crate::service::Service;
 use crate::sites::ArmedSite;
 use crate::sleeper::state_of;
@@ -54,9 +53,8 @@ pub(crate) enum Sign {
 }
 
 impl Sign {
-    /// Whether it is there.
-    pub(crate) fn shows(&self, round: &Round) -> bool {
-        let place = round.place.path();
+    /// Whether it is there, for a run of that pid in that folder.
+    pub(crate) fn shows(&self, place: &Path, run: u32) -> bool {
         match self {
             Self::Filled(folder) => fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()),
             Self::Node(word) => !nodes(word).is_empty(),
@@ -64,11 +62,11 @@ impl Sign {
             Self::NodeDescriptors(word, before) => nodes(word).into_iter().any(|pid| has_other(pid, before)),
             Self::Mount => !mounts(place).is_empty(),
             Self::MountFull => mounts(place).iter().any(|path| has_no_room(path)),
-            Self::Group => !groups::of_run(round.run.get()).is_empty(),
-            Self::GroupLimited => groups::of_run(round.run.get()).iter().any(|run| groups::has_limited_child(run)),
+            Self::Group => !groups::of_run(run).is_empty(),
+            Self::GroupLimited => groups::of_run(run).iter().any(|group| groups::has_limited_child(group)),
             Self::VictimLimited(group) => group.is_limited(),
             Self::VictimDescriptors(pid, before) => has_other(*pid, before),
-            Self::Load => loads(round.run.get()),
+            Self::Load => loads(run),
             Self::Shifted(file) => !nodes(file).is_empty() && is_shifted(file),
             Self::ClockPage => has_page(place, 6),
             Self::Fires(site) => site.fires(),
