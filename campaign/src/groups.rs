@@ -88,6 +88,13 @@ impl VictimGroup {
         group
     }
 
+    /// Those of these files that it has and we may write.
+    #[cfg(test)]
+    pub(crate) fn files(&self, names: &[&str]) -> Vec<PathBuf> {
+        let files = self.folders.iter().flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+        files.filter(|file| fs::OpenOptions::new().write(true).open(file).is_ok()).collect()
+    }
+
     /// Whether a limit is set on it.
     pub(crate) fn is_limited(&self) -> bool {
         self.folders.iter().any(|folder| is_limited(folder))

@@ -124,3 +124,126 @@ fn has_page(folder: &Path, deep: u32) -> bool {
         kind.is_file() && is_small && fs::read(entry.path()).is_ok_and(|bytes| bytes.starts_with(PAGE))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpStream;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::child::wait_until;
+    use crate::sleeper::Sleeper;
+
+    /// What a sign says before and after something is done.
+    fn before_and_after(sign: &Sign, place: &Path, act: impl FnOnce()) -> [bool; 2] {
+        let before = sign.shows(place, 0);
+        act();
+        [before, sign.shows(place, 0)]
+    }
+
+    #[test]
+    fn files_are_seen() {
+        let place = tempfile::tempdir().unwrap();
+        let (filled, page) = (place.path().join("filled"), place.path().join("a/b"));
+        fs::create_dir_all(&filled).unwrap();
+        fs::create_dir_all(&page).unwrap();
+        let fill = || fs::write(filled.join("file"), "x").unwrap();
+        assert_eq!(before_and_after(&Sign::Filled(filled.clone()), place.path(), fill), [false, true]);
+        let mut bytes = PAGE.to_vec();
+        bytes.resize(4096, 0);
+        let write = || fs::write(page.join("page"), bytes).unwrap();
+        assert_eq!(before_and_after(&Sign::ClockPage, place.path(), write), [false, true]);
+        let told = place.path().join("told");
+        let hour = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_hours(1);
+        for (seconds, is) in [(hour.as_secs(), true), (hour.as_secs() - 3_600, false)] {
+            fs::write(&told, seconds.to_string()).unwrap();
+            assert_eq!(is_shifted(&told), is);
+        }
+    }
+
+    #[test]
+    fn another_limit_of_descriptors_is_seen() {
+        let (place, victim) = (tempfile::tempdir().unwrap(), Sleeper::start().unwrap());
+        let pid = victim.pid();
+        let sign = Sign::VictimDescriptors(pid, soft_descriptors(pid).unwrap());
+        let lower = || {
+            let lowered = Command::new("prlimit").args(["--pid", &pid.to_string(), "--nofile=9:"]).status();
+            assert!(lowered.unwrap().success());
+        };
+        assert_eq!(before_and_after(&sign, place.path(), lower), [false, true]);
+    }
+
+    #[test]
+    fn limits_of_a_group_are_seen() {
+        let (place, victim) = (tempfile::tempdir().unwrap(), Sleeper::start().unwrap());
+        let group = groups::VictimGroup::of(victim.pid());
+        let files = group.files(&["pids.max", "freezer.state", "cgroup.freeze"]);
+        if files.is_empty() {
+            eprintln!("skipped: needs a cgroup that can be written");
+            return;
+        }
+        let sign = Sign::VictimLimited(group);
+        for file in files {
+            let before = fs::read_to_string(&file).unwrap();
+            let limit = if file.ends_with("freezer.state") { "FROZEN" } else { "1" };
+            let set = || fs::write(&file, limit).unwrap();
+            assert_eq!(before_and_after(&sign, place.path(), set), [false, true], "{}", file.display());
+            fs::write(&file, before.trim()).unwrap();
+            wait_until("the limit is off", || !sign.shows(place.path(), 0)).unwrap();
+        }
+    }
+
+    #[test]
+    fn loads_and_nodes_are_seen() {
+        let place = tempfile::tempdir().unwrap();
+        let word = place.path().join("word");
+        let start = |name: &str, variable: &str| {
+            // The shell is called so, and waits for its input.
+            let mut command = Command::new("sh");
+            command.args(["-c", "read -r line", name]).env("SQUALL_STRESS", variable);
+            command.stdin(Stdio::piped()).spawn().unwrap()
+        };
+        let stress = start("squall-stress", "77\ncpu\n0\n");
+        let node = start(word.to_str().unwrap(), "");
+        wait_until("they are there", || Sign::Load.shows(place.path(), 77)).unwrap();
+        wait_until("it is there", || Sign::Node(word.clone()).shows(place.path(), 77)).unwrap();
+        assert!(!Sign::Load.shows(place.path(), 78));
+        for mut child in [stress, node] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert!(!Sign::Load.shows(place.path(), 77));
+        assert!(!Sign::Node(word).shows(place.path(), 77));
+    }
+
+    #[test]
+    fn a_fail_point_and_a_connection_are_seen() {
+        let place = tempfile::tempdir().unwrap();
+        let site = ArmedSite::take().unwrap();
+        let (name, address) = (site.name(), site.url().replace("http://", ""));
+        let ask = |head: &str, body: &str| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            write!(
+                stream,
+                "{head} /{name} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            )
+            .unwrap();
+            std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
+        };
+        let sign = Sign::Fires(site);
+        assert_eq!(before_and_after(&sign, place.path(), || ask("PUT", "return(no)")), [false, true]);
+        ask("DELETE", "");
+        assert!(!sign.shows(place.path(), 0));
+
+        let service = Service::start().unwrap();
+        let address = service.url().replace("http://", "").replace('/', "");
+        let sign = Sign::Connected(service);
+        assert!(!sign.shows(place.path(), 0));
+        let stream = TcpStream::connect(address).unwrap();
+        wait_until("it is connected", || sign.shows(place.path(), 0)).unwrap();
+        drop(stream);
+        wait_until("it is closed", || !sign.shows(place.path(), 0)).unwrap();
+    }
+}
