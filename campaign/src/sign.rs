@@ -22,7 +22,7 @@ const PAGE: &[u8] = b"SQCLOCK1";
 pub(crate) enum Sign {
     /// A file in a folder that a fault fills.
     Filled(PathBuf),
-    /// A process that has this word in its command line: a node.
+    /// A process that has this word in its command line: a node, or a program that makes load.
     Node(PathBuf),
     /// The same, stopped.
     NodeStopped(PathBuf),
@@ -48,7 +48,7 @@ pub(crate) enum Sign {
     ClockPage,
     /// A fail point of this process that fires.
     Fires(ArmedSite),
-    /// A connection to a service of this process.
+    /// A connection to a service of this process, but of a run that is stopped: that keeps its own, and sends nothing.
     Connected(Service),
 }
 
@@ -70,7 +70,7 @@ impl Sign {
             Self::Shifted(file) => !nodes(file).is_empty() && is_shifted(file),
             Self::ClockPage => has_page(place, 6),
             Self::Fires(site) => site.fires(),
-            Self::Connected(service) => service.is_connected(),
+            Self::Connected(service) => service.is_connected() && state_of(run) != Some('T'),
         }
     }
 

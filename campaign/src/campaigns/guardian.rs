@@ -89,7 +89,7 @@ impl Campaign for Guardian {
             round.tally.count(&format!("skipped: `{}`: {why}", subject.name));
             return Ok(());
         }
-        let attack = Attack { row: subject.name, args: &args, hold };
+        let attack = Attack { row: subject.name, codes: subject.codes, args: &args, hold };
         match round.random.below(20) {
             0 => attack.stopped(round),
             part @ (1..=6 | 12..=14) if !*self.traced.get_or_init(traced::is_allowed) => {
@@ -122,6 +122,7 @@ impl Guardian {
 /// One command that is attacked.
 struct Attack<'a> {
     row: &'static str,
+    codes: &'static [i32],
     args: &'a [String],
     hold: Duration,
 }
@@ -172,7 +173,7 @@ impl Attack<'_> {
         let was = self.look(round);
         if let Some(status) = traced.ended {
             round.tally.count_kill(self.row, "none: ended before");
-            round.ended(status, &[0, 2])?;
+            round.ended(status, self.codes)?;
         } else {
             round.tally.count_kill(self.row, what);
         }
@@ -188,8 +189,7 @@ impl Attack<'_> {
         guardians.iter().copied().for_each(kill_pid);
         round.tally.count_kill(self.row, if guardians.is_empty() { "none: ended before" } else { "guardian" });
         let status = round.wait(&mut run, "the run")?;
-        // Killed while it was being started, it is missed: then nothing is injected.
-        round.ended(status, &[0, 2])?;
+        round.ended(status, self.codes)?;
         round.settle()
     }
 
@@ -200,7 +200,7 @@ impl Attack<'_> {
         let what = if traced.guardian_killed { "guardian at a system call" } else { "none: ended before" };
         round.tally.count_kill(self.row, what);
         if let Some(status) = traced.ended {
-            round.ended(status, &[0, 2])?;
+            round.ended(status, self.codes)?;
         }
         round.settle()
     }
@@ -256,7 +256,7 @@ impl Attack<'_> {
         if round.in_force() {
             return Err(round.finding(FlawKind::Touched, "the run that woke up has put something in force"));
         }
-        round.ended(status, &[0, 2])?;
+        round.ended(status, self.codes)?;
         round.settle()
     }
 }
