@@ -26,10 +26,10 @@ pub(crate) fn with_a_bystander(text: &str, allowed: &str) -> String {
         let part = &target[..*at];
         part.matches('{').count() == part.matches('}').count()
     });
-    let group = text.contains("group: true");
+    let limits = if text.contains("limits: ") { ", limits: { cpus: 0.5 }" } else { "" };
     let bystander = |name: &str| {
         let argv = "[sleep, \"600\"]";
-        format!("  {name}: {{ type: process, argv: {argv}, labels: {{ by: stander }}, group: {group} }}\n")
+        format!("  {name}: {{ type: process, argv: {argv}, labels: {{ by: stander }}{limits} }}\n")
     };
     let all = if text.contains("burst_kill") { "all" } else { "1" };
     text.replace(&target[..end.unwrap()], &format!("{{ nodes: {{ by: stander }}, pick: {all} }}"))
