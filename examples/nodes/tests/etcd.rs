@@ -82,7 +82,8 @@ fn a_dry_run_names_everything_and_touches_nothing() {
         assert!(output.status.success(), "{path}: {text}{said}");
         let nodes = ["n1", "n2", "n3"].map(|node| format!("plan: start node `{node}` (`etcd`)"));
         let rest = ["commands: etcd", "commands: kv-client", "at most: duration in seconds", "node:n"];
-        let rest = rest.into_iter().chain(["reversible: yes", "expires: ", "would run"]);
+        let rest = rest.into_iter().chain(["reversible: yes", "expires: ", "would run", "nothing was touched"]);
+        assert!(!text.contains("since it has no group"), "{path}: {text}");
         for part in nodes.iter().map(String::as_str).chain(rest) {
             assert!(text.contains(part), "{path}: {part}: {text}");
         }

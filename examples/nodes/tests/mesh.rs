@@ -377,9 +377,15 @@ fn the_task_files_hold_and_their_dry_run_touches_nothing() {
         let output = place.output(&["run", &path, "--dry-run", "--accept-policy"]);
         let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && !said.contains("warning"), "{path}: {text}{said}");
-        for part in
-            ["(`mesh-node`)", "commands: mesh-node", "at most: duration", "reversible: yes", "expires: ", "would run"]
-        {
+        for part in [
+            "(`mesh-node`)",
+            "commands: mesh-node",
+            "at most: duration",
+            "reversible: yes",
+            "expires: ",
+            "would run",
+            "nothing was touched",
+        ] {
             assert!(text.contains(part), "{path}: {part}: {text}");
         }
         assert_eq!(place.host(), before, "{path}");

@@ -24,7 +24,7 @@ pub fn halved(count: usize) -> Value {
     let killed = count / 2;
     let ask = |what: &str, many: usize| {
         let argv = ["mesh-node".to_owned(), what.to_owned(), many.to_string()].into_iter().chain(urls.clone());
-        json!({"type": "command", "argv": argv.collect::<Vec<_>>(), "timeout_seconds": 5})
+        json!({"type": "command", "argv": argv.collect::<Vec<_>>(), "timeout_seconds": 3})
     };
     let probe = |name: &str, mut asked: Value, key: &str, seconds: f64| {
         (asked["name"], asked[key]) = (json!(name), json!(seconds));
