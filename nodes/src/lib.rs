@@ -11,6 +11,7 @@
 //! | `clock` | a started node's own wall clock: the preloaded library, its page, what it can't reach |
 //! | `files` | a started node's own file system: a tmpfs over its folder |
 //! | `locate` | a process by pid, pid file, port or command |
+//! | `program_file` | the file of a program, by its `PATH` |
 //! | `group` | the resource group of a started node: how it is made, and how a program starts in it |
 //! | `resources` | the resources facet: limits, soft limits, loads, and their undo steps |
 //! | `stress` | the program behind loads: this one, started again under another name |
@@ -29,6 +30,7 @@ mod held_port;
 mod locate;
 mod log_files;
 mod process;
+mod program_file;
 mod remove_group;
 mod resources;
 mod resume_process;

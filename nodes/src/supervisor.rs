@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU16;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -18,6 +19,7 @@ use crate::group::{NodeGroup, has_joined};
 use crate::held::{hold, node_state, not_ended, number};
 use crate::held_port::{HeldPort, alone_in_starting};
 use crate::log_files::{log_file, private_folder};
+use crate::program_file::file_of;
 use crate::resume_process::SETTLE_SECONDS;
 use crate::stop_node::StopNode;
 
@@ -137,9 +139,13 @@ impl Supervisor {
         }
         let log = |stream| log_file(&place.logs, name, stream).map_err(|error| failed("open the log", &error));
         let program = self.program.argv.program();
-        let mut command = self.group().map_or_else(|| Command::new(program), |group| group.command(program));
+        let environment = self.environment();
+        let mut command = self.group().map_or_else(
+            || by_file(program, &place.dir, environment.get("PATH").map(String::as_str)),
+            |group| group.command(program),
+        );
         command.args(self.program.argv.arguments()).current_dir(&place.dir).process_group(0).kill_on_drop(true);
-        command.env_clear().envs(self.environment());
+        command.env_clear().envs(environment);
         command.stdin(Stdio::null()).stdout(log("stdout")?).stderr(log("stderr")?);
         let runtime = self.runtime.get_or_init(Handle::current);
         let _there = runtime.enter();
@@ -310,6 +316,16 @@ impl Supervisor {
 }
 
 /// How a program ended, in words.
+/// The command of a program under its own name. Where a bare name is to be looked up in a `PATH` that differs from ours,
+/// the standard library starts it by a copy of our page tables, which grow with the nodes that there are; so we look.
+fn by_file(program: &str, dir: &Path, path: Option<&str>) -> Command {
+    // Where there is none, the start says so.
+    let file = file_of(program, dir, path).filter(|file| file.is_absolute());
+    let mut command = Command::new(file.as_deref().unwrap_or(Path::new(program)));
+    command.arg0(program);
+    command
+}
+
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),

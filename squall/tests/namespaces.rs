@@ -141,6 +141,30 @@ fn pids_of_another_namespace_than_that_of_proc_are_refused_and_a_journal_is_kept
     assert!(!victim.is_stopped() && place.journals().is_empty());
 }
 
+/// Starts a victim and a run that pauses it, stops the run as Ctrl-Z does, and says how it ended.
+const STOPS_A_RUN: &str = r#"
+sleep 600 & victim=$!
+"$@" pid=$victim & run=$!
+until grep -q '^State:.T' /proc/$victim/status; do sleep 0.02; done
+kill -TSTP $run
+wait $run; echo "exit $?" >&2
+grep -q '^State:.T' /proc/$victim/status && echo left stopped >&2
+kill $victim
+"#;
+
+#[test]
+fn a_stop_signal_is_heard_where_session_and_group_are_outside_the_namespace() {
+    let namespace = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    if !is_there(&namespace) {
+        return;
+    }
+    let shell = [&namespace[..], &["sh", "-c", STOPS_A_RUN, "sh"]].concat();
+    let run = squall(&place(), &shell, &["inject", "pause_process", "--for=60s", "--format=json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(said.contains("exit 2\n") && !said.contains("left stopped"), "{said}");
+    assert_eq!(json(&run)["entries"][0]["reverted"], "reverted");
+}
+
 /// A sleeper in a pid namespace with a `/proc` of its own, in which its pid is 2.
 struct Container(Child);
 

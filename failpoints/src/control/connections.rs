@@ -14,9 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::net::{
     Shutdown, shutdown,
-    sockopt::{Timeout, set_socket_timeout, socket_peercred},
+    sockopt::{Timeout, set_socket_timeout},
 };
 
 use super::request::Response;
@@ -32,6 +33,7 @@ const EXCHANGE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
     Address(IpAddr),
+    /// 0 is every process outside our pid namespace.
     Process(i32),
 }
 
@@ -63,12 +65,12 @@ impl Stream for TcpStream {
 
 impl Stream for UnixStream {
     fn peer(&self) -> io::Result<Peer> {
-        let of = socket_peercred(self)?;
+        let of = getsockopt(self, PeerCredentials)?;
         // The mode of the socket says the same, unless somebody has changed it since.
-        if of.uid != rustix::process::geteuid() && !of.uid.is_root() {
+        if of.uid() != rustix::process::geteuid().as_raw() && of.uid() != 0 {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
-        Ok(Peer::Process(of.pid.as_raw_nonzero().get()))
+        Ok(Peer::Process(of.pid()))
     }
 }
 

@@ -9,10 +9,11 @@ use chaos_host::{PidFd, ProcessIdentity, polls_in_seconds};
 
 use super::canary;
 use super::library::{ClockFiles, preloaded};
-use super::program::{file_of, obstacle};
+use super::program::obstacle;
 use super::remove_clock::RemoveClock;
 use super::reset_clock::{ResetClock, maps};
 use crate::held;
+use crate::program_file::file_of;
 use crate::running::node_resource;
 
 /// How long the loader of a program may take, from the start of the program on.

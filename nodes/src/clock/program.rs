@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 
 /// Of a program header table: more than any linker makes.
 const MOST_SEGMENTS: usize = 256;
@@ -77,21 +76,13 @@ fn half(bytes: &[u8]) -> u16 {
     u16::from_ne_bytes([bytes[0], bytes[1]])
 }
 
-/// The file of a program as it is started in `dir`, with the `PATH` that it is looked up in; `None` when there is none.
-pub(super) fn file_of(program: &str, dir: &Path, path: Option<&str>) -> Option<PathBuf> {
-    let is_program =
-        |file: &PathBuf| file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    if program.contains('/') {
-        return Some(dir.join(program)).filter(is_program);
-    }
-    std::env::split_paths(path?).map(|folder| folder.join(program)).find(is_program)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::*;
+    use crate::program_file::file_of;
 
     fn of(path: &Path) -> Option<&'static str> {
         obstacle(&File::open(path).unwrap()).unwrap()
@@ -160,20 +151,5 @@ mod tests {
         fs::write(&path, elf(&[interpreter])).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)).unwrap();
         assert!(of(&path).unwrap().contains("set-uid"));
-    }
-
-    #[test]
-    fn a_program_is_found_as_it_is_started() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("tool");
-        fs::write(&path, "").unwrap();
-        let folder = temp.path().to_str().unwrap();
-        assert_eq!(file_of("tool", Path::new("/"), Some(folder)), None, "it may not be executed");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        let found = Some(path.clone());
-        assert_eq!(file_of("tool", Path::new("/"), Some(&format!("/nonexistent:{folder}"))), found);
-        assert_eq!(file_of("./tool", temp.path(), None).map(|path| path.canonicalize().unwrap()), found);
-        assert_eq!(file_of(path.to_str().unwrap(), Path::new("/"), None), found);
-        assert_eq!(file_of("tool", temp.path(), None), None);
     }
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::sys::signal::SigSet;
-use rustix::process::{Pid, Signal as Number, getpgid, getpid, getppid, getsid, kill_process};
+use nix::unistd::{getpgid, getpgrp, getppid, getsid};
+use rustix::process::{Signal as Number, getpid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -164,11 +165,13 @@ pub(crate) fn suspend() {
     }
 }
 
+/// Whether our parent is of our session, and of another process group, as a shell with job control is; see setpgid(2).
+///
+/// In a container both may be 0, which stands for every one outside our pid namespace.
 fn can_be_continued() -> bool {
-    getppid().is_some_and(|parent| {
-        let same_session = getsid(Some(parent)).ok() == getsid(None::<Pid>).ok();
-        same_session && getpgid(Some(parent)).ok() != getpgid(None::<Pid>).ok()
-    })
+    let parent = getppid();
+    let same_session = getsid(None).is_ok_and(|own| getsid(Some(parent)) == Ok(own));
+    same_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
 }
 
 #[cfg(test)]
