@@ -83,7 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-examples", &["squall"]),
     // A system under test: it knows nothing of us but the fail points that are linked into it.
     ("chaos-mini-cluster", &["chaos-failpoints"]),
-    ("chaos-example-nodes", &[]),
+    ("chaos-example-nodes", &["chaos-failpoints"]),
     // A plug-in needs the contract, and `squall` for its own binary.
     ("chaos-plugin-example", &["chaos-core", "squall"]),
 ];
