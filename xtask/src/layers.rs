@@ -61,8 +61,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Development.
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
-    // It starts the program and reads the world: it knows nothing of our crates.
-    ("chaos-campaign", &[]),
+    // It starts the program and reads the world. The fail points are its own, as a victim's.
+    ("chaos-campaign", &["chaos-failpoints"]),
     (
         "chaos-fuzz",
         &[
