@@ -115,8 +115,9 @@ struct Followed {
     execed: bool,
     killed: bool,
     end: Option<ExitStatus>,
-    /// Children that have not become another program yet.
+    /// Children that have not become another program yet, and those that have, or have ended, which may be heard first.
     children: BTreeSet<Pid>,
+    gone: BTreeSet<Pid>,
     guardian: Option<Pid>,
     guardian_stops: u64,
     guardian_killed: bool,
@@ -134,6 +135,7 @@ impl Followed {
             killed: false,
             end: None,
             children: BTreeSet::new(),
+            gone: BTreeSet::new(),
             guardian: None,
             guardian_stops: 0,
             guardian_killed: false,
@@ -194,6 +196,7 @@ impl Followed {
             self.end = Some(status);
         }
         self.children.remove(&who);
+        self.gone.insert(who);
         if self.guardian == Some(who) {
             self.guardian = None;
         }
@@ -205,12 +208,14 @@ impl Followed {
             libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK => {
                 // It may have been killed meanwhile.
                 if let Ok(child) = ptrace::getevent(who) {
-                    self.children.extend(pid_t::try_from(child).map(Pid::from_raw));
+                    let child = pid_t::try_from(child).map(Pid::from_raw);
+                    self.children.extend(child.ok().filter(|child| !self.gone.contains(child)));
                 }
             }
             libc::PTRACE_EVENT_EXEC if who == self.run => self.execed = true,
             libc::PTRACE_EVENT_EXEC => {
                 self.children.remove(&who);
+                self.gone.insert(who);
                 if !u32::try_from(who.as_raw()).is_ok_and(is_guardian) {
                     return match ptrace::detach(who, None) {
                         Ok(()) | Err(Errno::ESRCH) => Ok(false),
