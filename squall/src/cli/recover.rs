@@ -88,20 +88,19 @@ const GIVE_UP: Duration = Duration::from_secs(3);
 /// Recovers on a thread of its own. A signal ends it within the step that it is at, also one that hangs: what is not undone
 /// is still in the journals.
 fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
+    if std::thread::Builder::new().spawn(|| ()).is_err() {
+        return recovered_here(state);
+    }
     on_runtime(async |signals| {
         let (told, mut done) = oneshot::channel();
-        let (its, stop) = (state.clone(), CancellationToken::new());
+        let (state, stop) = (state.clone(), CancellationToken::new());
         let stopped = stop.clone();
         let recover = move || {
             // Nobody waits for it any more where that was too long.
-            let _ = told.send(chaos_runner::recover_until(&its, &stopped));
+            let _ = told.send(chaos_runner::recover_until(&state, &stopped));
         };
         let thread = std::thread::Builder::new().name("squall-recover".to_owned()).spawn(recover);
-        if thread.is_err() {
-            // The machine has none left, and what is in force must be undone all the same.
-            let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-            return Ok(chaos_runner::recover_async(state, &clock, &stop).await?);
-        }
+        thread.map_err(|error| Failure::Internal(format!("no thread for recovery: {error}")))?;
         loop {
             tokio::select! {
                 biased;
@@ -119,6 +118,14 @@ fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
             }
         }
     })
+}
+
+/// On a machine that has no thread left: what is in force must be undone all the same. A signal ends the process.
+fn recovered_here(state: &StateDir) -> Result<RecoverReport, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for recovery: {error}")))?;
+    let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+    Ok(runtime.block_on(chaos_runner::recover_async(state, &clock, &CancellationToken::new()))?)
 }
 
 fn forget(state: &StateDir, run: &str, format: DataFormat) -> Result<u8, Failure> {
