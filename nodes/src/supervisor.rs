@@ -8,7 +8,9 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use chaos_core::{NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, ResourceId, SignalName, Undone};
+use chaos_core::{
+    NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, ResourceId, SignalName, Undone, blocking,
+};
 use chaos_host::{PidFd, Signal, TreeMark};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
@@ -248,8 +250,7 @@ impl Supervisor {
             return Err(not_ended(label, signal));
         }
         let Some(group) = self.group().cloned() else { return Ok(()) };
-        let rest = tokio::task::spawn_blocking(move || group.kill_rest()).await;
-        rest.map_err(|error| PluginError::failed(error.to_string()))?
+        blocking(move || group.kill_rest()).await?
     }
 
     /// Sends a signal that is meant to end it; says whether it did in time.

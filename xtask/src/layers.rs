@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-runner", &["chaos-core", "chaos-schema"]),
     // Layer 3: they plan, and the engine acts.
     ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
+    ("chaos-soak", &["chaos-core", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     // Layer 4: the facade.
     (
         "squall",
@@ -57,6 +58,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-faults",
             "chaos-runner",
             "chaos-experiment",
+            "chaos-soak",
         ],
     ),
     // Development.

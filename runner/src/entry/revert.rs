@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{ArmedStep, EventKind, InForce, LookAt, PastJournal, Presence, Reverted, Span, UndoLog};
+use chaos_core::{ArmedStep, EventKind, InForce, LookAt, PastJournal, Presence, Reverted, Span, UndoLog, blocking};
 
 use super::{Entry, Record};
 use crate::guarded::{Panicked, guarded_call};
@@ -90,7 +90,7 @@ impl Entry {
             return false;
         }
         let journal = Arc::clone(&self.shared.journal);
-        tokio::task::spawn_blocking(move || journal.taken_over()).await.unwrap_or(false)
+        blocking(move || journal.taken_over()).await.unwrap_or(false)
     }
 
     /// A step of this entry that whoever took the run over has not undone, as the journal says: what the fault acted on may be
@@ -105,7 +105,7 @@ impl Entry {
                 let is_pending = |step: &ArmedStep| pending.iter().any(|record| Some(record.seq) == step.seq);
                 steps.into_iter().find(is_pending).map(|step| step.described)
             };
-            left = tokio::task::spawn_blocking(look).await.ok().flatten();
+            left = blocking(look).await.ok().flatten();
             if left.is_none() {
                 break;
             }

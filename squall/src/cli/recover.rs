@@ -1,8 +1,9 @@
 //! `squall recover`: undoes what dead runs left behind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{StateDir, visible_line};
+use chaos_core::{Clock, RealClock, StateDir, visible_line};
 use chaos_runner::{ControlRequest, ForgetError, Forgotten, RecoverReport, RunnerError, control, live_runs};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -89,14 +90,18 @@ const GIVE_UP: Duration = Duration::from_secs(3);
 fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
     on_runtime(async |signals| {
         let (told, mut done) = oneshot::channel();
-        let (state, stop) = (state.clone(), CancellationToken::new());
+        let (its, stop) = (state.clone(), CancellationToken::new());
         let stopped = stop.clone();
         let recover = move || {
             // Nobody waits for it any more where that was too long.
-            let _ = told.send(chaos_runner::recover_until(&state, &stopped));
+            let _ = told.send(chaos_runner::recover_until(&its, &stopped));
         };
         let thread = std::thread::Builder::new().name("squall-recover".to_owned()).spawn(recover);
-        thread.map_err(|error| Failure::Internal(format!("no thread for recovery: {error}")))?;
+        if thread.is_err() {
+            // The machine has none left, and what is in force must be undone all the same.
+            let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+            return Ok(chaos_runner::recover_async(state, &clock, &stop).await?);
+        }
         loop {
             tokio::select! {
                 biased;
