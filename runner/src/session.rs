@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, Confinement, EventKind, EventStream, Nodes, Observation, PolicyRequest, ProbeNode,
-    REPORT_FORMAT, RunContext, Verdict,
+    REPORT_FORMAT, RunContext, Verdict, blocking,
 };
 
 use crate::ask::{ask, blocked};
@@ -232,7 +232,7 @@ impl Session {
         }
         let guardian = Arc::clone(&self.shared.guardian);
         // It has nothing to do any more; one that does not end is left behind.
-        let _ = tokio::task::spawn_blocking(move || guardian.goodbye()).await;
+        let _ = blocking(move || guardian.goodbye()).await;
         self.shared.scope.emit(EventKind::RunEnded { verdict });
     }
 
