@@ -40,6 +40,9 @@ complete -c squall -n "__fish_squall_needs_command" -f -a "status" -d 'Lists wha
 complete -c squall -n "__fish_squall_needs_command" -f -a "down" -d 'Ends a run of `squall up`: what is in force is undone, the nodes are stopped, and that run reports'
 complete -c squall -n "__fish_squall_needs_command" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
 complete -c squall -n "__fish_squall_needs_command" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
+complete -c squall -n "__fish_squall_needs_command" -f -a "soak" -d 'Runs a soak: faults that a seed draws from the weighted pool of a file, within bounds, against targets that stay legal'
+complete -c squall -n "__fish_squall_needs_command" -f -a "replay" -d 'Runs the plan of a soak again: the same faults with the same values, on the same nodes, in the same order'
+complete -c squall -n "__fish_squall_needs_command" -f -a "shrink" -d 'Finds a smaller plan that still fails as the soak did, and writes a manifest of it'
 complete -c squall -n "__fish_squall_needs_command" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
 complete -c squall -n "__fish_squall_needs_command" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
 complete -c squall -n "__fish_squall_needs_command" -f -a "list" -d 'Lists the faults, triggers, probes and node kinds of this program'
@@ -344,6 +347,146 @@ complete -c squall -n "__fish_squall_using_subcommand experiment" -l offline -d 
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
 complete -c squall -n "__fish_squall_using_subcommand experiment" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand soak" -l seed -d 'Seed of every draw; default: the file\'s, else one that the report names' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l manifest -d 'Where the manifest goes; default `.squall/soaks/` in the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand soak" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
+entry\t'One entry'
+experiment\t'An experiment'
+policy\t'An operator\'s policy'"
+complete -c squall -n "__fish_squall_using_subcommand soak" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand soak" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
+complete -c squall -n "__fish_squall_using_subcommand soak" -l workspace -d 'Folder for files that plug-ins and soaks keep; default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand soak" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r -f -a "burst_kill\t'Kills several processes within a moment, and has them started again when the hold ends.'
+clock_skew\t'Shifts the wall clock of nodes, each for itself; the clock of the machine is never touched.'
+disk_full\t'Fills the file system of a directory, or the one that a node has for itself.'
+exhaust_fds\t'Leaves a process no file descriptors: every further open, accept and connect fails with `EMFILE`.'
+exhaust_pids\t'Leaves a node no processes and threads: every further fork, clone and thread fails with `EAGAIN`.'
+failpoint\t'Arms a fail point of another process over its control endpoints.'
+generate_load\t'Sends one load to a service, asked for by a model.'
+kill_process\t'Kills processes, and has them started again when the hold ends.'
+limit_resources\t'Gives a node less processor time, less memory, or less of both.'
+load\t'Sends load to a service.'
+oom\t'Takes the memory of a node\'s group away until the kernel kills the node.'
+pause_process\t'Pauses processes: with SIGSTOP, by freezing their group, or by holding their async runtime.'
+restart_process\t'Restarts nodes: kills them with SIGKILL, and starts them again at once, as the same nodes.'
+stress_cpu\t'Has processes compete with a node for the processor.'
+stress_memory\t'Has a process hold memory beside a node.'"
+complete -c squall -n "__fish_squall_using_subcommand soak" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand soak" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l max-qps -d 'Ceiling of requests per second' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
+complete -c squall -n "__fish_squall_using_subcommand soak" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand soak" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c squall -n "__fish_squall_using_subcommand soak" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand soak" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand soak" -l dry-run -d 'Prints the plan: every event with what was drawn, and whether the policy allows it; touches nothing'
+complete -c squall -n "__fish_squall_using_subcommand soak" -s q -l quiet -d 'Shows no progress; the report and errors stay'
+complete -c squall -n "__fish_squall_using_subcommand soak" -s v -l verbose -d 'Shows every event as it happens'
+complete -c squall -n "__fish_squall_using_subcommand soak" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
+complete -c squall -n "__fish_squall_using_subcommand soak" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
+complete -c squall -n "__fish_squall_using_subcommand soak" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand replay" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
+entry\t'One entry'
+experiment\t'An experiment'
+policy\t'An operator\'s policy'"
+complete -c squall -n "__fish_squall_using_subcommand replay" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand replay" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
+complete -c squall -n "__fish_squall_using_subcommand replay" -l workspace -d 'Folder for files that plug-ins and soaks keep; default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand replay" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r -f -a "burst_kill\t'Kills several processes within a moment, and has them started again when the hold ends.'
+clock_skew\t'Shifts the wall clock of nodes, each for itself; the clock of the machine is never touched.'
+disk_full\t'Fills the file system of a directory, or the one that a node has for itself.'
+exhaust_fds\t'Leaves a process no file descriptors: every further open, accept and connect fails with `EMFILE`.'
+exhaust_pids\t'Leaves a node no processes and threads: every further fork, clone and thread fails with `EAGAIN`.'
+failpoint\t'Arms a fail point of another process over its control endpoints.'
+generate_load\t'Sends one load to a service, asked for by a model.'
+kill_process\t'Kills processes, and has them started again when the hold ends.'
+limit_resources\t'Gives a node less processor time, less memory, or less of both.'
+load\t'Sends load to a service.'
+oom\t'Takes the memory of a node\'s group away until the kernel kills the node.'
+pause_process\t'Pauses processes: with SIGSTOP, by freezing their group, or by holding their async runtime.'
+restart_process\t'Restarts nodes: kills them with SIGKILL, and starts them again at once, as the same nodes.'
+stress_cpu\t'Has processes compete with a node for the processor.'
+stress_memory\t'Has a process hold memory beside a node.'"
+complete -c squall -n "__fish_squall_using_subcommand replay" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand replay" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l max-qps -d 'Ceiling of requests per second' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
+complete -c squall -n "__fish_squall_using_subcommand replay" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand replay" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c squall -n "__fish_squall_using_subcommand replay" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand replay" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand replay" -s q -l quiet -d 'Shows no progress; the report and errors stay'
+complete -c squall -n "__fish_squall_using_subcommand replay" -s v -l verbose -d 'Shows every event as it happens'
+complete -c squall -n "__fish_squall_using_subcommand replay" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
+complete -c squall -n "__fish_squall_using_subcommand replay" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
+complete -c squall -n "__fish_squall_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l tries -d 'How many plans are run at the most' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l output -d 'Where the smaller manifest goes; default: beside the other one, with `.shrunk.json` at its end' -r -F
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l var -d 'Fills the placeholder `{{NAME}}`' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l kind -d 'What the file is, where its keys don\'t say' -r -f -a "task\t'A task with its entries'
+entry\t'One entry'
+experiment\t'An experiment'
+policy\t'An operator\'s policy'"
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l format -d 'How to print the report' -r -f -a "text\t'Text for people'
+json\t'JSON for programs'"
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l events -d 'Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to standard error' -r -F
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l workspace -d 'Folder for files that plug-ins and soaks keep; default: the current one' -r -F
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l allow-host -d 'Allows a host beside loopback: a name, an address, a network, or `*.` and a name' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l allow-fault -d 'Allows only this fault, and others so named; adds to the list of a policy file' -r -f -a "burst_kill\t'Kills several processes within a moment, and has them started again when the hold ends.'
+clock_skew\t'Shifts the wall clock of nodes, each for itself; the clock of the machine is never touched.'
+disk_full\t'Fills the file system of a directory, or the one that a node has for itself.'
+exhaust_fds\t'Leaves a process no file descriptors: every further open, accept and connect fails with `EMFILE`.'
+exhaust_pids\t'Leaves a node no processes and threads: every further fork, clone and thread fails with `EAGAIN`.'
+failpoint\t'Arms a fail point of another process over its control endpoints.'
+generate_load\t'Sends one load to a service, asked for by a model.'
+kill_process\t'Kills processes, and has them started again when the hold ends.'
+limit_resources\t'Gives a node less processor time, less memory, or less of both.'
+load\t'Sends load to a service.'
+oom\t'Takes the memory of a node\'s group away until the kernel kills the node.'
+pause_process\t'Pauses processes: with SIGSTOP, by freezing their group, or by holding their async runtime.'
+restart_process\t'Restarts nodes: kills them with SIGKILL, and starts them again at once, as the same nodes.'
+stress_cpu\t'Has processes compete with a node for the processor.'
+stress_memory\t'Has a process hold memory beside a node.'"
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l allow-command -d 'Allows this program to be started, by its name in the file or in the plan; `*` allows all' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l allow-path -d 'Allows writing in this folder, beside the workspace' -r -F
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l permit -d 'Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l max-qps -d 'Ceiling of requests per second' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l max-duration -d 'Ceiling of one fault\'s time: seconds, or a duration such as `90s` or `15m`' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l max-concurrency -d 'Ceiling of connections' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l max-bytes -d 'Ceiling of bytes that one fault writes and keeps' -r
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l policy -d 'Takes the policy from a file (YAML or JSON); flags go on top of it' -r -F
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l color -d 'Whether output has colours; `auto` also reads `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
+complete -c squall -n "__fish_squall_using_subcommand shrink" -s q -l quiet -d 'Shows no progress; the report and errors stay'
+complete -c squall -n "__fish_squall_using_subcommand shrink" -s v -l verbose -d 'Shows every event as it happens'
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l allow-privileged -d 'Deprecated: `--permit other_user --permit root --permit net_admin`'
+complete -c squall -n "__fish_squall_using_subcommand shrink" -l accept-policy -d 'Grants what the task file\'s own `policy` asks for'
+complete -c squall -n "__fish_squall_using_subcommand shrink" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c squall -n "__fish_squall_using_subcommand validate" -l var -d 'Fills the placeholder `{{NAME}}`' -r
 complete -c squall -n "__fish_squall_using_subcommand validate" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
 complete -c squall -n "__fish_squall_using_subcommand validate" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r
@@ -431,25 +574,28 @@ never\t''"
 complete -c squall -n "__fish_squall_using_subcommand completions" -l config -d 'The settings file; default: `SQUALL_CONFIG`, else `squall/squall.toml` in `$XDG_CONFIG_HOME` or `~/.config`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand completions" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "run" -d 'Runs task files: every entry on its own trigger, undone whatever happens, judged by its probes'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "up" -d 'Starts the nodes of a task file and holds them for ad-hoc work, until Ctrl-C, `squall down` or the time of `--for`'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "ps" -d 'Lists the nodes of live runs: process, state, readiness, ports, and since when'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "status" -d 'Lists what is in force, newest first: by which run, who keeps it, and for how much longer. Touches nothing'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "down" -d 'Ends a run of `squall up`: what is in force is undone, the nodes are stopped, and that run reports'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "list" -d 'Lists the faults, triggers, probes and node kinds of this program'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "doctor" -d 'Says what this machine can do, which faults and node kinds that leaves out, and which setting forbids it. Nothing is touched'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "release" -d 'Ends the hold of a live run now; undo, verification and verdict follow in that run as usual'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "completions" -d 'Prints a completion script for a shell'
-complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment validate schema list explain doctor fortio recover release completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "demo" -d 'Runs a complete example: validates a task file, waits for its trigger, puts a load spike on a server of its own, verifies it and reports. Takes about ten seconds; uses only loopback'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "run" -d 'Runs task files: every entry on its own trigger, undone whatever happens, judged by its probes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "inject" -d 'Injects one fault now, holds it, and undoes it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "up" -d 'Starts the nodes of a task file and holds them for ad-hoc work, until Ctrl-C, `squall down` or the time of `--for`'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "ps" -d 'Lists the nodes of live runs: process, state, readiness, ports, and since when'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "status" -d 'Lists what is in force, newest first: by which run, who keeps it, and for how much longer. Touches nothing'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "down" -d 'Ends a run of `squall up`: what is in force is undone, the nodes are stopped, and that run reports'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "diff" -d 'Compares two reports (`run --format json`): verdicts, response times, failed requests, times to detect and to recover'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "experiment" -d 'Answers a question about a service: bounded steps of load and faults, measured by the engine, every claim checked'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "soak" -d 'Runs a soak: faults that a seed draws from the weighted pool of a file, within bounds, against targets that stay legal'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "replay" -d 'Runs the plan of a soak again: the same faults with the same values, on the same nodes, in the same order'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "shrink" -d 'Finds a smaller plan that still fails as the soak did, and writes a manifest of it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "validate" -d 'Checks task files as `run` would, and as the published schema does; runs nothing'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "schema" -d 'Prints the JSON Schema of task files, entries, experiments or policies, with every plug-in of this program, or of what a run writes'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "list" -d 'Lists the faults, triggers, probes and node kinds of this program'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "explain" -d 'Explains one fault, trigger or probe: what it does, its parameters, an example'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "doctor" -d 'Says what this machine can do, which faults and node kinds that leaves out, and which setting forbids it. Nothing is touched'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "fortio" -d 'Makes load with fortio\'s command line: `squall fortio load [flags] URL`. No policy applies to it'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "recover" -d 'Undoes what crashed runs left behind, newest first; a run that is alive is left alone'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "release" -d 'Ends the hold of a live run now; undo, verification and verdict follow in that run as usual'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "completions" -d 'Prints a completion script for a shell'
+complete -c squall -n "__fish_squall_using_subcommand help; and not __fish_seen_subcommand_from demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -f -a "burst_kill" -d 'Kills several processes within a moment, and has them started again when the hold ends.'
 complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -f -a "clock_skew" -d 'Shifts the wall clock of nodes, each for itself; the clock of the machine is never touched.'
 complete -c squall -n "__fish_squall_using_subcommand inject; and not __fish_seen_subcommand_from burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -f -a "disk_full" -d 'Fills the file system of a directory, or the one that a node has for itself.'

@@ -212,7 +212,7 @@ impl Soak<'_> {
     async fn broken_invariant(&self) -> Option<String> {
         for (index, probe) in self.spec.invariants.iter().enumerate() {
             let seen = self.session.observe(probe, &format!("soak/invariants/{index}")).await;
-            // What can't be told is no proof that it holds.
+            // What can't be told does not prove that it holds.
             if seen.answer != Answer::Yes {
                 return Some(format!("invariant `{}`", probe.label()));
             }

@@ -1,6 +1,6 @@
 //! The file that holds everything that was drawn, so that a replay runs the same plan.
 //!
-//! Its checksum finds a manifest that was changed or cut off. It is no signature: whoever can write the file can make it fit.
+//! Its checksum finds a manifest that was changed or cut off. It does not sign: whoever can write the file can make it fit.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ pub enum ManifestError {
         source: io::Error,
     },
     /// It is something else.
-    #[error("`{0}` is no manifest of a soak: expected a file that `squall soak` wrote")]
+    #[error("`{0}` is not a manifest of a soak: expected a file that `squall soak` wrote")]
     Foreign(PathBuf),
     /// Another version wrote it.
     #[error("manifest `{path}` has the unknown version {version}: expected {MANIFEST_VERSION}")]
@@ -101,7 +101,7 @@ impl SoakManifest {
     pub fn of_bytes(bytes: &[u8], path: &Path) -> Result<Self, ManifestError> {
         let tampered = || ManifestError::Tampered(path.to_owned());
         let whole: Value = serde_json::from_slice(bytes).map_err(|_| {
-            // Cut off in the middle it is no JSON any more.
+            // Cut off in the middle it is not JSON any more.
             let ours = String::from_utf8_lossy(bytes).contains(FORMAT);
             if ours { tampered() } else { ManifestError::Foreign(path.to_owned()) }
         })?;

@@ -227,7 +227,7 @@ pub struct FilledFault {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FillError {
-    /// The value is no length of time.
+    /// The value can't be a length of time.
     #[error("{0}")]
     Hold(serde_json::Error),
     /// The fault does not read it.

@@ -27,7 +27,7 @@ use super::signals::Signals;
 
 mod again;
 
-pub(super) use again::{ReplayArgs, ShrinkArgs, replay, shrink};
+pub(crate) use again::{ReplayArgs, ShrinkArgs, replay, shrink};
 
 /// Manifests go here, below the workspace.
 const FOLDER: &str = ".squall/soaks";
@@ -58,10 +58,10 @@ pub(super) struct Args {
 
 /// How a soak is run and told.
 #[derive(Debug, clap::Args)]
-pub(super) struct SoakFlags {
+pub(crate) struct SoakFlags {
     /// How to print the report.
     #[arg(long, value_enum, default_value_t)]
-    pub(super) format: DataFormat,
+    pub(crate) format: DataFormat,
     /// Writes every event of the run as a line of JSON to this file; `-` is standard output, the report then goes to
     /// standard error.
     #[arg(long, value_name = "PATH")]

@@ -6,26 +6,21 @@ use chaos_core::Verdict;
 use chaos_soak::{SoakFailure, SoakManifest, SoakPlan, SoakReport};
 use serde_json::json;
 
-use super::super::console::say;
-use super::super::document::DocumentFlags;
-use super::super::execute::on_runtime;
-use super::super::failure::Failure;
-use super::super::format::DataFormat;
-use super::{SoakFlags, Source, keep};
+use super::{DataFormat, DocumentFlags, Failure, SoakFlags, Source, keep, on_runtime, say};
 
 /// Runs the plan of a soak again: the same faults with the same values, on the same nodes, in the same order.
 ///
 /// The document stands in the manifest as it was written; variables are given as to `squall soak`. Exit codes are those of the
 /// soak.
 #[derive(Debug, clap::Args)]
-pub(in super::super) struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The manifest that `squall soak` wrote.
     #[arg(value_name = "MANIFEST")]
-    pub(in super::super) manifest: PathBuf,
+    pub(crate) manifest: PathBuf,
     #[command(flatten)]
     document: DocumentFlags,
     #[command(flatten)]
-    pub(in super::super) flags: SoakFlags,
+    pub(crate) flags: SoakFlags,
 }
 
 /// Finds a smaller plan that still fails as the soak did, and writes a manifest of it.
@@ -33,10 +28,10 @@ pub(in super::super) struct ReplayArgs {
 /// It runs parts of the plan again and again (delta debugging), at most `--tries` times. Exit codes: 0 a plan that fails was
 /// found, 2 the soak does not fail again, or has not failed at all, 3 something may be in force.
 #[derive(Debug, clap::Args)]
-pub(in super::super) struct ShrinkArgs {
+pub(crate) struct ShrinkArgs {
     /// The manifest of a soak that failed.
     #[arg(value_name = "MANIFEST")]
-    pub(in super::super) manifest: PathBuf,
+    pub(crate) manifest: PathBuf,
     /// How many plans are run at the most.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     tries: u32,
@@ -46,7 +41,7 @@ pub(in super::super) struct ShrinkArgs {
     #[command(flatten)]
     document: DocumentFlags,
     #[command(flatten)]
-    pub(in super::super) flags: SoakFlags,
+    pub(crate) flags: SoakFlags,
 }
 
 fn source<'a>(manifest: &SoakManifest, document: &'a DocumentFlags, flags: &'a SoakFlags) -> Source<'a> {
@@ -58,7 +53,7 @@ fn is_again(report: &SoakReport, failure: &SoakFailure) -> bool {
     report.to_reproduce().is_some_and(|seen| seen.rule == failure.rule)
 }
 
-pub(in super::super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
+pub(crate) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let manifest = SoakManifest::read(&args.manifest)?;
     let source = source(&manifest, &args.document, &args.flags);
     let mut report = on_runtime(async |signals| source.run(manifest.plan.clone(), signals).await)?;
@@ -77,7 +72,7 @@ pub(in super::super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     Ok(report.verdict.exit_code())
 }
 
-pub(in super::super) fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
+pub(crate) fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
     let mut manifest = SoakManifest::read(&args.manifest)?;
     let Some(failure) = manifest.failure.clone() else {
         let path = args.manifest.display();
