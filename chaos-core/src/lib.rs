@@ -45,12 +45,12 @@ pub use policy::{
 pub use result::{ChaosResult, REPORT_FORMAT, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
     ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_ERROR_RATIO,
-    DEFAULT_HOLD_SECONDS, EarlyStop, Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait,
-    FailureCauses, FaultEdges, HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError,
+    DEFAULT_HOLD_SECONDS, DrawnValue, DrawnValueError, EarlyStop, Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait,
+    FailureCauses, FaultEdges, FillError, FilledFault, HealthyNodes, HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError,
     InjectContext, LatencyBucket, LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure,
     LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment,
     LoadSlice, LoadTls, LoadTlsError, LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext,
-    RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
+    RunLoads, RunScope, RunServices, SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
     since_boot,
 };
 pub use undo::{
@@ -60,7 +60,7 @@ pub use undo::{
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
-    Secret, SecretMasking, is_api_key, is_hidden, read_bounded, read_to_limit, shortened, visible, visible_json,
+    Secret, SecretMasking, fnv1a, is_api_key, is_hidden, read_bounded, read_to_limit, shortened, visible, visible_json,
     visible_line,
 };
 

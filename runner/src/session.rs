@@ -39,6 +39,15 @@ pub struct SessionPlan {
     pub hidden_env: Vec<&'static str>,
 }
 
+/// What was done with the nodes of a task in place of its entries.
+#[derive(Debug, Default)]
+pub struct Driven {
+    /// The results of the entries that were started.
+    pub results: Vec<ChaosResult>,
+    /// The judgement on all of them.
+    pub verdict: Option<Verdict>,
+}
+
 /// What a session hands back.
 #[derive(Debug)]
 pub struct SessionEnd<T> {

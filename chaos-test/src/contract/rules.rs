@@ -153,7 +153,8 @@ fn put_pid(value: &mut Value, pid: u32) -> bool {
             }
             put_pid(value, pid) || found
         }),
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| put_pid(item, pid) || found),
+        // All of them, not up to the first.
+        Value::Array(items) => items.iter_mut().filter_map(|item| put_pid(item, pid).then_some(())).count() > 0,
         _ => false,
     }
 }

@@ -62,18 +62,24 @@ impl Entry {
             };
             scope.emit(EventKind::Undid { step, undone, error });
         }
-        if taken_over || self.taken_over().await {
+        let mut others = taken_over || self.taken_over().await;
+        // Nobody promised that what can't be undone would be gone.
+        let promised = self.spec.action.span() == Span::Sustained && !record.irreversible;
+        if !others && promised && (was_in_force || !steps.is_empty()) {
+            let sighting = self.check(LookAt::AfterUndo).await;
+            if sighting.presence != Presence::Absent {
+                // Whoever took the run over meanwhile has stopped what was looked at.
+                others = self.taken_over().await;
+                if !others {
+                    failures.push(format!("after the undo: {}", sighting.evidence.summary));
+                }
+            }
+        }
+        if others {
             record.facts.taken_over = true;
             record.facts.error = Some(TAKEN_OVER.to_owned());
             failures.extend(self.left_by_others(log).await.map(|step| format!("{step}: not undone by who took over")));
             return self.reverted(&failures, was_in_force || !log.newest_first().is_empty(), record);
-        }
-        // Nobody promised that what can't be undone would be gone.
-        if self.spec.action.span() == Span::Sustained && !record.irreversible && (was_in_force || !steps.is_empty()) {
-            let sighting = self.check(LookAt::AfterUndo).await;
-            if sighting.presence != Presence::Absent {
-                failures.push(format!("after the undo: {}", sighting.evidence.summary));
-            }
         }
         self.reverted(&failures, was_in_force || !steps.is_empty(), record)
     }
