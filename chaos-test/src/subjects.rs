@@ -75,6 +75,8 @@ impl Process {
         let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.pid()));
         let status = read("status")?;
         let state = status.lines().find(|line| line.starts_with("State:")).unwrap_or_default();
+        // One that has just begun runs, and sleeps then.
+        let state = if state.contains("R (running)") { "State:\tS (sleeping)" } else { state };
         Ok(format!("{state} {} {} {}", read("cgroup")?, read("oom_score_adj")?, read("limits")?))
     }
 }

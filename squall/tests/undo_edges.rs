@@ -296,6 +296,8 @@ fn seen(process: &Sleeper) -> String {
     let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", process.pid())).unwrap();
     let (status, limits) = (read("status"), read("limits"));
     let state = status.lines().find(|line| line.starts_with("State:")).unwrap();
+    // One that has just begun runs, and sleeps then.
+    let state = if state.contains("R (running)") { "State:\tS (sleeping)" } else { state };
     format!("{state} {} {} {limits}", read("cgroup"), read("oom_score_adj"))
 }
 
