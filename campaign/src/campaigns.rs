@@ -17,7 +17,7 @@ pub fn all() -> Vec<Box<dyn Campaign>> {
     vec![
         Box::new(kill::Kill::default()),
         Box::new(syscall::Syscall::default()),
-        Box::new(guardian::Guardian),
+        Box::new(guardian::Guardian::default()),
         Box::new(neighbour::Neighbour),
         Box::new(journal::Journal),
         Box::new(disk::Disk::default()),

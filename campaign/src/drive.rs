@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use crate::campaign::Campaign;
 use crate::place::Place;
-use crate::random::Random;
 use crate::round::Round;
 use crate::tally::Tally;
 
@@ -88,9 +87,7 @@ impl Drive<'_> {
         let make = if campaign.is_guarded() { Place::with_guardian } else { Place::new };
         let found = match make(self.program) {
             Ok(place) => {
-                let random = Random::new(seed);
-                let (tally_of_round, victims, patience) = (Tally::default(), Vec::new(), self.patience);
-                let mut round = Round { seed, place, random, tally: tally_of_round, victims, patience };
+                let mut round = Round::new(seed, place, self.patience);
                 let found = campaign.round(&mut round);
                 tally = std::mem::take(&mut round.tally);
                 found

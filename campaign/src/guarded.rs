@@ -1,135 +1,211 @@
 //! What a guardian must undo: a later fault is one more line of the table.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::flaw::Flaw;
+use crate::flaw::{Flaw, FlawKind};
+use crate::groups::VictimGroup;
+use crate::processes::soft_descriptors;
 use crate::round::Round;
+use crate::service::Service;
+use crate::sign::Sign;
+use crate::sites::ArmedSite;
 
-/// A command whose effects the oracle sees.
+/// A command whose effects the world shows.
 pub(crate) struct Guarded {
     /// What it is called in a report.
     pub(crate) name: &'static str,
-    /// Prepares the round, and gives the arguments of the program; the fault holds for so long.
+    /// Prepares the round, says how the world shows it, and gives the arguments of the program; the fault holds for so long.
     pub(crate) arguments: fn(&mut Round, Duration) -> Result<Vec<String>, Flaw>,
-    /// Whether its victim is a process of the campaign's own that is stopped.
-    pub(crate) stops: bool,
+    /// With what exit codes a run that was not killed may end; without its guardian nothing is injected.
+    pub(crate) codes: &'static [i32],
 }
 
-/// All of them. A fault on a node needs its action alone.
-pub(crate) const GUARDED: [Guarded; 7] = [
-    Guarded { name: "pause_process", arguments: Round::pause, stops: true },
-    Guarded { name: "pause_process on a node", arguments: |round, hold| on_nodes(round, hold, &pause()), stops: false },
-    Guarded { name: "kill_process", arguments: |round, hold| on_nodes(round, hold, &kill()), stops: false },
-    Guarded { name: "restart_process", arguments: |round, hold| on_nodes(round, hold, &restart()), stops: false },
-    Guarded { name: "burst_kill", arguments: |round, hold| on_nodes(round, hold, &burst()), stops: false },
-    Guarded { name: "disk_full", arguments: disk, stops: false },
-    Guarded { name: "disk_full on a node", arguments: |round, hold| on_nodes(round, hold, &node_disk()), stops: false },
+const fn row(name: &'static str, arguments: fn(&mut Round, Duration) -> Result<Vec<String>, Flaw>) -> Guarded {
+    Guarded { name, arguments, codes: &[0, 2] }
+}
+
+/// All of them. A fault on a node, or on a process of the campaign's own, needs its action alone.
+pub(crate) const GUARDED: [Guarded; 24] = [
+    row("pause_process", Round::pause),
+    row("pause_process on a node", |round, hold| on_nodes(round, hold, json!({"type": "pause_process"}))),
+    row("kill_process", |round, hold| on_nodes(round, hold, json!({"type": "kill_process"}))),
+    row("restart_process", |round, hold| on_nodes(round, hold, json!({"type": "restart_process"}))),
+    row("burst_kill", |round, hold| {
+        let target = json!({"nodes": {"role": "member"}, "pick": 2});
+        on_nodes(round, hold, json!({"type": "burst_kill", "target": target}))
+    }),
+    row("disk_full", disk),
+    row("disk_full on a node", |round, hold| on_nodes(round, hold, json!({"type": "disk_full"}))),
+    row("pause_process, freezer", |round, hold| on_a_group(round, hold, freezer())),
+    row("pause_process, freezer, on a node", |round, hold| on_nodes(round, hold, freezer())),
+    row("limit_resources", |round, hold| on_a_group(round, hold, limits())),
+    row("limit_resources on a node", |round, hold| on_nodes(round, hold, limits())),
+    row("exhaust_pids", |round, hold| on_a_group(round, hold, json!({"type": "exhaust_pids"}))),
+    row("exhaust_pids on a node", |round, hold| on_nodes(round, hold, json!({"type": "exhaust_pids"}))),
+    row("exhaust_fds", descriptors),
+    // The node may not have opened its files yet: then it ends, and the run has deviated.
+    Guarded {
+        codes: &[0, 1, 2],
+        ..row("exhaust_fds on a node", |round, hold| on_nodes(round, hold, json!({"type": "exhaust_fds"})))
+    },
+    row("stress_cpu", |round, hold| on_a_group(round, hold, json!({"type": "stress_cpu"}))),
+    row("stress_cpu on a node", |round, hold| on_nodes(round, hold, json!({"type": "stress_cpu"}))),
+    row("stress_memory", |round, hold| on_a_group(round, hold, memory())),
+    row("stress_memory on a node", |round, hold| on_nodes(round, hold, memory())),
+    row("oom on a node", |round, hold| on_nodes(round, hold, json!({"type": "oom"}))),
+    row("clock_skew on a node", |round, hold| on_nodes(round, hold, json!({"type": "clock_skew", "offset": "3600s"}))),
+    row("failpoint", fail_point),
+    row("generate_load", |round, hold| load(round, hold, "embedded")),
+    row("generate_load, fortio", |round, hold| load(round, hold, "fortio")),
 ];
 
-fn pause() -> Value {
-    json!({"type": "pause_process", "target": {"node": "n1"}})
+fn freezer() -> Value {
+    json!({"type": "pause_process", "method": "freezer"})
 }
 
-fn kill() -> Value {
-    json!({"type": "kill_process", "target": {"node": "n1"}})
+fn limits() -> Value {
+    json!({"type": "limit_resources", "cpus": 0.5, "memory_bytes": 1 << 28})
 }
 
-fn restart() -> Value {
-    json!({"type": "restart_process", "target": {"node": "n1"}})
-}
-
-fn burst() -> Value {
-    json!({"type": "burst_kill", "target": {"nodes": {"role": "member"}, "pick": 2}})
-}
-
-fn node_disk() -> Value {
-    json!({"type": "disk_full", "target": {"node": "full"}})
+fn memory() -> Value {
+    json!({"type": "stress_memory", "bytes": 1 << 20})
 }
 
 /// The folder that a fault fills.
 const FILLED: &str = "filled";
-/// The file that nodes read, by whose path they are known.
-const READ: &str = "read";
+/// The file that nodes read or write, by whose path they are known.
+const WORD: &str = "word";
+/// A node that writes its time to a file, as it sees it.
+const TELLS_TIME: &str = "while :; do date +%s > \"$0\"; sleep 0.05; done";
 
 /// A fault on two nodes of the task's own.
-fn on_nodes(round: &Round, hold: Duration, action: &Value) -> Result<Vec<String>, Flaw> {
-    let read = round.place.path().join(READ);
-    fs::write(&read, "")?;
-    let node = json!({"type": "process", "argv": ["tail", "-f", read], "labels": {"role": "member"}});
-    let mut nodes = json!({"n1": node, "n2": node});
-    if action["target"]["node"] == "full" {
-        nodes["full"] = json!({"type": "process", "argv": ["tail", "-f", read], "tmpfs_bytes": 1 << 20});
+fn on_nodes(round: &mut Round, hold: Duration, mut action: Value) -> Result<Vec<String>, Flaw> {
+    let word = round.place.path().join(WORD);
+    fs::write(&word, "")?;
+    let kind = action["type"].as_str().unwrap_or_default().to_owned();
+    let mut node = json!({"type": "process", "argv": ["tail", "-f", word], "labels": {"role": "member"}});
+    round.signs.push(Sign::Node(word.clone()));
+    match kind.as_str() {
+        "limit_resources" | "exhaust_pids" | "oom" | "stress_cpu" | "stress_memory" => {
+            node["group"] = true.into();
+        }
+        "pause_process" if action["method"] == "freezer" => node["group"] = true.into(),
+        "pause_process" => round.signs.push(Sign::NodeStopped(word)),
+        "exhaust_fds" => {
+            let ours = soft_descriptors(std::process::id()).unwrap_or_default();
+            round.signs.push(Sign::NodeDescriptors(word, ours));
+        }
+        "disk_full" => {
+            node["tmpfs_bytes"] = (1 << 20).into();
+            round.signs.extend([Sign::Mount, Sign::MountFull]);
+        }
+        "clock_skew" => {
+            node["argv"] = json!(["sh", "-c", TELLS_TIME, word]);
+            node["clock"] = true.into();
+            round.signs.extend([Sign::ClockPage, Sign::Shifted(word)]);
+        }
+        _ => {}
     }
-    let mut entry = json!({"name": "one", "trigger": {"type": "immediate"}, "action": action});
-    if action["type"] != "restart_process" {
-        entry["duration_seconds"] = hold.as_secs_f64().into();
+    if node["group"] == true {
+        let loads = kind.starts_with("stress");
+        round.signs.extend([Sign::Group, if loads { Sign::Load } else { Sign::GroupLimited }]);
     }
-    run(round, &json!({"nodes": nodes, "chaos_spec": [entry]}))
+    if action["target"].is_null() {
+        action["target"] = json!({"node": "n1"});
+    }
+    let span = if kind == "restart_process" { None } else { Some(hold) };
+    run(round, json!({"nodes": {"n1": node, "n2": node}}), &action, span)
+}
+
+/// A fault on a process of ours, in a group of its own.
+fn on_a_group(round: &mut Round, hold: Duration, mut action: Value) -> Result<Vec<String>, Flaw> {
+    let pid = round.victim()?;
+    round.signs.push(Sign::VictimLimited(VictimGroup::of(pid)));
+    if action["type"].as_str().is_some_and(|kind| kind.starts_with("stress")) {
+        round.signs.push(Sign::Load);
+    }
+    action["target"] = json!({"pid": pid});
+    run(round, json!({}), &action, Some(hold))
+}
+
+fn descriptors(round: &mut Round, hold: Duration) -> Result<Vec<String>, Flaw> {
+    let pid = round.victim()?;
+    let before = soft_descriptors(pid).ok_or_else(|| Flaw::new(FlawKind::Setup, "a victim has no limits"))?;
+    round.signs.push(Sign::VictimDescriptors(pid, before));
+    run(round, json!({}), &json!({"type": "exhaust_fds", "target": {"pid": pid}}), Some(hold))
 }
 
 fn disk(round: &mut Round, hold: Duration) -> Result<Vec<String>, Flaw> {
-    let folder = round.place.path().join(FILLED);
+    let folder = filled(round);
     fs::create_dir_all(&folder)?;
     let action = json!({"type": "disk_full", "directory": folder, "fill": {"bytes": 1 << 16}});
-    let entry = json!({
-        "name": "one", "trigger": {"type": "immediate"}, "action": action, "duration_seconds": hold.as_secs_f64(),
+    run(round, json!({}), &action, Some(hold))
+}
+
+fn fail_point(round: &mut Round, hold: Duration) -> Result<Vec<String>, Flaw> {
+    let site = ArmedSite::take()?;
+    let action = json!({"type": "failpoint", "url": site.url(), "site": site.name(), "error": "no"});
+    round.signs.push(Sign::Fires(site));
+    run(round, json!({}), &action, Some(hold))
+}
+
+/// A load ends by itself, so it is longer than the time that others hold.
+fn load(round: &mut Round, hold: Duration, engine: &str) -> Result<Vec<String>, Flaw> {
+    let service = Service::start()?;
+    let seconds = 1 + u64::from(hold > Duration::from_millis(40));
+    let target = json!({
+        "service_url": service.url(), "qps": 50, "concurrency": 2, "duration": format!("{seconds}s"),
     });
-    run(round, &json!({"chaos_spec": [entry]}))
-}
-
-fn run(round: &Round, task: &Value) -> Result<Vec<String>, Flaw> {
-    fs::write(round.place.path().join("task.json"), task.to_string())?;
-    let folder = round.place.path().join(FILLED).display().to_string();
-    let words = ["run", "task.json", "--allow-command", "tail", "--permit", "root", "--allow-path", &folder];
-    Ok(words.map(str::to_owned).to_vec())
-}
-
-/// Whether the world has anything of a run's effects: a victim that is stopped, a node that runs, a file that fills, or a
-/// mount.
-pub(crate) fn in_force(round: &Round) -> bool {
-    let place = round.place.path();
-    let filled = fs::read_dir(place.join(FILLED)).is_ok_and(|mut files| files.next().is_some());
-    filled || round.any_stopped() || has_node(&place.join(READ)) || has_mount(place)
-}
-
-fn has_node(read: &Path) -> bool {
-    read.exists() && !with_argument(read.as_os_str().as_encoded_bytes()).is_empty()
-}
-
-fn has_mount(place: &Path) -> bool {
-    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    place.to_str().is_some_and(|place| table.contains(&format!(" {place}/")))
-}
-
-/// The processes that have this word in their command line and have not ended.
-fn with_argument(word: &[u8]) -> Vec<u32> {
-    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let has = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|own| own == word)
-    };
-    pids.filter(has).collect()
-}
-
-/// The guardians that a run has started.
-pub(crate) fn guardians_of(run: u32) -> Vec<u32> {
-    let parent = |pid: u32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()
-    };
-    with_argument(b"squall-helper:guardian").into_iter().filter(|pid| parent(*pid) == Some(run)).collect()
-}
-
-/// Kills a process of this round.
-pub(crate) fn kill_pid(pid: u32) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It may have ended.
-        let _ = kill_process(pid, Signal::KILL);
+    if engine == "fortio" {
+        round.signs.push(Sign::Node(service.url().into()));
     }
+    round.signs.push(Sign::Connected(service));
+    run(round, json!({}), &json!({"type": "generate_load", "target": target, "engine": engine}), None)
+}
+
+fn filled(round: &Round) -> PathBuf {
+    round.place.path().join(FILLED)
+}
+
+/// A task of one entry.
+fn run(round: &mut Round, mut task: Value, action: &Value, hold: Option<Duration>) -> Result<Vec<String>, Flaw> {
+    let folder = filled(round);
+    round.signs.push(Sign::Filled(folder.clone()));
+    let mut entry = json!({"name": "one", "trigger": {"type": "immediate"}, "action": action});
+    if let Some(hold) = hold {
+        entry["duration_seconds"] = hold.as_secs_f64().into();
+    }
+    task["chaos_spec"] = json!([entry]);
+    fs::write(round.place.path().join("task.json"), task.to_string())?;
+    let mut words = vec!["run", "task.json", "--permit", "root", "--allow-path"];
+    let folder = folder.display().to_string();
+    words.push(&folder);
+    for program in ["tail", "sh", "fortio"] {
+        words.extend(["--allow-command", program]);
+    }
+    Ok(words.into_iter().map(str::to_owned).collect())
+}
+
+/// Why this machine, or this build, can't do it, as the program says before it touches anything.
+pub(crate) fn refused(round: &Round, args: &[String]) -> Result<Option<String>, Flaw> {
+    if args.first().is_none_or(|verb| verb != "run") {
+        return Ok(None);
+    }
+    let mut command = Command::new(round.place.program());
+    command.args(args).arg("--dry-run");
+    round.place.settle_in(&mut command);
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output()?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.clone().next().unwrap_or("it does not say why");
+    Ok(Some(lines.find_map(|line| line.strip_prefix("would not run: ")).unwrap_or(first).to_owned()))
 }

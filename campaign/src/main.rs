@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chaos_campaign::{Bound, Campaign, Drive, PATIENCE, TABLE_HEAD, all, as_json, as_row};
+use chaos_campaign::{Bound, Campaign, Drive, PATIENCE, TABLE_HEAD, all, as_json, as_row, kills};
 
 /// What the command line asks for.
 struct Asked {
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
                 Drive { program: &program, bound, seed: asked.seed, jobs: asked.jobs, patience: PATIENCE, stop: &stop };
             let ran = drive.run(campaign.as_ref());
             if !asked.json {
-                print!("{}", as_row(&ran));
+                print!("{}{}", as_row(&ran), kills(&ran));
             }
             ran
         })

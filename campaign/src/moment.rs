@@ -16,7 +16,7 @@ pub enum Moment {
     Journal,
     /// A step is armed.
     Armed,
-    /// A victim is stopped.
+    /// An effect shows: a victim is stopped.
     Stopped,
 }
 
@@ -40,14 +40,19 @@ impl Moment {
             Self::Start => true,
             Self::Journal => !round.place.journals().is_empty(),
             Self::Armed => round.place.is_armed(),
-            Self::Stopped => round.any_stopped(),
+            Self::Stopped => round.has_effect(),
         }
     }
 
     /// Waits until a run has come so far, and a random time more; not for a run that has ended.
     pub fn wait(self, round: &mut Round, run: &mut Child, longest: Duration) -> Result<(), Flaw> {
         let start = Instant::now();
-        while !self.has_come(round) {
+        loop {
+            let look = Instant::now();
+            if self.has_come(round) {
+                break;
+            }
+            let look = look.elapsed();
             if run.try_wait()?.is_some() {
                 return Ok(());
             }
@@ -55,7 +60,8 @@ impl Moment {
                 let what = format!("the run never came to {} within {:?}", self.name(), round.patience);
                 return Err(round.finding(FlawKind::Hang, &what));
             }
-            sleep(Duration::from_micros(50));
+            // A look at every process takes a while, and must leave the processor to the run.
+            sleep(look.max(Duration::from_micros(50)));
         }
         spin_for(round.random.time(longest));
         Ok(())

@@ -55,7 +55,16 @@ impl Place {
             command.env(variable, self.path());
         }
         // Whoever runs the campaign may have settings.
-        for variable in ["SQUALL_CONFIG", "SQUALL_POLICY", "SQUALL_STATE", "SQUALL_WORKSPACE"] {
+        // A model would be asked for a load.
+        for variable in [
+            "CHAOS_MODEL",
+            "AGENT_MODEL",
+            "FAILPOINTS_TOKEN",
+            "SQUALL_CONFIG",
+            "SQUALL_POLICY",
+            "SQUALL_STATE",
+            "SQUALL_WORKSPACE",
+        ] {
             command.env_remove(variable);
         }
         command.env("SQUALL_GUARDIAN", if self.guardian { "own" } else { "none" });

@@ -1,5 +1,7 @@
 //! Figures for people and programs.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::drive::Ran;
@@ -28,6 +30,24 @@ pub fn as_row(Ran { name, tally, took }: &Ran) -> String {
     format!("| `{name}` | {rounds} | {left} | {silent} | {hangs} | {other} | {p50}, {p99} | {rate:.0} | {met} |\n")
 }
 
+/// What was killed in each row of a campaign that counts it.
+pub fn kills(Ran { tally, .. }: &Ran) -> String {
+    let mut what: Vec<&str> = tally.kills.values().flat_map(|kills| kills.keys().copied()).collect();
+    what.sort_unstable();
+    what.dedup();
+    if what.is_empty() {
+        return String::new();
+    }
+    let mut table =
+        format!("\n| Fault | {} | all | effect seen |\n|---|{}---|---|\n", what.join(" | "), "---|".repeat(what.len()));
+    for (row, kills) in &tally.kills {
+        let times: Vec<String> = what.iter().map(|what| kills.get(what).copied().unwrap_or(0).to_string()).collect();
+        let (all, seen) = (kills.values().sum::<u64>(), tally.seen.get(row).copied().unwrap_or(0));
+        let _ = writeln!(table, "| {row} | {} | {all} | {seen} |", times.join(" | "));
+    }
+    table
+}
+
 /// The same for programs, with each finding and its seed.
 pub fn as_json(ran: &[Ran]) -> Value {
     let campaigns = ran.iter().map(|Ran { name, tally, took }| {
@@ -51,6 +71,8 @@ pub fn as_json(ran: &[Ran]) -> Value {
             },
             "found": kinds,
             "met": tally.met,
+            "kills": tally.kills,
+            "seen": tally.seen,
             "findings": findings.collect::<Vec<_>>(),
         })
     });

@@ -1,5 +1,6 @@
 //! One round, and the oracle that ends it.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
@@ -12,7 +13,9 @@ use crate::child::{kill, send, sleep, spin_for};
 use crate::flaw::{Flaw, FlawKind};
 use crate::place::Place;
 use crate::random::Random;
+use crate::sign::Sign;
 use crate::sleeper::{Sleeper, state_of};
+use crate::state::State;
 use crate::tally::Tally;
 
 /// The longest time after its start at which recovery is killed.
@@ -29,6 +32,10 @@ pub struct Round {
     pub random: Random,
     /// What this round meets.
     pub tally: Tally,
+    /// The pid of the run that is attacked; 0 before there is one.
+    pub(crate) run: Cell<u32>,
+    /// How the world shows what else is in force. They are dropped before the victims, which they may hold.
+    pub(crate) signs: Vec<Sign>,
     /// Processes that faults may stop.
     pub victims: Vec<Sleeper>,
     /// How long a program may take.
@@ -36,6 +43,12 @@ pub struct Round {
 }
 
 impl Round {
+    /// A round with its own choices.
+    pub(crate) fn new(seed: u64, place: Place, patience: Duration) -> Self {
+        let (random, tally) = (Random::new(seed), Tally::default());
+        Self { seed, place, random, tally, run: Cell::new(0), signs: Vec::new(), victims: Vec::new(), patience }
+    }
+
     /// Starts a victim, and gives its pid.
     pub fn victim(&mut self) -> Result<u32, Flaw> {
         let victim = Sleeper::start()?;
@@ -67,6 +80,32 @@ impl Round {
     /// Whether a victim is stopped.
     pub fn any_stopped(&self) -> bool {
         self.victims.iter().any(Sleeper::is_stopped)
+    }
+
+    /// Whether the world shows anything that must be gone once everything is undone.
+    pub(crate) fn in_force(&self) -> bool {
+        self.any_stopped() || self.signs.iter().any(|sign| self.shows(sign))
+    }
+
+    fn shows(&self, sign: &Sign) -> bool {
+        sign.shows(self.place.path(), self.run.get())
+    }
+
+    /// Whether the world shows the effect of a fault.
+    pub(crate) fn has_effect(&self) -> bool {
+        self.any_stopped() || self.signs.iter().any(|sign| sign.is_effect() && self.shows(sign))
+    }
+
+    /// Whether an effect would show.
+    pub(crate) fn shows_effects(&self) -> bool {
+        !self.victims.is_empty() || self.signs.iter().any(Sign::is_effect)
+    }
+
+    /// What is in force, for a finding.
+    pub(crate) fn what_is_in_force(&self) -> String {
+        let signs = self.signs.iter().filter(|sign| self.shows(sign)).map(|sign| format!("{sign:?}"));
+        let stopped = self.any_stopped().then(|| "a victim is stopped".to_owned());
+        stopped.into_iter().chain(signs).collect::<Vec<_>>().join(", ")
     }
 
     /// Counts at what moment a run was killed.
@@ -117,9 +156,10 @@ impl Round {
     /// A run that ended by itself must have left nothing, and its exit code must be one of these; one that was killed by a
     /// signal before it could heed it has none.
     pub fn ended(&self, status: ExitStatus, codes: &[i32]) -> Result<(), Flaw> {
-        if self.any_stopped() {
+        if self.in_force() {
             let kind = if status.success() { FlawKind::SilentLoss } else { FlawKind::LeftStopped };
-            return Err(self.finding(kind, &format!("the run ended with {status}, and a victim is stopped")));
+            let what = format!("the run ended with {status}, and in force is: {}", self.what_is_in_force());
+            return Err(self.finding(kind, &what));
         }
         match status.code() {
             Some(code) if !codes.contains(&code) => {
@@ -129,8 +169,8 @@ impl Round {
         }
     }
 
-    /// Recovers, now and then killed at random moments before, and then looks: no victim is stopped, no journal is left,
-    /// and the exit code is 0.
+    /// Recovers, now and then killed at random moments before, and then looks: nothing is in force, no journal is left, and
+    /// the exit code is 0; and once more, which does nothing.
     pub fn settle(&mut self) -> Result<(), Flaw> {
         if self.random.one_in(3) {
             for _ in 0..=self.random.below(3) {
@@ -141,7 +181,33 @@ impl Round {
             }
         }
         let code = self.recover()?;
-        self.judge(code)
+        self.judge(code)?;
+        self.recovers_nothing()
+    }
+
+    /// Recovers what is recovered already: it finds nothing, and changes nothing.
+    fn recovers_nothing(&self) -> Result<(), Flaw> {
+        let before = State::of(self.place.path());
+        let (code, told) = self.recover_once()?;
+        if code != Some(0) {
+            return Err(self.finding(FlawKind::ExitCode, &format!("a second recovery ended with {code:?}")));
+        }
+        let after = State::of(self.place.path());
+        let undone = told
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| value.as_array().is_some_and(|all| !all.is_empty()));
+        let undone: Vec<_> = undone.map(|(key, _)| key.as_str()).collect();
+        if !undone.is_empty() || after != before {
+            let what = format!("a second recovery did something: {undone:?}, {}", after.beside(&before));
+            return Err(self.finding(FlawKind::Touched, &what));
+        }
+        if self.in_force() {
+            let what = format!("a second recovery has put in force: {}", self.what_is_in_force());
+            return Err(self.finding(FlawKind::SilentLoss, &what));
+        }
+        Ok(())
     }
 
     /// Recovers to its end, and gives its exit code. Nothing of this round is alive, so a run that is called live is asked
@@ -149,7 +215,8 @@ impl Round {
     pub fn recover(&mut self) -> Result<Option<i32>, Flaw> {
         let start = Instant::now();
         loop {
-            let (code, live) = self.recover_once()?;
+            let (code, told) = self.recover_once()?;
+            let live = told["live"].as_u64().unwrap_or(0);
             if live == 0 {
                 return Ok(code);
             }
@@ -161,21 +228,22 @@ impl Round {
         }
     }
 
-    /// Recovers, and gives the exit code, and how many runs were called live.
-    pub fn recover_once(&self) -> Result<(Option<i32>, u64), Flaw> {
+    /// Recovers, and gives the exit code, and what it told.
+    pub fn recover_once(&self) -> Result<(Option<i32>, Value), Flaw> {
         let mut command = self.place.squall(&["recover", "--format", "json"]);
         let told = self.place.path().join("recovered.json");
         self.place.quiet(&mut command)?;
         let mut recovery = command.stdout(File::create(&told)?).process_group(0).spawn()?;
         let code = self.wait(&mut recovery, "recovery")?.code();
         let told: Value = serde_json::from_slice(&fs::read(&told)?).unwrap_or_default();
-        Ok((code, told["live"].as_u64().unwrap_or(0)))
+        Ok((code, told))
     }
 
     fn judge(&self, code: Option<i32>) -> Result<(), Flaw> {
-        if self.any_stopped() {
+        if self.in_force() {
             let kind = if code == Some(0) { FlawKind::SilentLoss } else { FlawKind::LeftStopped };
-            return Err(self.finding(kind, &format!("recovery ended with {code:?}, and a victim is stopped")));
+            let what = format!("recovery ended with {code:?}, and in force is: {}", self.what_is_in_force());
+            return Err(self.finding(kind, &what));
         }
         if code != Some(0) {
             return Err(self.finding(FlawKind::ExitCode, &format!("recovery ended with {code:?}")));

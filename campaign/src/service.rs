@@ -1,10 +1,14 @@
 //! A service on loopback for runs that make load.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+
+/// A connection that neither side has closed, in the kernel's table.
+const ESTABLISHED: &str = "01";
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -39,6 +43,19 @@ impl Service {
     /// Its URL.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
+    }
+}
+
+impl Service {
+    /// Whether the kernel says that somebody is connected: our own thread may hear late of an end.
+    pub(crate) fn is_connected(&self) -> bool {
+        let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        let local = format!(":{:04X}", self.address.port());
+        table.lines().any(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (ours, _, state) = (fields.next(), fields.next(), fields.next());
+            ours.is_some_and(|ours| ours.ends_with(&local)) && state == Some(ESTABLISHED)
+        })
     }
 }
 

@@ -47,13 +47,13 @@ pub use policy::{
 pub use result::{ChaosResult, REPORT_FORMAT, Reverted, TimelinePoint, Verdict, Verification};
 pub use run::{
     ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_ERROR_RATIO,
-    DEFAULT_HOLD_SECONDS, EarlyStop, Edge, EntryId, EntryScope, Event, EventKind, EventStream, Events, ExternalWait,
-    FailureCauses, FaultEdges, HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HttpMethod, HttpMethodError,
-    InjectContext, LatencyBucket, LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure,
-    LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment,
-    LoadSlice, LoadTls, LoadTlsError, LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext,
-    RunLoads, RunScope, RunServices, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock,
-    since_boot,
+    DEFAULT_HOLD_SECONDS, DrawnValue, DrawnValueError, EarlyStop, Edge, EntryId, EntryScope, Event, EventKind,
+    EventStream, Events, ExternalWait, FailureCauses, FaultEdges, FillError, FilledFault, HeaderName, HeaderNameError,
+    HeaderValue, HeaderValueError, HealthyNodes, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
+    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFailureKind, LoadFigures,
+    LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LoadTlsError,
+    LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices,
+    SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock, since_boot,
 };
 pub use step::{
     DynStep, ErasedStep, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost, StepKeys,
@@ -62,11 +62,11 @@ pub use step::{
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Expiries, Holder, JOURNAL_FORMAT, Journal,
     JournalError, JournalHeader, JournalKeeper, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock,
-    RunSteps, StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, boot_id,
+    RunSteps, StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, blocking, boot_id,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
-    Secret, SecretMasking, is_api_key, is_hidden, read_bounded, read_to_limit, shortened, visible, visible_json,
+    Secret, SecretMasking, fnv1a, is_api_key, is_hidden, read_bounded, read_to_limit, shortened, visible, visible_json,
     visible_line,
 };
 

@@ -13,6 +13,7 @@ mod load_request;
 mod run_loads;
 mod scope;
 mod services;
+mod soak;
 mod spec;
 mod spec_warning;
 mod task;
@@ -34,6 +35,7 @@ pub use load_request::{
 pub use run_loads::{LoadFigures, LoadSlice, PostedLoad, RunLoads};
 pub use scope::{EntryScope, RunScope};
 pub use services::RunServices;
+pub use soak::{DrawnValue, DrawnValueError, FillError, FilledFault, HealthyNodes, SoakFault, SoakSpec};
 pub use spec::{ChaosSpec, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS};
 pub use spec_warning::SpecWarning;
 pub use task::{Check, CheckBody, CheckMode, Task};

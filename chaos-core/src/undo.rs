@@ -1,6 +1,7 @@
 //! Write-ahead undo: steps, the journal that holds them before their effects, and the state directory.
 
 mod arm_error;
+mod blocking;
 mod context;
 mod holder;
 mod journal;
@@ -11,6 +12,7 @@ mod state_dir;
 mod step;
 
 pub use arm_error::ArmError;
+pub use blocking::blocking;
 pub use context::UndoContext;
 pub use holder::Holder;
 pub use journal::{

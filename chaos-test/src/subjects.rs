@@ -57,8 +57,46 @@ pub enum Leftover {
     Io(#[from] io::Error),
 }
 
+/// A process that sleeps; gone when dropped.
 #[derive(Debug)]
-struct Process(Child);
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start() -> io::Result<Self> {
+        Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().map(Self)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// All that an undo could change of it.
+    pub(crate) fn seen(&self) -> io::Result<String> {
+        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.pid()));
+        let status = read("status")?;
+        let state = status.lines().find(|line| line.starts_with("State:")).unwrap_or_default();
+        // One that has just begun runs, and sleeps then.
+        let state = if state.contains("R (running)") { "State:\tS (sleeping)" } else { state };
+        Ok(format!("{state} {} {} {}", read("cgroup")?, read("oom_score_adj")?, read("limits")?))
+    }
+}
+
+/// Kills a process that its parent has not been told of, and waits until it has ended.
+pub(crate) fn kill_behind(pid: u32) -> io::Result<()> {
+    Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status()?;
+    let deadline = Instant::now() + SETTLE;
+    let is_over = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with(['Z', 'X']))
+    };
+    while !is_over() {
+        if Instant::now() > deadline {
+            return Err(io::Error::other(format!("process {pid} does not end")));
+        }
+        pause(Duration::from_millis(5));
+    }
+    Ok(())
+}
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -85,11 +123,15 @@ impl Subjects {
     /// When it can't be started.
     pub fn process(&self) -> io::Result<NonZeroU32> {
         if self.process.get().is_none() {
-            let child = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn()?;
-            let _ = self.process.set(Process(child));
+            let _ = self.process.set(Process::start()?);
         }
-        let pid = self.process.get().and_then(|process| NonZeroU32::new(process.0.id()));
+        let pid = self.started().and_then(NonZeroU32::new);
         pid.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    /// The pid of the process, if it was asked for.
+    pub(crate) fn started(&self) -> Option<u32> {
+        self.process.get().map(Process::pid)
     }
 
     /// The address of an HTTP service that answers 200 to every request.

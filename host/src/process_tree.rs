@@ -57,7 +57,8 @@ impl TreeMark {
     }
 
     /// Whether a process was started with it.
-    fn is_on(&self, pid: u32) -> bool {
+    #[must_use]
+    pub fn is_on(&self, pid: u32) -> bool {
         marks_of(pid).iter().any(|mark| mark == self.0.as_bytes())
     }
 }

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::argv::NodeArgv;
 use crate::container_steps::{RemoveContainer, StartContainer, UnpauseContainer, short};
 use crate::engine::{ContainerState, Engine};
+use crate::held::is_of;
 use crate::running::node_resource;
 use crate::start_node::StartNode;
 
@@ -345,6 +346,10 @@ impl Member for ContainerMember {
                 },
             }
         })
+    }
+
+    fn owns<'a>(&'a self, what: &'a ResourceId) -> BoxFuture<'a, bool> {
+        Box::pin(async move { is_of(what, self.standing().await.pid, None) })
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {

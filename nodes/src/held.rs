@@ -1,11 +1,14 @@
 //! What may be done to a process, and how: signals through its pidfd.
 
+use std::fs;
 use std::io;
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use chaos_core::{
     Effect, NodeState, PauseMethod, Permission, PermissionNeed, Plan, PluginError, ProcessAct, ProcessState,
-    ProcessStatus, Resource, SignalName,
+    ProcessStatus, Resource, ResourceId, SignalName,
 };
 use chaos_host::{
     CgroupDir, PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds,
@@ -31,6 +34,26 @@ pub(crate) fn own_proc() -> Result<(), PluginError> {
     }
     let why = "`/proc` shows another pid namespace than ours, so its pids are other processes: mount our own";
     Err(PluginError::refused(why))
+}
+
+/// Whether it is this process, or has come of it. What we started is ours, whoever started us.
+fn has_come_of(pid: u32, first: NonZeroU32) -> bool {
+    let us = std::process::id();
+    // Unknown where `/proc` does not say; then the process alone counts.
+    let line = ancestors(pid).unwrap_or_else(|_| vec![pid]);
+    line.into_iter().take_while(|pid| *pid != us).any(|pid| pid == first.get())
+}
+
+/// Whether that is a process which has come of this one, or this folder.
+pub(crate) fn is_of(what: &ResourceId, first: Option<NonZeroU32>, folder: Option<&Path>) -> bool {
+    match what {
+        ResourceId::Process { pid, .. } => first.is_some_and(|first| has_come_of(*pid, first)),
+        ResourceId::Dir(dir) => {
+            let found = folder.and_then(|folder| fs::metadata(folder).ok());
+            found.is_some_and(|found| (found.dev(), found.ino()) == (dir.device, dir.inode))
+        }
+        _ => false,
+    }
 }
 
 /// What the process is, if that may be done to it at all.

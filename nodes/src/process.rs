@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chaos_core::{
     BoxFuture, ClockFacet, ClockReading, Effect, FilesFacet, FilesSpace, Fill, Member, NodeContext, NodeKind,
-    NodeStanding, PauseMethod, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, ResourcesFacet,
-    Seconds, SkewAct, Undo, Undone, register_node,
+    NodeStanding, PauseMethod, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, ResourceId,
+    ResourcesFacet, Seconds, SkewAct, Undo, Undone, register_node,
 };
 use chaos_host::{PidFd, TreeMark};
 use schemars::JsonSchema;
@@ -173,6 +173,10 @@ impl Member for ProcessMember {
 
     fn standing(&self) -> BoxFuture<'_, NodeStanding> {
         Box::pin(std::future::ready(self.supervisor.standing()))
+    }
+
+    fn owns<'a>(&'a self, what: &'a ResourceId) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(self.supervisor.owns(what)))
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {

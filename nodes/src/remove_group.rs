@@ -1,6 +1,6 @@
 //! The undo step of a group: ends its members, and removes it.
 
-use chaos_core::{PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
+use chaos_core::{PluginError, UndoContext, UndoStep, Undone, blocking, boot_id, register_undo_step};
 use chaos_host::OwnGroup;
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,7 @@ impl UndoStep for RemoveGroup {
         }
         let _real = cx.clock().external();
         let group = self.group.clone();
-        let removed = tokio::task::spawn_blocking(move || group.remove()).await;
-        let removed = removed.map_err(|error| PluginError::failed(error.to_string()))?;
+        let removed = blocking(move || group.remove()).await?;
         Ok(match removed.map_err(failed)? {
             None => Undone::NothingToDo(format!("the group of node `{node}` is gone")),
             Some(0) => Undone::Reverted(format!("the group of node `{node}` is removed")),

@@ -87,6 +87,9 @@ impl Resources {
             Some(Change::Group(dir, _) | Change::OutOfMemory(dir) | Change::Load(_, Some(dir))) => {
                 format!("in `{}`", dir.path.display())
             }
+            Some(Change::Load(_, None)) if matches!(subject.group, GroupOf::Own(_)) => {
+                "in its group, once it is up".to_owned()
+            }
             Some(Change::Load(_, None)) => "on this machine, since it has no group".to_owned(),
             None => "once it is up".to_owned(),
         };

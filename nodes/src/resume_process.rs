@@ -2,7 +2,7 @@
 
 use std::io;
 
-use chaos_core::{PluginError, UndoContext, UndoStep, Undone, register_undo_step};
+use chaos_core::{PluginError, UndoContext, UndoStep, Undone, blocking, register_undo_step};
 use chaos_host::{PidFd, ProcessIdentity, Signal, Sought, polls_in_seconds};
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +68,7 @@ impl UndoStep for ResumeProcess {
             Sought::Unclear(why) => return Err(PluginError::failed(why)),
         };
         let _real = cx.clock().external();
-        let resumed = tokio::task::spawn_blocking(move || resume(&held, polls_in_seconds(SETTLE_SECONDS)));
-        let resumed = resumed.await.map_err(|error| PluginError::failed(error.to_string()))?;
+        let resumed = blocking(move || resume(&held, polls_in_seconds(SETTLE_SECONDS))).await?;
         let (before, after) = resumed.map_err(|error| PluginError::io(&format!("resume process {pid}"), &error))?;
         self.judge(&before, &after)
     }

@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
     BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, NodeStanding, PauseMethod, Permission, Plan,
-    PluginError, ProcessAct, ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceUsage,
-    ResourcesFacet, Undo, exactly_one_of, register_attacher, register_node,
+    PluginError, ProcessAct, ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceId,
+    ResourceUsage, ResourcesFacet, Undo, exactly_one_of, register_attacher, register_node,
 };
 use chaos_host::PidFd;
 use schemars::JsonSchema;
@@ -220,6 +220,11 @@ impl Member for RunningMember {
             Ok((pid, state)) => NodeStanding { state, pid: Some(pid), ready: true, ports, ..NodeStanding::default() },
             Err(why) => NodeStanding { ports, detail: why.to_string(), ..NodeStanding::default() },
         }))
+    }
+
+    fn owns<'a>(&'a self, what: &'a ResourceId) -> BoxFuture<'a, bool> {
+        let first = self.with(|held| Ok(held.pid())).ok();
+        Box::pin(std::future::ready(held::is_of(what, first, None)))
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chaos_core::{PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
+use chaos_core::{PluginError, UndoContext, UndoStep, Undone, blocking, boot_id, register_undo_step};
 use chaos_host::{TreeMark, kill_marked, pid_namespace, sees_every_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -86,8 +86,7 @@ async fn kill_together(mark: TreeMark) -> io::Result<usize> {
         let batch = std::mem::take(&mut *waiting());
         if !batch.is_empty() {
             // It goes on, and tells those who wait, even if nobody waits here any more.
-            let pass = tokio::task::spawn_blocking(move || kill_batch(batch));
-            pass.await.map_err(io::Error::other)?;
+            blocking(move || kill_batch(batch)).await.map_err(io::Error::other)?;
         }
     }
     outcome.await.map_err(io::Error::other)?

@@ -8,7 +8,9 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use chaos_core::{NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, SignalName, Undone};
+use chaos_core::{
+    NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, ResourceId, SignalName, Undone, blocking,
+};
 use chaos_host::{PidFd, Signal, TreeMark};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
@@ -16,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::argv::NodeArgv;
 use crate::group::{NodeGroup, has_joined};
-use crate::held::{hold, node_state, not_ended, number};
+use crate::held::{hold, is_of, node_state, not_ended, number};
 use crate::held_port::{HeldPort, alone_in_starting};
 use crate::log_files::{log_file, private_folder};
 use crate::program_file::file_of;
@@ -127,6 +129,12 @@ impl Supervisor {
         environment.extend(self.program.env.clone());
         environment.insert(TreeMark::VARIABLE.to_owned(), mark);
         environment
+    }
+
+    /// Whether that is a process that it started, in whatever session, or the node's folder.
+    pub(crate) fn owns(&self, what: &ResourceId) -> bool {
+        let marked = matches!(what, ResourceId::Process { pid, .. } if self.mark.is_on(*pid));
+        marked || is_of(what, self.standing().pid, Some(&self.node.place().dir))
     }
 
     /// Starts the program; its step must be armed.
@@ -242,8 +250,7 @@ impl Supervisor {
             return Err(not_ended(label, signal));
         }
         let Some(group) = self.group().cloned() else { return Ok(()) };
-        let rest = tokio::task::spawn_blocking(move || group.kill_rest()).await;
-        rest.map_err(|error| PluginError::failed(error.to_string()))?
+        blocking(move || group.kill_rest()).await?
     }
 
     /// Sends a signal that is meant to end it; says whether it did in time.

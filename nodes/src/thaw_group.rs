@@ -1,6 +1,6 @@
 //! Freezing a group, and the undo step that thaws it.
 
-use chaos_core::{Effect, PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
+use chaos_core::{Effect, PluginError, UndoContext, UndoStep, Undone, blocking, boot_id, register_undo_step};
 use chaos_host::CgroupDir;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ impl UndoStep for ThawGroup {
         }
         let _real = cx.clock().external();
         let dir = self.dir.clone();
-        let thawed = tokio::task::spawn_blocking(move || {
+        let thawed = blocking(move || {
             if !dir.is_there()? {
                 return Ok(None);
             }
@@ -40,8 +40,7 @@ impl UndoStep for ThawGroup {
             let frozen = dir.is_frozen()?;
             dir.thaw().map(|()| Some(frozen))
         });
-        let thawed = thawed.await.map_err(|error| PluginError::failed(error.to_string()))?;
-        Ok(match thawed.map_err(failed)? {
+        Ok(match thawed.await?.map_err(failed)? {
             None => Undone::NothingToDo(format!("the group of {of} is gone")),
             Some(false) => Undone::NothingToDo(format!("the group of {of} was not frozen")),
             Some(true) => Undone::Reverted(format!("the group of {of} is thawed")),

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use chaos_core::{PluginError, RunContext, RunSteps, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
+use chaos_core::{
+    PluginError, RunContext, RunSteps, UndoContext, UndoStep, Undone, blocking, boot_id, register_undo_step,
+};
 use chaos_host::{TreeMark, kill_marked, pid_namespace, sees_every_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
@@ -58,9 +60,10 @@ impl UndoStep for StopProbeCommand {
         };
         let _real = cx.clock().external();
         let step = self.clone();
-        let killed = tokio::task::spawn_blocking(move || step.kill(mark)).await;
-        let killed = killed.map_err(|error| PluginError::failed(error.to_string()))?;
-        match killed.map_err(|error| PluginError::io("stop the programs of the checks", &error))? {
+        match blocking(move || step.kill(mark))
+            .await?
+            .map_err(|error| PluginError::io("stop the programs of the checks", &error))?
+        {
             (_, false) => {
                 let there = self.pid_ns;
                 let why = format!("the programs of the checks run in pid namespace {there}, which is not visible");

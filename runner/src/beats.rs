@@ -2,6 +2,8 @@
 
 use std::sync::Weak;
 
+use chaos_core::blocking;
+
 use crate::guardian::BEAT;
 use crate::shared::Shared;
 
@@ -14,7 +16,7 @@ pub(crate) async fn beats(run: Weak<Shared>) {
         let Some(shared) = run.upgrade() else { return };
         let there = shared.guardian.alive();
         // The disk may hang.
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = blocking(move || {
             if shared.journal.taken_over() {
                 shared.lost();
                 return false;

@@ -35,6 +35,9 @@ pub enum ForgetError {
     /// The run is alive, and will undo what it made.
     #[error("run `{0}` is alive; stop it, and it undoes what it made")]
     Live(String),
+    /// The run is dead, and its guardian, or another recovery, is at its journal.
+    #[error("run `{0}` is dead, and another process still holds its journal to undo it; `squall status` names it")]
+    Held(String),
     /// A journal can't be read or moved.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -60,6 +63,7 @@ pub fn forget(state: &StateDir, run_id: &str) -> Result<Forgotten, ForgetError> 
         }
         let journal = match PastJournal::take(&path) {
             Ok(Some(journal)) => journal,
+            Ok(None) if PastJournal::outlives_its_run(&path) => return Err(ForgetError::Held(stem)),
             Ok(None) => return Err(ForgetError::Live(stem)),
             // It can't be taken, so only the operator can say what becomes of it.
             Err(

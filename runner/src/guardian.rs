@@ -5,6 +5,7 @@
 //! | `protocol` | what the two say to each other |
 //! | `start` | starts one, and hands it the locked journal |
 //! | `heartbeat` | the run's side: when there must be one, and what it is told |
+//! | `lease` | when a run must be taken over: its lease, its steps' times, and a machine that slept |
 //! | `serve` | the guardian's own side, and when it takes over |
 //! | `take_over` | the epoch, and the replay |
 
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 mod heartbeat;
+mod lease;
 mod protocol;
 mod serve;
 mod start;

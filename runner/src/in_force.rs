@@ -68,7 +68,10 @@ pub fn in_force(state: &StateDir) -> Result<Vec<RunInForce>, JournalError> {
 
 fn of(path: &Path, journal: &PastJournal) -> RunInForce {
     let holder = journal.holder();
-    let mut steps: Vec<&JournalRecord> = journal.pending.iter().collect();
+    let rebooted = journal.before_reboot();
+    // What a reboot has ended is in force no more, and the times of another boot say nothing.
+    let in_force = |step: &&JournalRecord| !rebooted || step.survives_reboot;
+    let mut steps: Vec<&JournalRecord> = journal.pending.iter().filter(in_force).collect();
     steps.sort_by_key(|step| std::cmp::Reverse(step.seq));
     RunInForce {
         executable: journal.executable.clone(),
@@ -76,7 +79,7 @@ fn of(path: &Path, journal: &PastJournal) -> RunInForce {
         holder_pid: holder.map(|epoch| epoch.pid),
         taken_over: holder.is_some_and(|epoch| epoch.number > 0),
         kept_by: holders(path).into_iter().map(kept_by).collect(),
-        in_force: steps.into_iter().map(step).collect(),
+        in_force: steps.into_iter().map(|record| step(record, rebooted)).collect(),
         problems: journal.problems.iter().map(|problem| problem.what.clone()).collect(),
         ..named(path)
     }
@@ -104,11 +107,15 @@ fn kept_by(holder: Holder) -> KeptBy {
     KeptBy { pid: holder.pid, program: holder.program, state: holder.state }
 }
 
-fn step(record: &JournalRecord) -> StepInForce {
+fn step(record: &JournalRecord, rebooted: bool) -> StepInForce {
     let left = |at: u64| Duration::from_millis(at).as_secs_f64() - since_boot().as_secs_f64();
     StepInForce {
         entry: record.entry.clone(),
         undo: record.describe.clone(),
-        seconds_left: record.expires_at_boot_ms.map(left).map(|seconds| (seconds * 1e3).round() / 1e3),
+        seconds_left: record
+            .expires_at_boot_ms
+            .filter(|_| !rebooted)
+            .map(left)
+            .map(|seconds| (seconds * 1e3).round() / 1e3),
     }
 }

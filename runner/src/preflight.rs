@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chaos_core::{
-    ChaosSpec, Check, CheckBody, Configured, DynProbe, Plan, PluginError, Reach, Refusal, RunContext, Span, SteadyProbe,
+    ChaosSpec, Check, CheckBody, Configured, DynProbe, Nodes, Plan, PluginError, Reach, Refusal, RunContext, Span,
+    SteadyProbe,
 };
 
 use crate::guarded::{Panicked, guarded, guarded_call};
@@ -120,7 +121,28 @@ async fn probe_allowed<X>(probe: &Configured<dyn DynProbe, X>, cx: &RunContext) 
 /// Asks the policy about a plan: by name at the preflight, by identity right before the injection.
 pub(crate) async fn plan_allowed(plan: &Plan, cx: &RunContext) -> Result<(), Refused> {
     plan.check(cx.policy())?;
+    spares_the_protected(plan, cx).await?;
     reach_allowed(&plan.reach, cx).await
+}
+
+/// Refuses what acts on a protected node under another name: its process by pid, its folder by path.
+async fn spares_the_protected(plan: &Plan, cx: &RunContext) -> Result<(), PluginError> {
+    for (name, protected, member) in cx.services().get::<Nodes>().all() {
+        for one in plan.touches.iter().filter(|_| protected) {
+            let mut is_its_own = member.owns(&one.id).await;
+            for whole in &one.part_of {
+                is_its_own |= member.owns(whole).await;
+            }
+            if is_its_own {
+                let why = format!(
+                    "{}: that is of node `{name}`, which is protected, so no fault may act on it",
+                    plan.summary
+                );
+                return Err(PluginError::refused(why));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the fault plans, with the engine's own hold filled in.

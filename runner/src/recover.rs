@@ -127,8 +127,8 @@ pub fn recover(state: &StateDir) -> Result<RecoverReport, JournalError> {
 /// # Errors
 /// As [`recover`].
 pub fn recover_until(state: &StateDir, stop: &CancellationToken) -> Result<RecoverReport, JournalError> {
-    let (state, stop) = (state.clone(), stop.clone());
-    let work = std::thread::spawn(move || {
+    let (state, stop, at) = (state.clone(), stop.clone(), state.journals());
+    let work = std::thread::Builder::new().name("squall-recover".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| JournalError::Read { path: state.journals(), source: source.into() })?;
         runtime.block_on(async {
@@ -136,6 +136,7 @@ pub fn recover_until(state: &StateDir, stop: &CancellationToken) -> Result<Recov
             recover_async(&state, &clock, &stop).await
         })
     });
+    let work = work.map_err(|source| JournalError::Read { path: at, source: source.into() })?;
     work.join().unwrap_or(Err(JournalError::Poisoned))
 }
 

@@ -28,10 +28,10 @@ use crate::plug_in_threads::PlugInThreads;
 use crate::recover::{RecoverReport, recover_on};
 use crate::report::Report;
 use crate::resources::Resources;
-use crate::session::{Session, SessionEnd, SessionPlan};
+use crate::session::{Driven, Session, SessionEnd, SessionPlan};
 use crate::shared::Shared;
 use crate::step_threads::StepThreads;
-use crate::task_run::{NodeHold, TaskRun};
+use crate::task_run::{Drive, NodeHold, TaskRun};
 use crate::time_source::TimeSource;
 use crate::verify::Verifier;
 
@@ -244,15 +244,31 @@ impl Runner {
     /// # Errors
     /// [`RunnerError`] when the journal or the thread can't be made; nothing was injected then.
     pub fn start(&self, task: Task) -> Result<RunHandle, RunnerError> {
-        self.begin(task, None)
+        self.begin(task, None, None)
     }
 
-    fn begin(&self, mut task: Task, hold: Option<NodeHold>) -> Result<RunHandle, RunnerError> {
+    /// Starts the nodes of a task and looks at its steady state, then does `work` in place of its entries, in the background;
+    /// afterwards it looks at the steady state again and stops the nodes. `work` asks the session for entries until it is done.
+    ///
+    /// # Errors
+    /// [`RunnerError`] when the journal or the thread can't be made; nothing was started then.
+    pub fn drive<W>(&self, task: Task, work: W) -> Result<RunHandle, RunnerError>
+    where
+        W: FnOnce(Session) -> BoxFuture<'static, Driven> + Send + 'static,
+    {
+        let task = Task { entries: Vec::new(), positions: Vec::new(), ..task };
+        self.begin(task, None, Some(Box::new(work)))
+    }
+
+    fn begin(&self, mut task: Task, hold: Option<NodeHold>, drive: Option<Drive>) -> Result<RunHandle, RunnerError> {
         let setup = Setup { policy: task.policy.clone(), seed: task.seed, checks: std::mem::take(&mut task.checks) };
         self.launch(setup, move |Ready { session, seed, recovered, .. }| {
             let mut run = TaskRun::new(session, task, seed, recovered);
             if let Some(hold) = hold {
                 run.hold_nodes(hold);
+            }
+            if let Some(drive) = drive {
+                run.drive(drive);
             }
             let entries = run.entries().iter().map(Entry::control).collect();
             (entries, Box::pin(run.run()))
@@ -266,7 +282,7 @@ impl Runner {
     /// [`RunnerError`] when the journal or the thread can't be made; nothing was started then.
     pub fn up(&self, task: Task, limit: Option<Duration>) -> Result<RunHandle, RunnerError> {
         let task = Task { entries: Vec::new(), positions: Vec::new(), steady_state: Vec::new(), ..task };
-        self.begin(task, Some(NodeHold { limit }))
+        self.begin(task, Some(NodeHold { limit }), None)
     }
 
     /// Ends every run of this runner and of its clones early, from any thread: what is in force is undone, and what has not

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, Confinement, EventKind, EventStream, Nodes, Observation, PolicyRequest, ProbeNode,
-    REPORT_FORMAT, RunContext, Verdict,
+    REPORT_FORMAT, RunContext, Verdict, blocking,
 };
 
 use crate::ask::{ask, blocked};
@@ -37,6 +37,15 @@ pub struct SessionPlan {
     pub seed: Option<u64>,
     /// Environment variables that its plug-ins don't see.
     pub hidden_env: Vec<&'static str>,
+}
+
+/// What was done with the nodes of a task in place of its entries.
+#[derive(Debug, Default)]
+pub struct Driven {
+    /// The results of the entries that were started.
+    pub results: Vec<ChaosResult>,
+    /// The judgement on all of them.
+    pub verdict: Option<Verdict>,
 }
 
 /// What a session hands back.
@@ -223,7 +232,7 @@ impl Session {
         }
         let guardian = Arc::clone(&self.shared.guardian);
         // It has nothing to do any more; one that does not end is left behind.
-        let _ = tokio::task::spawn_blocking(move || guardian.goodbye()).await;
+        let _ = blocking(move || guardian.goodbye()).await;
         self.shared.scope.emit(EventKind::RunEnded { verdict });
     }
 

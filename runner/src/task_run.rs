@@ -1,23 +1,24 @@
 //! The run of a task: a session that starts all entries at the same time, with the steady state before and after.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::{
-    Answer, ChaosResult, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict,
+    Answer, BoxFuture, ChaosResult, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict,
     Verification,
 };
 
 use crate::ask::{ask_steady, blocked};
 use crate::cause::Cause;
 use crate::entry::Entry;
+use crate::guarded::guarded;
 use crate::handle::EntryHandle;
 use crate::judge::run_verdict;
 use crate::nodes::{self, NodeFinding, RunNodes};
 use crate::preflight::{self, Refused};
 use crate::recover::RecoverReport;
 use crate::report::{Machine, Report, SQUALL_VERSION};
-use crate::session::{self, Session};
+use crate::session::{self, Driven, Session};
 
 /// A task whose entries are known in a session; none has begun.
 pub(crate) struct TaskRun {
@@ -29,7 +30,13 @@ pub(crate) struct TaskRun {
     seed: u64,
     recovered: RecoverReport,
     hold: Option<NodeHold>,
+    /// Behind a lock only because what is called once is not `Sync`.
+    drive: Mutex<Option<Drive>>,
+    is_driven: bool,
 }
+
+/// Work in a run whose nodes are up and whose steady state was there: it starts entries until it is done.
+pub(crate) type Drive = Box<dyn FnOnce(Session) -> BoxFuture<'static, Driven> + Send>;
 
 /// Nodes are held for ad-hoc work.
 #[derive(Clone, Copy)]
@@ -58,13 +65,30 @@ impl TaskRun {
         let specs = std::mem::take(&mut task.entries).into_iter().zip(positions);
         let entries = specs.map(|(spec, at)| session.enter(spec, at.trim_start_matches('/'))).collect();
         let (steady_state, name) = (Arc::new(task.steady_state), task.name);
-        Self { session, nodes, entries, steady_state, name, seed, recovered, hold: None }
+        Self {
+            session,
+            nodes,
+            entries,
+            steady_state,
+            name,
+            seed,
+            recovered,
+            hold: None,
+            drive: Mutex::new(None),
+            is_driven: false,
+        }
     }
 
     /// Holds the nodes for ad-hoc work.
     pub(crate) fn hold_nodes(&mut self, hold: NodeHold) {
         self.session.control().begin_to_hold();
         self.hold = Some(hold);
+    }
+
+    /// Does `drive` in place of entries.
+    pub(crate) fn drive(&mut self, drive: Drive) {
+        self.drive = Mutex::new(Some(drive));
+        self.is_driven = true;
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -114,7 +138,12 @@ impl TaskRun {
             Some(hold) if began => self.held(hold).await,
             _ => Vec::new(),
         };
-        let results = self.entries_to_their_end(causes, outside).await;
+        let driven = match self.taken_drive() {
+            Some(drive) if began => self.driven(drive).await,
+            _ => Driven::default(),
+        };
+        let mut results = self.entries_to_their_end(causes, outside).await;
+        results.extend(driven.results);
         if began {
             seen.after = self.steady_state(ProbeRole::SteadyStateAfter).await;
         }
@@ -122,7 +151,26 @@ impl TaskRun {
         // What was ended by us is none of them.
         let exits = nodes::findings(self.session.cx(), seen.begun);
         self.session.cx().services().get::<Nodes>().clear();
-        self.report(results, exits, seen).await
+        self.report(results, driven.verdict, exits, seen).await
+    }
+
+    fn taken_drive(&self) -> Option<Drive> {
+        self.drive.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Does the work; what it started is over when this returns, also where it panicked.
+    async fn driven(&self, drive: Drive) -> Driven {
+        let session = self.session.clone();
+        let done = guarded(async move { drive(session).await }).await;
+        let left = self.session.settled().await;
+        let mut driven = done.unwrap_or_else(|panicked| {
+            let name = format!("the work of the run: {panicked}");
+            Driven { results: vec![lost(name)], verdict: None }
+        });
+        if left.is_some() {
+            driven.verdict = Some(Verdict::RevertFailed);
+        }
+        driven
     }
 
     /// Holds the nodes until somebody ends that; gives the entries that are being undone then.
@@ -237,8 +285,17 @@ impl TaskRun {
         results
     }
 
-    async fn report(mut self, entries: Vec<ChaosResult>, exits: Vec<NodeFinding>, seen: Seen) -> Report {
-        let verdicts: Vec<_> = entries.iter().map(|entry| entry.verdict).collect();
+    async fn report(
+        mut self,
+        entries: Vec<ChaosResult>,
+        judged: Option<Verdict>,
+        exits: Vec<NodeFinding>,
+        seen: Seen,
+    ) -> Report {
+        let verdicts: Vec<_> = match judged {
+            Some(verdict) => vec![verdict],
+            None => entries.iter().map(|entry| entry.verdict).collect(),
+        };
         let of_exits = exits.iter().map(|exit| exit.verdict).max();
         let of_nodes = if seen.left.is_empty() { of_exits } else { Some(Verdict::RevertFailed) };
         let verdict = match self.hold {
@@ -272,7 +329,7 @@ impl TaskRun {
             entries,
             steady_state_before: seen.before,
             steady_state_after: seen.after,
-            not_begun: seen.not_begun.filter(|_| self.hold.is_some()),
+            not_begun: seen.not_begun.filter(|_| self.hold.is_some() || self.is_driven),
             node_exits: exits,
             nodes_left: seen.left,
             baseline: None,

@@ -53,6 +53,7 @@ mod schema;
 mod secrets;
 mod settings;
 mod signals;
+mod soak;
 mod status;
 mod stdin_hold;
 mod type_names;
@@ -96,6 +97,9 @@ enum Command {
     Down(down::Args),
     Diff(diff::Args),
     Experiment(Box<experiment::Args>),
+    Soak(Box<soak::Args>),
+    Replay(Box<soak::ReplayArgs>),
+    Shrink(Box<soak::ShrinkArgs>),
     Validate(validate::Args),
     Schema(schema::Args),
     List(list::Args),
@@ -121,6 +125,9 @@ impl Command {
             Self::Down(args) => down::run(args),
             Self::Diff(args) => diff::run(args),
             Self::Experiment(args) => experiment::run(args),
+            Self::Soak(args) => soak::run(args),
+            Self::Replay(args) => soak::replay(args),
+            Self::Shrink(args) => soak::shrink(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
             Self::List(args) => list::run(args),
@@ -151,6 +158,9 @@ impl Command {
             Self::Status(args) => data(args.format),
             Self::Down(args) => data(args.format),
             Self::Experiment(args) => data(args.format),
+            Self::Soak(args) => data(args.flags.format),
+            Self::Replay(args) => data(args.flags.format),
+            Self::Shrink(args) => data(args.flags.format),
             Self::Diff(args) => data(args.format),
             Self::Recover(args) => data(args.format),
             Self::Release(args) => data(args.format),
@@ -161,7 +171,9 @@ impl Command {
     /// Whether it needs the operator's settings; a demo must run with nothing set up.
     fn has_settings(&self) -> bool {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
-        runs || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
+        let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_));
+        runs || soaks
+            || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
     }
 
     /// Writes the report files of a run that could not begin.

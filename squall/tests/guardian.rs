@@ -194,6 +194,63 @@ fn recover_names_a_stopped_guardian_that_holds_the_journal() {
     nothing_is_left(&place, &victim, guardian);
 }
 
+/// A group of processes with a bound; `None` where there can be none, which is printed.
+struct Bounded(PathBuf);
+
+impl Bounded {
+    fn make() -> Option<Self> {
+        for root in ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"] {
+            let group = Path::new(root).join(format!("squall-guardian-{}", std::process::id()));
+            if fs::create_dir(&group).is_ok() {
+                let made = Self(group);
+                if made.0.join("pids.max").exists() {
+                    return Some(made);
+                }
+            }
+        }
+        eprintln!("skipped: needs a writable cgroup with `pids`");
+        None
+    }
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        let _ = wait_until("the group is empty", || fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn on_a_machine_without_processes_the_guardian_undoes_all_of_it() {
+    let Some(group) = Bounded::make() else { return };
+    let place = place();
+    let task = json!({
+        "nodes": {"n1": {"type": "process", "argv": ["sleep", "600"]}},
+        "chaos_spec": [{
+            "trigger": {"type": "immediate"}, "action": {"type": "exhaust_fds", "target": {"node": "n1"}},
+            "duration_seconds": 60,
+        }],
+    });
+    fs::write(place.path().join("task.json"), task.to_string()).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\""]).arg(&group.0).arg(SQUALL);
+    command.args(["run", "task.json", "--allow-command", "sleep", "--events", "events.jsonl"]);
+    place.settle_in(&mut command);
+    place.quiet(&mut command).unwrap();
+    let mut run = command.spawn().unwrap();
+    wait_until("the fault is in force", || {
+        fs::read_to_string(place.path().join("events.jsonl")).is_ok_and(|text| text.contains("\"active\""))
+    })
+    .unwrap_or_else(|flaw| panic!("{flaw:?}: {}", place.said()));
+    let own = fs::read_to_string(group.0.join("cgroup.procs")).unwrap();
+    let inside: Vec<u32> = own.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(inside.len(), 3, "the run, its guardian, its node");
+    // Nothing can be started in it any more, not even a thread.
+    fs::write(group.0.join("pids.max"), "0").unwrap();
+    kill(&mut run);
+    wait_until("all of them have ended", || inside.iter().all(|pid| is_over(*pid))).unwrap();
+    assert_eq!(place.journals(), Vec::<PathBuf>::new());
+}
+
 #[cfg(feature = "load")]
 #[test]
 fn a_run_without_journalled_effects_has_no_guardian() {
@@ -254,6 +311,25 @@ mod embedded {
             assert_eq!((verdict, made), (Verdict::Inconclusive, false), "{error}");
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn a_helper_of_another_version_is_refused_by_name_before_anything_is_touched() {
+        // The same program with another version in it, wherever that stands.
+        let (folder, own) = (tempfile::tempdir().unwrap(), env!("CARGO_PKG_VERSION"));
+        let (helper, other) = (folder.path().join("other"), "9".to_owned() + &own[1..]);
+        fs::copy(SQUALL, &helper).unwrap();
+        let replace = format!("s/{}/{other}/g", own.replace('.', "\\."));
+        let sed = Command::new("sed").env("LC_ALL", "C").args(["-i", &replace]).arg(&helper).status();
+        if !sed.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: needs sed -i");
+            return;
+        }
+        let told = Command::new(&helper).arg("--version").output().unwrap();
+        assert!(String::from_utf8_lossy(&told.stdout).contains(&other), "{told:?}");
+        let (verdict, error, made) = touched(Guardian::Program(helper));
+        assert_eq!((verdict, made), (Verdict::Inconclusive, false), "{error}");
+        assert!(error.contains(&format!("the helper is of version {other}, and the run of {own}")), "{error}");
     }
 
     #[test]

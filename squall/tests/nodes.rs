@@ -273,3 +273,48 @@ fn mistakes_in_nodes_are_told_at_their_place() {
         assert!(output.status.code() == Some(65) && said.contains(why), "{at}: {said}");
     }
 }
+
+#[test]
+fn a_protected_node_is_spared_under_every_name() {
+    let place = Place::new();
+    let own = "echo $$ > pid; setsid sh -c 'echo $$ > worker; exec sleep 601' & exec sleep 602";
+    let mut running = Command::new("sleep").arg("603").spawn().unwrap();
+    let dir = place.path("own");
+    fs::create_dir(&dir).unwrap();
+    let nodes = json!({
+        "own": {"type": "process", "argv": ["sh", "-c", own], "dir": dir, "protected": true,
+            "ready": {"type": "command", "argv": ["sh", "-c", "test -s $0", dir.join("worker")]}},
+        "db": {"type": "running", "pid": running.id(), "protected": true},
+        "other": node("exec sleep 604"),
+    });
+    let targets = [
+        (json!({"type": "pause_process", "target": {"node": "db"}}), "db"),
+        (json!({"type": "pause_process", "pid": running.id()}), "db"),
+        (json!({"type": "kill_process", "target": {"pid": running.id()}}), "db"),
+        (json!({"type": "exhaust_fds", "target": {"pid": running.id()}}), "db"),
+        (json!({"type": "stress_cpu", "target": {"pid": running.id()}}), "db"),
+        (json!({"type": "pause_process", "target": {"command": ["sleep", "602"]}}), "own"),
+        (json!({"type": "pause_process", "target": {"pid_file": dir.join("pid")}}), "own"),
+        // In a session of its own, and none of the nodes' first processes.
+        (json!({"type": "pause_process", "target": {"pid_file": dir.join("worker")}}), "own"),
+        (json!({"type": "disk_full", "directory": dir, "fill": {"bytes": 1024}}), "own"),
+    ];
+    for (action, of) in targets {
+        let task = json!({"nodes": nodes, "chaos_spec": [
+            {"trigger": {"type": "immediate"}, "action": action, "duration_seconds": 0.05},
+        ]});
+        let output =
+            place.run(&task, &["--permit", "root", "--permit", "irreversible", "--allow-path", dir.to_str().unwrap()]);
+        let report = report(&output);
+        let why = report["entries"][0]["error"].as_str().unwrap_or_default();
+        assert!(why.contains(&format!("node `{of}`")) && why.contains("protected"), "{action}: {report:#}");
+        assert_eq!(report["verdict"], "inconclusive", "{action}");
+    }
+    let other = json!({"nodes": nodes, "chaos_spec": [
+        {"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "target": {"command": ["sleep", "604"]}},
+            "duration_seconds": 0.05},
+    ]});
+    assert_eq!(report(&place.run(&other, &[]))["verdict"], "unchecked");
+    running.kill().unwrap();
+    running.wait().unwrap();
+}

@@ -8,7 +8,9 @@ use crate::workspace;
 
 /// Builds the program and the harness, and runs a campaign.
 pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
-    let build = ["build", "--quiet", "--release", "-p", "squall", "-p", "chaos-campaign"];
+    // With everything that can be attacked.
+    let features = ["--features", "squall/full"];
+    let build = [&["build", "--quiet", "--release", "-p", "squall", "-p", "chaos-campaign"], &features[..]].concat();
     process::success(process::cargo().args(build).current_dir(workspace::root()))?;
     let mut campaign = process::cargo();
     campaign.args(["run", "--quiet", "--release", "-p", "chaos-campaign", "--bin", "campaign", "--"]).args(arguments);

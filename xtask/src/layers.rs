@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-runner", &["chaos-core", "chaos-schema"]),
     // Layer 3: they plan, and the engine acts.
     ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
+    ("chaos-soak", &["chaos-core", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     // Layer 4: the facade.
     (
         "squall",
@@ -59,12 +60,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-faults",
             "chaos-runner",
             "chaos-experiment",
+            "chaos-soak",
         ],
     ),
     // Development.
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
-    // It starts the program and reads the world: it knows nothing of our crates.
-    ("chaos-campaign", &[]),
+    // It starts the program and reads the world. The fail points are its own, as a victim's.
+    ("chaos-campaign", &["chaos-failpoints"]),
     (
         "chaos-fuzz",
         &[
@@ -85,7 +87,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-examples", &["squall"]),
     // A system under test: it knows nothing of us but the fail points that are linked into it.
     ("chaos-mini-cluster", &["chaos-failpoints"]),
-    ("chaos-example-nodes", &[]),
+    ("chaos-example-nodes", &["chaos-failpoints"]),
     // A plug-in needs the contract, and `squall` for its own binary.
     ("chaos-plugin-example", &["chaos-core", "squall"]),
 ];

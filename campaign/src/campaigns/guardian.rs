@@ -1,6 +1,8 @@
 //! Kills of a run, of its guardian, of both, and a run that is stopped.
 
+use std::collections::BTreeMap;
 use std::process::Child;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -9,10 +11,11 @@ use crate::campaign::Campaign;
 use crate::child::{kill, send, sleep};
 use crate::control::Control;
 use crate::flaw::{Flaw, FlawKind};
-use crate::guarded::{GUARDED, Guarded, guardians_of, in_force, kill_pid};
+use crate::guarded::{GUARDED, Guarded, refused};
 use crate::moment::Moment;
+use crate::processes::{guardians_of, kill_pid};
 use crate::round::Round;
-use crate::traced;
+use crate::traced::{self, Deaths, Point, Since};
 
 /// After what time nothing may be in force any more, where a run was killed and its guardian was not.
 const AT_THE_LATEST: Duration = Duration::from_secs(2);
@@ -29,6 +32,13 @@ const APART: Duration = Duration::from_millis(6);
 
 /// The n-th system call at which a run is killed is below this; a run makes some thousand.
 const SYSTEM_CALLS: u64 = 6_000;
+/// The same, counted from its first line in the journal on.
+const AFTER_JOURNAL: u64 = 3_000;
+/// The same for the entries to and exits from a sync alone: a run syncs its journal three to five times.
+const SYNCS: u64 = 10;
+/// The same for the calls of a guardian until it waits for its run, and for those with which it takes over.
+const OF_GUARDIAN: u64 = 1_200;
+const OF_TAKE_OVER: u64 = 600;
 
 /// Undoes at its end what it does, and has nobody to do that when it is killed.
 const NO_GUARDIAN: Control = Control {
@@ -47,8 +57,12 @@ rm -f filled/file
 };
 
 /// Attacks a run that has a guardian.
-#[derive(Debug)]
-pub(super) struct Guardian;
+#[derive(Debug, Default)]
+pub(super) struct Guardian {
+    /// Why rows can't be run here, once they were asked about.
+    refused: Mutex<BTreeMap<&'static str, Option<String>>>,
+    traced: OnceLock<bool>,
+}
 
 impl Campaign for Guardian {
     fn name(&self) -> &'static str {
@@ -71,117 +85,196 @@ impl Campaign for Guardian {
         let subject = round.random.choose(&GUARDED);
         let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(60));
         let args = (subject.arguments)(round, hold)?;
-        round.tally.count(subject.name);
+        if let Some(why) = self.refusal(round, subject, &args)? {
+            round.tally.count(&format!("skipped: `{}`: {why}", subject.name));
+            return Ok(());
+        }
+        let attack = Attack { row: subject.name, codes: subject.codes, args: &args, hold };
         match round.random.below(20) {
-            0 => stopped(round, subject, &args, hold),
-            1..=6 => at_a_system_call(round, subject, &args),
-            7..=11 => run_killed(round, subject, &args, hold),
-            12..=14 => guardian_killed(round, subject, &args, hold),
-            _ => both_killed(round, subject, &args, hold),
+            0 => attack.stopped(round),
+            part @ (1..=6 | 12..=14) if !*self.traced.get_or_init(traced::is_allowed) => {
+                round.tally.count("skipped: needs ptrace");
+                if part < 7 { attack.run_killed(round) } else { attack.both_killed(round) }
+            }
+            1..=6 => attack.run_killed_at_a_call(round),
+            7..=9 => attack.run_killed(round),
+            10..=11 => attack.guardian_killed(round),
+            12 => attack.guardian_killed_at_a_call(round),
+            13..=14 => attack.both_killed_at_a_call(round),
+            _ => attack.both_killed(round),
         }
     }
 }
 
-/// Starts the subject, and waits for a random moment of it.
-fn begun(round: &mut Round, subject: &Guarded, args: &[String], hold: Duration) -> Result<Child, Flaw> {
-    let mut run = round.start(args)?;
-    let moment = *round.random.choose(&MOMENTS);
-    // A node's state is none of the oracle's of processes that are stopped.
-    let moment = if moment == Moment::Stopped && !subject.stops { Moment::Armed } else { moment };
-    let waited = moment.wait(round, &mut run, Duration::from_millis(40) + hold);
-    if waited.is_err() {
+impl Guardian {
+    /// Asks once for each row.
+    fn refusal(&self, round: &Round, subject: &Guarded, args: &[String]) -> Result<Option<String>, Flaw> {
+        let mut refusals = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = refusals.get(subject.name) {
+            return Ok(known.clone());
+        }
+        let why = refused(round, args)?;
+        refusals.insert(subject.name, why.clone());
+        Ok(why)
+    }
+}
+
+/// One command that is attacked.
+struct Attack<'a> {
+    row: &'static str,
+    codes: &'static [i32],
+    args: &'a [String],
+    hold: Duration,
+}
+
+impl Attack<'_> {
+    /// Starts it, and waits for a random moment of it.
+    fn begun(&self, round: &mut Round) -> Result<Child, Flaw> {
+        let mut run = round.start(self.args)?;
+        round.run.set(run.id());
+        let moment = *round.random.choose(&MOMENTS);
+        let moment = if moment == Moment::Stopped && !round.shows_effects() { Moment::Armed } else { moment };
+        let waited = moment.wait(round, &mut run, Duration::from_millis(40) + self.hold);
+        if waited.is_err() {
+            kill(&mut run);
+        }
+        waited.map(|()| run)
+    }
+
+    /// Whether anything is in force at this moment; an effect that is seen is counted.
+    fn look(&self, round: &mut Round) -> bool {
+        if round.has_effect() {
+            round.tally.count_seen(self.row);
+        }
+        round.in_force()
+    }
+
+    fn run_killed(&self, round: &mut Round) -> Result<(), Flaw> {
+        let mut run = self.begun(round)?;
+        let ended = run.try_wait()?.is_some();
+        let was = self.look(round);
+        let died = Instant::now();
         kill(&mut run);
+        round.tally.count_kill(self.row, "run");
+        round.count_moment(ended);
+        undone(round, died, was, AT_THE_LATEST)?;
+        round.settle()
     }
-    waited.map(|()| run)
-}
 
-fn run_killed(round: &mut Round, subject: &Guarded, args: &[String], hold: Duration) -> Result<(), Flaw> {
-    let mut run = begun(round, subject, args, hold)?;
-    let ended = run.try_wait()?.is_some();
-    let was = in_force(round);
-    let died = Instant::now();
-    kill(&mut run);
-    round.tally.count("run killed");
-    round.count_moment(ended);
-    undone(round, died, was, AT_THE_LATEST)?;
-    round.settle()
-}
-
-fn at_a_system_call(round: &mut Round, _subject: &Guarded, args: &[String]) -> Result<(), Flaw> {
-    if !traced::is_allowed() {
-        round.tally.count("skipped: needs ptrace");
-        return Ok(());
+    /// At any of its system calls, at one after its first line in the journal, or at one that syncs such a line.
+    fn run_killed_at_a_call(&self, round: &mut Round) -> Result<(), Flaw> {
+        let (what, point) = match round.random.below(3) {
+            0 => ("run at a system call", Point::Call(1 + round.random.below(SYSTEM_CALLS))),
+            1 => ("run at a system call", Point::AfterJournal(1 + round.random.below(AFTER_JOURNAL))),
+            _ => ("run at a journal write", Point::Sync(1 + round.random.below(SYNCS))),
+        };
+        let traced = traced::kill_both_at(round, self.args, Deaths { run: Some(point), guardian: None })?;
+        let died = Instant::now();
+        let was = self.look(round);
+        if let Some(status) = traced.ended {
+            round.tally.count_kill(self.row, "none: ended before");
+            round.ended(status, self.codes)?;
+        } else {
+            round.tally.count_kill(self.row, what);
+        }
+        round.count_moment(traced.ended.is_some());
+        undone(round, died, was, AT_THE_LATEST)?;
+        round.settle()
     }
-    let nth = 1 + round.random.below(SYSTEM_CALLS);
-    let traced = traced::kill_at(round, args, Some(nth))?;
-    round.tally.count("run killed at a system call");
-    let was = in_force(round);
-    round.count_moment(traced.ended);
-    undone(round, Instant::now(), was, AT_THE_LATEST)?;
-    round.settle()
-}
 
-fn guardian_killed(round: &mut Round, subject: &Guarded, args: &[String], hold: Duration) -> Result<(), Flaw> {
-    let mut run = begun(round, subject, args, hold)?;
-    for guardian in guardians_of(run.id()) {
-        kill_pid(guardian);
-        round.tally.count("guardian killed");
-    }
-    let status = round.wait(&mut run, "the run")?;
-    // Killed while it was being started, it is missed: then nothing is injected.
-    round.ended(status, &[0, 2])?;
-    if in_force(round) {
-        return Err(round.finding(FlawKind::SilentLoss, "the run ended, and something is in force"));
-    }
-    round.settle()
-}
-
-fn both_killed(round: &mut Round, subject: &Guarded, args: &[String], hold: Duration) -> Result<(), Flaw> {
-    let mut run = begun(round, subject, args, hold)?;
-    let guardians = guardians_of(run.id());
-    let apart = round.random.time(APART);
-    if round.random.one_in(2) {
+    fn guardian_killed(&self, round: &mut Round) -> Result<(), Flaw> {
+        let mut run = self.begun(round)?;
+        self.look(round);
+        let guardians = guardians_of(run.id());
         guardians.iter().copied().for_each(kill_pid);
-        sleep(apart);
-        kill(&mut run);
-    } else {
-        kill(&mut run);
-        sleep(apart);
-        guardians.iter().copied().for_each(kill_pid);
+        round.tally.count_kill(self.row, if guardians.is_empty() { "none: ended before" } else { "guardian" });
+        let status = round.wait(&mut run, "the run")?;
+        round.ended(status, self.codes)?;
+        round.settle()
     }
-    round.tally.count("both killed");
-    round.count_moment(false);
-    round.settle()?;
-    if in_force(round) {
-        return Err(round.finding(FlawKind::SilentLoss, "recovery ended, and something is in force"));
-    }
-    Ok(())
-}
 
-fn stopped(round: &mut Round, subject: &Guarded, args: &[String], hold: Duration) -> Result<(), Flaw> {
-    let mut run = begun(round, subject, args, hold)?;
-    let was = in_force(round);
-    send(&run, Signal::STOP);
-    round.tally.count("run stopped");
-    let gone = undone(round, Instant::now(), was, AFTER_A_STOP);
-    send(&run, Signal::CONT);
-    let status = round.wait(&mut run, "the run that was stopped")?;
-    gone?;
-    round.ended(status, &[0, 2])?;
-    if in_force(round) {
-        return Err(round.finding(FlawKind::Touched, "the run that woke up has put something in force"));
+    fn guardian_killed_at_a_call(&self, round: &mut Round) -> Result<(), Flaw> {
+        let nth = 1 + round.random.below(OF_GUARDIAN);
+        let deaths = Deaths { run: None, guardian: Some((Since::Start, nth)) };
+        let traced = traced::kill_both_at(round, self.args, deaths)?;
+        let what = if traced.guardian_killed { "guardian at a system call" } else { "none: ended before" };
+        round.tally.count_kill(self.row, what);
+        if let Some(status) = traced.ended {
+            round.ended(status, self.codes)?;
+        }
+        round.settle()
     }
-    round.settle()
+
+    /// The run, and then its guardian at any call with which it takes over and undoes.
+    fn both_killed_at_a_call(&self, round: &mut Round) -> Result<(), Flaw> {
+        let point = match round.random.below(2) {
+            0 => Point::AfterJournal(1 + round.random.below(AFTER_JOURNAL)),
+            _ => Point::Sync(1 + round.random.below(SYNCS)),
+        };
+        let nth = 1 + round.random.below(OF_TAKE_OVER);
+        let deaths = Deaths { run: Some(point), guardian: Some((Since::RunsEnd, nth)) };
+        let traced = traced::kill_both_at(round, self.args, deaths)?;
+        let what = match (traced.ended, traced.guardian_killed) {
+            (Some(_), _) => "none: ended before",
+            (None, true) => "run and guardian, at system calls",
+            // It was done before its call came.
+            (None, false) => "run at a system call",
+        };
+        round.tally.count_kill(self.row, what);
+        round.count_moment(traced.ended.is_some());
+        round.settle()
+    }
+
+    fn both_killed(&self, round: &mut Round) -> Result<(), Flaw> {
+        let mut run = self.begun(round)?;
+        self.look(round);
+        let guardians = guardians_of(run.id());
+        let apart = round.random.time(APART);
+        if round.random.one_in(2) {
+            guardians.iter().copied().for_each(kill_pid);
+            sleep(apart);
+            kill(&mut run);
+        } else {
+            kill(&mut run);
+            sleep(apart);
+            guardians.iter().copied().for_each(kill_pid);
+        }
+        round.tally.count_kill(self.row, "run and guardian");
+        round.count_moment(false);
+        round.settle()
+    }
+
+    fn stopped(&self, round: &mut Round) -> Result<(), Flaw> {
+        let mut run = self.begun(round)?;
+        let was = self.look(round);
+        send(&run, Signal::STOP);
+        round.tally.count_kill(self.row, "run stopped, continued");
+        let gone = undone(round, Instant::now(), was, AFTER_A_STOP);
+        send(&run, Signal::CONT);
+        let status = round.wait(&mut run, "the run that was stopped")?;
+        gone?;
+        if round.in_force() {
+            return Err(round.finding(FlawKind::Touched, "the run that woke up has put something in force"));
+        }
+        round.ended(status, self.codes)?;
+        round.settle()
+    }
 }
 
 /// Waits until nothing is in force, without anybody who recovers, and notes how long that took.
 fn undone(round: &mut Round, died: Instant, was: bool, latest: Duration) -> Result<(), Flaw> {
-    while in_force(round) {
+    loop {
+        let look = Instant::now();
+        if !round.in_force() {
+            break;
+        }
+        let look = look.elapsed();
         if died.elapsed() > round.patience {
-            let what = format!("something is in force {:?} after the run", died.elapsed());
+            let what = format!("{:?} after the run, in force is: {}", died.elapsed(), round.what_is_in_force());
             return Err(round.finding(FlawKind::LeftStopped, &what));
         }
-        sleep(Duration::from_micros(200));
+        // A look at every process takes a while, and must leave the processor to the guardian.
+        sleep(look.max(Duration::from_micros(200)));
     }
     let took = died.elapsed();
     if was {

@@ -50,7 +50,7 @@ impl Campaign for Syscall {
         };
         let args = prepared(round, subject)?;
         round.tally.count(SUBJECTS.get(subject).map_or("recovery", |subject| subject.name));
-        let ended = traced::kill_at(round, &args, Some(spread(nth, stops)))?.ended;
+        let ended = traced::kill_at(round, &args, Some(spread(nth, stops)))?.ended.is_some();
         round.count_moment(ended);
         round.settle()
     }

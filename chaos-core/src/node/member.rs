@@ -1,6 +1,7 @@
 //! A member of the system under test, as faults and the engine see it.
 
 use std::fmt::Debug;
+use std::num::NonZeroU32;
 
 use super::clock::ClockFacet;
 use super::facet::Facet;
@@ -8,7 +9,7 @@ use super::files::FilesFacet;
 use super::process::ProcessFacet;
 use super::resources::ResourcesFacet;
 use super::standing::NodeStanding;
-use crate::{BoxFuture, PluginError, Undo, Undone};
+use crate::{BoxFuture, PluginError, ResourceId, Undo, Undone};
 
 /// A member of the system under test: a declared node, or a process that a fault names itself.
 ///
@@ -39,6 +40,13 @@ pub trait Member: Debug + Send + Sync {
     /// How it stands, read anew.
     fn standing(&self) -> BoxFuture<'_, NodeStanding> {
         Box::pin(std::future::ready(NodeStanding::default()))
+    }
+
+    /// Whether that is its own: a process that it consists of, its folder.
+    fn owns<'a>(&'a self, what: &'a ResourceId) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            matches!(what, ResourceId::Process { pid, .. } if self.standing().await.pid.map(NonZeroU32::get) == Some(*pid))
+        })
     }
 
     /// Its processes, if a fault may act on them.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChaosSpec, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SteadyProbe, WorkflowStep};
+use crate::{ChaosSpec, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe, WorkflowStep};
 
 /// A checked task, ready for the engine. Read from text by `chaos-schema`.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Task {
     pub entries: Vec<ChaosSpec>,
     /// The workflow, in place of entries.
     pub workflow: Option<WorkflowStep>,
+    /// A soak in place of entries.
+    pub soak: Option<SoakSpec>,
     /// Position of each entry as a JSON pointer (`/chaos_spec/0`), where the text had one.
     pub positions: Vec<String>,
     /// The members of the system under test, by name: started before the steady state, stopped at the end.

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use chaos_core::{
 use chaos_runner::{Runner, RunnerBuilder, RunnerError};
 use serde_json::{Value, json};
 
-use crate::subjects::{Leftover, MARK};
+use crate::subjects::{Leftover, MARK, kill_behind};
 use crate::{Bench, Subjects, run_context};
 
 /// Why a rule is broken, or could not be tried.
@@ -127,7 +128,22 @@ impl Case {
                 return Err(Violation::StillThere(seen));
             }
         }
+        self.nothing_left()
+    }
+
+    /// Checks that nothing is left of the fault, whatever it witnesses.
+    pub(super) fn nothing_left(&self) -> Result<(), Violation> {
         Ok(self.subjects.check_left(&self.files)?)
+    }
+
+    /// Kills the nodes that are up and the process of the subjects, behind everybody's back.
+    pub(super) fn kill_targets(&self) -> Result<(), Violation> {
+        let known = self.context()?.services().get::<Nodes>();
+        let mut pids: Vec<u32> = self.subjects.started().into_iter().collect();
+        for (_, _, member) in known.all() {
+            pids.extend(block_on(member.standing())?.pid.map(NonZeroU32::get));
+        }
+        Ok(pids.into_iter().try_for_each(kill_behind)?)
     }
 
     /// The same, where no request may have been sent either.

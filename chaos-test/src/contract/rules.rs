@@ -1,23 +1,26 @@
-//! The seven rules; each holds for sustained and for finite faults.
+//! The nine rules; each holds for sustained and for finite faults.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{DynUndoStep, Injection, Journal, Reverted, Span, UndoLog, Verdict};
-use serde_json::json;
+use chaos_core::{ArmedStep, DynUndoStep, Injection, Journal, Reverted, Span, UndoLog, Verdict};
+use serde_json::{Value, json};
 
 use super::case::{Case, Violation, block_on};
+use crate::subjects::Process;
 
 /// Tries one rule on one fault.
 pub(super) type Rule = fn(&Case) -> Result<(), Violation>;
 
 /// All of them, each tried on subjects of its own.
-pub(super) const ALL: [(&str, Rule); 7] = [
+pub(super) const ALL: [(&str, Rule); 9] = [
     ("plan touches nothing", plan_touches_nothing),
     ("it lands and is undone", lands_and_is_undone),
     ("a sham run does not pass", sham_does_not_pass),
     ("no effect without a journalled step, and undoing what never happened is harmless", nothing_without_journal),
     ("undo twice is harmless", undo_twice),
+    ("undo after the target died is harmless", undo_after_death),
+    ("undo touches no other process that has the pid by now", undo_touches_no_other),
     ("cancel during inject leaves nothing", cancel_leaves_nothing),
     ("a panic in inject leaves nothing", panic_leaves_nothing),
 ];
@@ -83,16 +86,21 @@ fn undo(case: &Case, step: &dyn DynUndoStep) -> Result<(), Violation> {
     Ok(())
 }
 
-fn undo_twice(case: &Case) -> Result<(), Violation> {
+/// The steps of the fault, with its effect in force.
+fn injected(case: &Case) -> Result<Vec<ArmedStep>, Violation> {
     let fault = case.fault()?;
     let cx = case.context()?;
-    let steps = block_on(async {
+    block_on(async {
         let log = UndoLog::new(Arc::new(Journal::in_memory()), cx.clone(), None);
         if let Injection::InForce(guard) = fault.inject(&cx.into(), &log.handle()).await? {
             drop(guard);
         }
         Ok::<_, Violation>(log.newest_first())
-    })??;
+    })?
+}
+
+fn undo_twice(case: &Case) -> Result<(), Violation> {
+    let steps = injected(case)?;
     for _ in 0..2 {
         for armed in &steps {
             undo(case, armed.step.as_ref())?;
@@ -100,6 +108,55 @@ fn undo_twice(case: &Case) -> Result<(), Violation> {
         case.gone()?;
     }
     Ok(())
+}
+
+fn undo_after_death(case: &Case) -> Result<(), Violation> {
+    let steps = injected(case)?;
+    case.kill_targets()?;
+    for _ in 0..2 {
+        for armed in &steps {
+            undo(case, armed.step.as_ref())?;
+        }
+    }
+    case.nothing_left()
+}
+
+/// Each step once with the pid of a process that it is not about, as if that had got it meanwhile.
+fn undo_touches_no_other(case: &Case) -> Result<(), Violation> {
+    let steps = injected(case)?;
+    let other = Process::start()?;
+    let before = other.seen()?;
+    for armed in &steps {
+        let mut forged = serde_json::to_value(armed.step.as_ref())?;
+        if put_pid(&mut forged, other.pid()) {
+            let step: Box<dyn DynUndoStep> = serde_json::from_value(forged)?;
+            undo(case, step.as_ref())?;
+        }
+    }
+    let after = other.seen()?;
+    if after != before {
+        return Err(seen(format!("it was {before}, and is {after}")));
+    }
+    for armed in &steps {
+        undo(case, armed.step.as_ref())?;
+    }
+    case.gone()
+}
+
+/// Puts another pid in place of each; says whether there is one.
+fn put_pid(value: &mut Value, pid: u32) -> bool {
+    match value {
+        Value::Object(keys) => keys.iter_mut().fold(false, |found, (key, value)| {
+            if key == "pid" && value.is_u64() {
+                *value = json!(pid);
+                return true;
+            }
+            put_pid(value, pid) || found
+        }),
+        // All of them, not up to the first.
+        Value::Array(items) => items.iter_mut().filter_map(|item| put_pid(item, pid).then_some(())).count() > 0,
+        _ => false,
+    }
 }
 
 /// Cancels at several moments: at once, and while the effect is being made.

@@ -1,4 +1,5 @@
-//! Programs that the examples start as nodes: systems under test and their clients. They know nothing of Squall.
+//! Programs that the examples start as nodes: systems under test and their clients. They know nothing of Squall
+//! but the fail point that is linked into `mesh-node`.
 //!
 //! | Module | Holds |
 //! |---|---|

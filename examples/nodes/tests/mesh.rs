@@ -10,6 +10,8 @@ use std::time::{Instant, UNIX_EPOCH};
 use chaos_example_nodes::mesh::mesh;
 use serde_json::{Value, json};
 
+#[path = "mesh/burst.rs"]
+mod burst;
 #[path = "support/collector.rs"]
 mod collector;
 #[path = "support/harness.rs"]
@@ -18,10 +20,12 @@ mod harness;
 mod held;
 #[path = "support/place.rs"]
 mod place;
+#[path = "mesh/wedge.rs"]
+mod wedge;
 
 use collector::Collector;
 use harness::skipped;
-use held::{Held, Process, members, stat, status, ticks, until};
+use held::{Held, Process, members, stat, status, until};
 use place::{Host, Place, task_files, with_a_bystander};
 
 fn main() -> ExitCode {
@@ -33,9 +37,25 @@ fn main() -> ExitCode {
         ("a_restarted_node_is_itself_in_another_process", a_restarted_node_is_itself_in_another_process),
         (
             "a_burst_kills_three_at_once_and_never_the_protected_one",
-            a_burst_kills_three_at_once_and_never_the_protected_one,
+            burst::a_burst_kills_three_at_once_and_never_the_protected_one,
         ),
-        ("a_wedged_node_stops_and_goes_on_as_the_same_process", a_wedged_node_stops_and_goes_on_as_the_same_process),
+        (
+            "a_thousand_seeds_draw_every_three_about_equally_often",
+            burst::a_thousand_seeds_draw_every_three_about_equally_often,
+        ),
+        (
+            "a_node_stopped_by_a_signal_goes_on_as_the_same_process",
+            wedge::a_node_stopped_by_a_signal_goes_on_as_the_same_process,
+        ),
+        ("a_frozen_node_goes_on_as_the_same_process", wedge::a_frozen_node_goes_on_as_the_same_process),
+        (
+            "a_node_whose_runtime_is_paused_goes_on_as_the_same_process",
+            wedge::a_node_whose_runtime_is_paused_goes_on_as_the_same_process,
+        ),
+        (
+            "a_pause_of_a_bystander_or_of_nobody_is_not_noticed",
+            wedge::a_pause_of_a_bystander_or_of_nobody_is_not_noticed,
+        ),
         ("a_full_disk_costs_a_node_new_state_and_nothing_else", a_full_disk_costs_a_node_new_state_and_nothing_else),
         ("a_skewed_clock_fools_only_the_member_that_trusts_it", a_skewed_clock_fools_only_the_member_that_trusts_it),
         (
@@ -58,8 +78,11 @@ fn count() -> usize {
 /// Made by the test when it has seen enough of what comes after the undo.
 const GATE: &str = "gate";
 
+/// Made by the test when it watches each process.
+const WATCHED: &str = "watched";
+
 /// What the test and its runs write in a place.
-const OURS: [&str; 6] = [GATE, "run.json", "run.jsonl", "run.out", "run.err", "other.yaml"];
+const OURS: [&str; 7] = [GATE, WATCHED, "run.json", "run.jsonl", "run.out", "run.err", "other.yaml"];
 
 /// A mesh and one fault on it, held until the test has seen enough, unless it ends by itself. The nodes stay up behind it
 /// until the gate is open.
@@ -199,61 +222,6 @@ fn a_restarted_node_is_itself_in_another_process() {
     assert_eq!(report["entries"][0]["injected_fault"], "restart_process");
 }
 
-fn a_burst_kills_three_at_once_and_never_the_protected_one() {
-    let row = Row::new();
-    let mut task = task(&row.place, &json!({"type": "burst_kill", "target": {"nodes": {"role": "member"}, "pick": 3}}));
-    task["nodes"]["n4"]["protected"] = json!(true);
-    let mut held = row.hold(&task, &["--seed", "11"]);
-    let survivors = members(&row.place);
-    assert_eq!(survivors.len(), count() - 3, "{survivors:?}");
-    assert!(survivors.contains_key("n4"));
-    for number in 1..=count() {
-        let name = format!("n{number}");
-        if !survivors.contains_key(&name) {
-            row.is_missed(&name, &survivors);
-        }
-    }
-    held.release();
-    row.all_hear("", 0);
-    let report = row.is_over(held);
-    assert_eq!(landed(&report).matches("ended by SIGKILL").count(), 3, "{report:#}");
-    let note = report["entries"][0]["timeline"].to_string();
-    assert!(note.contains("all of them had ended"), "{note}");
-
-    // Whatever the seed: with four to draw from and four wanted, all but the protected one; with five, a refusal.
-    let place = Place::new();
-    for (pick, code, part) in [(count() - 1, 0, "kill at the same time"), (count(), 2, "protected ones never count")] {
-        task["chaos_spec"][0]["action"]["target"]["pick"] = json!(pick);
-        fs::write(place.path("run.json"), task.to_string()).unwrap();
-        let file = place.path("run.json").display().to_string();
-        let output = place.squall(&["run", &file, "--dry-run", "--accept-policy"]).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let fault = text.split_once("burst_kill").unwrap().1;
-        assert!(output.status.code() == Some(code) && fault.contains(part) && !fault.contains("`n4`"), "{text}");
-    }
-}
-
-fn a_wedged_node_stops_and_goes_on_as_the_same_process() {
-    let row = Row::new();
-    let mut held = row.hold(&task(&row.place, &json!({"type": "pause_process", "target": {"node": "n3"}})), &[]);
-    let all = members(&row.place);
-    let wedged = &all["n3"];
-    assert_eq!(stat(wedged.pid), Some(('T', wedged.started)));
-    let used = ticks(wedged.pid);
-    row.is_missed("n3", &without(&all, "n3"));
-    assert_eq!((ticks(wedged.pid), stat(wedged.pid)), (used, Some(('T', wedged.started))), "it has run meanwhile");
-    // The kernel accepts for it, and nobody answers.
-    assert!(std::net::TcpStream::connect(wedged.url.strip_prefix("http://").unwrap()).is_ok());
-    assert_eq!(status(wedged), None);
-    held.release();
-    row.all_hear("n3", 1);
-    assert_eq!(members(&row.place), all, "the same processes");
-    let beats = |what: &str| until(what, || status(wedged)?["beats"].as_u64());
-    let before = beats("it does not answer");
-    until("it sends no heartbeats", || (beats("it does not answer") > before).then_some(()));
-    row.is_over(held);
-}
-
 /// Whether this process may mount (`CAP_SYS_ADMIN` is the 21st capability).
 fn may_mount() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
@@ -358,9 +326,9 @@ fn a_skewed_clock_fools_only_the_member_that_trusts_it() {
     }
 }
 
-/// The faults of the battery, on two nodes that are nobody's members, and left out: no member may say anything then.
+/// Faults of the battery, on two nodes that are nobody's members, and left out: no member may say anything then.
 fn a_fault_that_hits_another_process_or_none_is_not_noticed() {
-    for action in ["kill_process", "burst_kill", "pause_process"] {
+    for action in ["kill_process", "burst_kill"] {
         let row = Row::new();
         let pick = if action == "burst_kill" { 2 } else { 1 };
         let action = json!({"type": action, "target": {"nodes": {"by": "stander"}, "pick": pick}});
@@ -371,7 +339,7 @@ fn a_fault_that_hits_another_process_or_none_is_not_noticed() {
         holds_without_notice(&row, &task);
         assert!(row.collector.named("disconnected").is_empty());
     }
-    for action in ["kill_process", "burst_kill", "pause_process", "restart_process"] {
+    for action in ["kill_process", "burst_kill", "restart_process"] {
         let place = Place::new();
         let pick = if action == "burst_kill" { 2 } else { 1 };
         let task = task(&place, &json!({"type": action, "target": {"nodes": {"role": "member"}, "pick": pick}}));
@@ -386,7 +354,8 @@ fn a_fault_that_hits_another_process_or_none_is_not_noticed() {
 /// Holds the fault of `task` for more heartbeats than make a member stale; nobody has missed anybody then.
 fn holds_without_notice(row: &Row, task: &Value) {
     let held = row.hold(task, &[]);
-    let all = members(&row.place);
+    let mut all = members(&row.place);
+    all.retain(|name, _| name.starts_with('n'));
     assert_eq!(all.len(), count(), "{all:?}");
     let one = all["n1"].clone();
     let beats = || status(&one).and_then(|status| status["beats"].as_u64());
@@ -405,12 +374,18 @@ fn the_task_files_hold_and_their_dry_run_touches_nothing() {
     for file in files {
         let place = Place::new();
         let (path, before) = (file.display().to_string(), place.host());
-        let output = place.squall(&["run", &path, "--dry-run", "--accept-policy"]).output().unwrap();
+        let output = place.output(&["run", &path, "--dry-run", "--accept-policy"]);
         let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && !said.contains("warning"), "{path}: {text}{said}");
-        for part in
-            ["(`mesh-node`)", "commands: mesh-node", "at most: duration", "reversible: yes", "expires: ", "would run"]
-        {
+        for part in [
+            "(`mesh-node`)",
+            "commands: mesh-node",
+            "at most: duration",
+            "reversible: yes",
+            "expires: ",
+            "would run",
+            "nothing was touched",
+        ] {
             assert!(text.contains(part), "{path}: {part}: {text}");
         }
         assert_eq!(place.host(), before, "{path}");

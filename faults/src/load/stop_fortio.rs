@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use chaos_core::{PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
+use chaos_core::{PluginError, UndoContext, UndoStep, Undone, blocking, boot_id, register_undo_step};
 use chaos_host::{Signal, pid_namespace, polls_in_seconds, with_argument};
 use serde::{Deserialize, Serialize};
 
@@ -60,9 +60,7 @@ impl UndoStep for StopFortio {
         }
         let _real = cx.clock().external();
         let step = self.clone();
-        let killed = tokio::task::spawn_blocking(move || step.kill()).await;
-        let killed = killed.map_err(|error| PluginError::failed(error.to_string()))?;
-        match killed.map_err(|error| PluginError::io("stop the fortio", &error))? {
+        match blocking(move || step.kill()).await?.map_err(|error| PluginError::io("stop the fortio", &error))? {
             0 => Ok(Undone::NothingToDo("the fortio has ended".to_owned())),
             _ => Ok(Undone::Reverted("the fortio was killed".to_owned())),
         }

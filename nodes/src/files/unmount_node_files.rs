@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chaos_core::{PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
+use chaos_core::{PluginError, UndoContext, UndoStep, Undone, blocking, boot_id, register_undo_step};
 use serde::{Deserialize, Serialize};
 
 use super::mount::{Unmounted, is_inhabited, is_mounted, mount_namespace, unmount_tmpfs};
@@ -52,14 +52,14 @@ impl UnmountNodeFiles {
 }
 
 impl UndoStep for UnmountNodeFiles {
-    async fn undo(&self, _cx: &UndoContext) -> Result<Undone, PluginError> {
+    async fn undo(&self, cx: &UndoContext) -> Result<Undone, PluginError> {
         let now = boot_id();
         if self.boot_id != now && !self.boot_id.is_empty() && !now.is_empty() {
             return Ok(Undone::NothingToDo(format!("`{}` was mounted in another boot", self.folder.display())));
         }
+        let _real = cx.clock().external();
         let step = self.clone();
-        let done = tokio::task::spawn_blocking(move || step.unmount()).await;
-        done.map_err(|error| PluginError::failed(error.to_string()))?
+        blocking(move || step.unmount()).await?
     }
 
     fn describe(&self) -> String {

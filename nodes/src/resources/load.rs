@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use chaos_core::{LoadUsage, PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
+use chaos_core::{LoadUsage, PluginError, UndoContext, UndoStep, Undone, blocking, boot_id, register_undo_step};
 use chaos_host::{PidFd, Signal, TreeMark, kill_marked, moment, pid_namespace, sees_every_process};
 use serde::{Deserialize, Serialize};
 
@@ -147,12 +147,11 @@ impl UndoStep for StopLoad {
         };
         let _real = cx.clock().external();
         let pid_ns = self.pid_ns;
-        let killed = tokio::task::spawn_blocking(move || {
+        let killed = blocking(move || {
             let killed = kill_marked(&[mark])?.pop().unwrap_or(Ok(0))?;
             Ok::<_, io::Error>((killed, pid_ns == pid_namespace()? || sees_every_process()))
         });
-        let killed = killed.await.map_err(|error| PluginError::failed(error.to_string()))?;
-        match killed.map_err(|error| PluginError::io(&format!("end the load on {of}"), &error))? {
+        match killed.await?.map_err(|error| PluginError::io(&format!("end the load on {of}"), &error))? {
             (_, false) => {
                 let why = format!("the load on {of} runs in pid namespace {pid_ns}, which is not visible");
                 Err(PluginError::failed(format!("{why}: recover from there")))

@@ -1,6 +1,6 @@
 //! Undo steps of limits: the old value of a group's files, or of a process's soft limit.
 
-use chaos_core::{PluginError, UndoContext, UndoStep, Undone, boot_id, register_undo_step};
+use chaos_core::{PluginError, UndoContext, UndoStep, Undone, blocking, boot_id, register_undo_step};
 use chaos_host::{CgroupDir, ProcessIdentity, ProcessLimit, SavedFile, Sought};
 use serde::{Deserialize, Serialize};
 
@@ -39,13 +39,13 @@ impl UndoStep for RestoreLimit {
         }
         let _real = cx.clock().external();
         let step = self.clone();
-        let restored = tokio::task::spawn_blocking(move || {
+        let restored = blocking(move || {
             if !step.dir.is_there()? {
                 return Ok(None);
             }
             step.dir.restore(&step.saved).map(Some)
         });
-        let restored = restored.await.map_err(|error| PluginError::failed(error.to_string()))?;
+        let restored = restored.await?;
         let files = self.files();
         Ok(match restored.map_err(failed)? {
             None => Undone::NothingToDo(format!("the group of {of} is gone, and its limits with it")),

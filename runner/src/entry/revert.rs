@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{ArmedStep, EventKind, InForce, LookAt, PastJournal, Presence, Reverted, Span, UndoLog};
+use chaos_core::{ArmedStep, EventKind, InForce, LookAt, PastJournal, Presence, Reverted, Span, UndoLog, blocking};
 
 use super::{Entry, Record};
 use crate::guarded::{Panicked, guarded_call};
@@ -62,18 +62,24 @@ impl Entry {
             };
             scope.emit(EventKind::Undid { step, undone, error });
         }
-        if taken_over || self.taken_over().await {
+        let mut others = taken_over || self.taken_over().await;
+        // Nobody promised that what can't be undone would be gone.
+        let promised = self.spec.action.span() == Span::Sustained && !record.irreversible;
+        if !others && promised && (was_in_force || !steps.is_empty()) {
+            let sighting = self.check(LookAt::AfterUndo).await;
+            if sighting.presence != Presence::Absent {
+                // Whoever took the run over meanwhile has stopped what was looked at.
+                others = self.taken_over().await;
+                if !others {
+                    failures.push(format!("after the undo: {}", sighting.evidence.summary));
+                }
+            }
+        }
+        if others {
             record.facts.taken_over = true;
             record.facts.error = Some(TAKEN_OVER.to_owned());
             failures.extend(self.left_by_others(log).await.map(|step| format!("{step}: not undone by who took over")));
             return self.reverted(&failures, was_in_force || !log.newest_first().is_empty(), record);
-        }
-        // Nobody promised that what can't be undone would be gone.
-        if self.spec.action.span() == Span::Sustained && !record.irreversible && (was_in_force || !steps.is_empty()) {
-            let sighting = self.check(LookAt::AfterUndo).await;
-            if sighting.presence != Presence::Absent {
-                failures.push(format!("after the undo: {}", sighting.evidence.summary));
-            }
         }
         self.reverted(&failures, was_in_force || !steps.is_empty(), record)
     }
@@ -84,7 +90,7 @@ impl Entry {
             return false;
         }
         let journal = Arc::clone(&self.shared.journal);
-        tokio::task::spawn_blocking(move || journal.taken_over()).await.unwrap_or(false)
+        blocking(move || journal.taken_over()).await.unwrap_or(false)
     }
 
     /// A step of this entry that whoever took the run over has not undone, as the journal says: what the fault acted on may be
@@ -99,7 +105,7 @@ impl Entry {
                 let is_pending = |step: &ArmedStep| pending.iter().any(|record| Some(record.seq) == step.seq);
                 steps.into_iter().find(is_pending).map(|step| step.described)
             };
-            left = tokio::task::spawn_blocking(look).await.ok().flatten();
+            left = blocking(look).await.ok().flatten();
             if left.is_none() {
                 break;
             }

@@ -12,14 +12,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 
-use super::protocol::{FromGuardian, FromRun, LEASE, UNKNOWN_ROLE, receive, send};
+use super::lease::Lease;
+use super::protocol::{FromGuardian, FromRun, UNKNOWN_ROLE, receive, send};
 use super::take_over::TakeOver;
 use crate::report::SQUALL_VERSION;
 
-/// How long after a step's time its run may still be at it, while none of its entries says that it is at work.
-const GRACE: Duration = Duration::from_secs(5);
-/// The same while one does: an injection, and an undo that is tried three times.
-const GRACE_AT_WORK: Duration = Duration::from_secs(100);
 /// How long the run may take to begin.
 const FIRST_WORD: Duration = Duration::from_secs(10);
 /// After how long the steps of a run that has woken up are replayed once more: it may be about to make an effect.
@@ -63,10 +60,7 @@ struct Watch {
     journal: File,
     expiries: Expiries,
     replay: TakeOver,
-    /// When the run spoke last, since the machine started, and how long the machine had slept until then.
-    heard: Duration,
-    slept: Duration,
-    at_work: usize,
+    lease: Lease,
 }
 
 impl Watch {
@@ -90,9 +84,9 @@ impl Watch {
         let steps = UNDO_STEPS.names().into_iter().map(str::to_owned).collect();
         // A run that has died meanwhile is seen at the first look.
         let _ = send(socket.as_fd(), &FromGuardian::Ready { version, steps }, None);
-        let (heard, slept) = (since_boot(), slept());
+        let lease = Lease::new(since_boot(), slept());
         let (journal, expiries) = (File::from(file), Expiries::default());
-        Ok(Some(Self { socket, timer, path, journal, expiries, replay, heard, slept, at_work: 0 }))
+        Ok(Some(Self { socket, timer, path, journal, expiries, replay, lease }))
     }
 
     /// Watches the run to its end; gives the exit code.
@@ -120,6 +114,7 @@ impl Watch {
     /// Waits until the run has ended or must be taken over.
     fn watched(&mut self) -> Woken {
         loop {
+            self.lease.look(since_boot(), slept());
             let due = self.due();
             if since_boot() >= due {
                 return Woken::Late;
@@ -133,21 +128,14 @@ impl Watch {
                 (false, true) if rang.is_err() => return Woken::Late,
                 (false, true) => {}
             }
-            // A machine that slept has kept the run from speaking.
-            let slept = slept();
-            if slept.saturating_sub(self.slept) > Duration::from_millis(500) {
-                (self.slept, self.heard) = (slept, since_boot());
-            }
         }
     }
 
     /// When to take over, as far as that is known now.
     fn due(&mut self) -> Duration {
-        let lease = self.heard + LEASE;
-        let grace = if self.at_work > 0 { GRACE_AT_WORK } else { GRACE };
         // What can't be read is due when the lease is.
         let expiry = self.expiries.earliest(&self.journal).ok().flatten();
-        expiry.map_or(lease, |at| lease.min(Duration::from_millis(at) + grace))
+        self.lease.due(expiry.map(Duration::from_millis))
     }
 
     /// Hears what the run has said; gives whether that was a goodbye, and whether it may say more.
@@ -157,8 +145,7 @@ impl Watch {
                 Ok(Some(packet)) => match packet.message {
                     FromRun::Goodbye => return (true, false),
                     FromRun::Alive { boot_ms, at_work } => {
-                        self.heard = self.heard.max(Duration::from_millis(boot_ms).min(since_boot()));
-                        self.at_work = at_work;
+                        self.lease.alive(Duration::from_millis(boot_ms), at_work, since_boot());
                     }
                     FromRun::Keep { .. } => {}
                 },

@@ -27,15 +27,25 @@ pub(crate) fn lint(ours: &Value, kind: DocumentKind, report: &mut Report) {
     match kind {
         DocumentKind::Experiment | DocumentKind::Policy => {}
         DocumentKind::Entry => verify(ours, "", &names, report),
-        DocumentKind::Task => match ours.get("chaos_spec") {
-            Some(Value::Array(entries)) => {
-                for (index, entry) in entries.iter().enumerate() {
-                    verify(entry, &format!("/chaos_spec/{index}"), &names, report);
-                }
+        DocumentKind::Task => {
+            for (index, fault) in ours.pointer("/soak/pool").and_then(Value::as_array).into_iter().flatten().enumerate()
+            {
+                verify(fault, &format!("/soak/pool/{index}"), &names, report);
             }
-            Some(entry) => verify(entry, "/chaos_spec", &names, report),
-            None => {}
-        },
+            entries(ours, &names, report);
+        }
+    }
+}
+
+fn entries(ours: &Value, names: &BTreeSet<&str>, report: &mut Report) {
+    match ours.get("chaos_spec") {
+        Some(Value::Array(entries)) => {
+            for (index, entry) in entries.iter().enumerate() {
+                verify(entry, &format!("/chaos_spec/{index}"), names, report);
+            }
+        }
+        Some(entry) => verify(entry, "/chaos_spec", names, report),
+        None => {}
     }
 }
 

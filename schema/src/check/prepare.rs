@@ -42,7 +42,7 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report) -> Option
         KindHint::Auto => {}
     }
     let has = |key: &str| value.get(key).is_some();
-    if has("chaos_spec") {
+    if has("chaos_spec") || has("soak") {
         return task(value, report);
     }
     if has("trigger") || has("action") {
@@ -68,6 +68,7 @@ fn task(value: &Value, report: &mut Report) -> Option<DocumentKind> {
         return Some(DocumentKind::Task);
     }
     match map.get("chaos_spec") {
+        None if map.get("soak").is_some_and(|soak| !soak.is_null()) => {}
         None => {
             let near = map.keys().find_map(|key| near_chaos(key));
             // Keys that nothing but an entry has.

@@ -15,9 +15,12 @@ use shape::Shape;
 /// Looks at the workflow of a task, if it has one.
 pub(super) fn lint(ours: &Value, report: &mut Report) {
     let Some(workflow @ Value::Object(_)) = ours.get("workflow") else { return };
-    if ours.get("chaos_spec").is_some_and(|spec| !spec.is_null() && spec.as_array().is_none_or(|all| !all.is_empty())) {
-        let message = "`workflow` and `chaos_spec` exclude each other";
-        let help = "an entry stands in a step of type `fault`";
+    let has = |key: &str| {
+        ours.get(key).is_some_and(|there| !there.is_null() && there.as_array().is_none_or(|all| !all.is_empty()))
+    };
+    for other in ["chaos_spec", "soak"].into_iter().filter(|other| has(other)) {
+        let message = format!("`workflow` and `{other}` exclude each other");
+        let help = "keep one of both; an entry stands in a step of type `fault`";
         report.add(Diagnostic::new(Code::ExclusiveKeys, "/workflow", message).help(help));
     }
     let shape = Shape::of(workflow, "/workflow".to_owned());

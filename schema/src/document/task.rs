@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use chaos_core::{
-    ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SteadyProbe, Task,
+    ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe,
+    Task,
 };
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use super::deferred::Deferred;
 use super::foreign::foreign;
 use super::positions::Positions;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::marker::{CHECK, ENTRY, marker};
 use crate::workflow::{self, AnyStep};
 
@@ -31,6 +32,8 @@ pub struct TaskDocument {
     pub chaos_spec: Entries,
     /// Steps in place of `chaos_spec`: a `serial`, or any other step.
     pub workflow: Option<Deferred<AnyStep>>,
+    /// In place of `chaos_spec`: faults drawn by seed from a weighted pool, for a time; run by `squall soak`.
+    pub soak: Option<Deferred<SoakSpec>>,
     /// Named checks that `verify` refers to, as a list or the same as JSON text. A check that is not ours is left to the harness.
     #[serde(default)]
     pub verification_spec: NamedChecks,
@@ -212,6 +215,20 @@ impl TaskDocument {
         if let Some(step) = self.workflow {
             let at = positions.inside("workflow");
             task.workflow = workflow::read(step.value(), &at, &mut reader.found);
+        }
+        if let Some(soak) = self.soak {
+            let at = positions.inside("soak");
+            task.soak = reader.read(soak, at.clone());
+            if !task.positions.is_empty() {
+                let message = "`soak` and `chaos_spec` exclude each other";
+                let found = Diagnostic::new(Code::InvalidValue, at.pointer(), message);
+                reader.found.push(positions.placed(found.help("a soak draws its entries; keep one of both keys")));
+            }
+            for problem in task.soak.iter().flat_map(SoakSpec::problems) {
+                let at = at.pointer().to_owned() + &problem.pointer;
+                let found = Diagnostic::new(Code::InvalidValue, at, problem.message).help(problem.help);
+                reader.found.push(positions.placed(found));
+            }
         }
         for (name, node) in self.nodes {
             let at = positions.inside("nodes").inside(&name);

@@ -93,6 +93,8 @@ pub(crate) enum Checks {
     File,
     /// A verifier of the operator, too.
     Verifier,
+    /// Only the checks of the file, which has a soak.
+    Soak,
     /// Nobody: only the nodes are wanted.
     Nobody,
 }
@@ -101,7 +103,7 @@ pub(crate) enum Checks {
 pub(crate) fn task(loaded: Loaded, checks: Checks) -> Result<Task, Failure> {
     // A run without chaos would look like one that held.
     let is_error = |one: &Diagnostic| match checks {
-        Checks::File => unanswered(one) || one.code == Code::NoChaos,
+        Checks::File | Checks::Soak => unanswered(one) || one.code == Code::NoChaos,
         Checks::Verifier => one.code == Code::NoChaos,
         Checks::Nobody => false,
     };
@@ -121,6 +123,9 @@ pub(crate) fn task(loaded: Loaded, checks: Checks) -> Result<Task, Failure> {
         }
         Document::Policy(_) => {
             Err(Failure::Usage("this is a policy; give it with `--policy FILE` beside a task".to_owned()))
+        }
+        Document::Task(task) if task.soak.is_some() && matches!(checks, Checks::File | Checks::Verifier) => {
+            Err(Failure::Usage("this is a soak; run it with `squall soak FILE`".to_owned()))
         }
         document => match document.into_task() {
             // Its steps would look like a task that has nothing to do.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chaos_core::JournalError;
 use chaos_runner::{ControlError, InvalidRun, RunnerError};
 use chaos_schema::Diagnostic;
+use chaos_soak::ManifestError;
 
 /// Wrong usage; `EX_USAGE` of sysexits.
 pub(crate) const USAGE: u8 = 64;
@@ -49,6 +50,9 @@ pub(crate) enum Failure {
     /// An experiment has no report.
     #[error(transparent)]
     Experiment(#[from] chaos_experiment::ExperimentError),
+    /// A manifest can't be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// A live run could not be reached.
     #[error(transparent)]
     Control(ControlError),
@@ -107,7 +111,8 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::File { .. } => USAGE,
-            Self::Invalid { .. } => INVALID,
+            Self::Manifest(ManifestError::Lost(_) | ManifestError::Io { .. }) => USAGE,
+            Self::Invalid { .. } | Self::Manifest(_) => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_) | RunnerError::Interrupted)
             | Self::Declined(_) => INCONCLUSIVE,
             Self::Unfinished(_) | Self::Lost(_) => REVERT_FAILED,

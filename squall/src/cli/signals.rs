@@ -66,7 +66,11 @@ impl Signals {
     pub(crate) fn install() -> std::io::Result<Self> {
         let (told, requests) = mpsc::unbounded_channel();
         let ignored = Ignored::inherited();
-        // A thread of their own: they are heard whatever the other threads wait for, until the process ends.
+        // A thread of their own: they are heard whatever the other threads wait for, until the process ends. Where there is
+        // none, nothing is taken over.
+        let (hand, handed) = std::sync::mpsc::channel::<tokio::runtime::Runtime>();
+        let hear = move || handed.recv().map(|runtime| runtime.block_on(std::future::pending::<()>()));
+        thread::Builder::new().name("squall-signals".to_owned()).spawn(hear)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let entered = runtime.enter();
         let ending = ENDING.map(|(number, name)| (number.as_raw(), Request::Cancel(name)));
@@ -79,8 +83,8 @@ impl Signals {
         }
         forward(Number::USR1.as_raw(), Request::Release, &told)?;
         drop(entered);
-        let thread = thread::Builder::new().name("squall-signals".to_owned());
-        thread.spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+        // The thread waits for it.
+        let _ = hand.send(runtime);
         Ok(Self { requests, cancelled: false })
     }
 

@@ -2,13 +2,25 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// How many bytes wait at most for a stream that takes none.
 const ROOM: usize = 1 << 20;
 /// How often a waiter looks whether it is to give up.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a stream that has no thread may take nothing.
+const STALLED_HERE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+/// What a pipe that can be written to takes at once.
+const AT_ONCE: usize = 512;
+
+/// What is written to.
+trait Stream: Write + AsFd + Send {}
+
+impl<T: Write + AsFd + Send> Stream for T {}
 
 /// The queue of a stream; cheap to clone.
 #[derive(Clone)]
@@ -18,6 +30,8 @@ pub(crate) struct Writer(Arc<Shared>);
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// The stream, where no thread can be had for it.
+    here: Mutex<Option<Box<dyn Stream>>>,
 }
 
 #[derive(Default)]
@@ -43,14 +57,20 @@ pub(crate) enum Settled {
 }
 
 impl Writer {
-    /// Starts the thread. Where none can be had, everything counts as lost: a run must not end for want of an audience.
-    pub(crate) fn to(out: impl Write + Send + 'static) -> Self {
-        let shared = Arc::new(Shared::default());
-        let writer = Self(Arc::clone(&shared));
-        let thread = std::thread::Builder::new().name("squall-writer".to_owned());
-        if let Err(error) = thread.spawn(move || shared.write(out)) {
-            writer.0.lock().failed = Some(error.kind());
-        }
+    /// Starts the thread. Where the machine has none left, whoever puts something in writes it, as far as the stream takes
+    /// it.
+    pub(crate) fn to(out: impl Write + AsFd + Send + 'static) -> Self {
+        let writer = Self(Arc::new(Shared::default()));
+        *writer.0.here() = Some(Box::new(out));
+        let shared = Arc::clone(&writer.0);
+        let write = move || {
+            let out = shared.here().take();
+            if let Some(out) = out {
+                shared.write(out);
+            }
+        };
+        // Without one it stays where it is.
+        let _ = std::thread::Builder::new().name("squall-writer".to_owned()).spawn(write);
         writer
     }
 
@@ -67,6 +87,8 @@ impl Writer {
             queue.push(text.to_vec());
         }
         self.0.changed.notify_all();
+        drop(queue);
+        self.0.write_here();
     }
 
     /// Waits until there is room, then puts it in; `patience` says how long a stream may stall, if it may not for ever.
@@ -76,6 +98,7 @@ impl Writer {
         if settled == Settled::Written {
             self.0.lock().push(text.to_vec());
             self.0.changed.notify_all();
+            self.0.write_here();
         }
         settled
     }
@@ -125,6 +148,26 @@ impl Queue {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn here(&self) -> MutexGuard<'_, Option<Box<dyn Stream>>> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what waits, where no thread does; a stream that takes nothing has failed.
+    fn write_here(&self) {
+        let mut here = self.here();
+        let Some(out) = here.as_mut() else { return };
+        let pieces = std::mem::take(&mut self.lock().pieces);
+        let written = pieces.iter().flat_map(|piece| piece.chunks(AT_ONCE)).try_for_each(|part| {
+            let stream = out.as_fd();
+            if poll(&mut [PollFd::new(&stream, PollFlags::OUT)], Some(&STALLED_HERE))? == 0 {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            out.write_all(part)
+        });
+        let failed = written.and_then(|()| out.flush()).err().map(|error| error.kind());
+        *self.lock() = Queue { failed, ..Queue::default() };
     }
 
     /// The thread: ends with the process.

@@ -106,9 +106,7 @@ impl PastJournal {
         if !meta.is_file() {
             return Err(special());
         }
-        if meta.uid() != rustix::process::geteuid().as_raw() {
-            return Err(JournalError::Foreign { path: path.to_owned(), owner: meta.uid() });
-        }
+        refuse_foreign(path, &meta)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Ok(None),
@@ -122,12 +120,18 @@ impl PastJournal {
         let reader = BufReader::new(file.try_clone().map_err(failed)?);
         let mut journal = Self::unread(path, file);
         journal.read(reader).map_err(failed)?;
-        let then = journal.header.as_ref().map_or("", |header| &header.machine);
-        let now = machine_id();
-        if !then.is_empty() && !now.is_empty() && then != now {
-            return Err(JournalError::Elsewhere { path: path.to_owned(), machine: then.to_owned() });
-        }
+        journal.refuse_elsewhere()?;
         Ok(Some(journal))
+    }
+
+    /// Refuses what was written on another machine: its boots and pids are not ours.
+    fn refuse_elsewhere(&self) -> Result<(), JournalError> {
+        let then = self.header.as_ref().map_or("", |header| &header.machine);
+        let now = machine_id();
+        if then.is_empty() || now.is_empty() || then == now {
+            return Ok(());
+        }
+        Err(JournalError::Elsewhere { path: self.path.clone(), machine: then.to_owned() })
     }
 
     /// Whether the run of a journal is proved to have ended: then what still has the file open and locked is its guardian,
@@ -144,10 +148,14 @@ impl PastJournal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(failed(source)),
         };
-        if !file.metadata().is_ok_and(|found| found.is_file()) {
+        let meta = file.metadata().map_err(failed)?;
+        if !meta.is_file() {
             return Err(JournalError::NotAFile { path: path.to_owned() });
         }
-        Self::adopt(path, file).map(|journal| Some(Self { ours: false, ..journal })).map_err(failed)
+        refuse_foreign(path, &meta)?;
+        let journal = Self::adopt(path, file).map_err(failed)?;
+        journal.refuse_elsewhere()?;
+        Ok(Some(Self { ours: false, ..journal }))
     }
 
     /// Reads a journal through a descriptor that holds its lock already.
@@ -395,6 +403,13 @@ impl PastJournal {
             _ => Ok(()),
         }
     }
+}
+
+fn refuse_foreign(path: &Path, meta: &fs::Metadata) -> Result<(), JournalError> {
+    if meta.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(JournalError::Foreign { path: path.to_owned(), owner: meta.uid() })
 }
 
 /// Reads a file from its start, whatever else moves in it.

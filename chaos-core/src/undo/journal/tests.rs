@@ -538,3 +538,72 @@ fn a_journal_of_another_machine_is_left_alone_whatever_its_boot() {
     std::fs::write(&path, before).unwrap();
     assert_eq!(pending(&take(&path)), ["step 0"]);
 }
+
+/// A journal of one step that was taken over, and these lines of its run behind that, as it wrote them when it woke up: each
+/// follows what it knew.
+fn woken(lines: &[Line]) -> (tempfile::TempDir, PathBuf) {
+    let (temp, state) = state();
+    let path = dead(&state, 1);
+    let last_sum = |text: &[u8]| line::decode(text.split(|byte| *byte == b'\n').rev().nth(1).unwrap()).unwrap().1;
+    let mut sum = last_sum(&std::fs::read(&path).unwrap());
+    take(&path).take_over("guardian");
+    let mut text = std::fs::read(&path).unwrap();
+    for line in lines {
+        let (next, after) = encode(sum, line).unwrap();
+        text.extend_from_slice(next.as_bytes());
+        sum = after;
+    }
+    std::fs::write(&path, text).unwrap();
+    (temp, path)
+}
+
+fn late(seq: u64) -> Line {
+    Line::Armed(JournalRecord { seq, ..record(seq) })
+}
+
+#[test]
+fn what_a_run_that_was_taken_over_was_still_writing_is_read_and_pending() {
+    let (_temp, path) = woken(&[late(1), Line::Undone { seq: 0 }, late(2)]);
+    let past = take(&path);
+    assert_eq!((pending(&past), &past.problems[..]), (vec!["step 1", "step 2"], &[][..]));
+}
+
+#[test]
+fn who_took_a_run_over_writes_on_after_its_late_lines_and_it_after_theirs() {
+    let (_temp, path) = woken(&[late(1)]);
+    let mut past = take(&path);
+    past.mark_undone(0);
+    past.mark_undone(1);
+    drop(past);
+    let past = take(&path);
+    assert_eq!((pending(&past), &past.problems[..]), (vec![], &[][..]));
+}
+
+#[test]
+fn a_late_line_that_is_damaged_or_missing_is_a_problem_and_so_is_one_that_no_run_writes_late() {
+    let (_temp, path) = woken(&[late(1), late(2)]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let (first, second) = (lines[lines.len() - 2], lines[lines.len() - 1]);
+    let before = &text[..text.len() - first.len() - second.len()];
+    for late in [format!("{before}{second}"), format!("{before}{}{second}", first.replace("step 1", "step 7"))] {
+        std::fs::write(&path, late).unwrap();
+        let past = take(&path);
+        assert!(!past.problems.is_empty() && pending(&past).contains(&"step 2"), "{:?}", past.problems);
+    }
+    // An epoch that follows what stood before another one is of somebody who did not see it.
+    let other = Epoch { number: 1, pid: 1, executable: String::new(), holder: None };
+    let (_temp, path) = woken(&[Line::Epoch(other)]);
+    assert!(!take(&path).problems.is_empty());
+}
+
+#[test]
+fn late_lines_without_anybody_who_took_over_are_damage() {
+    let (_temp, state) = state();
+    let path = dead(&state, 2);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    // The last step once more, where the line before it is itself.
+    std::fs::write(&path, format!("{text}{}", lines[lines.len() - 1])).unwrap();
+    assert!(!take(&path).problems.is_empty());
+}

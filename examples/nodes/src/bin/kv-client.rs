@@ -13,8 +13,9 @@ const USAGE: &str = "usage: kv-client run ADDRESS LEADER NAME=URL…
        kv-client audit URL [SECONDS]
 
 run    has the member LEADER lead, then writes to the members and reads back, for ever; answers on ADDRESS
-audit  asks such a client what became of its writes: exit code 0 when every acknowledged write is there, 1 when one is
-       lost (or when no write was acknowledged for more than SECONDS), 2 when that can't be told";
+audit  asks such a client what became of its writes: exit code 0 when every acknowledged write is there and every member
+       has applied what the others have, 1 when a write is lost, a member is behind, or no write was acknowledged for
+       more than SECONDS, 2 when that can't be told";
 
 /// The audit asks each member in turn; this is longer than that.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,7 +56,7 @@ async fn run(address: &str, leader: &str, members: &[String]) -> Result<(), Ende
     let listener = TcpListener::bind(address).await?;
     lead(&members, leader).await?;
     let history = Arc::new(Mutex::new(History::default()));
-    tokio::spawn(watch(members.clone(), Arc::clone(&history)));
+    watch(&members, &history);
     tokio::spawn(write(members.clone(), Arc::clone(&history)));
     Ok(serve(listener, members, history).await?)
 }
@@ -68,6 +69,6 @@ async fn audit(url: &str, longest: f64) -> Result<ExitCode, Ended> {
     // A closed pipe is ignored.
     let _ = writeln!(stdout(), "{}", answer["text"].as_str().unwrap_or_default());
     let gap = answer["longest_gap_seconds"].as_f64().unwrap_or(f64::INFINITY);
-    let holds = answer["holds"] == true && gap <= longest;
+    let holds = answer["holds"] == true && answer["level"] == true && gap <= longest;
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

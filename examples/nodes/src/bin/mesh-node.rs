@@ -3,20 +3,21 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use chaos_example_nodes::mesh::{Agreement, ConfigError, MeshConfig, MeshError, ask, bridged, mesh, run};
+use chaos_example_nodes::mesh::{Agreement, ConfigError, MeshConfig, MeshError, ask, bridged, halved, mesh, run};
 
 const USAGE: &str =
     "usage: mesh-node run NAME --http ADDRESS --gossip ADDRESS --dir DIR [--mesh NAME] [--peer NAME=ADDRESS]…
                      [--trust-sender-clock]
        mesh-node just COUNT URL…
        mesh-node kept COUNT URL…
-       mesh-node task COUNT [--bridged]
+       mesh-node task COUNT [--bridged | --halved]
 
 run    is a member; answers `GET /status` and `/converged` on its HTTP address, and sends spans to where
-       OTEL_EXPORTER_OTLP_ENDPOINT says; with --trust-sender-clock it makes a mistake on purpose
+       OTEL_EXPORTER_OTLP_ENDPOINT says; its fail point `mesh.tick` is armed where FAILPOINTS_LISTEN says; with --trust-sender-clock it makes a mistake on purpose
 just   exit code 0 when exactly COUNT of the members at these URLs answer, and each hears all of them and nobody else
 kept   exit code 0 when COUNT or more answer, and have never lost each other since they were started
-task   prints the nodes and the steady state of a task file for COUNT members, or for two bridged meshes of COUNT";
+task   prints the nodes and the steady state of a task file for COUNT members, or for two bridged meshes of COUNT;
+       with --halved a whole one, in which half of the members are killed";
 
 /// Why the program ends.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,7 @@ async fn main() -> ExitCode {
         }
         ["task", count] => task(count, mesh),
         ["task", count, "--bridged"] => task(count, bridged),
+        ["task", count, "--halved"] => task(count, halved),
         _ => Err(Ended::Usage),
     };
     ended.unwrap_or_else(|why| {

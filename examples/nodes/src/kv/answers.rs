@@ -19,7 +19,7 @@ const RECENT: Duration = Duration::from_secs(2);
 /// How many writes must be acknowledged before the client counts as started.
 const STARTED: usize = 5;
 
-/// Answers `/started`, `/recent` and `/audit`, for ever.
+/// Answers `/started`, `/recent`, `/members` and `/audit`, for ever.
 ///
 /// # Errors
 /// When it can't accept connections.
@@ -41,11 +41,12 @@ async fn answer(path: &str, members: &Members, history: &Mutex<History>) -> Repl
             let silent = known(history).silent_for();
             Reply::new(yes(silent < RECENT), json!({"seconds_since_the_last_acknowledged_write": silent.as_secs_f64()}))
         }
+        "/members" => Reply::new(200, known(history).progress().to_json()),
         "/audit" => match audit(members, history).await {
             Ok(audit) => Reply::new(200, audit.to_json()),
             Err(error) => Reply::new(503, json!({"error": error.to_string()})),
         },
-        _ => Reply::new(404, json!({"error": "expected `/started`, `/recent` or `/audit`"})),
+        _ => Reply::new(404, json!({"error": "expected `/started`, `/recent`, `/members` or `/audit`"})),
     }
 }
 

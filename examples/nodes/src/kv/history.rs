@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::members::View;
+use super::progress::Progress;
+
 /// What one client knows. A write that was not acknowledged may be stored or not: nothing was promised.
 #[derive(Debug)]
 pub struct History {
@@ -17,8 +20,11 @@ pub struct History {
     read_back: u64,
     /// Reads that were answered without what had been acknowledged before.
     missing: Vec<String>,
-    /// Leaders one after the other, each with its term.
+    /// Members by their ids.
+    names: BTreeMap<String, String>,
+    /// The ids of leaders one after the other, each with its term.
     leaders: Vec<(String, u64)>,
+    progress: Progress,
 }
 
 impl Default for History {
@@ -31,7 +37,9 @@ impl Default for History {
             longest_gap: Duration::ZERO,
             read_back: 0,
             missing: Vec::new(),
+            names: BTreeMap::new(),
             leaders: Vec::new(),
+            progress: Progress::default(),
         }
     }
 }
@@ -58,11 +66,20 @@ impl History {
         }
     }
 
-    /// Takes note of who leads; a member that lags behind names an older term.
-    pub(crate) fn leads(&mut self, leader: &str, term: u64) {
-        if self.leaders.last().is_none_or(|(_, newest)| term > *newest) {
-            self.leaders.push((leader.to_owned(), term));
+    /// Takes note of what a member says of itself and of the leader; one that lags behind names an older term.
+    pub(crate) fn seen(&mut self, member: &str, view: View) {
+        self.names.insert(view.id, member.to_owned());
+        self.progress.applied(member, view.applied, Instant::now());
+        if let Some(leader) = view.leader
+            && self.leaders.last().is_none_or(|(_, newest)| view.term > *newest)
+        {
+            self.leaders.push((leader, view.term));
         }
+    }
+
+    /// How far each member has come.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// How long ago the last write was acknowledged.
@@ -72,6 +89,11 @@ impl History {
 
     pub(crate) fn acknowledged_count(&self) -> usize {
         self.acknowledged.len()
+    }
+
+    /// The name of a member; one that has never answered is named by its id.
+    fn name(&self, id: &str) -> String {
+        self.names.get(id).map_or(id, String::as_str).to_owned()
     }
 
     /// Compares the first `promised` acknowledged writes with what is there, since later ones may be newer than the read.
@@ -87,7 +109,8 @@ impl History {
             read_back: self.read_back,
             unacknowledged: self.unacknowledged.len(),
             stored,
-            leaders: self.leaders.clone(),
+            leaders: self.leaders.iter().map(|(id, term)| (self.name(id), *term)).collect(),
+            progress: self.progress.clone(),
             longest_gap: self.longest_gap.max(self.silent_for()),
         }
     }
@@ -103,6 +126,7 @@ pub struct Audit {
     unacknowledged: usize,
     stored: usize,
     leaders: Vec<(String, u64)>,
+    progress: Progress,
     longest_gap: Duration,
 }
 
@@ -125,6 +149,8 @@ impl Audit {
             "unacknowledged": self.unacknowledged,
             "unacknowledged_stored": self.stored,
             "leader_changes": self.leaders.len().saturating_sub(1),
+            "level": self.progress.level(),
+            "members": self.progress.to_json(),
             "leader": self.leaders.last().map(|(name, _)| name),
             "longest_gap_seconds": self.longest_gap.as_secs_f64(),
             "holds": self.holds(),
@@ -145,6 +171,7 @@ impl fmt::Display for Audit {
         let leaders: Vec<String> = self.leaders.iter().map(|(name, term)| format!("{name} (term {term})")).collect();
         let changes = leaders.len().saturating_sub(1);
         write!(f, "; {changes} leader change{}: {}", if changes == 1 { "" } else { "s" }, leaders.join(", "))?;
+        write!(f, "; {}", self.progress)?;
         write!(f, "; longest time without an acknowledged write {:.2} s", self.longest_gap.as_secs_f64())
     }
 }
@@ -188,10 +215,16 @@ mod tests {
     #[test]
     fn a_leader_counts_once_and_a_member_that_lags_behind_changes_nothing() {
         let mut history = History::default();
-        for (leader, term) in [("n1", 2), ("n1", 2), ("n3", 3), ("n1", 2), ("n3", 3), ("n3", 4)] {
-            history.leads(leader, term);
+        let view = |id: &str, leader: &str, term| {
+            let leader = Some(leader.to_owned()).filter(|leader| !leader.is_empty());
+            View { id: id.to_owned(), leader, term, applied: 7 }
+        };
+        for (leader, term) in [("1", 2), ("1", 2), ("", 3), ("3", 3), ("1", 2), ("3", 3), ("4", 4)] {
+            history.seen("n2", view("2", leader, term));
         }
+        history.seen("n1", view("1", "", 4));
+        history.seen("n3", view("3", "", 4));
         let told = history.audit(&BTreeMap::new(), 0).to_string();
-        assert!(told.contains("2 leader changes: n1 (term 2), n3 (term 3), n3 (term 4)"), "{told}");
+        assert!(told.contains("2 leader changes: n1 (term 2), n3 (term 3), 4 (term 4)"), "{told}");
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct View {
     /// The id of the leader; `None` while it knows none.
     pub(crate) leader: Option<String>,
     pub(crate) term: u64,
+    /// The index of the newest entry of the log that it has applied.
+    pub(crate) applied: u64,
 }
 
 impl Members {
@@ -119,7 +121,8 @@ impl Members {
         }
         // Numbers are text in this JSON, and a zero is left out.
         let leader = Some(text(&answer, "leader")).filter(|leader| !matches!(leader.as_str(), "" | "0"));
-        Ok(View { id, leader, term: text(&answer, "raftTerm").parse().unwrap_or_default() })
+        let number = |key: &str| text(&answer, key).parse().unwrap_or_default();
+        Ok(View { id, leader, term: number("raftTerm"), applied: number("raftAppliedIndex") })
     }
 
     /// Asks the leader to hand its office to another member.

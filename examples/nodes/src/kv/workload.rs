@@ -1,6 +1,5 @@
 //! The writes, the reads behind them, and the watch over the leader.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,20 +64,18 @@ pub async fn write(members: Members, history: Arc<Mutex<History>>) {
     }
 }
 
-/// Asks every member who leads, for ever.
-pub async fn watch(members: Members, history: Arc<Mutex<History>>) {
-    let mut names = BTreeMap::new();
-    loop {
-        for at in 0..members.count() {
-            let Ok(view) = members.view(at).await else { continue };
-            names.insert(view.id, members.name(at).to_owned());
-            // One that was never seen up is named by its id.
-            if let Some(leader) = view.leader {
-                let name = names.get(&leader).unwrap_or(&leader);
-                known(&history).leads(name, view.term);
+/// Asks every member who leads and how far it has come, for ever; one that is slow does not hold up the others.
+pub fn watch(members: &Members, history: &Arc<Mutex<History>>) {
+    for at in 0..members.count() {
+        let (members, history) = (members.clone(), Arc::clone(history));
+        tokio::spawn(async move {
+            loop {
+                if let Ok(view) = members.view(at).await {
+                    known(&history).seen(members.name(at), view);
+                }
+                sleep(LOOK).await;
             }
-        }
-        sleep(LOOK).await;
+        });
     }
 }
 

@@ -78,6 +78,16 @@ impl fmt::Display for Agreement {
         let names: Vec<&str> = self.answers.keys().map(String::as_str).collect();
         write!(f, "{} of {} answer ({})", names.len(), self.asked, names.join(", "))?;
         for state in ["stale", "unheard"] {
+            let by_member = |one: &str| -> Vec<&str> {
+                self.pairs().filter(|(its, _, told)| *its == one && *told == state).map(|(_, other, _)| other).collect()
+            };
+            let told: Vec<Vec<&str>> = names.iter().map(|name| by_member(name)).collect();
+            if let Some(all) = told.first().filter(|all| !all.is_empty() && names.len() > 1)
+                && told.iter().all(|one| one == all)
+            {
+                write!(f, "; {state} to each of them: {}", all.join(", "))?;
+                continue;
+            }
             let missed: Vec<String> = self
                 .pairs()
                 .filter(|(_, _, told)| *told == state)
@@ -116,6 +126,8 @@ mod tests {
         let whole = agreement(&[("n1", &[("n2", "live", 0), ("n3", "stale", 1)]), ("n2", &[("n1", "live", 0)])]);
         assert!(whole.just(2) && !whole.just(3) && whole.kept(), "{whole}");
         assert_eq!(whole.to_string(), "2 of 3 answer (n1, n2); stale: n1→n3");
+        let agreed = agreement(&[("n1", &[("n2", "live", 0), ("n3", "stale", 1)]), ("n2", &[("n3", "stale", 1)])]);
+        assert_eq!(agreed.to_string(), "2 of 3 answer (n1, n2); stale to each of them: n3");
         let late = agreement(&[("n1", &[("n2", "live", 0), ("n3", "live", 0)]), ("n2", &[("n1", "live", 0)])]);
         assert!(!late.just(2) && late.kept(), "nobody has noticed n3 yet: {late}");
         let lost = agreement(&[("n1", &[("n2", "live", 1)]), ("n2", &[("n1", "live", 0)])]);

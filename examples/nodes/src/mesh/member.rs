@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chaos_failpoints::{ControlServer, fail_point};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::{MissedTickBehavior, interval};
@@ -35,6 +36,9 @@ pub enum MeshError {
     /// It can't listen.
     #[error("can't listen on {0}: {1}")]
     Listen(std::net::SocketAddr, io::Error),
+    /// It can't let its fail points be armed.
+    #[error(transparent)]
+    FailPoints(#[from] chaos_failpoints::Error),
     /// It can't accept connections any more.
     #[error("can't serve: {0}")]
     Serve(io::Error),
@@ -56,6 +60,8 @@ struct Member {
 /// When it can't keep its identity or can't listen.
 pub async fn run(config: MeshConfig) -> Result<(), MeshError> {
     let identity = Identity::start(&config.dir)?;
+    // Threads of its own answer there, so that a runtime that is paused can be released.
+    let _control = ControlServer::from_environment()?;
     let socket = UdpSocket::bind(config.gossip).await.map_err(|error| MeshError::Listen(config.gossip, error))?;
     let listener = TcpListener::bind(config.http).await.map_err(|error| MeshError::Listen(config.http, error))?;
     let spans = Spans::to(std::env::var(ENDPOINT).ok(), &config.name);
@@ -106,6 +112,10 @@ async fn judge(member: Arc<Member>) {
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
+        fail_point!(
+            /// The runtime's one thread is about to judge. In its blocking form, so that a pause stops the whole runtime.
+            "mesh.tick"
+        );
         let changes = locked(&member.table).judge(Instant::now(), wall_ms());
         for change in changes {
             match change {

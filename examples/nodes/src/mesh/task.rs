@@ -16,6 +16,36 @@ pub fn bridged(count: usize) -> Value {
     task(&[("a", &names("a")), ("b", &names("b"))], &bridges)
 }
 
+/// A mesh of `count` members, half of which are killed at the same moment for four seconds, drawn by the seed: what
+/// `remove-resilience.yaml` is for six.
+pub fn halved(count: usize) -> Value {
+    let names: Vec<String> = (1..=count).map(|number| format!("n{number}")).collect();
+    let urls: Vec<String> = names.iter().map(|name| format!("http://{}", address(name, "http"))).collect();
+    let killed = count / 2;
+    let ask = |what: &str, many: usize| {
+        let argv = ["mesh-node".to_owned(), what.to_owned(), many.to_string()].into_iter().chain(urls.clone());
+        json!({"type": "command", "argv": argv.collect::<Vec<_>>(), "timeout_seconds": 3})
+    };
+    let probe = |name: &str, mut asked: Value, key: &str, seconds: f64| {
+        (asked["name"], asked[key]) = (json!(name), json!(seconds));
+        asked
+    };
+    let (mut task, left) = (mesh(count), count - killed);
+    task["chaos_spec"] = json!([{
+        "name": format!("{killed} of {count} members are killed"),
+        "trigger": {"type": "immediate"},
+        "action": {"type": "burst_kill", "target": {"nodes": {"role": "member"}, "pick": killed}},
+        "duration_seconds": 4,
+        "during": [probe("the survivors keep their heartbeats", ask("kept", left), "interval_seconds", 0.5)],
+        "detect": probe("the survivors hear each other and nobody else", ask("just", left), "within_seconds", 3.0),
+        "verify": "all are back",
+    }]);
+    let check = ask("just", count);
+    task["verification_spec"] =
+        json!([{"name": "all are back", "mode": "converge", "timeout_seconds": 20, "check": check}]);
+    task
+}
+
 fn task(meshes: &[(&str, &[String])], bridges: &[(String, String)]) -> Value {
     let (mut nodes, mut steady) = (Map::new(), Vec::new());
     for (mesh, names) in meshes {

@@ -14,6 +14,7 @@ pub(crate) type Test = (&'static str, fn());
 
 /// Is the command line where it is asked to be; else runs the tests whose names hold one of the words given, so many at once.
 pub(crate) fn run(tests: &[Test], at_once: usize) -> ExitCode {
+    squall::helper::run_if_asked();
     if std::env::var_os(RUNNER).is_some() {
         return squall::cli::main();
     }

@@ -36,12 +36,17 @@ impl<'a> Held<'a> {
     /// Starts it, and comes back when its fault is in force.
     pub(crate) fn start(place: &'a Place, task: &Value, more: &[&str], collector: &str) -> Self {
         let mut held = Self::begin(place, task, more, collector);
-        until("the fault is not in force", || {
-            let over = held.run.try_wait().unwrap();
-            assert!(over.is_none(), "{over:?}: {}{}", held.text("err"), held.text("out"));
-            held.text("jsonl").contains("\"active\"").then_some(())
-        });
+        held.in_force();
         held
+    }
+
+    /// Waits until its fault is in force.
+    pub(crate) fn in_force(&mut self) {
+        until("the fault is not in force", || {
+            let over = self.run.try_wait().unwrap();
+            assert!(over.is_none(), "{over:?}: {}{}", self.text("err"), self.text("out"));
+            self.text("jsonl").contains("\"active\"").then_some(())
+        });
     }
 
     /// Starts it.
@@ -60,6 +65,7 @@ impl<'a> Held<'a> {
             .stderr(output("err"))
             .spawn()
             .unwrap();
+        place.started(&run);
         Self { place, run }
     }
 

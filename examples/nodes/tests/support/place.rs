@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,10 +27,10 @@ pub(crate) fn with_a_bystander(text: &str, allowed: &str) -> String {
         let part = &target[..*at];
         part.matches('{').count() == part.matches('}').count()
     });
-    let group = text.contains("group: true");
+    let limits = if text.contains("limits: ") { ", limits: { cpus: 0.5 }" } else { "" };
     let bystander = |name: &str| {
         let argv = "[sleep, \"600\"]";
-        format!("  {name}: {{ type: process, argv: {argv}, labels: {{ by: stander }}, group: {group} }}\n")
+        format!("  {name}: {{ type: process, argv: {argv}, labels: {{ by: stander }}{limits} }}\n")
     };
     let all = if text.contains("burst_kill") { "all" } else { "1" };
     text.replace(&target[..end.unwrap()], &format!("{{ nodes: {{ by: stander }}, pick: {all} }}"))
@@ -38,15 +39,19 @@ pub(crate) fn with_a_bystander(text: &str, allowed: &str) -> String {
 }
 
 /// A folder with a state directory. Whatever a run starts has the folder's path in its environment.
-pub(crate) struct Place(TempDir);
+pub(crate) struct Place {
+    folder: TempDir,
+    /// The runners that it has started.
+    pids: Mutex<BTreeSet<u32>>,
+}
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), pids: Mutex::default() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     /// The command line, which finds the programs of the examples as a user's shell does.
@@ -55,17 +60,29 @@ impl Place {
         let programs = Path::new(env!("CARGO_BIN_EXE_kv-client")).parent().unwrap().to_owned();
         let folders = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&folders))).unwrap();
-        command.args(arguments).current_dir(self.0.path()).env(RUNNER, "1").env("PATH", path);
+        command.args(arguments).current_dir(self.folder.path()).env(RUNNER, "1").env("PATH", path);
         command.env("SQUALL_STATE", self.path("state")).env("XDG_CONFIG_HOME", self.path("config"));
         command.env_remove("SQUALL_POLICY").env_remove("SQUALL_CONFIG").stdin(Stdio::null());
         command
+    }
+
+    /// Remembers a runner, whose control groups are looked for.
+    pub(crate) fn started(&self, run: &Child) {
+        self.pids.lock().unwrap().insert(run.id());
+    }
+
+    /// Runs the command line to its end.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        let run = self.squall(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.started(&run);
+        run.wait_with_output().unwrap()
     }
 
     /// Runs a task file; gives its report and how the program ended.
     pub(crate) fn run(&self, file: &Path, more: &[&str]) -> (Value, Output) {
         let file = file.display().to_string();
         let arguments = ["run", &file, "--accept-policy", "--format", "json"];
-        let output = self.squall(&[&arguments[..], more].concat()).output().unwrap();
+        let output = self.output(&[&arguments[..], more].concat());
         let said = String::from_utf8_lossy(&output.stderr);
         let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
         (report, output)
@@ -73,19 +90,19 @@ impl Place {
 
     /// What runs of this place have made on the machine, and what is in its folder.
     pub(crate) fn host(&self) -> Host {
-        let here = self.0.path().display().to_string();
+        let here = self.folder.path().display().to_string();
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let mut cgroups = BTreeSet::new();
+        let (mut cgroups, pids) = (BTreeSet::new(), self.pids.lock().unwrap().clone());
         below(Path::new("/sys/fs/cgroup"), 4, &mut |path| {
+            // `squall-TIME-PID-NUMBER`.
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            // `squall-TIME-PID-NUMBER`: one whose run is alive is in use, and may be another test's.
-            let over = |pid: &str| !Path::new("/proc").join(pid).exists();
-            if name.starts_with("squall-") && name.split('-').nth(2).is_none_or(over) {
+            let pid = name.strip_prefix("squall-").and_then(|rest| rest.split('-').nth(1)?.parse().ok());
+            if pid.is_some_and(|pid: u32| pids.contains(&pid)) {
                 cgroups.insert(path.to_owned());
             }
         });
         let mut files = BTreeSet::new();
-        below(self.0.path(), 12, &mut |path| {
+        below(self.folder.path(), 12, &mut |path| {
             files.insert(path.to_owned());
         });
         Host {
@@ -104,7 +121,7 @@ pub(crate) struct Host {
     pub(crate) processes: BTreeSet<String>,
     /// Mounts below the place.
     pub(crate) mounts: BTreeSet<String>,
-    /// Control groups of runs that are over.
+    /// Control groups of its runs.
     pub(crate) cgroups: BTreeSet<PathBuf>,
     /// Everything below the place.
     pub(crate) files: BTreeSet<PathBuf>,

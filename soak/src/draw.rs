@@ -1,0 +1,60 @@
+//! Random draws. Each event has a stream of its own, so that what one event draws says nothing of the others.
+
+use chaos_core::DrawnValue;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+/// The draws of one event.
+pub(crate) struct Draws(ChaCha8Rng);
+
+impl Draws {
+    pub(crate) fn of(seed: u64, event: u32) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::from(event));
+        Self(rng)
+    }
+
+    /// A number below `length`, uniform up to one in 2^64 / length.
+    pub(crate) fn below(&mut self, length: u64) -> u64 {
+        let index = (u128::from(self.0.next_u64()) * u128::from(length)) >> 64;
+        u64::try_from(index).unwrap_or_default()
+    }
+
+    /// An index of `length` things.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
+        let index = self.below(u64::try_from(length).unwrap_or(u64::MAX));
+        usize::try_from(index).unwrap_or_default()
+    }
+
+    /// An index, each as often as its weight says; `None` where all weights are 0.
+    pub(crate) fn weighted(&mut self, weights: impl Iterator<Item = u32> + Clone) -> Option<usize> {
+        let total: u64 = weights.clone().map(u64::from).sum();
+        if total == 0 {
+            return None;
+        }
+        let mut left = self.below(total);
+        for (index, weight) in weights.enumerate() {
+            match left.checked_sub(u64::from(weight)) {
+                Some(rest) => left = rest,
+                None => return Some(index),
+            }
+        }
+        None
+    }
+
+    /// A value within its bounds.
+    #[expect(clippy::cast_precision_loss, reason = "a fraction needs no more than 53 bits")]
+    pub(crate) fn value(&mut self, from: &DrawnValue) -> Value {
+        match from {
+            DrawnValue::Choice(choice) => choice.get(self.index(choice.len())).cloned().unwrap_or_default(),
+            DrawnValue::Range { min, max } => {
+                let whole = min.fract() == 0.0 && max.fract() == 0.0;
+                let fraction = (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+                // Whole numbers: both ends as often as those between.
+                let width = if whole { max - min + 1.0 } else { max - min };
+                from.number(fraction.mul_add(width, *min).min(*max))
+            }
+        }
+    }
+}

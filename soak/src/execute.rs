@@ -1,0 +1,273 @@
+//! The events of a plan through the engine: one entry each, in the order of the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaos_core::{Answer, ChaosResult, ChaosSpec, FaultNode, Nodes, SoakFault, SoakSpec};
+use chaos_runner::{EntryControl, RunnerError, Session};
+use chaos_triggers::Immediate;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use crate::judge::{EventEnd, SoakFailure};
+use crate::plan::{PlannedEvent, SoakPlan};
+use crate::target::{SoakTarget, enough_left};
+
+/// How one event of a plan ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinishedEvent {
+    /// Its number in the plan.
+    pub number: u32,
+    /// Its fault, as the pool names it.
+    pub fault: String,
+    /// The node that it acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// How it ended.
+    #[serde(flatten)]
+    pub end: EventEnd,
+    /// Seconds from the beginning of the soak until it was started.
+    pub started_seconds: f64,
+    /// Seconds until the system noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detect_seconds: Option<f64>,
+    /// Seconds until its `verify` said yes after the undo began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recover_seconds: Option<f64>,
+}
+
+/// What a soak did.
+#[derive(Debug, Default)]
+pub struct SoakEnd {
+    /// The events that ended, in that order.
+    pub events: Vec<FinishedEvent>,
+    /// The first failure that ended it.
+    pub failure: Option<SoakFailure>,
+    /// Whether it was ended from outside.
+    pub interrupted: bool,
+    /// The results of the entries.
+    pub results: Vec<ChaosResult>,
+}
+
+/// An event that was started.
+struct Running {
+    number: u32,
+    node: Option<String>,
+    control: EntryControl,
+}
+
+type Finished = (PlannedEvent, f64, Result<ChaosResult, RunnerError>);
+
+struct Soak<'a> {
+    session: &'a Session,
+    spec: &'a SoakSpec,
+    faults: BTreeMap<&'a str, &'a SoakFault>,
+    targets: &'a [SoakTarget],
+    all: usize,
+    begun: Duration,
+    crashes: usize,
+    running: Vec<Running>,
+    tasks: JoinSet<Finished>,
+    end: SoakEnd,
+}
+
+/// Runs the events of a plan in a session whose nodes are up. It ends with the first failure that is not a missed window: what
+/// is in force then is undone, and nothing more starts.
+pub async fn drive(session: Session, spec: Arc<SoakSpec>, targets: Vec<SoakTarget>, plan: SoakPlan) -> SoakEnd {
+    let begun = session.cx().clock().now();
+    let mut soak = Soak {
+        session: &session,
+        spec: &spec,
+        faults: spec.pool.iter().map(|fault| (fault.label(), fault)).collect(),
+        targets: &targets,
+        all: plan.events.len(),
+        begun,
+        crashes: session.cx().services().get::<Nodes>().exits().len(),
+        running: Vec::new(),
+        tasks: JoinSet::new(),
+        end: SoakEnd::default(),
+    };
+    for event in plan.events {
+        if !soak.until_due(&event).await {
+            break;
+        }
+        soak.start(event);
+    }
+    soak.finish().await
+}
+
+impl Soak<'_> {
+    /// Waits until the event may start; false when the soak is over before.
+    async fn until_due(&mut self, event: &PlannedEvent) -> bool {
+        let cx = self.session.cx();
+        let due = self.begun + Duration::from_millis(event.at_ms);
+        loop {
+            if self.end.failure.is_some() || self.end.interrupted {
+                return false;
+            }
+            let now = cx.clock().now();
+            if now >= due && self.has_room(event) {
+                return true;
+            }
+            let wait = async {
+                match due.checked_sub(now).filter(|left| !left.is_zero()) {
+                    Some(left) => cx.clock().sleep(left).await,
+                    // Only an event that ends makes room.
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = cx.cancelled() => self.end.interrupted = true,
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(done.ok()).await,
+                () = wait => {}
+            }
+        }
+    }
+
+    /// Whether one more event may be in force, and its node be acted on. The plan took care of both by the times that it knew.
+    fn has_room(&self, event: &PlannedEvent) -> bool {
+        if self.running.is_empty() {
+            return true;
+        }
+        let overlap = usize::try_from(self.spec.overlap.get()).unwrap_or(usize::MAX);
+        let mut busy: BTreeSet<&str> = self.running.iter().filter_map(|one| one.node.as_deref()).collect();
+        let free = event.node.as_deref().is_none_or(|node| busy.insert(node));
+        free && self.running.len() < overlap && enough_left(self.targets, &busy, &self.spec.min_healthy)
+    }
+
+    fn start(&mut self, event: PlannedEvent) {
+        let at = self.session.cx().clock().now().saturating_sub(self.begun).as_secs_f64();
+        let fault = self.faults.get(event.fault.as_str());
+        let entry = fault.and_then(|fault| entry(fault, &event)).filter(|_| event.skipped.is_none());
+        let Some(entry) = entry else {
+            let why = event.skipped.clone().unwrap_or_else(|| "the document has no such fault".to_owned());
+            self.record(&event, at, EventEnd::Skipped(why), None);
+            return;
+        };
+        let on = event.node.as_deref().map(|node| format!(" on `{node}`")).unwrap_or_default();
+        self.session.cx().note(format!("event {} of {}: `{}`{on}", event.number, self.all, event.fault));
+        let handle = self.session.start_at(entry, &format!("soak/{}", event.number));
+        self.running.push(Running { number: event.number, node: event.node.clone(), control: handle.control() });
+        self.tasks.spawn(async move { (event, at, handle.done().await) });
+    }
+
+    /// Takes down how an event ended, and looks at what must hold after it.
+    async fn ended(&mut self, done: Option<Finished>) {
+        let Some((event, at, result)) = done else {
+            self.fail(None, "the engine lost an event".to_owned());
+            return;
+        };
+        self.running.retain(|one| one.number != event.number);
+        let interrupted = self.session.cx().cancel_token().is_cancelled();
+        let fault = self.faults.get(event.fault.as_str()).copied();
+        let judged = match (&result, fault) {
+            (Err(error), _) => EventEnd::RevertFailed(error.to_string()),
+            (Ok(result), Some(fault)) => EventEnd::of(result, fault),
+            (Ok(_), None) => EventEnd::Skipped("the document has no such fault".to_owned()),
+        };
+        let mut end = match judged {
+            // What an interrupted event did not show counts nowhere.
+            EventEnd::Missed(_) | EventEnd::Broken(_) if interrupted => EventEnd::Skipped("interrupted".to_owned()),
+            judged => judged,
+        };
+        if !interrupted && self.end.failure.is_none() {
+            if let Some(crash) = self.crash() {
+                end = worse(end, EventEnd::Crashed(crash));
+            } else if let Some(broken) = self.broken_invariant().await {
+                end = worse(end, EventEnd::Broken(broken));
+            }
+        }
+        if let Some(rule) = end.rule() {
+            let rule = rule.to_owned();
+            self.fail(Some(event.number), rule);
+        }
+        let result = result.ok();
+        self.record(&event, at, end, result.as_ref());
+        self.end.results.extend(result);
+    }
+
+    /// The first failure counts; what is in force is undone.
+    fn fail(&mut self, event: Option<u32>, rule: String) {
+        if self.end.failure.is_none() {
+            let after = event.map(|event| format!("event {event}: ")).unwrap_or_default();
+            self.session.cx().note(format!("{after}{rule}; nothing more is injected"));
+            self.end.failure = Some(SoakFailure { event, rule });
+        }
+        for one in &self.running {
+            one.control.release();
+        }
+    }
+
+    /// A node that has ended by itself since the last look.
+    fn crash(&mut self) -> Option<String> {
+        let exits = self.session.cx().services().get::<Nodes>().exits();
+        let new = exits.get(self.crashes..)?.first()?;
+        let crash = format!("node `{}` ended by itself", new.node);
+        self.crashes = exits.len();
+        Some(crash)
+    }
+
+    async fn broken_invariant(&self) -> Option<String> {
+        for (index, probe) in self.spec.invariants.iter().enumerate() {
+            let seen = self.session.observe(probe, &format!("soak/invariants/{index}")).await;
+            // What can't be told does not prove that it holds.
+            if seen.answer != Answer::Yes {
+                return Some(format!("invariant `{}`", probe.label()));
+            }
+        }
+        None
+    }
+
+    fn record(&mut self, event: &PlannedEvent, at: f64, end: EventEnd, result: Option<&ChaosResult>) {
+        if let EventEnd::Missed(why) | EventEnd::Skipped(why) = &end {
+            let word = if matches!(end, EventEnd::Missed(_)) { "missed" } else { "skipped" };
+            self.session.cx().note(format!("event {}: {word}: {why}", event.number));
+        }
+        self.end.events.push(FinishedEvent {
+            number: event.number,
+            fault: event.fault.clone(),
+            node: event.node.clone(),
+            end,
+            started_seconds: at,
+            detect_seconds: result.and_then(|result| result.time_to_detect_seconds),
+            recover_seconds: result.and_then(|result| result.time_to_recover_seconds),
+        });
+    }
+
+    /// Waits for what is still in force; each event ends by its own hold.
+    async fn finish(mut self) -> SoakEnd {
+        while let Some(done) = self.tasks.join_next().await {
+            self.ended(done.ok()).await;
+        }
+        self.end.interrupted |= self.session.cx().cancel_token().is_cancelled();
+        self.end
+    }
+}
+
+/// A failed revert is worse than anything that is seen beside it.
+fn worse(end: EventEnd, other: EventEnd) -> EventEnd {
+    if end.rule().is_some() { end } else { other }
+}
+
+/// The entry of an event; `None` where its fault is none any more.
+fn entry(fault: &SoakFault, event: &PlannedEvent) -> Option<ChaosSpec> {
+    let mut entry = ChaosSpec::new(Immediate {}, FaultNode::deserialize(&event.action).ok()?);
+    entry.name = format!("{} #{}", event.fault, event.number);
+    entry.duration_seconds = event.duration_seconds;
+    entry.verify.clone_from(&fault.verify);
+    entry.during.clone_from(&fault.during);
+    entry.detect.clone_from(&fault.detect);
+    entry.abort_if.clone_from(&fault.abort_if);
+    Some(entry)
+}
+
+/// One entry for each fault that a plan draws, with what its first event draws: what a preflight asks the policy about.
+pub fn dry_entries(spec: &SoakSpec, plan: &SoakPlan) -> Vec<ChaosSpec> {
+    let first = |fault: &SoakFault| {
+        let event = plan.events.iter().find(|event| event.fault == fault.label() && event.skipped.is_none())?;
+        entry(fault, event)
+    };
+    spec.pool.iter().filter_map(first).collect()
+}

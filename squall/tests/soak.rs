@@ -1,0 +1,99 @@
+//! Soaks from the command line: plan, run, manifest, replay, shrink, interruption.
+
+#![cfg(feature = "full")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+#[path = "support/shell.rs"]
+mod shell;
+
+use shell::{command, journals, place, report, squall, write};
+
+/// Three nodes of which one is protected, paused one after the other.
+fn document(interval: f64, events: u32) -> Value {
+    let node = |protected: bool| json!({ "type": "process", "argv": ["sleep", "600"], "labels": { "role": "member" }, "protected": protected });
+    json!({
+        "nodes": { "n1": node(false), "n2": node(false), "n3": node(true) },
+        "soak": {
+            "pool": [{
+                "name": "pause", "action": { "type": "pause_process", "target": { "nodes": { "role": "member" } } },
+                "draw": { "duration_seconds": { "min": 0.05, "max": 0.2 } },
+            }],
+            "interval_seconds": interval, "events": events, "overlap": 2,
+            "min_healthy": [{ "labels": { "role": "member" }, "count": 1 }],
+        },
+    })
+}
+
+const ALLOWED: [&str; 2] = ["--allow-command", "sleep"];
+
+#[test]
+fn a_soak_is_planned_run_and_replayed() {
+    let place = place();
+    let file = write(&place, "soak.json", &document(0.1, 5));
+    let json = ["--format", "json", "--seed", "4"];
+    let plan = |seed: &str| {
+        let arguments = ["soak", &file, "--dry-run", "--format", "json", "--seed", seed, ALLOWED[0], ALLOWED[1]];
+        squall(&place, &arguments).stdout
+    };
+    assert_eq!(plan("4"), plan("4"));
+    assert_ne!(plan("4"), plan("5"));
+    let planned: Value = serde_json::from_slice(&plan("4")).unwrap();
+    let refused = squall(&place, &[&["soak", &file], &json[..]].concat());
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+
+    let manifest = place.path().join("m.json").display().to_string();
+    let arguments = [&["soak", &file, "--manifest", &manifest], &json[..], &ALLOWED[..]].concat();
+    let (ran, code) = report(&squall(&place, &arguments));
+    assert_eq!((code, ran["verdict"].as_str(), ran["n"].as_u64()), (0, Some("held"), Some(5)), "{ran}");
+    let kept: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    assert_eq!(kept["manifest"]["plan"], planned);
+
+    let arguments = [&["replay", &manifest, "--format", "json"], &ALLOWED[..]].concat();
+    let (again, code) = report(&squall(&place, &arguments));
+    let drawn = |report: &Value| -> Vec<(Value, Value)> {
+        let mut events: Vec<Value> = report["events"].as_array().unwrap().clone();
+        events.sort_by_key(|event| event["number"].as_u64());
+        events.iter().map(|event| (event["number"].clone(), event["node"].clone())).collect()
+    };
+    assert_eq!((code, drawn(&again)), (0, drawn(&ran)));
+    let shrunk = squall(&place, &[&["shrink", &manifest], &ALLOWED[..]].concat());
+    assert_eq!(shrunk.status.code(), Some(2), "nothing has failed: {shrunk:?}");
+
+    fs::write(&manifest, fs::read_to_string(&manifest).unwrap().replace("n1", "n2")).unwrap();
+    let tampered = squall(&place, &["replay", &manifest]);
+    assert_eq!(tampered.status.code(), Some(65));
+    assert!(String::from_utf8_lossy(&tampered.stderr).contains("tampered"), "{tampered:?}");
+    let lost = squall(&place, &["replay", "gone.json"]);
+    assert_eq!((lost.status.code(), journals(&place)), (Some(64), 0));
+    // Entries and soaks have commands of their own.
+    assert_eq!(squall(&place, &["run", &file]).status.code(), Some(64));
+}
+
+#[test]
+fn an_interrupted_soak_undoes_what_is_in_force() {
+    let place = place();
+    let mut document = document(0.2, 1000);
+    document["soak"]["pool"][0]["draw"] = json!({ "duration_seconds": { "min": 30, "max": 60 } });
+    let file = write(&place, "soak.json", &document);
+    let mut command = command(&place, &[&["soak", &file, "--format", "json"], &ALLOWED[..]].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("active") {
+        assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "it ended early: {seen}");
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let rest = std::thread::spawn(move || std::io::read_to_string(lines));
+    let output = child.wait_with_output().unwrap();
+    let rest = rest.join().unwrap().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {rest}"));
+    assert_eq!((output.status.code(), report["interrupted"].as_bool()), (Some(2), Some(true)), "{report}");
+    assert_eq!(journals(&place), 0);
+}
