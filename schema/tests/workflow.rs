@@ -1,6 +1,6 @@
 //! Workflows: what is read, and what the linter says of them.
 
-use chaos_core::{StepBody, Task};
+use chaos_core::{StepBody, StepOutputs, Task};
 use chaos_faults as _;
 use chaos_probes as _;
 use chaos_schema::{Code, Document, LoadOptions, load};
@@ -15,12 +15,12 @@ fn found(text: &str) -> Vec<(Code, String)> {
 fn task(text: &str) -> Task {
     let loaded = load(text, "w.yaml", &LoadOptions::default());
     assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
-    loaded.document.and_then(Document::into_task).unwrap()
+    loaded.document.and_then(Document::into_task).expect("nothing is wrong with it")
 }
 
 /// A `serial` of steps in flow style, with what else it has.
 fn serial(more: &str, steps: &[&str]) -> String {
-    let steps: String = steps.iter().map(|step| format!("    - {step}\n")).collect();
+    let steps = steps.iter().map(|step| format!("    - {step}\n")).collect::<Vec<_>>().concat();
     format!("workflow:\n  type: serial\n  name: all\n{more}  steps:\n{steps}")
 }
 
@@ -70,7 +70,7 @@ fn a_workflow_is_read_with_all_its_steps() {
     let settle = workflow.all().into_iter().find(|step| step.name == "settle").unwrap();
     assert_eq!(settle.at, "/workflow/steps/2/steps/1");
     let StepBody::Leaf(leaf) = &settle.body else { panic!() };
-    leaf.read(&Default::default()).unwrap_err();
+    leaf.read(&StepOutputs::new()).unwrap_err();
     let outputs = [("provision".to_owned(), [("seconds".to_owned(), "5".to_owned())].into())].into();
     assert_eq!(leaf.read(&outputs).unwrap().at_least().as_secs(), 5);
 }

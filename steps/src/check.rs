@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, Check, CheckBody, CheckMode, PluginError, ProbeNode, Reach, Seconds, Step, StepContext, StepEnd,
+    Answer, Check, CheckBody, CheckMode, PluginError, ProbeNode, Reach, Seconds, Step, StepContext, StepEnd, StepHosts,
     StepOutcome, register_step,
 };
 use schemars::JsonSchema;
@@ -38,7 +38,10 @@ impl Step for CheckStep {
     async fn run(&self, cx: &StepContext) -> StepEnd {
         let body = CheckBody::Probe(self.probe.clone());
         let check = Check { body, mode: self.mode, timeout_seconds: self.timeout_seconds };
-        let seen = cx.host().check(cx.name().to_owned(), check).await;
+        let seen = match cx.run().services().get::<StepHosts>().host() {
+            Ok(host) => host.check(cx.name().to_owned(), check).await,
+            Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
+        };
         let outcome = match seen.answer {
             Answer::Yes => StepOutcome::Pass,
             Answer::No => StepOutcome::TaskFail,

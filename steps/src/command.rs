@@ -66,7 +66,7 @@ impl Step for CommandStep {
         };
         let (outcome, detail) = classified(program, &ended, text(&reason).await);
         let outputs = match text(&output).await {
-            Ok(text) => text.as_deref().map(pairs).unwrap_or_else(|| Ok(BTreeMap::new())),
+            Ok(text) => pairs(text.as_deref().unwrap_or_default()).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         match outputs {
@@ -135,19 +135,118 @@ fn classified(program: &str, ended: &EndedProgram, reason: io::Result<Option<Str
     }
 }
 
-/// A reason that nobody can read is never a pass.
+/// An unreadable reason is never a pass.
 fn worse(by_code: StepOutcome) -> StepOutcome {
     if by_code == StepOutcome::Pass { StepOutcome::InfraFail } else { by_code }
 }
 
+/// A line of the outputs without a key.
+#[derive(Debug, thiserror::Error)]
+#[error("line {0} is not `KEY=VALUE`")]
+struct NotAPair(usize);
+
 /// The outputs, one on each line.
-fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
+fn pairs(text: &str) -> Result<BTreeMap<String, String>, NotAPair> {
     let plain = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(number, line)| match line.split_once('=') {
             Some((key, value)) if plain(key) => Ok((key.to_owned(), value.to_owned())),
-            _ => Err(format!("line {} is not `KEY=VALUE`", number + 1)),
+            _ => Err(NotAPair(number + 1)),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::Policy;
+    use chaos_test::run_context;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    fn sh(script: &str) -> CommandStep {
+        let argv = vec!["/bin/sh".into(), "-c".into(), script.into()];
+        CommandStep { argv: argv.try_into().unwrap(), env: BTreeMap::new() }
+    }
+
+    fn context(folder: &Path, allowed: &str, cancel: CancellationToken) -> StepContext {
+        let mut policy = Policy::default();
+        policy.allow_commands.push(allowed.into());
+        StepContext::new(run_context().policy(policy).cancel(cancel).build(), folder.to_owned(), "s")
+    }
+
+    async fn run(step: &CommandStep) -> StepEnd {
+        let folder = tempfile::tempdir().unwrap();
+        Step::run(step, &context(folder.path(), "*", CancellationToken::new())).await
+    }
+
+    #[tokio::test]
+    async fn exit_code_and_reason_classify() {
+        let reason = |text: &str, code: u8| format!("echo {text} > $SQUALL_EXIT_REASON; exit {code}");
+        let rows = [
+            ("exit 0".to_owned(), StepOutcome::Pass, "exited with 0"),
+            ("exit 1".to_owned(), StepOutcome::TaskFail, "exited with 1"),
+            ("exit 2".to_owned(), StepOutcome::InfraFail, "exited with 2"),
+            ("exit 77".to_owned(), StepOutcome::TaskFail, "exited with 77"),
+            ("exit 137".to_owned(), StepOutcome::TaskFail, "as after signal 9"),
+            ("kill -9 $$".to_owned(), StepOutcome::TaskFail, "signal: 9"),
+            (reason("task-fail", 0), StepOutcome::TaskFail, "exit reason `task_fail`"),
+            (reason("infra_fail", 1), StepOutcome::InfraFail, "exit reason `infra_fail`"),
+            (reason("pass", 1), StepOutcome::TaskFail, "exited with 1"),
+            (reason("pass", 0), StepOutcome::Pass, "exited with 0"),
+            (reason("dunno", 0), StepOutcome::InfraFail, "unknown exit reason"),
+        ];
+        for (script, outcome, detail) in rows {
+            let end = run(&sh(&script)).await;
+            assert_eq!(end.outcome, outcome, "{script}: {}", end.detail);
+            assert!(end.detail.contains(detail), "{script}: {}", end.detail);
+        }
+        let argv = vec!["/nowhere/at/all".to_owned()];
+        let missing = run(&CommandStep { argv: argv.try_into().unwrap(), env: BTreeMap::new() }).await;
+        assert_eq!(missing.outcome, StepOutcome::InfraFail);
+    }
+
+    #[tokio::test]
+    async fn outputs_are_read_and_what_is_no_output_is_told() {
+        let end = run(&sh("echo url=http://x/?a=b > $SQUALL_OUTPUT; echo n=5 >> $SQUALL_OUTPUT")).await;
+        assert_eq!(end.outcome, StepOutcome::Pass);
+        assert_eq!(end.outputs["url"], "http://x/?a=b");
+        assert_eq!(end.outputs["n"], "5");
+        let end = run(&sh("echo n=1 > $SQUALL_OUTPUT; echo oops >> $SQUALL_OUTPUT")).await;
+        assert_eq!(end.outcome, StepOutcome::InfraFail);
+        assert!(end.detail.contains("line 2 is not `KEY=VALUE`"), "{}", end.detail);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_allowed_is_not_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("made");
+        let cx = context(folder.path(), "other", CancellationToken::new());
+        let end = Step::run(&sh(&format!("touch {}", made.display())), &cx).await;
+        assert_eq!(end.outcome, StepOutcome::InfraFail);
+        assert!(end.detail.contains("--allow-command /bin/sh"), "{}", end.detail);
+        assert!(!made.exists());
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_program_is_killed_with_what_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pids = folder.path().join("pids");
+        let cancel = CancellationToken::new();
+        let step = sh(&format!("sleep 600 & echo $! > {0}.new; mv {0}.new {0}; sleep 600", pids.display()));
+        let cx = context(folder.path(), "*", cancel.clone());
+        let (end, child) = tokio::join!(Step::run(&step, &cx), async {
+            loop {
+                if let Ok(text) = std::fs::read_to_string(&pids) {
+                    cancel.cancel();
+                    break text.trim().to_owned();
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+        assert_eq!(end.outcome, StepOutcome::InfraFail);
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+    }
 }

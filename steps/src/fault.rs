@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chaos_core::{
-    ChaosSpec, DEFAULT_HOLD_SECONDS, Seconds, Span, Step, StepContext, StepEnd, StepOutcome, Verdict, register_step,
+    ChaosSpec, DEFAULT_HOLD_SECONDS, Seconds, Span, Step, StepContext, StepEnd, StepHosts, StepOutcome, Verdict,
+    register_step,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -38,9 +39,10 @@ fn entry(_: &mut SchemaGenerator) -> Schema {
 
 impl Step for FaultStep {
     async fn run(&self, cx: &StepContext) -> StepEnd {
-        let result = match cx.host().entry(self.entry.clone()).await {
+        let run = async { cx.run().services().get::<StepHosts>().host()?.entry(self.entry.clone()).await };
+        let result = match run.await {
             Ok(result) => result,
-            Err(why) => return StepEnd::new(StepOutcome::InfraFail, why),
+            Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
         };
         let detail = result.error.unwrap_or_else(|| result.verdict.word().to_owned());
         let outcome = match result.verdict {
@@ -58,10 +60,6 @@ impl Step for FaultStep {
             Span::Finite => Duration::ZERO,
         };
         self.entry.trigger.at_least().saturating_add(hold)
-    }
-
-    fn entry(&self) -> Option<&ChaosSpec> {
-        Some(&self.entry)
     }
 }
 

@@ -24,9 +24,10 @@ pub struct WaitStep {
 impl Step for WaitStep {
     async fn run(&self, cx: &StepContext) -> StepEnd {
         let time = self.seconds.get();
-        match cx.run().sleep(time).await {
-            true => StepEnd::new(StepOutcome::Pass, format!("{} s have passed", time.as_secs_f64())),
-            false => StepEnd::new(StepOutcome::InfraFail, "interrupted"),
+        if cx.run().sleep(time).await {
+            StepEnd::new(StepOutcome::Pass, format!("{} s have passed", time.as_secs_f64()))
+        } else {
+            StepEnd::new(StepOutcome::InfraFail, "interrupted")
         }
     }
 

@@ -104,10 +104,14 @@ fn each_text(value: &Value, at: &str, found: &mut impl FnMut(&str, &str)) {
     match value {
         Value::String(text) => found(at, text),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, item)| each_text(item, &format!("{at}/{i}"), found))
+            for (index, item) in items.iter().enumerate() {
+                each_text(item, &format!("{at}/{index}"), found);
+            }
         }
         Value::Object(map) => {
-            map.iter().for_each(|(key, item)| each_text(item, &format!("{at}/{}", escaped(key)), found))
+            for (key, item) in map {
+                each_text(item, &format!("{at}/{}", escaped(key)), found);
+            }
         }
         _ => {}
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::context::StepContext;
 use super::outcome::StepEnd;
-use crate::{BoxFuture, ChaosSpec, PluginError, Reach};
+use crate::{BoxFuture, PluginError, Reach};
 
 /// A leaf step as its author writes it.
 pub trait Step: Debug + Send + Sync + 'static {
@@ -21,11 +21,6 @@ pub trait Step: Debug + Send + Sync + 'static {
     fn at_least(&self) -> Duration {
         Duration::ZERO
     }
-
-    /// The entry that it runs, for the preflight.
-    fn entry(&self) -> Option<&ChaosSpec> {
-        None
-    }
 }
 
 /// What the engine calls; implemented for every [`Step`].
@@ -36,8 +31,6 @@ pub trait ErasedStep: Debug + Send + Sync {
     fn reach(&self) -> Result<Reach, PluginError>;
     /// See [`Step::at_least`].
     fn at_least(&self) -> Duration;
-    /// See [`Step::entry`].
-    fn entry(&self) -> Option<&ChaosSpec>;
 }
 
 impl<T: Step> ErasedStep for T {
@@ -51,10 +44,6 @@ impl<T: Step> ErasedStep for T {
 
     fn at_least(&self) -> Duration {
         Step::at_least(self)
-    }
-
-    fn entry(&self) -> Option<&ChaosSpec> {
-        Step::entry(self)
     }
 }
 

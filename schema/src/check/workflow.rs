@@ -46,8 +46,10 @@ fn names(shape: &Shape<'_>, report: &mut Report) {
 /// More steps must pass than there are.
 fn quorums(shape: &Shape<'_>, report: &mut Report) {
     shape.each(&mut |step| {
-        let Some(quorum) = step.value.pointer("/success/quorum").and_then(Value::as_u64) else { return };
-        let at = format!("{}/success/quorum", step.at);
+        let Some(quorum) = step.value.get("success").and_then(|success| success.get("quorum")?.as_u64()) else {
+            return;
+        };
+        let at = format!("{}/success/{}", step.at, "quorum");
         let count = step.steps().count() as u64;
         let message = match quorum {
             0 => "a quorum of 0 says nothing".to_owned(),

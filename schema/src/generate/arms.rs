@@ -70,7 +70,10 @@ fn step(pool: &mut Pool, node: &Node) -> Value {
         json!({ "type": "object", "required": ["type", "name"], "properties": { "type": choice, "name": name } });
     let mut all: Vec<Value> = CONTROLS
         .iter()
-        .map(|control| json!({ "label": control.name, "description": control.summary, "text": control.example }))
+        .map(|control| {
+            let text = format!("type: {}\n{}", control.name, control.example);
+            json!({ "label": control.name, "description": control.summary, "text": text })
+        })
         .collect();
     if let Value::Array(leaves) = examples(&STEPS) {
         all.extend(leaves);

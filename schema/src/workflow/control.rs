@@ -34,7 +34,7 @@ pub(crate) struct Control {
     pub(crate) holds: &'static [&'static str],
     /// One sentence.
     pub(crate) summary: &'static str,
-    /// The keys of such a step, for the snippets of editors.
+    /// The keys of such a step without its `type`, for the snippets of editors.
     pub(crate) example: &'static str,
     /// The schema of its own keys.
     pub(crate) schema: fn(&mut SchemaGenerator) -> Schema,
@@ -46,28 +46,28 @@ pub(crate) const CONTROLS: [Control; 4] = [
         name: "branch",
         holds: &["then", "else"],
         summary: "Runs `then` where a probe says yes, `else` where it says no.",
-        example: "type: branch\nname: \nwhen: \nthen: []\nelse: []\n",
+        example: "name: \nwhen: \nthen: []\nelse: []\n",
         schema: BranchDocument::json_schema,
     },
     Control {
         name: "parallel",
         holds: &["steps"],
         summary: "Runs its steps at the same time.",
-        example: "type: parallel\nname: \nsteps: []\nsuccess: all\n",
+        example: "name: \nsteps: []\nsuccess: all\n",
         schema: ParallelDocument::json_schema,
     },
     Control {
         name: "retry",
         holds: &["step"],
         summary: "Runs a step again until it passes.",
-        example: "type: retry\nname: \nattempts: 3\nstep: \n",
+        example: "name: \nattempts: 3\nstep: \n",
         schema: RetryDocument::json_schema,
     },
     Control {
         name: "serial",
         holds: &["steps", "finally"],
         summary: "Runs its steps one after the other, up to the first failure; `finally` runs last, whatever happened.",
-        example: "type: serial\nname: \nsteps: []\nfinally: []\n",
+        example: "name: \nsteps: []\nfinally: []\n",
         schema: SerialDocument::json_schema,
     },
 ];

@@ -27,22 +27,22 @@ pub(crate) fn read(value: &Value, at: &Positions, found: &mut Vec<Diagnostic>) -
     let own = Value::Object(own);
     let body = match kind.as_ref().and_then(Value::as_str) {
         Some("serial") => part::<SerialDocument>(own, at, found).map(|it| StepBody::Serial {
-            steps: list(it.steps, &at.inside("steps"), found),
-            finally: list(it.finally, &at.inside("finally"), found),
+            steps: list(&it.steps, &at.inside("steps"), found),
+            finally: list(&it.finally, &at.inside("finally"), found),
         }),
         Some("parallel") => part::<ParallelDocument>(own, at, found)
-            .map(|it| StepBody::Parallel { steps: list(it.steps, &at.inside("steps"), found), success: it.success }),
+            .map(|it| StepBody::Parallel { steps: list(&it.steps, &at.inside("steps"), found), success: it.success }),
         Some("branch") => part::<BranchDocument>(own, at, found).and_then(|it| {
-            let when = late(it.when.value().clone(), &at.inside("when"), found)?;
-            let then = list(it.then, &at.inside("then"), found);
-            let otherwise = list(it.otherwise, &at.inside("else"), found);
+            let when = late(it.when.value(), &at.inside("when"), found)?;
+            let then = list(&it.then, &at.inside("then"), found);
+            let otherwise = list(&it.otherwise, &at.inside("else"), found);
             Some(StepBody::Branch { when, then, otherwise })
         }),
         Some("retry") => part::<RetryDocument>(own, at, found).and_then(|it| {
             let step = Box::new(read(it.step.value(), &at.inside("step"), found)?);
             Some(StepBody::Retry { step, attempts: it.attempts, delay: it.delay_seconds.get() })
         }),
-        _ => late::<StepNode>(value.clone(), at, found).map(StepBody::Leaf),
+        _ => late::<StepNode>(value, at, found).map(StepBody::Leaf),
     };
     let StepKeys { deadline_seconds, idempotent } = part(Value::Object(beside), at, found)?;
     let deadline = deadline_seconds.map(chaos_core::Seconds::get);
@@ -53,16 +53,16 @@ fn part<T: DeserializeOwned>(value: Value, at: &Positions, found: &mut Vec<Diagn
     Deferred::at(value, at.clone()).read().map_err(|diagnostic| found.push(*diagnostic)).ok()
 }
 
-fn list(steps: Vec<Deferred<AnyStep>>, at: &Positions, found: &mut Vec<Diagnostic>) -> Vec<WorkflowStep> {
+fn list(steps: &[Deferred<AnyStep>], at: &Positions, found: &mut Vec<Diagnostic>) -> Vec<WorkflowStep> {
     let steps = steps.iter().enumerate();
     steps.filter_map(|(index, step)| read(step.value(), &at.inside(&index.to_string()), found)).collect()
 }
 
 /// A part that may need outputs; one that needs none is read now as well, for its mistakes.
-fn late<T: DeserializeOwned>(value: Value, at: &Positions, found: &mut Vec<Diagnostic>) -> Option<Late<T>> {
+fn late<T: DeserializeOwned>(value: &Value, at: &Positions, found: &mut Vec<Diagnostic>) -> Option<Late<T>> {
     let late = Late::new(value.clone(), at.pointer());
     if late.needs().is_empty() {
-        part::<T>(value, at, found)?;
+        part::<T>(value.clone(), at, found)?;
     }
     Some(late)
 }
