@@ -12,8 +12,8 @@ mod visible;
 
 pub use address::{Address, AddressError, HttpUrl, HttpUrlError};
 pub use bounded_file::{read_bounded, read_to_limit};
-pub use fnv::fnv1a;
 pub use duration::{DurationText, DurationTextError, Seconds, SecondsError};
+pub use fnv::fnv1a;
 pub use redactor::{Redactor, SecretMasking};
 pub use secret::{Secret, is_api_key};
 pub use shortened::shortened;

@@ -65,7 +65,18 @@ impl TaskRun {
         let specs = std::mem::take(&mut task.entries).into_iter().zip(positions);
         let entries = specs.map(|(spec, at)| session.enter(spec, at.trim_start_matches('/'))).collect();
         let (steady_state, name) = (Arc::new(task.steady_state), task.name);
-        Self { session, nodes, entries, steady_state, name, seed, recovered, hold: None, drive: Mutex::new(None), is_driven: false }
+        Self {
+            session,
+            nodes,
+            entries,
+            steady_state,
+            name,
+            seed,
+            recovered,
+            hold: None,
+            drive: Mutex::new(None),
+            is_driven: false,
+        }
     }
 
     /// Holds the nodes for ad-hoc work.

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chaos_core::{
-    DEFAULT_HOLD_SECONDS, FaultTarget, FillError, Pick, Seconds, SoakFault, SoakSpec, Span, suggestion,
-};
+use chaos_core::{DEFAULT_HOLD_SECONDS, FaultTarget, FillError, Pick, Seconds, SoakFault, SoakSpec, Span, suggestion};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

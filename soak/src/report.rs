@@ -56,8 +56,7 @@ impl SoakReport {
     pub fn of(spec: &SoakSpec, seed: u64, planned: usize, end: &SoakEnd) -> Self {
         let faults = statistics(spec.pool.iter().map(chaos_core::SoakFault::label), &end.events);
         let sum = |of: fn(&FaultStatistics) -> usize| faults.iter().map(of).sum::<usize>();
-        let (n, passed, missed, skipped) =
-            (sum(|f| f.n), sum(|f| f.passed), sum(|f| f.missed), sum(|f| f.skipped));
+        let (n, passed, missed, skipped) = (sum(|f| f.n), sum(|f| f.passed), sum(|f| f.missed), sum(|f| f.skipped));
         let mut report = Self {
             verdict: Verdict::Held,
             why: None,
@@ -118,7 +117,12 @@ impl SoakReport {
             let exit = run.node_exits.iter().map(|exit| format!("node `{}` ended by itself: {}", exit.node, exit.exit));
             let why = lost.map(|probe| format!("the steady state was not there to begin with (`{}`)", probe.name));
             let why = why.or_else(|| end.map(|probe| format!("end state `{}`: {}", probe.name, probe.detail)));
-            let why = run.not_begun.clone().or(why).or_else(|| exit.into_iter().next()).or_else(|| run.nodes_left.first().cloned());
+            let why = run
+                .not_begun
+                .clone()
+                .or(why)
+                .or_else(|| exit.into_iter().next())
+                .or_else(|| run.nodes_left.first().cloned());
             self.why = why.or(self.why);
             if let (None, Some(rule)) = (&self.failure, &self.why)
                 && run.verdict.exit_code() % 2 == 1

@@ -44,10 +44,7 @@ impl TimeSpan {
 }
 
 /// The figures, in the order of the names given.
-pub(crate) fn statistics<'a>(
-    names: impl Iterator<Item = &'a str>,
-    events: &[FinishedEvent],
-) -> Vec<FaultStatistics> {
+pub(crate) fn statistics<'a>(names: impl Iterator<Item = &'a str>, events: &[FinishedEvent]) -> Vec<FaultStatistics> {
     let of = |name: &str| {
         let own = || events.iter().filter(|event| event.fault == name);
         let count = |which: fn(&EventEnd) -> bool| own().filter(|event| which(&event.end)).count();

@@ -172,7 +172,8 @@ impl Command {
     fn has_settings(&self) -> bool {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
         let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_));
-        runs || soaks || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
+        runs || soaks
+            || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
     }
 
     /// Writes the report files of a run that could not begin.

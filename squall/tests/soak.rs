@@ -18,9 +18,7 @@ use shell::{command, journals, place, report, squall, write};
 
 /// Three nodes of which one is protected, paused one after the other.
 fn document(interval: f64, events: u32) -> Value {
-    let node = |protected: bool| {
-        json!({ "type": "process", "argv": ["sleep", "600"], "labels": { "role": "member" }, "protected": protected })
-    };
+    let node = |protected: bool| json!({ "type": "process", "argv": ["sleep", "600"], "labels": { "role": "member" }, "protected": protected });
     json!({
         "nodes": { "n1": node(false), "n2": node(false), "n3": node(true) },
         "soak": {

@@ -200,7 +200,10 @@ impl DrawnValue {
     }
 
     /// A number of a range as a document has it: a whole one where both bounds are whole, else to the thousandth.
-    #[expect(clippy::cast_possible_truncation, reason = "a cast from f64 saturates, and bounds of parameters are far less")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a cast from f64 saturates, and bounds of parameters are far less"
+    )]
     pub fn number(&self, number: f64) -> Value {
         match self {
             Self::Range { min, max } if min.fract() == 0.0 && max.fract() == 0.0 => json!(number.floor() as i64),
@@ -278,10 +281,15 @@ impl SoakSpec {
         for (index, fault) in self.pool.iter().enumerate() {
             if let Some(other) = names.insert(fault.label(), index) {
                 let message = format!("duplicate name `{}`, which entry {other} of the pool has too", fault.label());
-                add(format!("/pool/{index}"), message, "give each a `name` of its own: statistics tell them apart by it");
+                add(
+                    format!("/pool/{index}"),
+                    message,
+                    "give each a `name` of its own: statistics tell them apart by it",
+                );
             }
             if fault.duration_seconds.is_some() && fault.action.span() == Span::Finite {
-                let message = format!("`{}` ends by itself, so it takes no `duration_seconds`", fault.action.type_name());
+                let message =
+                    format!("`{}` ends by itself, so it takes no `duration_seconds`", fault.action.type_name());
                 add(format!("/pool/{index}/duration_seconds"), message, "remove the key");
             }
             for (key, drawn) in &fault.draw {
@@ -292,7 +300,11 @@ impl SoakSpec {
                 if let Some((value, why)) = wrong {
                     let message = format!("`{}` does not take {value} as `{key}`: {why}", fault.action.type_name());
                     let key = key.replace('~', "~0").replace('/', "~1");
-                    add(format!("/pool/{index}/draw/{key}"), message, "every value that can be drawn must be one that the fault takes");
+                    add(
+                        format!("/pool/{index}/draw/{key}"),
+                        message,
+                        "every value that can be drawn must be one that the fault takes",
+                    );
                 }
             }
         }

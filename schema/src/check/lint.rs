@@ -24,7 +24,8 @@ pub(crate) fn lint(ours: &Value, kind: DocumentKind, report: &mut Report) {
         DocumentKind::Experiment | DocumentKind::Policy => {}
         DocumentKind::Entry => verify(ours, "", &names, report),
         DocumentKind::Task => {
-            for (index, fault) in ours.pointer("/soak/pool").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            for (index, fault) in ours.pointer("/soak/pool").and_then(Value::as_array).into_iter().flatten().enumerate()
+            {
                 verify(fault, &format!("/soak/pool/{index}"), &names, report);
             }
             entries(ours, &names, report);

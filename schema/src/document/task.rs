@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use chaos_core::{
-    ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe, Task,
+    ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe,
+    Task,
 };
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};

@@ -48,10 +48,8 @@ fn touch(bench: &Bench, extra: &Value) -> Value {
 fn a_soak_of_a_day_runs_in_seconds_and_reverts_every_event() {
     let bench = Bench::new().unwrap();
     let draw = json!({ "draw": { "duration_seconds": { "min": 1, "max": 60 } } });
-    let report = soaked(
-        &bench,
-        &json!({ "pool": [touch(&bench, &draw)], "interval_seconds": 120, "duration_seconds": 86_400 }),
-    );
+    let report =
+        soaked(&bench, &json!({ "pool": [touch(&bench, &draw)], "interval_seconds": 120, "duration_seconds": 86_400 }));
     assert_eq!((report.verdict, report.n, report.passed), (Verdict::Held, 719, 719), "{:?}", report.why);
     assert!(!bench.path("f").exists());
     assert!(report.text().contains("soak held (719 of 719 events passed"), "{}", report.text());
@@ -144,8 +142,12 @@ fn a_bug_shows_again_at_the_same_event_and_shrinks_to_what_it_needs() {
     let shrunk = runtime.block_on(shrink(failing, 200, fails)).unwrap();
     let values: Vec<&Value> = shrunk.events.iter().map(|event| &event.action["value"]).collect();
     assert!(shrunk.minimal && shrunk.events.len() == 3, "{shrunk:?}");
-    assert_eq!(values.iter().filter_map(|value| value.as_u64()).collect::<std::collections::BTreeSet<_>>(), [3, 7, 9].into());
-    let bounded = runtime.block_on(shrink(shrunk.events.clone(), 0, async |_: &[PlannedEvent]| Ok::<_, ()>(true))).unwrap();
+    assert_eq!(
+        values.iter().filter_map(|value| value.as_u64()).collect::<std::collections::BTreeSet<_>>(),
+        [3, 7, 9].into()
+    );
+    let bounded =
+        runtime.block_on(shrink(shrunk.events.clone(), 0, async |_: &[PlannedEvent]| Ok::<_, ()>(true))).unwrap();
     assert!(!bounded.minimal && bounded.tries == 0);
 }
 

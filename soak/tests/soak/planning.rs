@@ -133,7 +133,9 @@ fn what_no_soak_can_be_made_of_is_refused_at_its_place() {
         ("/soak/pool/1", |soak| soak["pool"] = json!([touch(1, "a"), touch(1, "a")])),
         ("/soak", |soak| soak["duration_seconds"] = json!(5)),
         ("/soak", |soak| drop(soak.as_object_mut().unwrap().remove("events"))),
-        ("/soak/pool/0/draw/misbehave", |soak| soak["pool"][0]["draw"] = json!({ "misbehave": { "choice": ["no", "x"] } })),
+        ("/soak/pool/0/draw/misbehave", |soak| {
+            soak["pool"][0]["draw"] = json!({ "misbehave": { "choice": ["no", "x"] } })
+        }),
         ("/soak/pool/0/draw/pth", |soak| soak["pool"][0]["draw"] = json!({ "pth": { "choice": ["no"] } })),
         ("/soak/pool/0/draw/path", |soak| soak["pool"][0]["draw"] = json!({ "path": { "min": 1 } })),
         ("/soak/pool/0/draw/duration_seconds", |soak| {
