@@ -5,6 +5,7 @@
 //! | `plug_in` | [`Fault`], [`Trigger`], [`Probe`], their registries, and a plug-in as it stands in a document |
 //! | `node` | [`NodeKind`], [`Member`] and its facets, what a fault acts on ([`FaultTarget`]) |
 //! | `run` | [`Task`] and [`ChaosSpec`], [`RunContext`], clock, events, what entries of one run show each other |
+//! | `step` | steps of a workflow: control steps, and [`Step`], which plug-ins implement |
 //! | `undo` | [`Undo`] and its steps, the journal, the state directory |
 //! | `policy` | [`Policy`] and its refusals, hosts resolved once |
 //! | `value` | durations, addresses, URLs, secrets |
@@ -18,6 +19,7 @@ mod plug_in;
 mod policy;
 mod result;
 mod run;
+mod step;
 mod undo;
 mod value;
 
@@ -33,9 +35,9 @@ pub use plug_in::{
     ErasedProbe, ErasedTrigger, Evidence, Extra, FAULTS, Fault, FaultNode, Fired, InForce, Injection, Kind,
     LookupError, MAX_DEPTH, NODES, Observation, Outcome, PROBE_TIMEOUT, PROBES, ParseError, Plan, PlugIn, PluginError,
     Presence, Probe, ProbeNode, Reach, Registry, RegistryError, RemovedName, Requirement, Resource, ResourceId,
-    Reversible, SampledProbe, Sampling, Settling, Sighting, Span, Status, SteadyProbe, Successor, TRIGGERS, Trigger,
-    TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, at_least_one_of, exactly_one_of, parse, removed_name,
-    suggestion, value_depth,
+    Reversible, STEPS, SampledProbe, Sampling, Settling, Sighting, Span, Status, SteadyProbe, Successor, TRIGGERS,
+    Trigger, TriggerNode, TypeName, UNDO_STEPS, Within, WithinProbe, at_least_one_of, exactly_one_of, parse,
+    removed_name, suggestion, value_depth,
 };
 pub use policy::{
     AllowedDir, Ceiling, CeilingKind, Confinement, DirIdentity, HostPattern, HostPatternError, HostPort, Hosts,
@@ -52,6 +54,10 @@ pub use run::{
     LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LoadTlsError,
     LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices,
     SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock, since_boot,
+};
+pub use step::{
+    DynStep, ErasedStep, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost, StepKeys,
+    StepNode, StepOutcome, StepOutputs, WorkflowStep, step_references,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Expiries, Holder, JOURNAL_FORMAT, Journal,

@@ -31,7 +31,8 @@ pub use parse::{MAX_DEPTH, ParseError, parse, value_depth};
 pub use plan::{Plan, Reach, Reversible};
 pub use probe::{DynProbe, ErasedProbe, PROBE_TIMEOUT, Probe};
 pub use registry::{
-    FAULTS, LookupError, NODES, PROBES, PlugIn, Registry, RegistryError, TRIGGERS, UNDO_STEPS, removed_name, suggestion,
+    FAULTS, LookupError, NODES, PROBES, PlugIn, Registry, RegistryError, STEPS, TRIGGERS, UNDO_STEPS, removed_name,
+    suggestion,
 };
 pub use requirement::Requirement;
 pub use resource::{Resource, ResourceId};

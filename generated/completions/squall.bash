@@ -477,7 +477,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --config --state --help all any burst_kill clock_skew command container disk_full exhaust_fds exhaust_pids failpoint generate_load http immediate kill_process limit_resources load load_slo none oom pause_process process restart_process running sequence stress_cpu stress_memory tcp time"
+            opts="-h --format --color --config --state --help all any burst_kill check clock_skew command container disk_full exhaust_fds exhaust_pids failpoint fault generate_load http immediate kill_process limit_resources load load_slo none oom pause_process process restart_process running sequence stress_cpu stress_memory tcp time wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -981,7 +981,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__list)
-            opts="-h --format --color --config --state --help faults triggers probes nodes"
+            opts="-h --format --color --config --state --help faults triggers probes nodes steps"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,5 +1,6 @@
 //! The probe that runs a program and checks how it exits.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -68,6 +69,13 @@ pub struct Argv {
 #[error("no program: expected a list such as `[pg_isready, --host, 127.0.0.1]`")]
 pub struct EmptyArgv;
 
+impl Argv {
+    /// The program.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+}
+
 impl TryFrom<Vec<String>> for Argv {
     type Error = EmptyArgv;
 
@@ -110,7 +118,7 @@ impl Probe for Command {
             Ok(mark) => mark,
             Err(error) => return Observation::unknown(format!("`{program}` is not started: {error}")),
         };
-        let mut running = match Running::start(&self.argv, cx, &run_mark) {
+        let mut running = match Running::start(&self.argv, &BTreeMap::new(), cx, &run_mark) {
             Ok(running) => running,
             Err(error) => return Observation::unknown(format!("`{program}` can't be started: {error}")),
         };
@@ -139,7 +147,7 @@ impl Probe for Command {
 register_probe!(Command, "command");
 
 impl Command {
-    fn judge(&self, ended: &Ended) -> Observation {
+    fn judge(&self, ended: &EndedProgram) -> Observation {
         let program = &self.argv.program;
         let yes = ended.status.code() == Some(i32::from(self.expect_exit));
         // A program that is content says so on its standard output, if at all; its warnings would mislead there.
@@ -153,6 +161,40 @@ impl Command {
             None => Observation::unknown(format!("`{program}` was ended: {}{said}", ended.status)),
         };
         seen.with_value(ended.stdout.trim_end())
+    }
+}
+
+impl EndedProgram {
+    /// The last line that it printed, of its standard error first.
+    pub fn said(&self) -> Option<String> {
+        last_line(&self.stderr).or_else(|| last_line(&self.stdout))
+    }
+}
+
+/// Runs a program to its end, with everything that it started killed then; it is stopped where `cx` is cancelled. What it
+/// gets beside the run's environment stands in `more`. Whether the policy allows it is for the caller to ask.
+///
+/// # Errors
+/// It can't be started, or the run is cancelled.
+pub async fn run_program(
+    argv: &Argv,
+    more: &BTreeMap<String, String>,
+    cx: &RunContext,
+) -> Result<EndedProgram, PluginError> {
+    let program = argv.program();
+    let run_mark = run_mark(cx).await?;
+    let _real = cx.clock().external();
+    let started = Running::start(argv, more, cx, &run_mark);
+    let mut running = started.map_err(|error| PluginError::failed(format!("`{program}` can't be started: {error}")))?;
+    let ended = tokio::select! {
+        biased;
+        () = cx.cancelled() => None,
+        ended = running.exit(cx) => Some(ended),
+    };
+    running.kill().await;
+    match ended {
+        Some(ended) => ended.map_err(|error| PluginError::io(&format!("wait for `{program}`"), &error)),
+        None => Err(PluginError::Cancelled),
     }
 }
 
@@ -171,14 +213,22 @@ struct Running {
     child: Child,
 }
 
-struct Ended {
-    status: ExitStatus,
+/// A program that has ended.
+#[derive(Debug)]
+pub struct EndedProgram {
+    /// How.
+    pub status: ExitStatus,
     stdout: String,
     stderr: String,
 }
 
 impl Running {
-    fn start(argv: &Argv, cx: &RunContext, run_mark: &TreeMark) -> std::io::Result<Self> {
+    fn start(
+        argv: &Argv,
+        more: &BTreeMap<String, String>,
+        cx: &RunContext,
+        run_mark: &TreeMark,
+    ) -> std::io::Result<Self> {
         let mark = TreeMark::unique();
         let environment = cx.environment();
         let outer = run_mark.value(environment.get(TreeMark::VARIABLE).map(String::as_str));
@@ -186,6 +236,7 @@ impl Running {
             .args(&argv.arguments)
             .env_clear()
             .envs(&environment)
+            .envs(more)
             .env(TreeMark::VARIABLE, mark.value(Some(&outer)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -197,7 +248,7 @@ impl Running {
         Ok(Self { tree: Some(tree), child })
     }
 
-    async fn exit(&mut self, cx: &RunContext) -> std::io::Result<Ended> {
+    async fn exit(&mut self, cx: &RunContext) -> std::io::Result<EndedProgram> {
         let (mut stdout, mut stderr) = (Tail::default(), Tail::default());
         let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
         let status = {
@@ -217,7 +268,7 @@ impl Running {
             }
             status
         };
-        Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
+        Ok(EndedProgram { status, stdout: stdout.text(), stderr: stderr.text() })
     }
 
     /// Waits for the end of the program, without collecting it where the kernel allows: its number stays its own then.

@@ -29,7 +29,7 @@ mod test_context;
 pub use all::All;
 pub use any::Any;
 pub use checks::{Checks, NoChecks};
-pub use command::{Argv, Command, EmptyArgv};
+pub use command::{Argv, Command, EmptyArgv, EndedProgram, run_program};
 #[cfg(feature = "http")]
 pub use http::{
     BodyPattern, BodyPatternError, Http, JsonExpectation, JsonExpectationError, JsonPointer, JsonPointerError,

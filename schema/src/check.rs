@@ -15,6 +15,7 @@ mod prepare;
 mod report;
 mod timing;
 mod violation;
+mod workflow;
 
 use std::collections::BTreeMap;
 
@@ -92,7 +93,8 @@ fn finish(mut ours: Value, kind: DocumentKind, options: &LoadOptions, report: &m
         return None;
     }
     let open = options.placeholders == Placeholders::Allowed && !filled.leftover.is_empty();
-    let placeholders = if open { Placeholders::Allowed } else { Placeholders::Filled };
+    // Outputs of steps are there when their step starts.
+    let placeholders = if open || filled.has_outputs { Placeholders::Allowed } else { Placeholders::Filled };
     let compiled = match compiled::document(kind, placeholders) {
         Ok(compiled) => compiled,
         Err(error) => {

@@ -59,6 +59,8 @@ codes! {
     UnknownTrigger = "unknown-trigger" Error;
     /// A `type` that no node kind has.
     UnknownNode = "unknown-node" Error;
+    /// A `type` that no step of a workflow has.
+    UnknownStep = "unknown-step" Error;
     /// A probe `type` that is not registered.
     UnknownProbe = "unknown-probe" Error;
     /// A `type` that an earlier version had.
@@ -133,6 +135,14 @@ codes! {
     OtherTool = "other-tool" Error;
     /// A hold that is shorter than a probe's timeout, or than the window of `detect`.
     TimesDoNotFit = "times-do-not-fit" Warning;
+    /// Two steps of one name.
+    DuplicateStep = "duplicate-step" Error;
+    /// A quorum that no run can reach, or that says nothing.
+    QuorumOutOfReach = "quorum-out-of-reach" Error;
+    /// Deadlines of steps that do not fit the one around them.
+    DeadlinesDoNotFit = "deadlines-do-not-fit" Warning;
+    /// A step before which the others need the whole deadline.
+    UnreachableStep = "unreachable-step" Warning;
     /// A document that is neither a task nor an entry.
     UnknownKind = "unknown-kind" Error;
     /// A `chaos_spec` string that is not JSON.

@@ -22,6 +22,7 @@
 //! | `diagnostic`, `render` | one problem, and its text form |
 //! | `generate` | [`schema`]: types and registries as JSON Schema, for editors and for the check itself |
 //! | `tools` | [`tools`], [`FunctionTool`]: faults as tools of a language model |
+//! | `workflow` | the control steps of workflows, and the tree of a workflow |
 //! | `value` | [`FromValue`], for harnesses that have parsed their file already |
 //!
 //! Text, values and schemas meet in one place: the check validates against the schema that is published, so that an
@@ -54,6 +55,7 @@ mod text;
 mod tools;
 mod value;
 mod walk;
+mod workflow;
 
 pub use diagnostic::{Code, Diagnostic, Severity, Snippet, TextSpan};
 pub use document::{AnyCheck, Deferred, Document, DocumentKind, Entries, NamedCheck, Positions, TaskDocument};
@@ -71,3 +73,4 @@ pub use render::{Colour, render, render_with};
 pub use slo::{Slo, SloError, SloPercentile};
 pub use tools::{FunctionTool, author_only, authors_target, strip_nulls, tools};
 pub use value::{FromValue, SchemaError};
+pub use workflow::AnyStep;

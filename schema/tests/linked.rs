@@ -15,6 +15,7 @@ use chaos_core::{Descriptor, FAULTS, PROBES, TRIGGERS};
 use chaos_faults as _;
 use chaos_probes as _;
 use chaos_schema::{DocumentKind, LoadOptions, Profile, load, render, schema};
+use chaos_steps as _;
 use chaos_triggers as _;
 
 #[test]

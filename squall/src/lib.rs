@@ -9,7 +9,7 @@
 //! | `cli` | `squall::cli::main()` (feature `cli`), for the binary `squall` and for binaries that add plug-ins of their own |
 //! | [`helper`] | the line with which a program is its own guardian: who undoes a run that can't |
 //! | `chaos_core`, `chaos_runner`, `chaos_experiment`, `chaos_schema`, `chaos_load`, `chaos_fortio` | the crates below, for what the prelude leaves out |
-//! | `chaos_faults`, `chaos_triggers`, `chaos_probes`, `chaos_nodes` | the plug-ins as types, to build an entry in Rust |
+//! | `chaos_faults`, `chaos_triggers`, `chaos_probes`, `chaos_nodes`, `chaos_steps` | the plug-ins as types, to build an entry in Rust |
 //! | `linked` | names each plug-in crate, so that the linker keeps what it registers |
 //!
 //! A plug-in crate outside this workspace gets every surface (lists, schemas, tools, runs) from a binary of three
@@ -46,4 +46,5 @@ pub use chaos_nodes;
 pub use chaos_probes;
 pub use chaos_runner;
 pub use chaos_schema;
+pub use chaos_steps;
 pub use chaos_triggers;

@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "chaos-faults",
         &["chaos-core", "chaos-host", "chaos-load", "chaos-links", "chaos-failpoints", "chaos-fortio", "chaos-agent"],
     ),
+    ("chaos-steps", &["chaos-core", "chaos-probes"]),
     ("chaos-runner", &["chaos-core", "chaos-schema"]),
     // Layer 3: they plan, and the engine acts.
     ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
@@ -53,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-evidence",
             "chaos-agent",
             "chaos-nodes",
+            "chaos-steps",
             "chaos-triggers",
             "chaos-probes",
             "chaos-faults",

@@ -14,14 +14,16 @@ use crate::workspace::{self, text};
 
 /// Macros that register a plug-in under a name.
 pub(crate) const REGISTRATIONS: &[&str] =
-    &["register_fault", "register_trigger", "register_probe", "register_node", "register_undo_step"];
+    &["register_fault", "register_trigger", "register_probe", "register_node", "register_step", "register_undo_step"];
 
 /// Names that are ordinary words, too; a string of this word counts only where a type is expected.
-const ORDINARY: &[&str] =
-    &["all", "any", "command", "http", "load", "none", "parallel", "process", "running", "sequence", "tcp", "time"];
+const ORDINARY: &[&str] = &[
+    "all", "any", "check", "command", "fault", "http", "load", "none", "parallel", "process", "running", "sequence",
+    "tcp", "time", "wait",
+];
 
 /// Registries: what is asked for in one is the name of a plug-in.
-const REGISTRIES: &[&str] = &["FAULTS", "TRIGGERS", "PROBES", "NODES", "UNDO_STEPS"];
+const REGISTRIES: &[&str] = &["FAULTS", "TRIGGERS", "PROBES", "NODES", "STEPS", "UNDO_STEPS"];
 
 /// Crates that may name plug-ins: they show how to use them, or use the program as one would on the command line.
 const SHOWS: &[&str] = &[

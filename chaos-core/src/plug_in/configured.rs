@@ -15,7 +15,7 @@ use super::probe::DynProbe;
 use super::registry::PlugIn;
 use super::tagged::{Tagged, read_tagged};
 use super::trigger::DynTrigger;
-use crate::{DynNode, Seconds};
+use crate::{DynNode, DynStep, Seconds};
 
 /// Keys that the engine reads beside a plug-in's own, in the same mapping.
 pub trait Extra: Debug + Default + Send + Sync + Serialize + DeserializeOwned + schemars::JsonSchema + 'static {
@@ -139,7 +139,7 @@ macro_rules! from_typed {
     )*};
 }
 
-from_typed!(DynFault, DynTrigger, DynProbe, DynNode);
+from_typed!(DynFault, DynTrigger, DynProbe, DynNode, DynStep);
 
 impl<T: ?Sized, X: Default> Configured<T, X> {
     /// A plug-in without a name.
@@ -227,7 +227,7 @@ macro_rules! type_names {
     )*};
 }
 
-type_names!(DynFault, DynTrigger, DynProbe, DynNode);
+type_names!(DynFault, DynTrigger, DynProbe, DynNode, DynStep);
 
 impl<T, X> Serialize for Configured<T, X>
 where

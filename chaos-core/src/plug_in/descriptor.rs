@@ -27,6 +27,8 @@ pub enum Kind {
     Probe,
     /// A member of the system under test.
     Node,
+    /// A leaf step of a workflow.
+    Step,
     /// A journalled step that undoes one effect.
     UndoStep,
 }
@@ -39,6 +41,7 @@ impl Kind {
             Self::Trigger => "trigger",
             Self::Probe => "probe",
             Self::Node => "node",
+            Self::Step => "step",
             Self::UndoStep => "undo step",
         }
     }

@@ -50,6 +50,15 @@ macro_rules! register_node {
     };
 }
 
+/// Registers a leaf step of workflows under its `type`: `register_step!(Wait, "wait");`. Options as for [`register_fault!`].
+#[macro_export]
+macro_rules! register_step {
+    ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
+        $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynStep, None, &[],
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None, None);
+    };
+}
+
 /// Registers an undo step under its `type`: `register_undo_step!(ResumeProcess, "resume_process");`.
 ///
 /// Journals of earlier versions are read: a step that was renamed keeps its old name among its `aliases: ["…"]`.

@@ -16,7 +16,7 @@ fn default_name() -> String {
 }
 
 /// One entry: a trigger, a fault, and the probes around them.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChaosSpec {
     /// Name of the entry, for people and reports.

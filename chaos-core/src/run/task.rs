@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChaosSpec, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe};
+use crate::{ChaosSpec, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe, WorkflowStep};
 
 /// A checked task, ready for the engine. Read from text by `chaos-schema`.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub struct Task {
     pub name: Option<String>,
     /// The entries; all run at the same time, each on its own trigger.
     pub entries: Vec<ChaosSpec>,
+    /// The workflow, in place of entries.
+    pub workflow: Option<WorkflowStep>,
     /// A soak in place of entries.
     pub soak: Option<SoakSpec>,
     /// Position of each entry as a JSON pointer (`/chaos_spec/0`), where the text had one.

@@ -9,6 +9,7 @@ use super::item_keys::{self, is_bare};
 use super::keys::{is_task_key, near_key};
 use super::plug_in::{any_deprecated, kind_of_definition, status};
 use super::report::Report;
+use super::workflow;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{DocumentKind, foreign};
 use crate::pointer;
@@ -20,6 +21,9 @@ const MOST_NAMES: usize = 50;
 /// Looks at what is ours of a document.
 pub(crate) fn lint(ours: &Value, kind: DocumentKind, report: &mut Report) {
     let names = names(ours, report);
+    if kind == DocumentKind::Task {
+        workflow::lint(ours, report);
+    }
     match kind {
         DocumentKind::Experiment | DocumentKind::Policy => {}
         DocumentKind::Entry => verify(ours, "", &names, report),

@@ -1,8 +1,9 @@
 //! The plug-ins of a document, by the definition that their node has in the schema.
 
-use chaos_core::{FAULTS, Kind, NODES, PROBES, Status, TRIGGERS};
+use chaos_core::{FAULTS, Kind, NODES, PROBES, STEPS, Status, TRIGGERS};
 
 use crate::marker::CHECK;
+use crate::workflow::CONTROLS;
 
 /// The kind of plug-in that a node definition of that name holds.
 pub(super) fn kind_of_definition(name: &str) -> Option<Kind> {
@@ -10,6 +11,7 @@ pub(super) fn kind_of_definition(name: &str) -> Option<Kind> {
         "fault" => Some(Kind::Fault),
         "trigger" => Some(Kind::Trigger),
         "node" => Some(Kind::Node),
+        "step" => Some(Kind::Step),
         "probe" | CHECK => Some(Kind::Probe),
         _ => None,
     }
@@ -21,6 +23,7 @@ pub(super) fn known(kind: Kind) -> Vec<&'static str> {
         Kind::Fault => FAULTS.names(),
         Kind::Trigger => TRIGGERS.names(),
         Kind::Node => NODES.names(),
+        Kind::Step => CONTROLS.iter().map(|control| control.name).chain(STEPS.names()).collect(),
         _ => PROBES.names(),
     }
 }
@@ -31,6 +34,7 @@ pub(super) fn status(kind: Kind, name: &str) -> Option<Status> {
         Kind::Fault => FAULTS.status(name),
         Kind::Trigger => TRIGGERS.status(name),
         Kind::Node => NODES.status(name),
+        Kind::Step => STEPS.status(name),
         _ => PROBES.status(name),
     }
 }
@@ -40,6 +44,7 @@ pub(super) fn any_deprecated() -> bool {
     let deprecated = |status| matches!(status, Status::Deprecated(_));
     FAULTS.all().iter().any(|one| deprecated(one.status))
         || NODES.all().iter().any(|one| deprecated(one.status))
+        || STEPS.all().iter().any(|one| deprecated(one.status))
         || TRIGGERS.all().iter().any(|one| deprecated(one.status))
         || PROBES.all().iter().any(|one| deprecated(one.status))
 }

@@ -64,6 +64,9 @@ pub(crate) fn kind(value: &Value, hint: KindHint, report: &mut Report) -> Option
 /// A task, which may have no chaos; unless it looks as if its chaos is misspelt.
 fn task(value: &Value, report: &mut Report) -> Option<DocumentKind> {
     let Value::Object(map) = value else { return Some(DocumentKind::Task) };
+    if map.get("workflow").is_some_and(|workflow| !workflow.is_null()) {
+        return Some(DocumentKind::Task);
+    }
     match map.get("chaos_spec") {
         None if map.get("soak").is_some_and(|soak| !soak.is_null()) => {}
         None => {

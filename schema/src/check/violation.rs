@@ -221,6 +221,7 @@ impl Violation<'_> {
                 Kind::Fault => Code::UnknownFault,
                 Kind::Trigger => Code::UnknownTrigger,
                 Kind::Node => Code::UnknownNode,
+                Kind::Step => Code::UnknownStep,
                 _ => Code::UnknownProbe,
             };
             let Some(name) = typed else {

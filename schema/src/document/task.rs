@@ -17,6 +17,7 @@ use super::foreign::foreign;
 use super::positions::Positions;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::marker::{CHECK, ENTRY, marker};
+use crate::workflow::{self, AnyStep};
 
 /// How long a check with `role: objective` is polled, as the harnesses that have the key do.
 const OBJECTIVE_SECONDS: u8 = 120;
@@ -29,6 +30,8 @@ pub struct TaskDocument {
     /// What is broken: a list of entries, one entry, or the same as JSON text. All entries run at the same time, each on its own trigger.
     #[serde(default)]
     pub chaos_spec: Entries,
+    /// Steps in place of `chaos_spec`: a `serial`, or any other step.
+    pub workflow: Option<Deferred<AnyStep>>,
     /// In place of `chaos_spec`: faults drawn by seed from a weighted pool, for a time; run by `squall soak`.
     pub soak: Option<Deferred<SoakSpec>>,
     /// Named checks that `verify` refers to, as a list or the same as JSON text. A check that is not ours is left to the harness.
@@ -208,6 +211,10 @@ impl TaskDocument {
                 task.positions.push("/chaos_spec".to_owned());
                 task.entries.extend(reader.read(entry, positions.inside("chaos_spec")));
             }
+        }
+        if let Some(step) = self.workflow {
+            let at = positions.inside("workflow");
+            task.workflow = workflow::read(step.value(), &at, &mut reader.found);
         }
         if let Some(soak) = self.soak {
             let at = positions.inside("soak");

@@ -1,11 +1,12 @@
 //! One plug-in in a document: the `type` that chooses, and an arm for each registered plug-in.
 
 use chaos_core::schemars::{Schema, SchemaGenerator};
-use chaos_core::{Descriptor, FAULTS, NODES, PROBES, PlugIn, Registry, Status, TRIGGERS};
+use chaos_core::{Descriptor, FAULTS, NODES, PROBES, PlugIn, Registry, STEPS, Status, TRIGGERS};
 use serde_json::{Map, Value, json};
 
 use super::pool::{Node, Pool};
 use crate::marker::CHECK;
+use crate::workflow::{CONTROLS, Control};
 
 /// The definition of a node.
 pub(crate) fn definition(pool: &mut Pool, node: &Node) -> Value {
@@ -14,14 +15,14 @@ pub(crate) fn definition(pool: &mut Pool, node: &Node) -> Value {
         "trigger" => closed(pool, node, &TRIGGERS),
         "probe" => closed(pool, node, &PROBES),
         "node" => closed(pool, node, &NODES),
+        "step" => step(pool, node),
         _ => check(pool),
     }
 }
 
 /// A `type` that must be registered, and its arm.
 fn closed<T: PlugIn + ?Sized>(pool: &mut Pool, node: &Node, registry: &'static Registry<T>) -> Value {
-    let beside: Map<String, Value> =
-        node.beside.iter().map(|(key, value)| (key.clone(), pool.link(value.clone(), None))).collect();
+    let beside = beside(pool, node);
     let mut names = Vec::new();
     let mut texts = Vec::new();
     let mut arms = Vec::new();
@@ -38,6 +39,62 @@ fn closed<T: PlugIn + ?Sized>(pool: &mut Pool, node: &Node, registry: &'static R
     let choice = if names.is_empty() { json!(false) } else { json!({ "enum": names, "enumDescriptions": texts }) };
     let node = json!({ "type": "object", "required": ["type"], "properties": { "type": choice } });
     with_arms(node, arms, examples(registry))
+}
+
+/// The keys beside the plug-in's own.
+fn beside(pool: &mut Pool, node: &Node) -> Map<String, Value> {
+    node.beside.iter().map(|(key, value)| (key.clone(), pool.link(value.clone(), None))).collect()
+}
+
+/// A leaf step that must be registered, or a control step; each has a name.
+fn step(pool: &mut Pool, node: &Node) -> Value {
+    let beside = beside(pool, node);
+    let mut names: Vec<&str> = CONTROLS.iter().map(|control| control.name).collect();
+    let mut texts: Vec<String> = CONTROLS.iter().map(|control| control.summary.to_owned()).collect();
+    let mut arms: Vec<Value> = CONTROLS.iter().map(|control| control_arm(pool, control, &beside)).collect();
+    for descriptor in STEPS.all() {
+        for name in std::iter::once(descriptor.name).chain(descriptor.aliases.iter().copied()) {
+            names.push(name);
+            texts.push(descriptor.summary());
+        }
+        arms.push(arm(pool, descriptor, &beside, None));
+    }
+    let name = json!({
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "patternErrorMessage": "letters, digits, `-` and `_`, as in `load-test`",
+        "description": "Name of the step, which no other step of the workflow has.",
+    });
+    let choice = json!({ "enum": names, "enumDescriptions": texts });
+    let node =
+        json!({ "type": "object", "required": ["type", "name"], "properties": { "type": choice, "name": name } });
+    let mut all: Vec<Value> = CONTROLS
+        .iter()
+        .map(|control| json!({ "label": control.name, "description": control.summary, "text": control.example }))
+        .collect();
+    if let Value::Array(leaves) = examples(&STEPS) {
+        all.extend(leaves);
+    }
+    with_arms(node, arms, Value::Array(all))
+}
+
+/// The arm of a control step.
+fn control_arm(pool: &mut Pool, control: &Control, beside: &Map<String, Value>) -> Value {
+    let value = pool.shaped(control.schema);
+    let mut shape = pool.link(value, None);
+    if let Value::Object(map) = &mut shape {
+        map.remove("description");
+        map.remove("title");
+    }
+    let mut properties = Map::new();
+    properties.insert("type".into(), json!({ "description": control.summary, "const": control.name }));
+    properties.insert("name".into(), json!({ "type": "string", "description": "Name of it, for people." }));
+    properties.extend(beside.clone());
+    admit(&mut shape, &properties);
+    json!({
+        "if": { "type": "object", "required": ["type"], "properties": { "type": { "const": control.name } } },
+        "then": shape,
+    })
 }
 
 /// Any mapping; where its `type` is ours, the arm binds, with checks inside that may be foreign again.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chaos_core::step_references;
 use serde_json::Value;
 
 use super::reserved::is_reserved;
@@ -18,6 +19,8 @@ pub(crate) struct Filled {
     pub(crate) lone: Vec<String>,
     /// Pointer and name of what no variable fills.
     pub(crate) leftover: Vec<(String, String)>,
+    /// Whether outputs of steps are named, in a workflow; they are filled when their step starts.
+    pub(crate) has_outputs: bool,
     /// Bytes of pointers in `leftover`.
     noted: usize,
     /// Bytes that values brought in.
@@ -32,7 +35,11 @@ impl Filled {
         Self { declared, ..Self::default() }
     }
 
-    fn leave(&mut self, at: &str, name: &str) {
+    fn leave(&mut self, at: &str, name: &str, whole: &str) {
+        if pointer::is_within(at, "/workflow") && step_references(whole).next().is_some() {
+            self.has_outputs = true;
+            return;
+        }
         if self.leftover.len() < MAX_LEFTOVER && self.noted <= MAX_ADDED {
             self.noted += at.len();
             self.leftover.push((at.to_owned(), name.to_owned()));
@@ -89,7 +96,7 @@ fn fill_text(text: &str, at: &str, vars: &BTreeMap<String, String>, filled: &mut
         } else {
             out.push_str(&text[start..end]);
             if unfilled.insert(name) {
-                filled.leave(at, name);
+                filled.leave(at, name, &text[start..end]);
             }
         }
         done = end;

@@ -4,7 +4,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use chaos_core::{
     DurationText, Evidence, Fault, Fired, InjectContext, Injection, Observation, Outcome, Plan, PluginError, Probe,
-    ProbeNode, RunContext, Seconds, Sighting, Span, Trigger, Undo, register_fault, register_probe, register_trigger,
+    ProbeNode, RunContext, Seconds, Sighting, Span, Step, StepContext, StepEnd, StepOutcome, Trigger, Undo,
+    register_fault, register_probe, register_step, register_trigger,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -267,3 +268,19 @@ register_probe!(All, "all", aliases: ["parallel"]);
 
 /// Names of all of them.
 pub(crate) const FAULT_NAMES: [&str; 3] = ["generate_load", "pause_process", "skew_clock"];
+
+/// Does nothing.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Idle {
+    /// Seconds of it.
+    seconds: Seconds,
+}
+
+impl Step for Idle {
+    async fn run(&self, _cx: &StepContext) -> StepEnd {
+        StepEnd::new(StepOutcome::Pass, format!("{:?}", self.seconds))
+    }
+}
+
+register_step!(Idle, "idle");

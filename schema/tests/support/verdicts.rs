@@ -83,13 +83,15 @@ fn documents(count: usize) -> (Vec<Judged>, BTreeMap<(String, Spoil), usize>) {
     (out, covered)
 }
 
-/// Near misses of open keys are in the closed list of what only the loader sees.
+/// Near misses of open keys, and rules between steps of a workflow, are in the closed list of what only the loader sees.
 fn is_near_miss(diagnostic: &chaos_schema::Diagnostic) -> bool {
-    matches!(diagnostic.code, Code::MisspeltKey | Code::BareCheck | Code::UnknownKind)
+    let between_steps = matches!(diagnostic.code, Code::DuplicateStep | Code::QuorumOutOfReach)
+        || diagnostic.code == Code::ExclusiveKeys && diagnostic.pointer == "/workflow";
+    between_steps || matches!(diagnostic.code, Code::MisspeltKey | Code::BareCheck | Code::UnknownKind)
 }
 
-/// Rules between the parameters of one plug-in or experiment, which the typed parse knows: in the closed list too.
-const BETWEEN_PARAMETERS: [&str; 11] = [
+/// Rules between, or of, the parameters of one plug-in or experiment, which the typed parse knows: in the closed list too.
+const BETWEEN_PARAMETERS: [&str; 12] = [
     "no comparison",
     "invalid regular expression",
     "so `expect_",
@@ -101,6 +103,8 @@ const BETWEEN_PARAMETERS: [&str; 11] = [
     "leaves nothing to compare",
     "no planner may choose its",
     "need each other",
+    // The bounds of a duration as text, which no pattern says.
+    "is out of bounds; write one from",
 ];
 
 fn is_between_parameters(diagnostic: &chaos_schema::Diagnostic) -> bool {

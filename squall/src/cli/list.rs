@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::format::DataFormat;
 use super::plug_in::{self, PlugIn, span_word};
 
-/// Lists the faults, triggers, probes and node kinds of this program.
+/// Lists the faults, triggers, probes, node kinds and leaf steps of workflows of this program.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only these.
@@ -24,6 +24,7 @@ enum Which {
     Triggers,
     Probes,
     Nodes,
+    Steps,
 }
 
 impl Which {
@@ -33,6 +34,7 @@ impl Which {
             Self::Triggers => Kind::Trigger,
             Self::Probes => Kind::Probe,
             Self::Nodes => Kind::Node,
+            Self::Steps => Kind::Step,
         }
     }
 }

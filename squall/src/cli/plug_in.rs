@@ -1,6 +1,8 @@
 //! One plug-in as the commands `list` and `explain` show it, whatever its kind.
 
-use chaos_core::{Descriptor, FAULTS, Kind, NODES, PROBES, Registry, Requirement, Span, Status, Successor, TRIGGERS};
+use chaos_core::{
+    Descriptor, FAULTS, Kind, NODES, PROBES, Registry, Requirement, STEPS, Span, Status, Successor, TRIGGERS,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -61,13 +63,13 @@ impl PlugIn {
     }
 }
 
-/// Every registered plug-in: faults, triggers, probes, node kinds, each sorted by name.
+/// Every registered plug-in: faults, triggers, probes, node kinds, leaf steps, each sorted by name.
 pub(crate) fn all() -> Vec<PlugIn> {
     fn of<T: ?Sized>(kind: Kind, registry: &'static Registry<T>) -> impl Iterator<Item = PlugIn> {
         registry.all().iter().map(move |descriptor| PlugIn::of(kind, descriptor))
     }
     let observers = of(Kind::Trigger, &TRIGGERS).chain(of(Kind::Probe, &PROBES));
-    of(Kind::Fault, &FAULTS).chain(observers).chain(of(Kind::Node, &NODES)).collect()
+    of(Kind::Fault, &FAULTS).chain(observers).chain(of(Kind::Node, &NODES)).chain(of(Kind::Step, &STEPS)).collect()
 }
 
 /// The word for a span in lists and pages.

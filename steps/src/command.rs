@@ -1,0 +1,153 @@
+//! The step that runs a program.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use chaos_core::{PluginError, Reach, Step, StepContext, StepEnd, StepOutcome, register_step};
+use chaos_probes::{Argv, EndedProgram, run_program};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The variable with the file into which a program writes its outputs, `KEY=VALUE` on each line.
+const OUTPUT: &str = "SQUALL_OUTPUT";
+/// The variable with the file into which a program may write why it ended: `pass`, `task_fail`, `infra_fail`.
+const EXIT_REASON: &str = "SQUALL_EXIT_REASON";
+/// How much of either file is read.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// Runs a program, without a shell. It runs at most once: a run that is resumed never repeats it, unless the step says
+/// `idempotent: true`.
+///
+/// Exit code 0 is a `pass`, 2 an `infra_fail`, every other code and a signal a `task_fail`; a program that can't be started
+/// is an `infra_fail`. A program may say more in the file that `SQUALL_EXIT_REASON` names: `task_fail` or `infra_fail` there
+/// counts whatever the exit code, `pass` only with exit code 0. It writes outputs for later steps as lines `KEY=VALUE` into
+/// the file that `SQUALL_OUTPUT` names.
+///
+/// At its end, and at the deadline of the step, every process that it started is killed.
+///
+/// # Limits
+/// The policy must allow the program by the name that stands in `argv` (`--allow-command NAME`). It gets the run's
+/// environment without API keys and variables that hold a secret of the run, and no standard input.
+///
+/// # Example
+/// ```yaml
+/// type: command
+/// name: provision
+/// argv: [./provision.sh, --nodes, "4"]
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandStep {
+    /// The program and its arguments.
+    pub argv: Argv,
+    /// Variables beside those of the run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+impl Step for CommandStep {
+    async fn run(&self, cx: &StepContext) -> StepEnd {
+        let program = self.argv.program();
+        if let Err(refusal) = cx.run().policy().check_command(program) {
+            return StepEnd::new(StepOutcome::InfraFail, refusal.to_string());
+        }
+        let folder = cx.folder().join("steps").join(cx.name());
+        let (output, reason) = (folder.join("output"), folder.join("exit_reason"));
+        if let Err(error) = fresh(&folder, &[&output, &reason]).await {
+            return StepEnd::new(StepOutcome::InfraFail, format!("no folder for `{program}` can be made: {error}"));
+        }
+        let mut env = self.env.clone();
+        env.insert(OUTPUT.to_owned(), output.display().to_string());
+        env.insert(EXIT_REASON.to_owned(), reason.display().to_string());
+        let ended = match run_program(&self.argv, &env, cx.run()).await {
+            Ok(ended) => ended,
+            Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
+        };
+        let (outcome, detail) = classified(program, &ended, text(&reason).await);
+        let outputs = match text(&output).await {
+            Ok(text) => text.as_deref().map(pairs).unwrap_or_else(|| Ok(BTreeMap::new())),
+            Err(error) => Err(error.to_string()),
+        };
+        match outputs {
+            Ok(outputs) => StepEnd { outputs, ..StepEnd::new(outcome, detail) },
+            Err(why) if outcome == StepOutcome::Pass => {
+                StepEnd::new(StepOutcome::InfraFail, format!("the outputs of `{program}` can't be read: {why}"))
+            }
+            Err(_) => StepEnd::new(outcome, detail),
+        }
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        Ok(Reach::command(self.argv.program()))
+    }
+}
+
+register_step!(CommandStep, "command");
+
+/// An empty folder for the files of the step; those of an earlier attempt say nothing of this one.
+async fn fresh(folder: &Path, files: &[&Path]) -> io::Result<()> {
+    tokio::fs::create_dir_all(folder).await?;
+    for file in files {
+        match tokio::fs::remove_file(file).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a program wrote; `None` where it wrote nothing.
+async fn text(file: &Path) -> io::Result<Option<String>> {
+    let bytes = match tokio::fs::read(file).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    if bytes.len() > MOST_BYTES {
+        return Err(io::Error::other(format!("more than {MOST_BYTES} bytes")));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
+/// From exit code and reason to an outcome: of the two the worse counts, and the reason names the kind of a failure.
+fn classified(program: &str, ended: &EndedProgram, reason: io::Result<Option<String>>) -> (StepOutcome, String) {
+    let (by_code, detail) = match ended.status.code() {
+        Some(0) => (StepOutcome::Pass, format!("`{program}` exited with 0")),
+        Some(2) => (StepOutcome::InfraFail, format!("`{program}` exited with 2")),
+        // As shells report a child that a signal ended.
+        Some(code @ 129..=192) => {
+            (StepOutcome::TaskFail, format!("`{program}` exited with {code}, as after signal {}", code - 128))
+        }
+        Some(code) => (StepOutcome::TaskFail, format!("`{program}` exited with {code}")),
+        None => (StepOutcome::TaskFail, format!("`{program}` was ended: {}", ended.status)),
+    };
+    let detail = ended.said().map_or(detail.clone(), |said| format!("{detail}: {said}"));
+    let reason = match reason {
+        Ok(None) => return (by_code, detail),
+        Ok(Some(reason)) => reason,
+        Err(error) => return (worse(by_code), format!("{detail}; its exit reason can't be read: {error}")),
+    };
+    match reason.trim().replace('-', "_").as_str() {
+        "" | "pass" => (by_code, detail),
+        "task_fail" => (StepOutcome::TaskFail, format!("{detail}; exit reason `task_fail`")),
+        "infra_fail" => (StepOutcome::InfraFail, format!("{detail}; exit reason `infra_fail`")),
+        _ => (worse(by_code), format!("{detail}; unknown exit reason: expected `pass`, `task_fail` or `infra_fail`")),
+    }
+}
+
+/// A reason that nobody can read is never a pass.
+fn worse(by_code: StepOutcome) -> StepOutcome {
+    if by_code == StepOutcome::Pass { StepOutcome::InfraFail } else { by_code }
+}
+
+/// The outputs, one on each line.
+fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let plain = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| match line.split_once('=') {
+            Some((key, value)) if plain(key) => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(format!("line {} is not `KEY=VALUE`", number + 1)),
+        })
+        .collect()
+}
