@@ -160,7 +160,8 @@ impl SoakPlan {
             let on = event.node.as_deref().map(|node| format!(" on `{node}`")).unwrap_or_default();
             let hold = event.duration_seconds.map(|hold| format!(" for {} s", hold.get().as_secs_f64()));
             let drawn = event.drawn.iter().filter(|(key, _)| *key != "duration_seconds");
-            let drawn: String = drawn.map(|(key, value)| format!(" {key}={value}")).collect();
+            let drawn: Vec<String> = drawn.map(|(key, value)| format!(" {key}={value}")).collect();
+            let drawn = drawn.concat();
             let skipped = event.skipped.as_deref().map(|why| format!(" skipped: {why}")).unwrap_or_default();
             let (at, hold) = (Duration::from_millis(event.at_ms).as_secs_f64(), hold.unwrap_or_default());
             format!("event {} at {at} s: `{}`{on}{hold}{drawn}{skipped}\n", event.number, event.fault)
@@ -182,11 +183,11 @@ impl Planner<'_> {
     /// The event, when it starts and when it is over.
     fn event(&mut self, number: u32, at: Duration) -> Result<(PlannedEvent, Duration, Duration), SoakPlanError> {
         let spec = self.spec;
-        let mut draws = Draws::of(self.seed, number);
-        let index = draws.weighted(spec.pool.iter().map(|fault| fault.weight)).unwrap_or_default();
+        let mut random = Draws::of(self.seed, number);
+        let index = random.weighted(spec.pool.iter().map(|fault| fault.weight)).unwrap_or_default();
         let fault = &spec.pool[index];
         let drawn: BTreeMap<String, Value> =
-            fault.draw.iter().map(|(key, from)| (key.clone(), draws.value(from))).collect();
+            fault.draw.iter().map(|(key, from)| (key.clone(), random.value(from))).collect();
         let failed = |source| SoakPlanError::Fill { fault: fault.label().to_owned(), source };
         let filled = fault.filled(&drawn).map_err(failed)?;
         let mut action = filled.action;
@@ -196,7 +197,7 @@ impl Planner<'_> {
             Wanted::Nodes(key, of) => {
                 let legal: Vec<usize> = of.iter().copied().filter(|node| self.is_legal(*node)).collect();
                 // Drawn in any case, so that the rest of the event does not depend on it.
-                let chosen = draws.index(legal.len().max(1));
+                let chosen = random.index(legal.len().max(1));
                 let node = legal.get(chosen).copied();
                 if let Some(node) = node {
                     let target = FaultTarget::Node(self.nodes[node].name.clone());

@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(woken(None), s(3_707), "the run may speak first");
         assert_eq!(woken(Some(s(110))), s(115), "that is long past: taken over at once");
         assert_eq!(woken(Some(s(5_000))), s(3_707));
-        // It is counted once, and a moment is no sleep.
+        // It is counted once, and a moment does not count.
         let mut lease = Lease::new(s(100), s(7));
         lease.look(s(104), s(7) + Duration::from_millis(400));
         assert_eq!(lease.due(None), s(105));

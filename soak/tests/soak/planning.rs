@@ -124,17 +124,20 @@ fn events_end_within_the_duration_and_start_an_interval_apart() {
     assert_eq!(at, [10_000, 35_000, 60_000]);
 }
 
+/// The place of the mistake, and how it is made.
+type Row = (&'static str, fn(&mut Value));
+
 #[test]
 fn what_no_soak_can_be_made_of_is_refused_at_its_place() {
     let good = || json!({ "pool": [touch(1, "a")], "interval_seconds": 1, "events": 1 });
-    let rows: [(&str, fn(&mut Value)); 11] = [
+    let rows: [Row; 11] = [
         ("/soak/pool", |soak| soak["pool"] = json!([])),
         ("/soak/pool", |soak| soak["pool"][0]["weight"] = json!(0)),
         ("/soak/pool/1", |soak| soak["pool"] = json!([touch(1, "a"), touch(1, "a")])),
         ("/soak", |soak| soak["duration_seconds"] = json!(5)),
         ("/soak", |soak| drop(soak.as_object_mut().unwrap().remove("events"))),
         ("/soak/pool/0/draw/misbehave", |soak| {
-            soak["pool"][0]["draw"] = json!({ "misbehave": { "choice": ["no", "x"] } })
+            soak["pool"][0]["draw"] = json!({ "misbehave": { "choice": ["no", "x"] } });
         }),
         ("/soak/pool/0/draw/pth", |soak| soak["pool"][0]["draw"] = json!({ "pth": { "choice": ["no"] } })),
         ("/soak/pool/0/draw/path", |soak| soak["pool"][0]["draw"] = json!({ "path": { "min": 1 } })),

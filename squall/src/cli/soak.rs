@@ -184,7 +184,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         match args.flags.format {
             DataFormat::Json => args.flags.out().print_json(&plan)?,
             DataFormat::Text => {
-                args.flags.out().print(&format!("{}{text}\ndry run: nothing was touched\n", plan.text()))?
+                args.flags.out().print(&format!("{}{text}\ndry run: nothing was touched\n", plan.text()))?;
             }
         }
         return Ok(if preflight.allowed() { 0 } else { chaos_core::Verdict::Inconclusive.exit_code() });
