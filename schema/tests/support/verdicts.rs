@@ -91,7 +91,7 @@ fn is_near_miss(diagnostic: &chaos_schema::Diagnostic) -> bool {
 }
 
 /// Rules between, or of, the parameters of one plug-in or experiment, which the typed parse knows: in the closed list too.
-const BETWEEN_PARAMETERS: [&str; 12] = [
+const BETWEEN_PARAMETERS: [&str; 20] = [
     "no comparison",
     "invalid regular expression",
     "so `expect_",
@@ -105,6 +105,15 @@ const BETWEEN_PARAMETERS: [&str; 12] = [
     "need each other",
     // The bounds of a duration as text, which no pattern says.
     "is out of bounds; write one from",
+    // Rules between the parts of a soak.
+    "`soak` and `chaos_spec` exclude each other",
+    "no fault of the pool can be drawn",
+    "of the pool has too",
+    "ends by itself, so it takes no `duration_seconds`",
+    "does not take",
+    "exactly one of `duration_seconds` and `events`",
+    "`interval_seconds` is 0",
+    "invalid `flake_budget_percent`",
 ];
 
 fn is_between_parameters(diagnostic: &chaos_schema::Diagnostic) -> bool {

@@ -110,9 +110,9 @@ impl Failure {
     /// The exit code that says it.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_)
-            | Self::File { .. }
-            | Self::Manifest(ManifestError::Lost(_) | ManifestError::Io { .. }) => USAGE,
+            Self::Usage(_) | Self::File { .. } | Self::Manifest(ManifestError::Lost(_) | ManifestError::Io { .. }) => {
+                USAGE
+            }
             Self::Invalid { .. } | Self::Manifest(_) => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_) | RunnerError::Interrupted)
             | Self::Declined(_) => INCONCLUSIVE,
