@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use chaos_core::{PluginError, Reach, Step, StepContext, StepEnd, StepOutcome, register_step};
+use chaos_core::{PluginError, Reach, Step, StepContext, StepEnd, StepOutcome, blocking, read_bounded, register_step};
 use chaos_probes::{Argv, EndedProgram, run_program};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ const OUTPUT: &str = "SQUALL_OUTPUT";
 /// The variable with the file into which a program may write why it ended: `pass`, `task_fail`, `infra_fail`.
 const EXIT_REASON: &str = "SQUALL_EXIT_REASON";
 /// How much of either file is read.
-const MOST_BYTES: usize = 64 * 1024;
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// Runs a program, without a shell. It runs at most once: a run that is resumed never repeats it, unless the step says
 /// `idempotent: true`.
@@ -99,13 +99,12 @@ async fn fresh(folder: &Path, files: &[&Path]) -> io::Result<()> {
 
 /// What a program wrote; `None` where it wrote nothing.
 async fn text(file: &Path) -> io::Result<Option<String>> {
-    let bytes = match tokio::fs::read(file).await {
+    let file = file.to_owned();
+    // What a program left there may be a pipe or a device.
+    let bytes = match blocking(move || read_bounded(&file, MOST_BYTES)).await.map_err(io::Error::other)? {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read?,
     };
-    if bytes.len() > MOST_BYTES {
-        return Err(io::Error::other(format!("more than {MOST_BYTES} bytes")));
-    }
     String::from_utf8(bytes).map(Some).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
@@ -216,6 +215,11 @@ mod tests {
         let end = run(&sh("echo n=1 > $SQUALL_OUTPUT; echo oops >> $SQUALL_OUTPUT")).await;
         assert_eq!(end.outcome, StepOutcome::InfraFail);
         assert!(end.detail.contains("line 2 is not `KEY=VALUE`"), "{}", end.detail);
+        let fifo = "rm -f $SQUALL_OUTPUT; mkfifo $SQUALL_OUTPUT";
+        for endless in ["ln -sf /dev/zero $SQUALL_OUTPUT", fifo, "head -c 70000 /dev/zero > $SQUALL_OUTPUT"] {
+            let end = run(&sh(endless)).await;
+            assert_eq!(end.outcome, StepOutcome::InfraFail, "{endless}: {}", end.detail);
+        }
     }
 
     #[tokio::test]
