@@ -108,8 +108,12 @@ async fn settled(probe: &SteadyProbe, end: Duration, cx: &RunContext) -> Observa
     }
 }
 
-/// A time as a person says it: whole seconds without a fraction, else with one digit.
+/// A time as a person says it: whole seconds without a fraction, else with one digit; what that would round away in
+/// milliseconds.
 pub(crate) fn seconds(time: Duration) -> String {
+    if !time.is_zero() && time < Duration::from_millis(100) {
+        return format!("{} ms", time.as_millis().max(1));
+    }
     let text = format!("{:.1}", time.as_secs_f64());
     format!("{} s", text.strip_suffix(".0").unwrap_or(&text))
 }
@@ -135,5 +139,6 @@ mod tests {
             assert_eq!(deadline(own, &policy(ceiling)).0, want, "{own:?} under {ceiling}");
         }
         assert_eq!([s(3), Duration::from_millis(2600)].map(seconds), ["3 s", "2.6 s"]);
+        assert_eq!([s(0), Duration::from_millis(40), Duration::from_micros(7)].map(seconds), ["0 s", "40 ms", "1 ms"]);
     }
 }
