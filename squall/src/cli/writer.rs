@@ -61,16 +61,18 @@ impl Writer {
     /// it.
     pub(crate) fn to(out: impl Write + AsFd + Send + 'static) -> Self {
         let writer = Self(Arc::new(Shared::default()));
-        *writer.0.here() = Some(Box::new(out));
-        let shared = Arc::clone(&writer.0);
+        let (shared, slot) = (Arc::clone(&writer.0), Arc::new(Mutex::new(Some(out))));
+        let its = Arc::clone(&slot);
         let write = move || {
-            let out = shared.here().take();
+            let out = its.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(out) = out {
                 shared.write(out);
             }
         };
-        // Without one it stays where it is.
-        let _ = std::thread::Builder::new().name("squall-writer".to_owned()).spawn(write);
+        if std::thread::Builder::new().name("squall-writer".to_owned()).spawn(write).is_err() {
+            let out = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            *writer.0.here() = out.map(|out| Box::new(out) as Box<dyn Stream>);
+        }
         writer
     }
 
