@@ -300,6 +300,10 @@ fn a_protected_node_is_spared_under_every_name() {
         (json!({"type": "disk_full", "directory": dir, "fill": {"bytes": 1024}}), "own"),
     ];
     for (action, of) in targets {
+        // Those of the run before are of processes that have ended.
+        for file in ["pid", "worker"] {
+            let _ = fs::remove_file(dir.join(file));
+        }
         let task = json!({"nodes": nodes, "chaos_spec": [
             {"trigger": {"type": "immediate"}, "action": action, "duration_seconds": 0.05},
         ]});

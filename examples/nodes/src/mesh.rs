@@ -26,4 +26,5 @@ pub use agreement::{Agreement, ask};
 pub use config::{ConfigError, MeshConfig};
 pub use identity::{Identity, IdentityError};
 pub use member::{MeshError, run};
-pub use task::{bridged, halved, mesh};
+pub use members::Mistakes;
+pub use task::{bridged, halved, mesh, soaked};

@@ -20,6 +20,8 @@ mod harness;
 mod held;
 #[path = "support/place.rs"]
 mod place;
+#[path = "mesh/soak.rs"]
+mod soak;
 #[path = "mesh/wedge.rs"]
 mod wedge;
 
@@ -62,6 +64,11 @@ fn main() -> ExitCode {
             "a_fault_that_hits_another_process_or_none_is_not_noticed",
             a_fault_that_hits_another_process_or_none_is_not_noticed,
         ),
+        (
+            "a_mistake_of_a_member_shows_again_and_in_two_events",
+            soak::a_mistake_of_a_member_shows_again_and_in_two_events,
+        ),
+        ("a_soak_is_noticed_and_reverted_event_by_event", soak::a_soak_is_noticed_and_reverted_event_by_event),
         (
             "the_task_files_hold_and_their_dry_run_touches_nothing",
             the_task_files_hold_and_their_dry_run_touches_nothing,

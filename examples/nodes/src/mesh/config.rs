@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::members::Mistakes;
+
 /// One member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshConfig {
@@ -18,8 +20,8 @@ pub struct MeshConfig {
     pub dir: PathBuf,
     /// Whom it sends heartbeats to.
     pub peers: Vec<(String, SocketAddr)>,
-    /// A deliberate mistake: it judges others by the time that *they* say it is.
-    pub trusts_sender_clock: bool,
+    /// What it does wrong, on purpose.
+    pub mistakes: Mistakes,
 }
 
 /// A command line that says too little, or what is not understood.
@@ -45,11 +47,11 @@ impl MeshConfig {
     pub fn parse(words: &[String]) -> Result<Self, ConfigError> {
         let (name, options) = words.split_first().ok_or(ConfigError::Missing("NAME"))?;
         let (mut mesh, mut http, mut gossip, mut dir, mut peers) = ("mesh".to_owned(), None, None, None, Vec::new());
-        let mut trusts_sender_clock = false;
+        let mut mistakes = Mistakes::default();
         let mut options = options.iter();
         while let Some(option) = options.next() {
             if option == "--trust-sender-clock" {
-                trusts_sender_clock = true;
+                mistakes.trusts_sender_clock = true;
                 continue;
             }
             let value = options.next().ok_or_else(|| ConfigError::Option(option.clone()))?;
@@ -61,6 +63,11 @@ impl MeshConfig {
                 "--mesh" => mesh.clone_from(value),
                 "--http" => http = Some(address(value)?),
                 "--gossip" => gossip = Some(address(value)?),
+                "--forget-after" => {
+                    let count = value.parse();
+                    let wrong = |_| ConfigError::Value(option.clone(), value.clone(), "a number");
+                    mistakes.forgets_after = Some(count.map_err(wrong)?);
+                }
                 "--dir" => dir = Some(PathBuf::from(value)),
                 "--peer" => {
                     let pair = value.split_once('=');
@@ -78,7 +85,7 @@ impl MeshConfig {
             gossip: gossip.ok_or(ConfigError::Missing("--gossip"))?,
             dir: dir.ok_or(ConfigError::Missing("--dir"))?,
             peers,
-            trusts_sender_clock,
+            mistakes,
         })
     }
 }
@@ -92,8 +99,9 @@ mod tests {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let least = "n1 --http 127.0.0.1:1 --gossip 127.0.0.1:2 --dir /d";
         let config = MeshConfig::parse(&words(&format!("{least} --mesh a --peer n2=127.0.0.1:3"))).unwrap();
-        assert_eq!((config.mesh.as_str(), config.peers.len(), config.trusts_sender_clock), ("a", 1, false));
-        assert!(MeshConfig::parse(&words(&format!("{least} --trust-sender-clock"))).unwrap().trusts_sender_clock);
+        assert_eq!((config.mesh.as_str(), config.peers.len(), config.mistakes), ("a", 1, Mistakes::default()));
+        let config = MeshConfig::parse(&words(&format!("{least} --trust-sender-clock --forget-after 2"))).unwrap();
+        assert_eq!(config.mistakes, Mistakes { trusts_sender_clock: true, forgets_after: Some(2) });
         let rows = [
             ("n1", "`--http` is missing"),
             ("n1 --http x", "invalid value `x` of `--http`: expected an address such as `127.0.0.1:7000`"),

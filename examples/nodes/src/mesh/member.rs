@@ -67,7 +67,7 @@ pub async fn run(config: MeshConfig) -> Result<(), MeshError> {
     let spans = Spans::to(std::env::var(ENDPOINT).ok(), &config.name);
     spans.tell("started", Duration::ZERO, &[("incarnation", identity.incarnation.to_string())]);
     let peers = config.peers.iter().map(|(name, _)| name.as_str());
-    let table = Mutex::new(MemberTable::new(peers, config.trusts_sender_clock));
+    let table = Mutex::new(MemberTable::new(peers, config.mistakes));
     let (began, beats, storage) = (Instant::now(), Mutex::new(0), Storage::default());
     let member = Arc::new(Member { config, identity, began, beats, table, storage, spans });
     let socket = Arc::new(socket);

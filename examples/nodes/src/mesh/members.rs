@@ -44,17 +44,28 @@ struct Known {
     direct: bool,
 }
 
+/// What a member does wrong, on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mistakes {
+    /// It judges others by the time that *they* say it is.
+    pub trusts_sender_clock: bool,
+    /// Once it has missed others so many times, it takes nobody back.
+    pub forgets_after: Option<u64>,
+}
+
 /// All members that one knows of.
 #[derive(Debug)]
 pub(super) struct MemberTable {
-    trusts_sender_clock: bool,
+    mistakes: Mistakes,
+    /// How many times it has missed somebody.
+    missed: u64,
     known: BTreeMap<String, Known>,
 }
 
 impl MemberTable {
-    pub(super) fn new<'a>(peers: impl Iterator<Item = &'a str>, trusts_sender_clock: bool) -> Self {
+    pub(super) fn new<'a>(peers: impl Iterator<Item = &'a str>, mistakes: Mistakes) -> Self {
         let known = peers.map(|name| (name.to_owned(), Known::new(true))).collect();
-        Self { trusts_sender_clock, known }
+        Self { mistakes, missed: 0, known }
     }
 
     /// Takes in a heartbeat that was received `now`; `own` is who receives it.
@@ -81,14 +92,16 @@ impl MemberTable {
         let mut changes = Vec::new();
         for (name, known) in &mut self.known {
             let (Some(heard), Some(newest)) = (known.heard, &known.newest) else { continue };
-            let silent_for = if self.trusts_sender_clock && known.direct {
+            let silent_for = if self.mistakes.trusts_sender_clock && known.direct {
                 Duration::from_millis(wall_ms.abs_diff(known.wall_ms))
             } else {
                 now.saturating_duration_since(heard)
             };
             let limit = if known.direct { STALE } else { STALE_BY_HEARSAY };
             let hearing = if silent_for > limit { Hearing::Stale } else { Hearing::Live };
-            if hearing == known.hearing {
+            let forgotten =
+                known.hearing == Hearing::Stale && self.mistakes.forgets_after.is_some_and(|n| self.missed >= n);
+            if hearing == known.hearing || forgotten {
                 continue;
             }
             known.hearing = hearing;
@@ -96,6 +109,7 @@ impl MemberTable {
                 Change::Connected { name: name.clone(), incarnation: newest.incarnation }
             } else {
                 known.times_stale += 1;
+                self.missed += 1;
                 Change::Disconnected { name: name.clone(), silent_for }
             });
         }
@@ -169,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_silent_peer_is_stale_after_a_second_and_a_member_by_hearsay_after_two() {
-        let (mut table, start) = (MemberTable::new(["n2"].into_iter(), false), Instant::now());
+        let (mut table, start) = (MemberTable::new(["n2"].into_iter(), Mistakes::default()), Instant::now());
         assert!(table.judge(start, 0).is_empty());
         table.hear(packet(1, 0), "n1", start);
         let connected = |name: &str| Change::Connected { name: name.to_owned(), incarnation: 1 };
@@ -188,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_earlier_start_never_counts_and_a_later_one_does_whatever_its_heartbeats() {
-        let (mut table, start) = (MemberTable::new(["n2"].into_iter(), false), Instant::now());
+        let (mut table, start) = (MemberTable::new(["n2"].into_iter(), Mistakes::default()), Instant::now());
         for (incarnation, beat, newest) in [(1, 50, 1), (2, 1, 2), (1, 51, 2)] {
             table.hear(Packet { sender: rumour("n2", incarnation, beat), wall_ms: 0, heard: Vec::new() }, "n1", start);
             assert_eq!(table.to_json(start)["n2"]["incarnation"], newest);
@@ -198,11 +212,27 @@ mod tests {
     #[test]
     fn a_clock_that_is_wrong_matters_to_the_broken_member_alone() {
         for (broken, sent_at, changes) in [(false, 30_000, 0), (true, 30_000, 1), (true, 0, 0), (false, 0, 0)] {
-            let (mut table, start) = (MemberTable::new(["n2"].into_iter(), broken), Instant::now());
+            let mistakes = Mistakes { trusts_sender_clock: broken, ..Mistakes::default() };
+            let (mut table, start) = (MemberTable::new(["n2"].into_iter(), mistakes), Instant::now());
             table.hear(packet(1, 0), "n1", start);
             table.judge(start, 0);
             table.hear(packet(2, sent_at), "n1", after(start, 200));
             assert_eq!(table.judge(after(start, 200), 200).len(), changes, "broken: {broken}, sent at {sent_at}");
         }
+    }
+
+    #[test]
+    fn one_that_forgets_takes_nobody_back_after_the_second_time() {
+        let mistakes = Mistakes { forgets_after: Some(2), ..Mistakes::default() };
+        let (mut table, start) = (MemberTable::new(["n2"].into_iter(), mistakes), Instant::now());
+        let mut states = Vec::new();
+        for beat in 1..=4 {
+            let at = after(start, 10_000 * beat);
+            table.hear(Packet { sender: rumour("n2", 1, beat), wall_ms: 0, heard: Vec::new() }, "n1", at);
+            table.judge(at, 0);
+            states.push(table.to_json(at)["n2"]["state"].clone());
+            table.judge(after(at, 5_000), 0);
+        }
+        assert_eq!(states, ["live", "live", "stale", "stale"]);
     }
 }

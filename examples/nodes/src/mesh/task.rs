@@ -19,31 +19,78 @@ pub fn bridged(count: usize) -> Value {
 /// A mesh of `count` members, half of which are killed at the same moment for four seconds, drawn by the seed: what
 /// `remove-resilience.yaml` is for six.
 pub fn halved(count: usize) -> Value {
-    let names: Vec<String> = (1..=count).map(|number| format!("n{number}")).collect();
-    let urls: Vec<String> = names.iter().map(|name| format!("http://{}", address(name, "http"))).collect();
-    let killed = count / 2;
-    let ask = |what: &str, many: usize| {
-        let argv = ["mesh-node".to_owned(), what.to_owned(), many.to_string()].into_iter().chain(urls.clone());
-        json!({"type": "command", "argv": argv.collect::<Vec<_>>(), "timeout_seconds": 3})
-    };
-    let probe = |name: &str, mut asked: Value, key: &str, seconds: f64| {
-        (asked["name"], asked[key]) = (json!(name), json!(seconds));
-        asked
-    };
-    let (mut task, left) = (mesh(count), count - killed);
+    let ask = Asked(count);
+    let (killed, mut task) = (count / 2, mesh(count));
+    let left = count - killed;
     task["chaos_spec"] = json!([{
         "name": format!("{killed} of {count} members are killed"),
         "trigger": {"type": "immediate"},
         "action": {"type": "burst_kill", "target": {"nodes": {"role": "member"}, "pick": killed}},
         "duration_seconds": 4,
-        "during": [probe("the survivors keep their heartbeats", ask("kept", left), "interval_seconds", 0.5)],
-        "detect": probe("the survivors hear each other and nobody else", ask("just", left), "within_seconds", 3.0),
+        "during": [ask.probe("the survivors keep their heartbeats", "kept", left, "interval_seconds", 0.5)],
+        "detect": ask.noticed(left),
         "verify": "all are back",
     }]);
-    let check = ask("just", count);
-    task["verification_spec"] =
-        json!([{"name": "all are back", "mode": "converge", "timeout_seconds": 20, "check": check}]);
+    task["verification_spec"] = ask.all_are_back();
     task
+}
+
+/// A mesh of `count` members under a soak of so many seconds: one of them is paused, killed or restarted every ten seconds. The
+/// first one is spared.
+pub fn soaked(count: usize, seconds: u32) -> Value {
+    let ask = Asked(count);
+    let mut task = mesh(count);
+    let fault = |name: &str, kind: &str, weight: u32| {
+        json!({"name": name, "weight": weight, "verify": "all are back",
+            "action": {"type": kind, "target": {"nodes": {"role": "member"}}}})
+    };
+    let held = |mut fault: Value, most: u32| {
+        fault["draw"] = json!({"duration_seconds": {"min": 2, "max": most}});
+        fault["detect"] = ask.noticed(count - 1);
+        fault
+    };
+    task["nodes"]["n1"]["protected"] = json!(true);
+    task["soak"] = json!({
+        "interval_seconds": 10,
+        "duration_seconds": seconds,
+        "flake_budget_percent": 15,
+        "min_healthy": [{"labels": {"role": "member"}, "count": count - 1}],
+        "pool": [
+            held(fault("pause", "pause_process", 3), 4),
+            held(fault("kill", "kill_process", 2), 4),
+            fault("restart", "restart_process", 1),
+        ],
+        "invariants": [{"name": "n1 answers", "type": "http", "url": format!("http://{}/status", address("n1", "http"))}],
+    });
+    task["verification_spec"] = ask.all_are_back();
+    task
+}
+
+/// What is asked of all members of a mesh of that size.
+struct Asked(usize);
+
+impl Asked {
+    fn command(&self, what: &str, many: usize) -> Value {
+        let urls = (1..=self.0).map(|number| format!("http://{}", address(&format!("n{number}"), "http")));
+        let argv: Vec<String> =
+            ["mesh-node".to_owned(), what.to_owned(), many.to_string()].into_iter().chain(urls).collect();
+        json!({"type": "command", "argv": argv, "timeout_seconds": 3})
+    }
+
+    fn probe(&self, name: &str, what: &str, many: usize, key: &str, seconds: f64) -> Value {
+        let mut asked = self.command(what, many);
+        (asked["name"], asked[key]) = (json!(name), json!(seconds));
+        asked
+    }
+
+    fn noticed(&self, left: usize) -> Value {
+        self.probe("the survivors hear each other and nobody else", "just", left, "within_seconds", 3.0)
+    }
+
+    fn all_are_back(&self) -> Value {
+        let check = self.command("just", self.0);
+        json!([{"name": "all are back", "mode": "converge", "timeout_seconds": 20, "check": check}])
+    }
 }
 
 fn task(meshes: &[(&str, &[String])], bridges: &[(String, String)]) -> Value {
