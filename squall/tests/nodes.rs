@@ -8,6 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+#[path = "support/sleeper.rs"]
+mod sleeper;
+
+use sleeper::Sleeper;
+
 /// A hang is an error; nothing here takes nearly as long.
 const HANG: Duration = Duration::from_secs(30);
 
@@ -278,21 +283,21 @@ fn mistakes_in_nodes_are_told_at_their_place() {
 fn a_protected_node_is_spared_under_every_name() {
     let place = Place::new();
     let own = "echo $$ > pid; setsid sh -c 'echo $$ > worker; exec sleep 601' & exec sleep 602";
-    let mut running = Command::new("sleep").arg("603").spawn().unwrap();
+    let running = Sleeper::start();
     let dir = place.path("own");
     fs::create_dir(&dir).unwrap();
     let nodes = json!({
         "own": {"type": "process", "argv": ["sh", "-c", own], "dir": dir, "protected": true,
             "ready": {"type": "command", "argv": ["sh", "-c", "test -s $0", dir.join("worker")]}},
-        "db": {"type": "running", "pid": running.id(), "protected": true},
+        "db": {"type": "running", "pid": running.pid(), "protected": true},
         "other": node("exec sleep 604"),
     });
     let targets = [
         (json!({"type": "pause_process", "target": {"node": "db"}}), "db"),
-        (json!({"type": "pause_process", "pid": running.id()}), "db"),
-        (json!({"type": "kill_process", "target": {"pid": running.id()}}), "db"),
-        (json!({"type": "exhaust_fds", "target": {"pid": running.id()}}), "db"),
-        (json!({"type": "stress_cpu", "target": {"pid": running.id()}}), "db"),
+        (json!({"type": "pause_process", "pid": running.pid()}), "db"),
+        (json!({"type": "kill_process", "target": {"pid": running.pid()}}), "db"),
+        (json!({"type": "exhaust_fds", "target": {"pid": running.pid()}}), "db"),
+        (json!({"type": "stress_cpu", "target": {"pid": running.pid()}}), "db"),
         (json!({"type": "pause_process", "target": {"command": ["sleep", "602"]}}), "own"),
         (json!({"type": "pause_process", "target": {"pid_file": dir.join("pid")}}), "own"),
         // In a session of its own, and none of the nodes' first processes.
@@ -319,6 +324,5 @@ fn a_protected_node_is_spared_under_every_name() {
             "duration_seconds": 0.05},
     ]});
     assert_eq!(report(&place.run(&other, &[]))["verdict"], "unchecked");
-    running.kill().unwrap();
-    running.wait().unwrap();
+    assert!(!running.is_stopped());
 }

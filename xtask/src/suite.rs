@@ -2,8 +2,11 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{ExitCode, Stdio};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::{Child, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::TaskError;
 use crate::needs::{self, Tools};
@@ -33,16 +36,63 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
     let mut cargo = process::heeding_signals(cargo);
     let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(|source| TaskError::Start { program, source })?;
     let mut tally = Tally::default();
-    if let Some(stdout) = child.stdout.take() {
-        stream(BufReader::new(stdout), &mut tally);
-    }
-    let status = child.wait().map_err(|source| TaskError::Start { program: "cargo".into(), source })?;
+    let ended = |source| TaskError::Start { program: "cargo".into(), source };
+    let (status, left) = match child.stdout.take() {
+        Some(output) => followed(&mut child, &lines(output), LEFT_OPEN, &mut tally).map_err(ended)?,
+        None => (child.wait().map_err(ended)?, false),
+    };
     println!("\n{}", tally.summary());
+    if left {
+        println!("a test has left a process behind that still holds the output; `ps` names it");
+    }
     if !status.success() && tally.failed == 0 {
         println!("cargo ended with {status} before every test had run");
     }
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(101);
-    Ok(ExitCode::from(code))
+    Ok(ExitCode::from(if left { code.max(1) } else { code }))
+}
+
+/// How long the output may stay open when cargo has ended.
+const LEFT_OPEN: Duration = Duration::from_secs(10);
+/// How often a silent cargo is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The lines of an output, as they come.
+fn lines(from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (told, lines) = channel();
+    thread::spawn(move || {
+        let all = BufReader::new(from).split(b'\n').map_while(Result::ok);
+        // Nobody listens any more once what holds the output open is given up.
+        let _ = all.map(|line| told.send(line)).take_while(Result::is_ok).count();
+    });
+    lines
+}
+
+/// Shows and counts the lines until cargo has ended and its output too; how it ended, and whether its output did not.
+fn followed(
+    child: &mut Child,
+    lines: &Receiver<Vec<u8>>,
+    patience: Duration,
+    tally: &mut Tally,
+) -> io::Result<(ExitStatus, bool)> {
+    let mut ended = None;
+    loop {
+        match lines.recv_timeout(LOOK) {
+            Ok(line) => show(&line, tally),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                if ended.is_none() {
+                    ended = child.try_wait()?.map(|status| (status, Instant::now()));
+                }
+                if let Some((status, at)) = ended
+                    && at.elapsed() > patience
+                {
+                    return Ok((status, true));
+                }
+            }
+        }
+    }
+    Ok((child.wait()?, false))
 }
 
 /// What stands before and behind the first `--`.
@@ -83,14 +133,11 @@ fn path(tools: &Tools) -> OsString {
     env::join_paths(folders.chain([tools.python_bin.clone()])).unwrap_or(old)
 }
 
-fn stream(lines: impl BufRead, tally: &mut Tally) {
-    let mut out = std::io::stdout();
-    for line in lines.split(b'\n').map_while(Result::ok) {
-        let line = String::from_utf8_lossy(&line);
-        if tally.line(&line) {
-            // A reader that has gone away must not stop the tests.
-            let _ = writeln!(out, "{line}");
-        }
+fn show(line: &[u8], tally: &mut Tally) {
+    let line = String::from_utf8_lossy(line);
+    if tally.line(&line) {
+        // A reader that has gone away must not stop the tests.
+        let _ = writeln!(std::io::stdout(), "{line}");
     }
 }
 
@@ -123,5 +170,19 @@ mod tests {
     fn arguments_of_the_harness_stand_behind_the_dashes() {
         assert_eq!(split(&["-p", "a", "--", "name", "--", "x"]), (&["-p", "a"][..], &["name", "--", "x"][..]));
         assert_eq!(split(&["name"]), (&["name"][..], &[][..]));
+    }
+
+    #[test]
+    fn an_output_that_a_process_holds_open_is_given_up_and_told() {
+        // It ends by itself, long after it was given up.
+        for (script, left) in [("echo one; sleep 5 &", true), ("echo one", false)] {
+            let mut child =
+                std::process::Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+            let output = lines(child.stdout.take().unwrap());
+            let patience = Duration::from_millis(1);
+            let (status, was_left) = followed(&mut child, &output, patience, &mut Tally::default()).unwrap();
+            assert!(status.success());
+            assert_eq!(was_left, left, "{script}");
+        }
     }
 }
