@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::namespace::proc_is_ours;
 use crate::pidfd::{PidFd, polls_in_seconds};
 use crate::process::ProcessStat;
-use crate::process_tree::{SCANS, SETTLE_SECONDS, TreeMark, hold, marks_of, process_table};
+use crate::process_tree::{SCANS, SETTLE_SECONDS, TreeMark, all_over, hold, marks_of, process_table};
 
 /// Kills every process that has one of these marks, and what those started; gives how many of each, once they are gone. Blocks.
 ///
@@ -50,8 +50,7 @@ pub fn kill_marked(marks: &[TreeMark]) -> io::Result<Vec<io::Result<usize>>> {
 }
 
 fn is_gone(process: &PidFd) -> io::Result<()> {
-    let is_over = |states: &[char]| states.iter().all(|state| matches!(state, 'Z' | 'X' | 'x'));
-    if is_over(&process.settle(polls_in_seconds(SETTLE_SECONDS), is_over)?) {
+    if all_over(&process.settle(polls_in_seconds(SETTLE_SECONDS), all_over)?) {
         return Ok(());
     }
     let pid = process.pid();

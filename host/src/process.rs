@@ -33,22 +33,28 @@ impl ProcessStat {
     /// Reads `/proc/PID/stat`; `None` when there is no process of that pid.
     pub fn of(pid: u32) -> io::Result<Option<Self>> {
         match fs::read(format!("/proc/{pid}/stat")) {
-            Ok(bytes) => Self::read(&String::from_utf8_lossy(&bytes)).map(Some),
+            Ok(bytes) => Self::read(&String::from_utf8_lossy(&bytes)),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// Reads `/proc/PID/stat` (see proc(5)): the name may hold spaces and parentheses, so its end is the last one.
-    fn read(stat: &str) -> io::Result<Self> {
+    ///
+    /// `None` for a process that is just being collected: it has no group any more, which the kernel tells as `-1`
+    /// (`do_task_stat` in `fs/proc/array.c`).
+    fn read(stat: &str) -> io::Result<Option<Self>> {
         let wrong = || io::Error::new(io::ErrorKind::InvalidData, "`/proc/PID/stat` is not what proc(5) says");
         let (pid, rest) = stat.split_once(" (").ok_or_else(wrong)?;
         let (name, rest) = rest.rsplit_once(')').ok_or_else(wrong)?;
         // Field 3, the state, comes first here.
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        if fields.get(2) == Some(&"-1") {
+            return Ok(None);
+        }
         let number = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok()).ok_or_else(wrong);
         let pid_of = |field: usize| u32::try_from(number(field)?).map_err(|_| wrong());
-        Ok(Self {
+        Ok(Some(Self {
             pid: pid.parse().map_err(|_| wrong())?,
             parent: pid_of(4)?,
             group: pid_of(5)?,
@@ -57,7 +63,7 @@ impl ProcessStat {
             state: fields.first().and_then(|state| state.chars().next()).ok_or_else(wrong)?,
             start_time: number(22)?,
             is_kernel: number(9)? & KERNEL_THREAD != 0,
-        })
+        }))
     }
 
     /// Stopped by a signal.
@@ -142,12 +148,13 @@ pub fn thread_states(pid: u32) -> io::Result<Vec<char>> {
             Ok(Err(error)) | Err(error) if is_gone(&error) => continue,
             Ok(Err(error)) | Err(error) => return Err(error),
         };
-        states.push(ProcessStat::read(&String::from_utf8_lossy(&stat))?.state);
+        states.extend(ProcessStat::read(&String::from_utf8_lossy(&stat))?.map(|stat| stat.state));
     }
     Ok(states)
 }
 
-fn is_gone(error: &io::Error) -> bool {
+/// Whether a file of `/proc` could not be read since its process is gone, before or while it was read.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
 
@@ -159,10 +166,29 @@ mod tests {
     fn a_name_with_parentheses_and_spaces_does_not_move_the_fields() {
         let tail = "S 7 72 73 0 -1 2097152 0 0 0 0 0 0 0 0 20 0 1 0 8812 0 0";
         for name in ["sleep", "a) R 1 (b", "x y", ")", ""] {
-            let stat = ProcessStat::read(&format!("71 ({name}) {tail}")).unwrap();
+            let stat = ProcessStat::read(&format!("71 ({name}) {tail}")).unwrap().unwrap();
             assert_eq!((stat.pid, stat.name.as_str(), stat.parent), (71, name, 7));
             assert_eq!((stat.group, stat.session), (72, 73));
             assert_eq!((stat.state, stat.start_time, stat.is_kernel), ('S', 8812, true));
+        }
+    }
+
+    /// As the kernel tells one between its end and its removal from the table.
+    #[test]
+    fn one_that_is_just_being_collected_is_gone() {
+        let stat = "71 (sleep) X 0 -1 -1 0 -1 4227084 0 0 0 0 0 0 0 0 0 0 0 0 8812 0 0 18446744073709551615";
+        assert_eq!(ProcessStat::read(stat).unwrap(), None);
+    }
+
+    /// Short processes are read again and again while they end: no error, whenever that is.
+    #[test]
+    fn reading_one_while_it_is_collected_is_no_error() {
+        for _ in 0..200 {
+            let mut child = std::process::Command::new("true").spawn().unwrap();
+            let pid = child.id();
+            let reader = std::thread::spawn(move || while ProcessStat::of(pid).unwrap().is_some() {});
+            child.wait().unwrap();
+            reader.join().unwrap();
         }
     }
 

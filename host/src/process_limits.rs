@@ -7,6 +7,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::pidfd::PidFd;
+use crate::process::is_gone;
 
 /// The bit of `CAP_SYS_RESOURCE` (`include/uapi/linux/capability.h`).
 const CAP_SYS_RESOURCE: u32 = 24;
@@ -93,7 +94,7 @@ impl PidFd {
         self.read(|pid| {
             let entries = match fs::read_dir(format!("/proc/{pid}/fd")) {
                 Ok(entries) => entries,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if is_gone(&error) => return Ok(None),
                 Err(error) => return Err(error),
             };
             let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -112,7 +113,7 @@ impl PidFd {
     pub fn oom_score_adj(&self) -> io::Result<Option<i32>> {
         self.read(|pid| match fs::read_to_string(format!("/proc/{pid}/oom_score_adj")) {
             Ok(text) => Ok(text.trim().parse().ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
         })
     }
@@ -132,7 +133,7 @@ impl PidFd {
 fn limit_of(pid: u32, limit: ProcessLimit) -> io::Result<Option<LimitPair>> {
     let text = match fs::read_to_string(format!("/proc/{pid}/limits")) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_gone(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, "`/proc/PID/limits` is not what proc(5) says");
@@ -149,7 +150,7 @@ fn limit_of(pid: u32, limit: ProcessLimit) -> io::Result<Option<LimitPair>> {
 fn usage_of(pid: u32) -> io::Result<Option<ProcessUsage>> {
     let read = |file: &str| match fs::read(format!("/proc/{pid}/{file}")) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),
     };
     let (Some(stat), Some(status)) = (read("stat")?, read("status")?) else { return Ok(None) };

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::process::Signal;
 
-use crate::pidfd::PidFd;
+use crate::pidfd::{PidFd, polls_in_seconds};
 use crate::process::ProcessStat;
 
 /// How often the process table is read again at the most: each time, only what was started meanwhile is new, and what
@@ -105,7 +105,8 @@ impl ProcessTree {
     /// and the session together until then.
     ///
     /// Each process is stopped when it is found and killed when no more are found, so that none can start another one
-    /// meanwhile; signals go through pidfds, so that they reach no later process of the same number.
+    /// meanwhile; signals go through pidfds, so that they reach no later process of the same number. It waits until they
+    /// are over, for what comes next may need what they held; one that the kernel keeps is not waited for long.
     pub fn kill(&mut self) {
         if std::mem::replace(&mut self.is_killed, true) {
             return;
@@ -127,6 +128,13 @@ impl ProcessTree {
         }
         for process in self.leader.iter().chain(&held) {
             let _ = process.signal(Signal::KILL);
+        }
+        for process in self.leader.iter().chain(&held) {
+            let is_over =
+                process.settle(polls_in_seconds(SETTLE_SECONDS), all_over).is_ok_and(|states| all_over(&states));
+            if !is_over {
+                break;
+            }
         }
     }
 
@@ -173,6 +181,11 @@ impl Drop for ProcessTree {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether none of the threads of a process runs any more.
+pub(crate) fn all_over(states: &[char]) -> bool {
+    states.iter().all(|state| matches!(state, 'Z' | 'X' | 'x'))
 }
 
 /// Holds the process that the table shows; `None` when it is gone, even if its pid is another one's by now.

@@ -63,8 +63,12 @@ impl Life {
         // The name may hold anything, so what follows is found from the end; see proc(5).
         let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split_whitespace().collect();
         let (state, threads, start_time) = (*fields.first()?, *fields.get(17)?, fields.get(19)?.parse().ok()?);
-        // Nobody has waited for it yet.
-        Some(if matches!(state, "Z" | "X") && threads == "1" { Self::Gone } else { Self::Alive { start_time } })
+        // Nobody has waited for it yet, or it is just being collected and has no thread any more.
+        Some(if matches!(state, "Z" | "X") && matches!(threads, "0" | "1") {
+            Self::Gone
+        } else {
+            Self::Alive { start_time }
+        })
     }
 }
 

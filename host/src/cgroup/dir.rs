@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +102,13 @@ impl CgroupDir {
             match fs::read_to_string(&procs) {
                 // 0 stands for a process that our pid namespace does not show.
                 Ok(text) => members.extend(text.lines().filter_map(|line| line.parse::<NonZeroU32>().ok())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                // Removed before it was opened, or while it was read.
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound
+                        || error.raw_os_error() == Some(Errno::NODEV.raw_os_error()) =>
+                {
+                    continue;
+                }
                 Err(error) => return Err(CgroupError::io("read", &procs, error)),
             }
             open.extend(below(&path)?);

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{CgroupDir, CgroupVersion, Controller};
+use crate::process::is_gone;
 
 /// One mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Membership {
     pub(crate) fn of(pid: u32) -> io::Result<Option<Self>> {
         match fs::read_to_string(format!("/proc/{pid}/cgroup")) {
             Ok(text) => Ok(Some(Self::read(&text))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) => Ok(None),
+            Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -107,9 +108,6 @@ impl Membership {
         Self(lines.collect())
     }
 }
-
-/// What reading a file of a process gives once it is gone (`include/uapi/asm-generic/errno-base.h`).
-const ESRCH: i32 = 3;
 
 /// A path as mountinfo writes it: space, tab, line feed and backslash stand as octal numbers.
 fn unescaped(path: &str) -> PathBuf {
