@@ -28,7 +28,7 @@ pub use node::{
     FilesFacet, FilesSpace, Fill, LoadUsage, Locator, Member, NodeContext, NodeExit, NodeKeys, NodeKind, NodeLabels,
     NodePlace, NodePorts, NodeStanding, NodeState, Nodes, PauseMethod, Pick, ProcessAct, ProcessFacet, ProcessState,
     ProcessStatus, Readiness, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad,
-    ResourceUsage, ResourcesFacet, SignalName, SkewAct, TargetError, attach,
+    ResourceUsage, ResourcesFacet, SignalName, SkewAct, TargetError, attach, has_labels,
 };
 pub use plug_in::{
     AUTHOR_ONLY, Answer, Bare, Configured, Descriptor, DeserializeFn, DynFault, DynProbe, DynTrigger, ErasedFault,
@@ -63,11 +63,12 @@ pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Expiries, Holder, JOURNAL_FORMAT, Journal,
     JournalError, JournalHeader, JournalKeeper, JournalProblem, JournalRecord, LockError, PastJournal, ResourceLock,
     RunSteps, StateDir, StateDirError, StepOwner, Undo, UndoContext, UndoLog, UndoStep, Undone, blocking, boot_id,
+    on_a_thread,
 };
 pub use value::{
     Address, AddressError, DurationText, DurationTextError, HttpUrl, HttpUrlError, Redactor, Seconds, SecondsError,
-    Secret, SecretMasking, fnv1a, is_api_key, is_hidden, read_bounded, read_to_limit, shortened, visible, visible_json,
-    visible_line,
+    Secret, SecretMasking, fnv1a, is_api_key, is_hidden, pointer_segment, random_below, random_index, read_bounded,
+    read_to_limit, shortened, visible, visible_json, visible_line,
 };
 
 /// A boxed future that may move between threads, as the erased traits return it.

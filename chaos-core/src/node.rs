@@ -29,7 +29,7 @@ pub use facet::Facet;
 pub use files::{FilesFacet, FilesSpace, Fill};
 pub use keys::{DeclaredNode, NodeKeys, NodePorts};
 pub use kind::{DynNode, ErasedNode, NodeKind};
-pub use labels::{NodeLabels, Pick};
+pub use labels::{NodeLabels, Pick, has_labels};
 pub use locator::Locator;
 pub use member::Member;
 pub use nodes::{NodeExit, Nodes};

@@ -12,7 +12,7 @@ mod state_dir;
 mod step;
 
 pub use arm_error::ArmError;
-pub use blocking::blocking;
+pub use blocking::{blocking, on_a_thread};
 pub use context::UndoContext;
 pub use holder::Holder;
 pub use journal::{

@@ -1,5 +1,6 @@
 //! Statistics: enough samples for a percentile, intervals instead of bare means.
 
+use chaos_core::random_index;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -70,14 +71,8 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
 }
 
 fn resample(values: &[f64], rng: &mut impl Rng) -> f64 {
-    let sum: f64 = values.iter().map(|_| values[below(values.len(), rng)]).sum();
+    let sum: f64 = values.iter().map(|_| values[random_index(values.len(), rng)]).sum();
     sum / float(values.len())
-}
-
-/// A number below `bound`, each as likely as the others up to one part in 2^53.
-pub(crate) fn below(bound: usize, rng: &mut impl Rng) -> usize {
-    let wide = u128::from(rng.next_u64()) * bound as u128;
-    usize::try_from(wide >> 64).unwrap_or(0)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "inside the length of a list")]

@@ -348,7 +348,7 @@ impl Member for ContainerMember {
         })
     }
 
-    fn owns<'a>(&'a self, what: &'a ResourceId) -> BoxFuture<'a, bool> {
+    fn owns<'a>(&'a self, what: &'a Resource) -> BoxFuture<'a, bool> {
         Box::pin(async move { is_of(what, self.standing().await.pid, None) })
     }
 

@@ -44,16 +44,16 @@ fn has_come_of(pid: u32, first: NonZeroU32) -> bool {
     line.into_iter().take_while(|pid| *pid != us).any(|pid| pid == first.get())
 }
 
-/// Whether that is a process which has come of this one, or this folder.
-pub(crate) fn is_of(what: &ResourceId, first: Option<NonZeroU32>, folder: Option<&Path>) -> bool {
-    match what {
+/// Whether that is, or is part of, a process which has come of this one, or this folder.
+pub(crate) fn is_of(what: &Resource, first: Option<NonZeroU32>, folder: Option<&Path>) -> bool {
+    what.ids().any(|id| match id {
         ResourceId::Process { pid, .. } => first.is_some_and(|first| has_come_of(*pid, first)),
         ResourceId::Dir(dir) => {
             let found = folder.and_then(|folder| fs::metadata(folder).ok());
             found.is_some_and(|found| (found.dev(), found.ino()) == (dir.device, dir.inode))
         }
         _ => false,
-    }
+    })
 }
 
 /// What the process is, if that may be done to it at all.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chaos_core::{
     BoxFuture, ClockFacet, ClockReading, Effect, FilesFacet, FilesSpace, Fill, Member, NodeContext, NodeKind,
-    NodeStanding, PauseMethod, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, ResourceId,
+    NodeStanding, PauseMethod, Plan, PluginError, ProcessAct, ProcessFacet, ProcessStatus, Reach, Resource,
     ResourcesFacet, Seconds, SkewAct, Undo, Undone, register_node,
 };
 use chaos_host::{PidFd, TreeMark};
@@ -175,7 +175,7 @@ impl Member for ProcessMember {
         Box::pin(std::future::ready(self.supervisor.standing()))
     }
 
-    fn owns<'a>(&'a self, what: &'a ResourceId) -> BoxFuture<'a, bool> {
+    fn owns<'a>(&'a self, what: &'a Resource) -> BoxFuture<'a, bool> {
         Box::pin(std::future::ready(self.supervisor.owns(what)))
     }
 

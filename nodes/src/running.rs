@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use chaos_core::schemars::{Schema, SchemaGenerator};
 use chaos_core::{
     BoxFuture, Effect, Locator, Member, NodeContext, NodeKind, NodeStanding, PauseMethod, Permission, Plan,
-    PluginError, ProcessAct, ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceId,
-    ResourceUsage, ResourcesFacet, Undo, exactly_one_of, register_attacher, register_node,
+    PluginError, ProcessAct, ProcessFacet, ProcessStatus, Resource, ResourceAct, ResourceCounters, ResourceUsage,
+    ResourcesFacet, Undo, exactly_one_of, register_attacher, register_node,
 };
 use chaos_host::PidFd;
 use schemars::JsonSchema;
@@ -222,7 +222,7 @@ impl Member for RunningMember {
         }))
     }
 
-    fn owns<'a>(&'a self, what: &'a ResourceId) -> BoxFuture<'a, bool> {
+    fn owns<'a>(&'a self, what: &'a Resource) -> BoxFuture<'a, bool> {
         let first = self.with(|held| Ok(held.pid())).ok();
         Box::pin(std::future::ready(held::is_of(what, first, None)))
     }

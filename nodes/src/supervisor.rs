@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use chaos_core::{
-    NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, ResourceId, SignalName, Undone, blocking,
+    NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, Resource, ResourceId, SignalName, Undone,
+    blocking,
 };
 use chaos_host::{PidFd, Signal, TreeMark};
 use tokio::process::{Child, Command};
@@ -132,9 +133,9 @@ impl Supervisor {
     }
 
     /// Whether that is a process that it started, in whatever session, or the node's folder.
-    pub(crate) fn owns(&self, what: &ResourceId) -> bool {
-        let marked = matches!(what, ResourceId::Process { pid, .. } if self.mark.is_on(*pid));
-        marked || is_of(what, self.standing().pid, Some(&self.node.place().dir))
+    pub(crate) fn owns(&self, what: &Resource) -> bool {
+        let marked = |id: &ResourceId| matches!(id, ResourceId::Process { pid, .. } if self.mark.is_on(*pid));
+        what.ids().any(marked) || is_of(what, self.standing().pid, Some(&self.node.place().dir))
     }
 
     /// Starts the program; its step must be armed.
@@ -322,7 +323,6 @@ impl Supervisor {
     }
 }
 
-/// How a program ended, in words.
 /// The command of a program under its own name. Where a bare name is to be looked up in a `PATH` that differs from ours,
 /// the standard library starts it by a copy of our page tables, which grow with the nodes that there are; so we look.
 fn by_file(program: &str, dir: &Path, path: Option<&str>) -> Command {
@@ -333,6 +333,7 @@ fn by_file(program: &str, dir: &Path, path: Option<&str>) -> Command {
     command
 }
 
+/// How a program ended, in words.
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),

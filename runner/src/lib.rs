@@ -88,7 +88,7 @@ pub use report::{
 };
 #[cfg(feature = "junit")]
 pub use report::{junit, junit_invalid, junit_rounds, junit_runs};
-pub use runner::{Runner, RunnerBuilder};
+pub use runner::{Runner, RunnerBuilder, seed_at};
 pub use session::{Driven, Session, SessionEnd, SessionPlan};
 pub use time_source::TimeSource;
 pub use verify::Verifier;

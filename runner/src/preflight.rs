@@ -128,16 +128,10 @@ pub(crate) async fn plan_allowed(plan: &Plan, cx: &RunContext) -> Result<(), Ref
 /// Refuses what acts on a protected node under another name: its process by pid, its folder by path.
 async fn spares_the_protected(plan: &Plan, cx: &RunContext) -> Result<(), PluginError> {
     for (name, protected, member) in cx.services().get::<Nodes>().all() {
-        for one in plan.touches.iter().filter(|_| protected) {
-            let mut is_its_own = member.owns(&one.id).await;
-            for whole in &one.part_of {
-                is_its_own |= member.owns(whole).await;
-            }
-            if is_its_own {
-                let why = format!(
-                    "{}: that is of node `{name}`, which is protected, so no fault may act on it",
-                    plan.summary
-                );
+        for touched in plan.touches.iter().filter(|_| protected) {
+            if member.owns(touched).await {
+                let what = &plan.summary;
+                let why = format!("{what}: that is of node `{name}`, which is protected, so no fault may act on it");
                 return Err(PluginError::refused(why));
             }
         }

@@ -2,16 +2,18 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
     Clock, DynUndoStep, JournalError, JournalProblem, JournalRecord, PastJournal, RealClock, StateDir, UndoContext,
-    Undone, visible_line,
+    Undone, on_a_thread, visible_line,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -125,19 +127,24 @@ pub fn recover(state: &StateDir) -> Result<RecoverReport, JournalError> {
 /// The same, which ends early when `stop` is cancelled: what is not undone by then is kept.
 ///
 /// # Errors
-/// As [`recover`].
+/// As [`recover`]; also where the machine has no thread left and the caller's is one of a runtime.
 pub fn recover_until(state: &StateDir, stop: &CancellationToken) -> Result<RecoverReport, JournalError> {
-    let (state, stop, at) = (state.clone(), stop.clone(), state.journals());
-    let work = std::thread::Builder::new().name("squall-recover".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|source| JournalError::Read { path: state.journals(), source: source.into() })?;
-        runtime.block_on(async {
-            let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-            recover_async(&state, &clock, &stop).await
-        })
-    });
-    let work = work.map_err(|source| JournalError::Read { path: at, source: source.into() })?;
-    work.join().unwrap_or(Err(JournalError::Poisoned))
+    match on_a_thread("squall-recover", (state.clone(), stop.clone()), |(state, stop)| recover_here(&state, &stop)) {
+        Ok(work) => work.join().ok().flatten().unwrap_or(Err(JournalError::Poisoned)),
+        // A runtime can't be run on a thread of another one.
+        Err((_, error)) if Handle::try_current().is_ok() => Err(unread(state, error)),
+        Err(_) => recover_here(state, stop),
+    }
+}
+
+fn recover_here(state: &StateDir, stop: &CancellationToken) -> Result<RecoverReport, JournalError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+    runtime.map_err(|error| unread(state, error))?.block_on(recover_async(state, &clock, stop))
+}
+
+fn unread(state: &StateDir, error: io::Error) -> JournalError {
+    JournalError::Read { path: state.journals(), source: error.into() }
 }
 
 /// The same on the caller's runtime.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::{
     BoxFuture, Check, Clock, Confinement, ContextParts, Events, FAULTS, Hosts, Journal, NODES, PROBES, Policy,
@@ -388,7 +388,7 @@ impl Runner {
         dead_folders::collect(&state);
         let run_id = run_id(&clock);
         let journal = Journal::create(&state, &run_id, &self.set.executable, &self.set.workspace)?;
-        let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_of(&clock));
+        let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_at(clock.wall()));
         let control = RunControl::new(self.stop.child_token());
         let scope = self.scope(&setup.policy, clock, run_id, seed, control.token().clone());
         let journal = Arc::new(journal);
@@ -526,10 +526,10 @@ impl Runner {
     }
 }
 
-/// A seed that a document can hold: JSON counts whole numbers exactly up to 2^53 - 1.
-fn seed_of(clock: &Arc<dyn Clock>) -> u64 {
+/// A seed for who names none, from the time; one that a document can hold: JSON counts whole numbers exactly up to 2^53 - 1.
+pub fn seed_at(now: SystemTime) -> u64 {
     const EXACT: u128 = (1 << 53) - 1;
-    let nanos = clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let nanos = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     u64::try_from(nanos & EXACT).unwrap_or_default()
 }
 

@@ -1,12 +1,10 @@
 //! JSON pointers as plain text.
 
+use chaos_core::pointer_segment;
+
 /// `base` and one more segment.
 pub(crate) fn join(base: &str, segment: &str) -> String {
-    if segment.contains(['~', '/']) {
-        format!("{base}/{}", segment.replace('~', "~0").replace('/', "~1"))
-    } else {
-        format!("{base}/{segment}")
-    }
+    format!("{base}/{}", pointer_segment(segment))
 }
 
 #[cfg(feature = "validate")]

@@ -1,6 +1,6 @@
 //! Random draws. Each event has a stream of its own, so that what one event draws says nothing of the others.
 
-use chaos_core::DrawnValue;
+use chaos_core::{DrawnValue, random_below, random_index};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -15,16 +15,9 @@ impl Draws {
         Self(rng)
     }
 
-    /// A number below `length`, uniform up to one in 2^64 / length.
-    pub(crate) fn below(&mut self, length: u64) -> u64 {
-        let index = (u128::from(self.0.next_u64()) * u128::from(length)) >> 64;
-        u64::try_from(index).unwrap_or_default()
-    }
-
     /// An index of `length` things.
     pub(crate) fn index(&mut self, length: usize) -> usize {
-        let index = self.below(u64::try_from(length).unwrap_or(u64::MAX));
-        usize::try_from(index).unwrap_or_default()
+        random_index(length, &mut self.0)
     }
 
     /// An index, each as often as its weight says; `None` where all weights are 0.
@@ -33,7 +26,7 @@ impl Draws {
         if total == 0 {
             return None;
         }
-        let mut left = self.below(total);
+        let mut left = random_below(total, &mut self.0);
         for (index, weight) in weights.enumerate() {
             match left.checked_sub(u64::from(weight)) {
                 Some(rest) => left = rest,

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chaos_core::{DEFAULT_HOLD_SECONDS, FaultTarget, FillError, Pick, Seconds, SoakFault, SoakSpec, Span, suggestion};
+use chaos_core::{
+    DEFAULT_HOLD_SECONDS, FaultTarget, FillError, Pick, Seconds, SoakFault, SoakSpec, Span, has_labels, suggestion,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::draw::Draws;
-use crate::target::{SoakTarget, enough_left, fits};
+use crate::target::{SoakTarget, enough_left};
 
 /// More events than this are a mistake: a day of one event each second.
 const MOST_EVENTS: u32 = 100_000;
@@ -274,7 +276,7 @@ fn wanted(fault: &SoakFault, nodes: &[SoakTarget]) -> Result<Wanted, SoakPlanErr
                 if pick != Pick::default() {
                     return Err(SoakPlanError::Pick(label()));
                 }
-                (0..nodes.len()).filter(|place| fits(&nodes[*place], &labels)).collect()
+                (0..nodes.len()).filter(|place| has_labels(&nodes[*place].labels, &labels)).collect()
             }
             _ => continue,
         };

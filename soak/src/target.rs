@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaos_core::{DeclaredNode, HealthyNodes, NodeLabels};
+use chaos_core::{DeclaredNode, HealthyNodes, NodeLabels, has_labels};
 use serde::{Deserialize, Serialize};
 
 /// A node of the system under test, as far as a plan needs it.
@@ -27,15 +27,11 @@ pub fn soak_targets(nodes: &BTreeMap<String, DeclaredNode>) -> Vec<SoakTarget> {
     nodes.iter().map(target).collect()
 }
 
-/// Whether a node has all these labels.
-pub(crate) fn fits(target: &SoakTarget, labels: &NodeLabels) -> bool {
-    labels.iter().all(|(key, value)| target.labels.get(key) == Some(value))
-}
-
 /// Whether enough nodes are left alone when events act on `busy`.
 pub(crate) fn enough_left(all: &[SoakTarget], busy: &BTreeSet<&str>, rules: &[HealthyNodes]) -> bool {
     rules.iter().all(|rule| {
-        let left = all.iter().filter(|one| fits(one, &rule.labels) && !busy.contains(one.name.as_str())).count();
+        let left =
+            all.iter().filter(|one| has_labels(&one.labels, &rule.labels) && !busy.contains(one.name.as_str())).count();
         u32::try_from(left).unwrap_or(u32::MAX) >= rule.count
     })
 }

@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 /// What tells nodes from others, for people and for faults: `role: member`.
 pub type NodeLabels = BTreeMap<String, String>;
 
+/// Whether a node with the labels `own` has all of `wanted`.
+pub fn has_labels(own: &NodeLabels, wanted: &NodeLabels) -> bool {
+    wanted.iter().all(|(key, value)| own.get(key) == Some(value))
+}
+
 /// How many of the nodes that match are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "PickText", into = "PickText")]

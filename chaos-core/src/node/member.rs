@@ -9,7 +9,7 @@ use super::files::FilesFacet;
 use super::process::ProcessFacet;
 use super::resources::ResourcesFacet;
 use super::standing::NodeStanding;
-use crate::{BoxFuture, PluginError, ResourceId, Undo, Undone};
+use crate::{BoxFuture, PluginError, Resource, ResourceId, Undo, Undone};
 
 /// A member of the system under test: a declared node, or a process that a fault names itself.
 ///
@@ -42,10 +42,11 @@ pub trait Member: Debug + Send + Sync {
         Box::pin(std::future::ready(NodeStanding::default()))
     }
 
-    /// Whether that is its own: a process that it consists of, its folder.
-    fn owns<'a>(&'a self, what: &'a ResourceId) -> BoxFuture<'a, bool> {
+    /// Whether that is its own, or a part of what is its own: a process that it consists of, its folder.
+    fn owns<'a>(&'a self, what: &'a Resource) -> BoxFuture<'a, bool> {
         Box::pin(async move {
-            matches!(what, ResourceId::Process { pid, .. } if self.standing().await.pid.map(NonZeroU32::get) == Some(*pid))
+            let first = self.standing().await.pid.map(NonZeroU32::get);
+            what.ids().any(|id| matches!(id, ResourceId::Process { pid, .. } if Some(*pid) == first))
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::labels::NodeLabels;
+use super::labels::{NodeLabels, has_labels};
 use super::member::Member;
 use crate::{PluginError, suggestion};
 
@@ -70,8 +70,7 @@ impl Nodes {
     /// The nodes that have all these labels and are not protected, sorted by name.
     pub fn labelled(&self, labels: &NodeLabels) -> Vec<Arc<dyn Member>> {
         let state = self.lock();
-        let has = |node: &&Declared| labels.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-        let fitting = state.declared.values().filter(|node| !node.protected).filter(has);
+        let fitting = state.declared.values().filter(|node| !node.protected && has_labels(&node.labels, labels));
         fitting.map(|node| Arc::clone(&node.member)).collect()
     }
 

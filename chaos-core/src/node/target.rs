@@ -15,7 +15,7 @@ use super::labels::{NodeLabels, Pick};
 use super::locator::Locator;
 use super::member::Member;
 use super::nodes::Nodes;
-use crate::{PluginError, RunContext, exactly_one_of};
+use crate::{PluginError, RunContext, exactly_one_of, random_index};
 
 /// What a fault acts on. Everything becomes members of the run, so that a fault has one path for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -203,15 +203,7 @@ fn draw(
         return Err(PluginError::refused(why));
     }
     while from.len() > wanted {
-        from.remove(below(from.len(), rng));
+        from.remove(random_index(from.len(), rng));
     }
     Ok(from)
-}
-
-/// A random index below `length`, without a bias that matters for so few.
-fn below(length: usize, rng: &mut impl Rng) -> usize {
-    let length = u64::try_from(length).unwrap_or(u64::MAX);
-    // The high half of the product is uniform up to one in 2^64 / length.
-    let index = (u128::from(rng.next_u64()) * u128::from(length)) >> 64;
-    usize::try_from(index).unwrap_or_default()
 }

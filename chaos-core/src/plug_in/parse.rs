@@ -4,6 +4,8 @@ use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde_json::{Number, Value};
 
+use crate::pointer_segment;
+
 /// How deep a document may nest; deeper ones overflow the stack of some plug-in's recursive parse.
 ///
 /// Measured: about 46 nested probes overflow a 2 MiB stack in a debug build; 24 leaves half of it.
@@ -61,7 +63,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
             }
             Segment::Map { key } => {
                 pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(&pointer_segment(key));
             }
             _ => {}
         }

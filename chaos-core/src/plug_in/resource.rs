@@ -75,6 +75,11 @@ impl Resource {
         Self { id, part_of: Vec::new() }
     }
 
+    /// What it is, and all that it is a part of.
+    pub fn ids(&self) -> impl Iterator<Item = &ResourceId> {
+        std::iter::once(&self.id).chain(&self.part_of)
+    }
+
     /// A process.
     pub fn process(pid: u32, start_time: u64, pid_namespace: u64) -> Self {
         Self::new(ResourceId::Process { pid, start_time, pid_namespace })

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::node::NodeLabels;
-use crate::{FaultNode, ProbeNode, SampledProbe, Seconds, Span, SpecWarning, WithinProbe, exactly_one_of};
+use crate::{
+    FaultNode, ProbeNode, SampledProbe, Seconds, Span, SpecWarning, WithinProbe, exactly_one_of, pointer_segment,
+};
 
 /// The key of `draw` that means the entry's hold, unless the fault has a parameter of that name.
 const HOLD: &str = "duration_seconds";
@@ -299,7 +301,7 @@ impl SoakSpec {
                 });
                 if let Some((value, why)) = wrong {
                     let message = format!("`{}` does not take {value} as `{key}`: {why}", fault.action.type_name());
-                    let key = key.replace('~', "~0").replace('/', "~1");
+                    let key = pointer_segment(key);
                     add(
                         format!("/pool/{index}/draw/{key}"),
                         message,

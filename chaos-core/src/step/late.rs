@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{ParseError, parse};
+use crate::{ParseError, parse, pointer_segment};
 
 /// The outputs of the steps that have ended, by the name of the step.
 pub type StepOutputs = BTreeMap<String, BTreeMap<String, String>>;
@@ -110,15 +110,11 @@ fn each_text(value: &Value, at: &str, found: &mut impl FnMut(&str, &str)) {
         }
         Value::Object(map) => {
             for (key, item) in map {
-                each_text(item, &format!("{at}/{}", escaped(key)), found);
+                each_text(item, &format!("{at}/{}", pointer_segment(key)), found);
             }
         }
         _ => {}
     }
-}
-
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 fn fill(
@@ -156,7 +152,7 @@ fn fill(
         }
         Value::Object(map) => {
             for (key, item) in map.iter_mut() {
-                fill(item, &format!("{at}/{}", escaped(key)), outputs, lone, missing);
+                fill(item, &format!("{at}/{}", pointer_segment(key)), outputs, lone, missing);
             }
         }
         _ => {}

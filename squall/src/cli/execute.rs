@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::conclude::conclude;
 use super::console::{Out, say, settle};
 use super::failure::Failure;
-use super::follow::Follower;
+use super::follow::{Follower, Watch};
 use super::format::ReportFormat;
 use super::gate::Gate;
 use super::outcome::{Outcome, tell_people};
@@ -115,7 +115,7 @@ pub(crate) async fn run_to_the_end(
     signals: &mut Signals,
 ) -> Result<Report, Failure> {
     let starting = runner.clone();
-    run_with(runner, move || starting.start(task), events, flags, signals).await
+    run_with(runner, move || starting.start(task), events, flags.watch(), signals).await
 }
 
 /// Runs what `start` starts.
@@ -123,13 +123,13 @@ pub(crate) async fn run_with(
     runner: &Runner,
     start: impl FnOnce() -> Result<RunHandle, RunnerError> + Send + 'static,
     events: Option<File>,
-    flags: &RunFlags,
+    watch: Watch,
     signals: &mut Signals,
 ) -> Result<Report, Failure> {
     let mut handle = begin(runner, start, signals).await?;
-    let follower = handle.take_events().map(|stream| Follower::start(stream, events, flags.detail())).transpose()?;
+    let follower = handle.take_events().map(|stream| Follower::start(stream, events, watch.detail)).transpose()?;
     let control = handle.control();
-    if flags.until_stdin_closes {
+    if watch.until_stdin_closes {
         stdin_hold::release_at_end(handle.control())?;
     }
     let report = wait(handle.wait(), &control, signals).await;

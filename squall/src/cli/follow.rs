@@ -19,6 +19,14 @@ const TICK: Duration = Duration::from_millis(500);
 /// How often it is looked whether an event file that is stalled is to be given up.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How a run is followed.
+pub(crate) struct Watch {
+    /// How much is shown.
+    pub(crate) detail: Detail,
+    /// Whether the end of standard input releases it.
+    pub(crate) until_stdin_closes: bool,
+}
+
 /// The thread that follows. An event file that is stalled blocks this thread only, never the run or its signals.
 #[must_use = "the last events are written when it is finished"]
 pub(crate) struct Follower {

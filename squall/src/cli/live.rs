@@ -33,6 +33,17 @@ pub(crate) enum Detail {
     Everything,
 }
 
+impl Detail {
+    /// What `--quiet` and `--verbose` ask for.
+    pub(crate) fn asked(quiet: bool, verbose: bool) -> Self {
+        match (quiet, verbose) {
+            (true, _) => Self::Nothing,
+            (_, true) => Self::Everything,
+            _ => Self::Events,
+        }
+    }
+}
+
 /// What an entry waits for, and since when.
 struct Countdown {
     path: String,

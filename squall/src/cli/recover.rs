@@ -1,9 +1,8 @@
 //! `squall recover`: undoes what dead runs left behind.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Clock, RealClock, StateDir, visible_line};
+use chaos_core::{StateDir, visible_line};
 use chaos_runner::{ControlRequest, ForgetError, Forgotten, RecoverReport, RunnerError, control, live_runs};
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -88,8 +87,9 @@ const GIVE_UP: Duration = Duration::from_secs(3);
 /// Recovers on a thread of its own. A signal ends it within the step that it is at, also one that hangs: what is not undone
 /// is still in the journals.
 fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
+    // On a machine that has no thread left what is in force must be undone all the same; a signal ends the process there.
     if std::thread::Builder::new().spawn(|| ()).is_err() {
-        return recovered_here(state);
+        return Ok(chaos_runner::recover(state)?);
     }
     on_runtime(async |signals| {
         let (told, mut done) = oneshot::channel();
@@ -118,14 +118,6 @@ fn recovered(state: &StateDir) -> Result<RecoverReport, Failure> {
             }
         }
     })
-}
-
-/// On a machine that has no thread left: what is in force must be undone all the same. A signal ends the process.
-fn recovered_here(state: &StateDir) -> Result<RecoverReport, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Internal(format!("no runtime for recovery: {error}")))?;
-    let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-    Ok(runtime.block_on(chaos_runner::recover_async(state, &clock, &CancellationToken::new()))?)
 }
 
 fn forget(state: &StateDir, run: &str, format: DataFormat) -> Result<u8, Failure> {

@@ -1,13 +1,14 @@
 //! The flags of every command that runs something.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{DurationText, StateDir};
-use chaos_runner::Runner;
+use chaos_runner::{Runner, RunnerBuilder};
 
 use super::failure::Failure;
+use super::follow::Watch;
 use super::format::ReportFormat;
 use super::live::Detail;
 use super::policy_flags::PolicyFlags;
@@ -18,6 +19,26 @@ use super::verifier::CommandVerifier;
 
 /// Variables that name a model; without them the offline planner plans.
 const MODEL_VARIABLES: &[&str] = &["CHAOS_MODEL", "AGENT_MODEL"];
+
+/// A runner within what these flags and the user's settings allow.
+pub(crate) fn runner_within(
+    policy: &PolicyFlags,
+    state: Option<StateDir>,
+    workspace: Option<&Path>,
+) -> Result<RunnerBuilder, Failure> {
+    let mut builder = Runner::builder().policy(policy.policy()?).guardian(settings::guardian());
+    if policy.accept_policy {
+        builder = builder.accept_policy();
+    }
+    if let Some(state) = state.or_else(settings::state_dir) {
+        builder = builder.state_dir(state);
+    }
+    let settled: Option<&Path> = settings::workspace();
+    if let Some(folder) = workspace.or(settled) {
+        builder = builder.workspace(folder);
+    }
+    Ok(builder.redactor(secrets::redactor()))
+}
 
 /// How a run is made and told.
 #[derive(Debug, Default, clap::Args)]
@@ -72,13 +93,14 @@ pub(crate) struct RunFlags {
 }
 
 impl RunFlags {
+    /// How it is followed.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch { detail: self.detail(), until_stdin_closes: self.until_stdin_closes }
+    }
+
     /// How much is shown while it runs.
     pub(crate) fn detail(&self) -> Detail {
-        match (self.quiet, self.verbose) {
-            (true, _) => Detail::Nothing,
-            (_, true) => Detail::Everything,
-            _ => Detail::Events,
-        }
+        Detail::asked(self.quiet, self.verbose)
     }
 
     /// The runner that they say; `state` takes the place of the user's state directory.
@@ -88,17 +110,8 @@ impl RunFlags {
 
     /// The same with another seed.
     pub(crate) fn seeded_runner(&self, state: Option<StateDir>, seed: Option<u64>) -> Result<Runner, Failure> {
-        let mut builder = Runner::builder().policy(self.policy.policy()?).sham(self.sham);
-        builder = builder.hold_until_released(self.until_stdin_closes).guardian(settings::guardian());
-        if self.policy.accept_policy {
-            builder = builder.accept_policy();
-        }
-        if let Some(state) = state.or_else(settings::state_dir) {
-            builder = builder.state_dir(state);
-        }
-        if let Some(folder) = self.workspace.as_deref().or_else(|| settings::workspace()) {
-            builder = builder.workspace(folder);
-        }
+        let mut builder = runner_within(&self.policy, state, self.workspace.as_deref())?.sham(self.sham);
+        builder = builder.hold_until_released(self.until_stdin_closes);
         if self.offline {
             builder =
                 builder.env(std::env::vars().filter(|(name, _)| !MODEL_VARIABLES.contains(&name.as_str())).collect());
@@ -107,7 +120,6 @@ impl RunFlags {
             let verifier = CommandVerifier::new(command, self.verifier_timeout.map(DurationText::get));
             builder = builder.verifier(Arc::new(verifier.map_err(|error| Failure::Usage(error.to_string()))?));
         }
-        builder = builder.redactor(secrets::redactor());
         if let Some(seed) = seed {
             builder = builder.seed(seed);
         }

@@ -6,22 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chaos_core::{SoakSpec, Task};
-use chaos_runner::{Driven, Runner};
+use chaos_runner::{Driven, Runner, seed_at};
 use chaos_schema::load_bytes;
 use chaos_soak::{SoakEnd, SoakManifest, SoakPlan, SoakReport, SoakTarget, dry_entries, soak_targets};
 
 use super::console::{Out, say};
 use super::document::{Checks, DocumentFlags, bytes, task};
-use super::execute::{begin, create, on_runtime, wait};
+use super::execute::{create, on_runtime, run_with};
 use super::failure::Failure;
-use super::follow::Follower;
+use super::follow::Watch;
 use super::format::DataFormat;
 use super::live::Detail;
 use super::output_file::{self, Readers};
 use super::places::with_places;
 use super::plan;
 use super::policy_flags::PolicyFlags;
-use super::secrets::redactor;
+use super::run_flags::runner_within;
 use super::settings;
 use super::signals::Signals;
 
@@ -82,27 +82,11 @@ pub(crate) struct SoakFlags {
 
 impl SoakFlags {
     fn runner(&self, seed: u64) -> Result<Runner, Failure> {
-        let mut builder = Runner::builder().policy(self.policy.policy()?).guardian(settings::guardian());
-        if self.policy.accept_policy {
-            builder = builder.accept_policy();
-        }
-        if let Some(state) = settings::state_dir() {
-            builder = builder.state_dir(state);
-        }
-        builder = builder.workspace(self.workspace()).redactor(redactor()).seed(seed);
-        Ok(builder.build()?)
+        Ok(runner_within(&self.policy, None, self.workspace.as_deref())?.seed(seed).build()?)
     }
 
     fn workspace(&self) -> &Path {
         self.workspace.as_deref().or_else(|| settings::workspace()).unwrap_or(Path::new("."))
-    }
-
-    fn detail(&self) -> Detail {
-        match (self.quiet, self.verbose) {
-            (true, _) => Detail::Nothing,
-            (_, true) => Detail::Everything,
-            _ => Detail::Events,
-        }
     }
 
     fn out(&self) -> Out {
@@ -156,15 +140,8 @@ impl Source<'_> {
             };
             Box::pin(work) as chaos_core::BoxFuture<'static, Driven>
         };
-        let mut handle = begin(&runner, move || starting.drive(task, work), signals).await?;
-        let stream = handle.take_events();
-        let follower = stream.map(|stream| Follower::start(stream, events, self.flags.detail())).transpose()?;
-        let control = handle.control();
-        let run = wait(handle.wait(), &control, signals).await;
-        if let Some(follower) = follower {
-            follower.finish()?;
-        }
-        let run = run?;
+        let watch = Watch { detail: Detail::asked(self.flags.quiet, self.flags.verbose), until_stdin_closes: false };
+        let run = run_with(&runner, move || starting.drive(task, work), events, watch, signals).await?;
         let report = done.lock().unwrap_or_else(PoisonError::into_inner).take();
         let report = report.unwrap_or_else(|| SoakReport::of(&spec, seed, planned, &SoakEnd::default()));
         Ok(report.with_run(&run))
@@ -175,7 +152,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let (name, bytes) = (args.file.display().to_string(), bytes(&args.file)?);
     let source = Source { name, bytes, document: &args.document, flags: &args.flags };
     let (mut task, spec, targets) = source.load()?;
-    let seed = args.seed.or(task.seed).unwrap_or_else(fresh_seed);
+    let seed = args.seed.or(task.seed).unwrap_or_else(|| seed_at(SystemTime::now()));
     let plan = SoakPlan::draw(&spec, &targets, seed).map_err(|error| Failure::Usage(error.to_string()))?;
     task.entries = dry_entries(&spec, &plan);
     let preflight = args.flags.runner(seed)?.dry_run(task)?;
@@ -228,9 +205,4 @@ fn keep(manifest: &SoakManifest, path: &Path) -> Result<(), Failure> {
 
 fn millis() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
-}
-
-/// A seed that a document can hold.
-fn fresh_seed() -> u64 {
-    u64::try_from(millis() & ((1 << 53) - 1)).unwrap_or_default()
 }

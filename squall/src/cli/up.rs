@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let events = args.flags.events.as_deref().map(create).transpose()?;
     let (starting, limit) = (runner.clone(), args.hold.map(DurationText::get));
     let start = move || starting.up(task, limit);
-    let report = on_runtime(async |signals| run_with(&runner, start, events, &args.flags, signals).await);
+    let report = on_runtime(async |signals| run_with(&runner, start, events, args.flags.watch(), signals).await);
     let mut report = report?;
     finished(&mut report, Some(&args.file), None);
     let outcome = Outcome::Ran(Box::new(report));

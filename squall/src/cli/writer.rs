@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chaos_core::on_a_thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// How many bytes wait at most for a stream that takes none.
@@ -61,17 +62,9 @@ impl Writer {
     /// it.
     pub(crate) fn to(out: impl Write + AsFd + Send + 'static) -> Self {
         let writer = Self(Arc::new(Shared::default()));
-        let (shared, slot) = (Arc::clone(&writer.0), Arc::new(Mutex::new(Some(out))));
-        let its = Arc::clone(&slot);
-        let write = move || {
-            let out = its.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(out) = out {
-                shared.write(out);
-            }
-        };
-        if std::thread::Builder::new().name("squall-writer".to_owned()).spawn(write).is_err() {
-            let out = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            *writer.0.here() = out.map(|out| Box::new(out) as Box<dyn Stream>);
+        let shared = Arc::clone(&writer.0);
+        if let Err((out, _)) = on_a_thread("squall-writer", out, move |out| shared.write(out)) {
+            *writer.0.here() = Some(Box::new(out));
         }
         writer
     }
