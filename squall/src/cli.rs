@@ -55,7 +55,6 @@ mod secrets;
 mod settings;
 mod signals;
 mod soak;
-mod workflow;
 mod status;
 mod stdin_hold;
 mod type_names;
@@ -63,6 +62,7 @@ mod up;
 mod validate;
 mod variables;
 mod verifier;
+mod workflow;
 mod writer;
 
 use console::Out;
@@ -119,7 +119,10 @@ impl Command {
         match self {
             #[cfg(all(feature = "load", feature = "http"))]
             Self::Demo(args) => demo::run(args),
-            Self::Run(args) => run::run(args),
+            Self::Run(args) => match &args.resume {
+                Some(run_id) => resume::resume(args, run_id),
+                None => run::run(args),
+            },
             Self::Inject(args) => inject::run(args),
             Self::Up(args) => up::run(args),
             Self::Ps(args) => ps::run(args),
