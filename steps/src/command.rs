@@ -13,6 +13,8 @@ use crate::classified::{EXIT_REASON, classified, written};
 
 /// The variable with the file into which a program writes its outputs, `KEY=VALUE` on each line.
 const OUTPUT: &str = "SQUALL_OUTPUT";
+/// The variable with the ledger of the workflow.
+const LEDGER: &str = "SQUALL_LEDGER";
 
 /// Runs a program, without a shell. It runs at most once: a run that is resumed never repeats it, unless the step says
 /// `idempotent: true`.
@@ -20,7 +22,8 @@ const OUTPUT: &str = "SQUALL_OUTPUT";
 /// Exit code 0 is a `pass`, 2 an `infra_fail`, every other code and a signal a `task_fail`; a program that can't be started
 /// is an `infra_fail`. A program may say more in the file that `SQUALL_EXIT_REASON` names: `task_fail` or `infra_fail` there
 /// counts whatever the exit code, `pass` only with exit code 0. It writes outputs for later steps as lines `KEY=VALUE` into
-/// the file that `SQUALL_OUTPUT` names.
+/// the file that `SQUALL_OUTPUT` names. `SQUALL_LEDGER` names the ledger of the workflow: what was started and what ended so
+/// far, a JSON object on each line.
 ///
 /// At its end, and at the deadline of the step, every process that it started is killed.
 ///
@@ -58,6 +61,7 @@ impl Step for CommandStep {
         let mut env = self.env.clone();
         env.insert(OUTPUT.to_owned(), output.display().to_string());
         env.insert(EXIT_REASON.to_owned(), reason.display().to_string());
+        env.insert(LEDGER.to_owned(), cx.ledger().display().to_string());
         let ended = match run_program(&self.argv, &env, cx.run()).await {
             Ok(ended) => ended,
             Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
