@@ -214,7 +214,7 @@ fn an_injection_that_hangs_is_given_up_and_its_effect_is_undone_and_told() {
     let place = Place::new();
     let (code, report) = ended(place.start("inject"));
     assert_eq!((code, &report["verdict"]), (Some(3), &json!("revert_failed")), "{report:#}");
-    // It may make its effect at any time, so nobody can say that it is gone, although it is at this moment.
+    // It may make its effect at any time, so its absence now proves nothing.
     assert!(error(&report, 0).contains("the fault may still be in force"), "{report:#}");
     assert!(error(&report, 0).contains("an effect was still being made"), "{report:#}");
     assert!(!place.path("first").exists() && !place.path("second").exists());
