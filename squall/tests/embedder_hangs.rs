@@ -200,7 +200,7 @@ fn ended(mut child: Child) -> (Option<i32>, Value) {
             let output = child.wait_with_output().unwrap();
             return (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default());
         }
-        thread::sleep(Duration::from_millis(100));
+        thread::park_timeout(Duration::from_millis(100));
     }
     kill(&mut child);
     panic!("the run did not end");
