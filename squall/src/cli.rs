@@ -54,6 +54,7 @@ mod secrets;
 mod settings;
 mod signals;
 mod soak;
+mod workflow;
 mod status;
 mod stdin_hold;
 mod type_names;

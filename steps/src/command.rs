@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 const OUTPUT: &str = "SQUALL_OUTPUT";
 /// The variable with the file into which a program may write why it ended: `pass`, `task_fail`, `infra_fail`.
 const EXIT_REASON: &str = "SQUALL_EXIT_REASON";
+/// The variable with the ledger of the workflow.
+const LEDGER: &str = "SQUALL_LEDGER";
 /// How much of either file is read.
 const MOST_BYTES: u64 = 64 * 1024;
 
@@ -22,7 +24,8 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// Exit code 0 is a `pass`, 2 an `infra_fail`, every other code and a signal a `task_fail`; a program that can't be started
 /// is an `infra_fail`. A program may say more in the file that `SQUALL_EXIT_REASON` names: `task_fail` or `infra_fail` there
 /// counts whatever the exit code, `pass` only with exit code 0. It writes outputs for later steps as lines `KEY=VALUE` into
-/// the file that `SQUALL_OUTPUT` names.
+/// the file that `SQUALL_OUTPUT` names. `SQUALL_LEDGER` names the ledger of the workflow: what was started and what ended so
+/// far, a JSON object on each line.
 ///
 /// At its end, and at the deadline of the step, every process that it started is killed.
 ///
@@ -60,6 +63,7 @@ impl Step for CommandStep {
         let mut env = self.env.clone();
         env.insert(OUTPUT.to_owned(), output.display().to_string());
         env.insert(EXIT_REASON.to_owned(), reason.display().to_string());
+        env.insert(LEDGER.to_owned(), cx.ledger().display().to_string());
         let ended = match run_program(&self.argv, &env, cx.run()).await {
             Ok(ended) => ended,
             Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
