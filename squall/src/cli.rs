@@ -54,7 +54,6 @@ mod secrets;
 mod settings;
 mod signals;
 mod soak;
-mod workflow;
 mod status;
 mod stdin_hold;
 mod type_names;
@@ -62,6 +61,7 @@ mod up;
 mod validate;
 mod variables;
 mod verifier;
+mod workflow;
 mod writer;
 
 use console::Out;
