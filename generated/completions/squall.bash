@@ -477,7 +477,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --config --state --help all any burst_kill check clock_skew command container disk_full exhaust_fds exhaust_pids failpoint fault generate_load http immediate kill_process limit_resources load load_slo none oom pause_process process restart_process running sequence stress_cpu stress_memory tcp time wait"
+            opts="-h --format --color --config --state --help all any burst_kill check clock_skew command container disk_full exhaust_fds exhaust_pids failpoint fault generate_load http immediate kill_process limit_resources load load_slo none oom pause_process process restart_process running sequence soak stress_cpu stress_memory tcp time wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1348,7 +1348,7 @@ _squall() {
             fi
             case "${prev}" in
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment policy report event" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy report event workflow" -- "${cur}"))
                     return 0
                     ;;
                 --profile)

@@ -84,7 +84,7 @@ fn a_soak_that_shows_nothing_or_may_not_run_is_no_failure_of_what_is_tested() {
     let (end, _) = step(&bench, &soak(&bench, &never, 2), None);
     assert_eq!((end.outcome, outputs(&end)), (StepOutcome::InfraFail, ("0", "0")), "{end:?}");
     // Longer than the policy allows: refused before the first event.
-    let (end, _) = step(&bench, &soak(&bench, &json!({ "duration_seconds": 100_000 }), 2), None);
+    let (end, _) = step(&bench, &soak(&bench, &json!({ "duration_seconds": 5_000 }), 2), None);
     assert_eq!((end.outcome, end.outputs.len()), (StepOutcome::InfraFail, 0), "{end:?}");
     assert!(end.detail.starts_with("`touch #1` may not run: ") && end.detail.contains("ceiling"), "{end:?}");
 }
