@@ -56,6 +56,7 @@ mod signals;
 mod soak;
 mod status;
 mod stdin_hold;
+mod step_run;
 mod type_names;
 mod up;
 mod validate;
@@ -101,6 +102,7 @@ enum Command {
     Soak(Box<soak::Args>),
     Replay(Box<soak::ReplayArgs>),
     Shrink(Box<soak::ShrinkArgs>),
+    StepRun(step_run::Args),
     Validate(validate::Args),
     Schema(schema::Args),
     List(list::Args),
@@ -129,6 +131,7 @@ impl Command {
             Self::Soak(args) => soak::run(args),
             Self::Replay(args) => soak::replay(args),
             Self::Shrink(args) => soak::shrink(args),
+            Self::StepRun(args) => step_run::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
             Self::List(args) => list::run(args),
