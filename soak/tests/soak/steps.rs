@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chaos_core::{BoxFuture, StepContext, StepEnd, StepNode, StepOutcome, Task, Verdict, parse};
 use chaos_runner::{Driven, Session};
+use chaos_schema::{Code, KindHint, LoadOptions, check_value};
 use chaos_soak::SoakManifest;
 use chaos_test::Bench;
 use serde_json::{Value, json};
@@ -118,4 +119,19 @@ fn a_soak_that_can_not_be_planned_is_refused_when_it_is_read() {
     soak.as_object_mut().unwrap().remove("events");
     let read: StepNode = parse(&json!({ "type": "soak", "soak": soak })).unwrap();
     assert_eq!(read.at_least(), Duration::from_secs(60));
+}
+
+#[test]
+fn the_linter_knows_how_long_a_soak_takes_and_which_checks_it_names() {
+    let fault = json!({ "action": { "type": "test_append", "log": "l", "value": 1 }, "verify": "nothing" });
+    let soak = json!({ "pool": [fault], "interval_seconds": 10, "events": 30 });
+    let step = json!({ "type": "soak", "name": "shake", "soak": soak, "deadline_seconds": 200 });
+    let document = json!({ "workflow": { "type": "serial", "name": "all", "steps": [step] } });
+    let loaded = check_value(&document, "w.yaml", &LoadOptions::of(KindHint::Task));
+    let found: Vec<(Code, &str)> = loaded.diagnostics.iter().map(|one| (one.code, one.pointer.as_str())).collect();
+    let want = [
+        (Code::DeadlinesDoNotFit, "/workflow/steps/0/deadline_seconds"),
+        (Code::UnknownVerify, "/workflow/steps/0/soak/pool/0/verify"),
+    ];
+    assert_eq!(found, want, "{:?}", loaded.diagnostics);
 }
