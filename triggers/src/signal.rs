@@ -1,0 +1,67 @@
+//! The trigger that fires on a signal to this process.
+
+use chaos_core::{Fired, PluginError, RunContext, Trigger, register_trigger};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Fires when this process gets a signal.
+///
+/// Signals count from when the entry begins to wait; one that came before ends the process, as its default is, unless another
+/// entry waited for it.
+///
+/// # Example
+/// ```yaml
+/// type: signal
+/// signal: usr1
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "SignalTrigger")]
+pub struct OnSignal {
+    /// The signal.
+    pub signal: UserSignal,
+}
+
+/// A signal that means nothing by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UserSignal {
+    /// `SIGUSR1`.
+    Usr1,
+    /// `SIGUSR2`.
+    Usr2,
+}
+
+impl UserSignal {
+    fn kind(self) -> SignalKind {
+        match self {
+            Self::Usr1 => SignalKind::user_defined1(),
+            Self::Usr2 => SignalKind::user_defined2(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Usr1 => "SIGUSR1",
+            Self::Usr2 => "SIGUSR2",
+        }
+    }
+}
+
+impl Trigger for OnSignal {
+    async fn wait(&self, cx: &RunContext) -> Result<Fired, PluginError> {
+        let heard = |error| PluginError::io(&format!("listen for {}", self.signal.name()), &error);
+        let mut signals = signal(self.signal.kind()).map_err(heard)?;
+        tokio::select! {
+            biased;
+            got = signals.recv() => match got {
+                Some(()) => Ok(Fired(format!("{} came", self.signal.name()))),
+                None => Err(PluginError::failed(format!("{} can't be heard any more", self.signal.name()))),
+            },
+            () = cx.cancelled() => Err(PluginError::Cancelled),
+        }
+    }
+}
+
+register_trigger!(OnSignal, "signal");
