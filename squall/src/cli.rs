@@ -56,6 +56,7 @@ mod signals;
 mod soak;
 mod status;
 mod stdin_hold;
+mod tell;
 mod type_names;
 mod up;
 mod validate;
@@ -109,6 +110,7 @@ enum Command {
     Fortio(fortio::Args),
     Recover(recover::Args),
     Release(release::Args),
+    Tell(tell::Args),
     Completions(completions::Args),
 }
 
@@ -137,6 +139,7 @@ impl Command {
             Self::Fortio(args) => Ok(fortio::run(args)),
             Self::Recover(args) => recover::run(args),
             Self::Release(args) => release::run(args),
+            Self::Tell(args) => tell::run(args),
             Self::Completions(args) => completions::run(args, &mut Cli::command()),
         }
     }
@@ -173,7 +176,7 @@ impl Command {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
         let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_));
         runs || soaks
-            || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
+            || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_) | Self::Tell(_))
     }
 
     /// Writes the report files of a run that could not begin.

@@ -20,7 +20,7 @@ use crate::triggers::Triggers;
 /// type: any
 /// triggers:
 ///   - {type: time, delay_seconds: 60}
-///   - {type: signal, signal: usr1}
+///   - {type: signal, signal: usr2}
 /// ```
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// # Example
 /// ```yaml
 /// type: debounce
-/// trigger: {type: signal, signal: usr1}
+/// trigger: {type: signal, signal: usr2}
 /// quiet_seconds: 2
 /// ```
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// # Example
 /// ```yaml
 /// type: signal
-/// signal: usr1
+/// signal: usr2
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,12 +23,10 @@ pub struct OnSignal {
     pub signal: UserSignal,
 }
 
-/// A signal that means nothing by itself.
+/// A signal that means nothing by itself. `SIGUSR1` is none: `squall run` releases what it holds on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UserSignal {
-    /// `SIGUSR1`.
-    Usr1,
     /// `SIGUSR2`.
     Usr2,
 }
@@ -36,14 +34,12 @@ pub enum UserSignal {
 impl UserSignal {
     fn kind(self) -> SignalKind {
         match self {
-            Self::Usr1 => SignalKind::user_defined1(),
             Self::Usr2 => SignalKind::user_defined2(),
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Self::Usr1 => "SIGUSR1",
             Self::Usr2 => "SIGUSR2",
         }
     }
