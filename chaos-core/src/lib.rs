@@ -57,7 +57,7 @@ pub use run::{
     since_boot,
 };
 pub use step::{
-    DynStep, ErasedStep, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost, StepHosts,
+    LEDGER_FILE,    DynStep, ErasedStep, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost, StepHosts,
     StepKeys, StepNode, StepOutcome, StepOutputs, WorkflowStep, step_references,
 };
 pub use undo::{

@@ -76,6 +76,9 @@ _squall() {
             squall,status)
                 cmd="squall__subcmd__status"
                 ;;
+            squall,step-run)
+                cmd="squall__subcmd__step__subcmd__run"
+                ;;
             squall,up)
                 cmd="squall__subcmd__up"
                 ;;
@@ -142,6 +145,9 @@ _squall() {
             squall__subcmd__help,status)
                 cmd="squall__subcmd__help__subcmd__status"
                 ;;
+            squall__subcmd__help,step-run)
+                cmd="squall__subcmd__help__subcmd__step__subcmd__run"
+                ;;
             squall__subcmd__help,up)
                 cmd="squall__subcmd__help__subcmd__up"
                 ;;
@@ -155,7 +161,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help"
+            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -533,7 +539,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject up ps status down diff experiment soak replay shrink validate schema list explain doctor fortio recover release completions help"
+            opts="demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -813,6 +819,20 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__help__subcmd__step__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1591,6 +1611,56 @@ _squall() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__step__subcmd__run)
+            opts="-h --name --abort --abort-deadline --deadline --grace --reason-file --require-reason --unless-failed --color --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --abort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --abort-deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -54,8 +54,10 @@ mod secrets;
 mod settings;
 mod signals;
 mod soak;
+mod workflow;
 mod status;
 mod stdin_hold;
+mod step_run;
 mod tell;
 mod type_names;
 mod up;
@@ -101,6 +103,7 @@ enum Command {
     Soak(Box<soak::Args>),
     Replay(Box<soak::ReplayArgs>),
     Shrink(Box<soak::ShrinkArgs>),
+    StepRun(step_run::Args),
     Validate(validate::Args),
     Schema(schema::Args),
     List(list::Args),
@@ -130,6 +133,7 @@ impl Command {
             Self::Soak(args) => soak::run(args),
             Self::Replay(args) => soak::replay(args),
             Self::Shrink(args) => soak::shrink(args),
+            Self::StepRun(args) => step_run::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
             Self::List(args) => list::run(args),

@@ -46,7 +46,7 @@ fn a_run_goes_on_when_it_is_told_by_its_stages_and_by_a_signal() {
     let mut run = run.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(run.stderr.take().unwrap());
     let mut seen = String::new();
-    while seen.matches("waiting for `").count() < 3 {
+    while seen.matches("waiting for trigger").count() < 3 {
         assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "it ended early: {seen}");
     }
     let id = seen.split_once("run ").unwrap().1.split_once(',').unwrap().0.to_owned();

@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Layer 3: they plan, and the engine acts.
     ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     ("chaos-soak", &["chaos-core", "chaos-runner", "chaos-schema", "chaos-triggers"]),
+    ("chaos-workflow", &["chaos-core", "chaos-runner"]),
     // Layer 4: the facade.
     (
         "squall",
@@ -61,6 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-runner",
             "chaos-experiment",
             "chaos-soak",
+            "chaos-workflow",
         ],
     ),
     // Development.
