@@ -54,7 +54,6 @@ mod secrets;
 mod settings;
 mod signals;
 mod soak;
-mod workflow;
 mod status;
 mod stdin_hold;
 mod step_run;
@@ -64,6 +63,7 @@ mod up;
 mod validate;
 mod variables;
 mod verifier;
+mod workflow;
 mod writer;
 
 use console::Out;
@@ -180,7 +180,10 @@ impl Command {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
         let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_));
         runs || soaks
-            || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_) | Self::Tell(_))
+            || matches!(
+                self,
+                Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_) | Self::Tell(_)
+            )
     }
 
     /// Writes the report files of a run that could not begin.

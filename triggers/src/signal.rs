@@ -1,5 +1,7 @@
 //! The trigger that fires on a signal to this process.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chaos_core::{Fired, PluginError, RunContext, Trigger, register_trigger};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,8 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Fires when this process gets a signal.
 ///
-/// Signals count from when the entry begins to wait; one that came before ends the process, as its default is, unless another
-/// entry waited for it.
+/// Signals count from when the entry begins to wait. One that came before ends a run of `squall run` early, as it does where no
+/// entry waits for it.
 ///
 /// # Example
 /// ```yaml
@@ -31,7 +33,15 @@ pub enum UserSignal {
     Usr2,
 }
 
+/// Whether an entry of this process has begun to wait for the signal. From then on it is the triggers' own.
+static AWAITED: AtomicBool = AtomicBool::new(false);
+
 impl UserSignal {
+    /// Whether an entry of this process waits for it, or has: then it asks for nothing else.
+    pub fn is_awaited(self) -> bool {
+        AWAITED.load(Ordering::SeqCst)
+    }
+
     fn kind(self) -> SignalKind {
         match self {
             Self::Usr2 => SignalKind::user_defined2(),
@@ -49,6 +59,7 @@ impl Trigger for OnSignal {
     async fn wait(&self, cx: &RunContext) -> Result<Fired, PluginError> {
         let heard = |error| PluginError::io(&format!("listen for {}", self.signal.name()), &error);
         let mut signals = signal(self.signal.kind()).map_err(heard)?;
+        AWAITED.store(true, Ordering::SeqCst);
         tokio::select! {
             biased;
             got = signals.recv() => match got {
