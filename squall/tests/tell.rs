@@ -62,7 +62,7 @@ fn a_run_goes_on_when_it_is_told_by_its_stages_and_by_a_signal() {
     rest.join().unwrap().unwrap();
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(0), "{report:#}");
-    assert!(at(&report, 1, "fired") >= at(&report, 0, "reverted"), "{report:#}");
+    assert!(at(&report, 1, "fired") >= at(&report, 0, "undid"), "{report:#}");
     assert_eq!(journals(&place), 0);
     let gone = squall(&place, &["tell", &id, "acted"]);
     assert_eq!(gone.status.code(), Some(64), "{gone:?}");
