@@ -19,7 +19,7 @@ pub(crate) const REGISTRATIONS: &[&str] =
 /// Names that are ordinary words, too; a string of this word counts only where a type is expected.
 const ORDINARY: &[&str] = &[
     "after", "all", "any", "check", "command", "event", "fault", "http", "load", "none", "parallel", "probe",
-    "process", "running", "sequence", "signal", "tcp", "time", "wait",
+    "process", "running", "sequence", "signal", "soak", "tcp", "time", "wait",
 ];
 
 /// Registries: what is asked for in one is the name of a plug-in.
@@ -46,7 +46,7 @@ struct PlugIns {
     owner: BTreeMap<String, String>,
     /// Name of the plug-in to the pointers of its parameters.
     pointers: BTreeMap<String, BTreeSet<String>>,
-    /// The pointers of what is no plug-in, such as a soak.
+    /// The pointers of what is not a plug-in, such as a soak.
     shared: BTreeSet<String>,
 }
 
@@ -135,8 +135,8 @@ fn types_in(text: &str) -> Vec<&str> {
     found
 }
 
-/// The plug-in of another crate whose parameter this pointer is, unless the crate has such a parameter itself, or what is no
-/// plug-in has one.
+/// The plug-in of another crate whose parameter this pointer is, unless the crate has such a parameter itself, or what is not
+/// a plug-in has one.
 fn parameter<'a>(name: &str, pointer: &str, plug_ins: &'a PlugIns) -> Option<(&'a str, &'a str)> {
     if !pointer.starts_with('/') || plug_ins.shared.contains(pointer) {
         return None;
