@@ -8,6 +8,7 @@
 //! | `load_slo` | whether a load of the same run meets its objective |
 //! | `sequence`, `all`, `any`, `none` | several probes as one |
 //! | `checks` | what the last four have in common |
+//! | `started_program` | a program that a run started, and everything that it started |
 //! | `stop_probe_command` | the undo step that kills what `command` started, when we were killed |
 //! | `asking` | one question with its time limit |
 
@@ -21,6 +22,7 @@ mod http;
 mod load_slo;
 mod none;
 mod sequence;
+mod started_program;
 mod stop_probe_command;
 mod tcp;
 #[cfg(test)]
@@ -38,5 +40,6 @@ pub use http::{
 pub use load_slo::{LoadPhase, LoadSlo, Ratio, RatioError};
 pub use none::NoneOf;
 pub use sequence::Sequence;
+pub use started_program::StartedProgram;
 pub use stop_probe_command::StopProbeCommand;
 pub use tcp::Tcp;

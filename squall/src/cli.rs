@@ -56,6 +56,7 @@ mod signals;
 mod soak;
 mod status;
 mod stdin_hold;
+mod torture;
 mod type_names;
 mod up;
 mod validate;
@@ -100,6 +101,7 @@ enum Command {
     Soak(Box<soak::Args>),
     Replay(Box<soak::ReplayArgs>),
     Shrink(Box<soak::ShrinkArgs>),
+    Torture(Box<torture::Args>),
     Validate(validate::Args),
     Schema(schema::Args),
     List(list::Args),
@@ -128,6 +130,7 @@ impl Command {
             Self::Soak(args) => soak::run(args),
             Self::Replay(args) => soak::replay(args),
             Self::Shrink(args) => soak::shrink(args),
+            Self::Torture(args) => torture::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
             Self::List(args) => list::run(args),
@@ -161,6 +164,7 @@ impl Command {
             Self::Soak(args) => data(args.flags.format),
             Self::Replay(args) => data(args.flags.format),
             Self::Shrink(args) => data(args.flags.format),
+            Self::Torture(args) => data(args.flags.format),
             Self::Diff(args) => data(args.format),
             Self::Recover(args) => data(args.format),
             Self::Release(args) => data(args.format),
@@ -171,7 +175,7 @@ impl Command {
     /// Whether it needs the operator's settings; a demo must run with nothing set up.
     fn has_settings(&self) -> bool {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
-        let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_));
+        let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_) | Self::Torture(_));
         runs || soaks
             || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
     }
