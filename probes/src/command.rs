@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::argv::Argv;
 use crate::asking::{Cut, ask, five_seconds};
 use crate::started_program::StartedProgram;
 use crate::stop_probe_command::run_mark;
@@ -55,69 +56,12 @@ pub struct Command {
     pub timeout_seconds: Seconds,
 }
 
-/// A program and its arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct Argv {
-    program: String,
-    arguments: Vec<String>,
-}
-
-/// A list without a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no program: expected a list such as `[pg_isready, --host, 127.0.0.1]`")]
-pub struct EmptyArgv;
-
-impl Argv {
-    /// The program.
-    pub fn program(&self) -> &str {
-        &self.program
-    }
-
-    /// Its arguments.
-    pub fn arguments(&self) -> &[String] {
-        &self.arguments
-    }
-}
-
-impl TryFrom<Vec<String>> for Argv {
-    type Error = EmptyArgv;
-
-    fn try_from(mut words: Vec<String>) -> Result<Self, EmptyArgv> {
-        if words.is_empty() {
-            return Err(EmptyArgv);
-        }
-        let program = words.remove(0);
-        Ok(Self { program, arguments: words })
-    }
-}
-
-impl From<Argv> for Vec<String> {
-    fn from(argv: Argv) -> Self {
-        std::iter::once(argv.program).chain(argv.arguments).collect()
-    }
-}
-
-impl JsonSchema for Argv {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Argv".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "array", "items": { "type": "string" }, "minItems": 1 })
-    }
-}
-
 impl Probe for Command {
     async fn observe(&self, cx: &RunContext) -> Observation {
-        if let Err(refusal) = cx.policy().check_command(&self.argv.program) {
+        if let Err(refusal) = cx.policy().check_command(self.argv.program()) {
             return Observation::unknown(refusal.to_string());
         }
-        let program = &self.argv.program;
+        let program = self.argv.program();
         let run_mark = match run_mark(cx).await {
             Ok(mark) => mark,
             Err(error) => return Observation::unknown(format!("`{program}` is not started: {error}")),
@@ -140,7 +84,7 @@ impl Probe for Command {
     }
 
     fn reach(&self) -> Result<Reach, PluginError> {
-        Ok(Reach::command(&self.argv.program))
+        Ok(Reach::command(self.argv.program()))
     }
 
     fn at_most(&self) -> Option<std::time::Duration> {
@@ -152,7 +96,7 @@ register_probe!(Command, "command");
 
 impl Command {
     fn judge(&self, ended: &EndedProgram) -> Observation {
-        let program = &self.argv.program;
+        let program = self.argv.program();
         let yes = ended.status.code() == Some(i32::from(self.expect_exit));
         // A program that is content says so on its standard output, if at all; its warnings would mislead there.
         let last = last_line(&ended.stderr).filter(|_| !yes).or_else(|| last_line(&ended.stdout));

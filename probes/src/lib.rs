@@ -10,10 +10,12 @@
 //! | `checks` | what the last four have in common |
 //! | `started_program` | a program that a run started, and everything that it started |
 //! | `stop_probe_command` | the undo step that kills what `command` started, when we were killed |
+//! | `argv` | a program and its arguments |
 //! | `asking` | one question with its time limit |
 
 mod all;
 mod any;
+mod argv;
 mod asking;
 mod checks;
 mod command;
@@ -30,8 +32,9 @@ mod test_context;
 
 pub use all::All;
 pub use any::Any;
+pub use argv::{Argv, EmptyArgv};
 pub use checks::{Checks, NoChecks};
-pub use command::{Argv, Command, EmptyArgv, EndedProgram, run_program};
+pub use command::{Command, EndedProgram, run_program};
 #[cfg(feature = "http")]
 pub use http::{
     BodyPattern, BodyPatternError, Http, JsonExpectation, JsonExpectationError, JsonPointer, JsonPointerError,

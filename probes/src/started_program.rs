@@ -12,7 +12,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
-use crate::command::Argv;
+use crate::argv::Argv;
 use crate::stop_probe_command::run_mark;
 
 /// A program that a run has started. Dropped before its exit, it is killed with everything that it started; when Squall itself

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::CommandRun;
 use crate::fault_span::FaultSpan;
-use crate::parts::{CommandPart, PartOutcome};
+use crate::part_list::{CommandPart, PartOutcome};
 
 /// Whether a fault was in force, or its effects may have lasted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

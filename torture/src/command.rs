@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lines::pass;
 use crate::member::CommandMember;
-use crate::parts::{CommandPart, Parts, PartsFormat};
+use crate::part_list::{CommandPart, Parts};
+use crate::parts::PartsFormat;
 
 /// How long a command that is asked to end may take before it is killed: test runners clean up.
 const END_GRACE: Duration = Duration::from_secs(3);

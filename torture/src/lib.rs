@@ -6,7 +6,7 @@
 //! | `environment` | what the command is told of the nodes: variables and placeholders |
 //! | `member` | the command as a protected member, so that no fault acts on it |
 //! | `lines` | from the bytes of a stream to lines with times, while the bytes pass through |
-//! | `parts` | from lines to the tests of a runner: one file for each |
+//! | `parts`, `part_list` | from lines to the tests of a runner: one file for each |
 //! | `fault_span` | from when to when each fault was in force |
 //! | `attribution` | which faults were active while a part failed |
 //! | `drive` | the command without faults, then under faults, in a session whose nodes are up |
@@ -19,6 +19,7 @@ mod environment;
 mod fault_span;
 mod lines;
 mod member;
+mod part_list;
 mod parts;
 mod report;
 
@@ -27,5 +28,6 @@ pub use command::{CommandDestination, CommandEnd, CommandRun};
 pub use drive::{TortureAttempt, TortureEnd, TorturePlan, attempt_seed, drive};
 pub use environment::{CommandPlaceError, CommandPlaces};
 pub use fault_span::FaultSpan;
-pub use parts::{CommandPart, PartOutcome, PartsFormat};
+pub use part_list::{CommandPart, PartOutcome};
+pub use parts::PartsFormat;
 pub use report::TortureReport;

@@ -147,7 +147,7 @@ mod tests {
     fn a_line_without_end_is_bounded() {
         let mut lines = Lines::default();
         for _ in 0..3 {
-            lines.take(&[b'x'; LONGEST], 0.0, |_| {});
+            lines.take(&vec![b'x'; LONGEST], 0.0, |_| {});
         }
         assert_eq!(lines.rest(0.0).unwrap().text.len(), LONGEST);
     }

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{PartOutcome, Parts};
 use crate::lines::TimedLine;
+use crate::part_list::{PartOutcome, Parts};
 
 /// An event of `-json`; see `go doc test2json`.
 #[derive(Deserialize)]
@@ -58,9 +58,9 @@ fn json(line: &TimedLine, parts: &mut Parts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PartOutcome::{Failed, Passed, Skipped, Unfinished};
-    use super::super::PartsFormat;
-    use super::super::tests::read;
+    use super::line;
+    use crate::part_list::PartOutcome::{Failed, Passed, Skipped, Unfinished};
+    use crate::part_list::read_lines;
 
     #[test]
     fn verbose_lines_have_begin_and_end() {
@@ -68,7 +68,7 @@ mod tests {
                     === RUN   TestB\n--- SKIP: TestB (0.00s)\n=== RUN   TestC\npanic: test timed out\n";
         let row = |name: &str, outcome, began, ended| (name.to_owned(), outcome, began, ended);
         assert_eq!(
-            read(PartsFormat::Go, text),
+            read_lines(line, text),
             [
                 row("TestA", Failed, Some(0.0), Some(3.0)),
                 row("TestA/sub", Passed, Some(1.0), Some(2.0)),
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn without_verbose_nothing_is_known_of_the_time() {
         let text = "--- FAIL: TestA (0.10s)\n    x_test.go:3: no\nFAIL\nFAIL\texample.com/x\t0.10s\n";
-        assert_eq!(read(PartsFormat::Go, text), [("TestA".to_owned(), Failed, None, None)]);
+        assert_eq!(read_lines(line, text), [("TestA".to_owned(), Failed, None, None)]);
     }
 
     #[test]
@@ -92,6 +92,6 @@ mod tests {
 {"Action":"fail","Package":"p","Test":"TestA","Elapsed":0.1}
 {"Action":"fail","Package":"p","Elapsed":0.1}
 "#;
-        assert_eq!(read(PartsFormat::Go, text), [("p.TestA".to_owned(), Failed, Some(1.0), Some(3.0))]);
+        assert_eq!(read_lines(line, text), [("p.TestA".to_owned(), Failed, Some(1.0), Some(3.0))]);
     }
 }

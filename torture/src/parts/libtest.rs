@@ -1,8 +1,8 @@
 //! The lines of Rust's own test harness: `test name ... ok`. With one thread the first half comes when a test begins; with
 //! several the line comes when it has ended, and it began after `running … tests`.
 
-use super::{PartOutcome, Parts};
 use crate::lines::TimedLine;
+use crate::part_list::{PartOutcome, Parts};
 
 pub(super) fn line(line: &TimedLine, parts: &mut Parts) -> bool {
     if let Some(rest) = line.text.strip_prefix("running ") {
@@ -30,17 +30,17 @@ pub(super) fn line(line: &TimedLine, parts: &mut Parts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PartOutcome::{Failed, Passed, Skipped};
-    use super::super::tests::read;
-    use super::super::{Parts, PartsFormat};
+    use super::line;
     use crate::lines::TimedLine;
+    use crate::part_list::PartOutcome::{Failed, Passed, Skipped};
+    use crate::part_list::{Parts, read_lines};
 
     #[test]
     fn the_first_half_of_a_line_is_the_begin() {
         let text = "running 3 tests\ntest a::b ... ok\ntest c ... FAILED\ntest d ... ignored, needs X\n\ntest result: FAILED. 1 passed\n";
         let row = |name: &str, outcome, began, ended| (name.to_owned(), outcome, Some(began), Some(ended));
         assert_eq!(
-            read(PartsFormat::Libtest, text),
+            read_lines(line, text),
             [row("a::b", Passed, 0.5, 1.0), row("c", Failed, 1.5, 2.0), row("d", Skipped, 2.5, 3.0),]
         );
     }
@@ -49,7 +49,7 @@ mod tests {
     fn a_line_that_came_at_once_began_after_the_start_of_all() {
         let mut parts = Parts::default();
         for (text, at) in [("running 2 tests", 1.0), ("test a ... ok", 5.0)] {
-            PartsFormat::Libtest.read(&TimedLine { text: text.into(), began: at, ended: at }, &mut parts);
+            line(&TimedLine { text: text.into(), began: at, ended: at }, &mut parts);
         }
         assert_eq!(parts.finish()[0].began_seconds, Some(1.0));
     }

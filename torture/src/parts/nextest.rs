@@ -1,7 +1,7 @@
 //! The lines of cargo nextest: `PASS [   0.005s] (1/2) crate tests::name`. Each tells of an end, and how long the test took.
 
-use super::{PartOutcome, Parts};
 use crate::lines::TimedLine;
+use crate::part_list::{PartOutcome, Parts};
 
 pub(super) fn line(line: &TimedLine, parts: &mut Parts) -> bool {
     let Some((word, rest)) = line.text.trim_start().split_once('[') else { return false };
@@ -31,9 +31,9 @@ pub(super) fn line(line: &TimedLine, parts: &mut Parts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PartOutcome::{Failed, Passed};
-    use super::super::PartsFormat;
-    use super::super::tests::read;
+    use super::line;
+    use crate::part_list::PartOutcome::{Failed, Passed};
+    use crate::part_list::read_lines;
 
     #[test]
     fn the_time_that_a_test_took_says_when_it_began() {
@@ -43,7 +43,7 @@ mod tests {
                     \x20       FAIL [   1.000s] (2/4) chaos-core::it b\n";
         let row = |name: &str, outcome, began, ended| (name.to_owned(), outcome, Some(began), Some(ended));
         assert_eq!(
-            read(PartsFormat::Nextest, text),
+            read_lines(line, text),
             [
                 row("chaos-core value::tests::a", Passed, 0.5, 1.0),
                 row("chaos-core::it b", Failed, 1.0, 2.0),

@@ -1,7 +1,7 @@
 //! The lines of `pytest -v`: `test_a.py::test_x PASSED [ 50%]`, and those of pytest-xdist: `[gw0] [ 50%] PASSED test_a.py::test_x`.
 
-use super::{PartOutcome, Parts};
 use crate::lines::TimedLine;
+use crate::part_list::{PartOutcome, Parts};
 
 pub(super) fn line(line: &TimedLine, parts: &mut Parts) -> bool {
     if line.text.starts_with("[gw") {
@@ -63,9 +63,9 @@ fn outcome(word: &str) -> Option<PartOutcome> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PartOutcome::{Failed, Passed, Skipped};
-    use super::super::PartsFormat;
-    use super::super::tests::read;
+    use super::line;
+    use crate::part_list::PartOutcome::{Failed, Passed, Skipped};
+    use crate::part_list::read_lines;
 
     #[test]
     fn verbose_lines_have_begin_and_end() {
@@ -74,7 +74,7 @@ mod tests {
                     ERROR t2.py::test_d - no fixture\n";
         let row = |name: &str, outcome, began, ended| (name.to_owned(), outcome, began, ended);
         assert_eq!(
-            read(PartsFormat::Pytest, text),
+            read_lines(line, text),
             [
                 row("t.py::test_a", Failed, Some(0.5), Some(1.0)),
                 row("t.py::C::test_b[x y]", Failed, Some(1.5), Some(2.0)),
@@ -90,7 +90,7 @@ mod tests {
             "t.py::test_a \nt.py::test_b \n[gw1] [ 50%] PASSED t.py::test_b \n[gw0] [100%] FAILED t.py::test_a \n";
         let row = |name: &str, outcome, began, ended| (name.to_owned(), outcome, Some(began), Some(ended));
         assert_eq!(
-            read(PartsFormat::Pytest, text),
+            read_lines(line, text),
             [row("t.py::test_a", Failed, 0.0, 3.0), row("t.py::test_b", Passed, 1.0, 2.0),]
         );
     }

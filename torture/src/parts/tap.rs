@@ -1,7 +1,7 @@
 //! The Test Anything Protocol: `ok 1 - name`, one test after the other. Subtests, which are indented, are part of theirs.
 
-use super::{PartOutcome, Parts};
 use crate::lines::TimedLine;
+use crate::part_list::{PartOutcome, Parts};
 
 pub(super) fn line(line: &TimedLine, parts: &mut Parts) -> bool {
     if line.text.starts_with("TAP version ") {
@@ -37,16 +37,16 @@ pub(super) fn line(line: &TimedLine, parts: &mut Parts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PartOutcome::{Failed, Passed, Skipped};
-    use super::super::PartsFormat;
-    use super::super::tests::read;
+    use super::line;
+    use crate::part_list::PartOutcome::{Failed, Passed, Skipped};
+    use crate::part_list::read_lines;
 
     #[test]
     fn each_begins_where_the_one_before_ended() {
         let text = "TAP version 14\nok 1 - a\nnot ok 2 b\n    ok 1 - a subtest\nnot ok 3 - c # TODO later\nok 4 # SKIP needs X\n1..4\n";
         let row = |name: &str, outcome, began, ended| (name.to_owned(), outcome, Some(began), Some(ended));
         assert_eq!(
-            read(PartsFormat::Tap, text),
+            read_lines(line, text),
             [
                 row("a", Passed, 0.0, 1.0),
                 row("b", Failed, 1.0, 2.0),
