@@ -56,8 +56,8 @@ pub use run::{
     SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock, since_boot,
 };
 pub use step::{
-    DynStep, ErasedStep, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost, StepHosts,
-    StepKeys, StepNode, StepOutcome, StepOutputs, WorkflowStep, step_references,
+    DynStep, ErasedStep, LEDGER_FILE, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost,
+    StepHosts, StepKeys, StepNode, StepOutcome, StepOutputs, WorkflowStep, step_references,
 };
 pub use undo::{
     ArmError, ArmedStep, DynUndoStep, EffectPermit, Epoch, ErasedUndoStep, Expiries, Holder, JOURNAL_FORMAT, Journal,

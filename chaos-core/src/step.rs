@@ -8,7 +8,7 @@ mod node;
 mod outcome;
 mod tree;
 
-pub use context::StepContext;
+pub use context::{LEDGER_FILE, StepContext};
 pub use host::{StepHost, StepHosts};
 pub use late::{Late, LateError, StepOutputs, step_references};
 pub use leaf::{DynStep, ErasedStep, Step};

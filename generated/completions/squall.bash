@@ -76,8 +76,8 @@ _squall() {
             squall,status)
                 cmd="squall__subcmd__status"
                 ;;
-            squall,torture)
-                cmd="squall__subcmd__torture"
+            squall,step-run)
+                cmd="squall__subcmd__step__subcmd__run"
                 ;;
             squall,up)
                 cmd="squall__subcmd__up"
@@ -145,8 +145,8 @@ _squall() {
             squall__subcmd__help,status)
                 cmd="squall__subcmd__help__subcmd__status"
                 ;;
-            squall__subcmd__help,torture)
-                cmd="squall__subcmd__help__subcmd__torture"
+            squall__subcmd__help,step-run)
+                cmd="squall__subcmd__help__subcmd__step__subcmd__run"
                 ;;
             squall__subcmd__help,up)
                 cmd="squall__subcmd__help__subcmd__up"
@@ -161,7 +161,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment soak replay shrink torture validate schema list explain doctor fortio recover release completions help"
+            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -539,7 +539,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject up ps status down diff experiment soak replay shrink torture validate schema list explain doctor fortio recover release completions help"
+            opts="demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -832,7 +832,7 @@ _squall() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        squall__subcmd__help__subcmd__torture)
+        squall__subcmd__help__subcmd__step__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1632,22 +1632,22 @@ _squall() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        squall__subcmd__torture)
-            opts="-q -v -h --soak --attempts --seed --deadline --grace --parts --target-inside --dry-run --json --var --var-env --var-file --kind --format --events --quiet --verbose --workspace --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help"
+        squall__subcmd__step__subcmd__run)
+            opts="-h --name --abort --abort-deadline --deadline --grace --reason-file --require-reason --unless-failed --color --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --soak)
+                --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --attempts)
+                --abort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --seed)
+                --abort-deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1659,83 +1659,7 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --parts)
-                    COMPREPLY=($(compgen -W "auto nextest libtest pytest go tap none" -- "${cur}"))
-                    return 0
-                    ;;
-                --target-inside)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --json)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --var)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --var-env)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --var-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --events)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --workspace)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --allow-host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
-                    return 0
-                    ;;
-                --allow-command)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --allow-path)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --permit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-qps)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-duration)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-concurrency)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-bytes)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --policy)
+                --reason-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -98,6 +98,8 @@ impl EntryControl {
 #[derive(Debug, Clone)]
 pub struct RunControl {
     cancel: CancellationToken,
+    /// Ends what goes on after an interruption.
+    again: CancellationToken,
     down: CancellationToken,
     holds_nodes: Arc<AtomicBool>,
     entries: Arc<Mutex<Entries>>,
@@ -111,7 +113,8 @@ struct Entries {
 
 impl RunControl {
     pub(crate) fn new(cancel: CancellationToken) -> Self {
-        Self { cancel, down: CancellationToken::new(), holds_nodes: Arc::default(), entries: Arc::default() }
+        let (again, down) = (CancellationToken::new(), CancellationToken::new());
+        Self { cancel, again, down, holds_nodes: Arc::default(), entries: Arc::default() }
     }
 
     /// The entries that are not over, in the order of their starts.
@@ -126,8 +129,12 @@ impl RunControl {
         }
     }
 
-    /// Ends the run early: everything is undone and reported.
+    /// Ends the run early: everything is undone and reported. A second call ends what goes on after the first one too: the
+    /// `finally` of a workflow.
     pub fn cancel(&self) {
+        if self.cancel.is_cancelled() {
+            self.again.cancel();
+        }
         self.cancel.cancel();
     }
 
@@ -158,6 +165,11 @@ impl RunControl {
     /// Cancelled when the nodes are held no longer.
     pub(crate) fn down_token(&self) -> &CancellationToken {
         &self.down
+    }
+
+    /// Cancelled at the second interruption.
+    pub(crate) fn again(&self) -> &CancellationToken {
+        &self.again
     }
 
     pub(crate) fn token(&self) -> &CancellationToken {

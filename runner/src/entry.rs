@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
-    PluginError, Presence, ProbeBudget, ProbeRole, Reversible, Reverted, RunBudget, RunContext, Sighting, Span,
-    UndoLog, Verification,
+    PluginError, Presence, ProbeBudget, ProbeRole, Reversible, Reverted, RunBudget, RunContext, RunScope, Sighting,
+    Span, UndoLog, Verification,
 };
 
 mod checks;
@@ -87,8 +87,8 @@ impl Record {
 
 impl Entry {
     /// An entry that has not begun.
-    pub(crate) fn new(shared: &Arc<Shared>, spec: ChaosSpec, segment: &str) -> Self {
-        let life = Arc::new(Life::new(shared.scope.entry(segment, &spec.name)));
+    pub(crate) fn new(shared: &Arc<Shared>, scope: &RunScope, spec: ChaosSpec, segment: &str) -> Self {
+        let life = Arc::new(Life::new(scope.entry(segment, &spec.name)));
         let number = shared.control.enter(life.control());
         Self { spec: Arc::new(spec), shared: Arc::clone(shared), life, number }
     }

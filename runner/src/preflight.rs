@@ -28,6 +28,13 @@ pub(crate) enum Refused {
     Probes(#[from] NoReach),
 }
 
+impl Refused {
+    /// Whether it may be otherwise later: a plan that failed, and was not refused.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Plan { why: PlanFailure::PlugIn(PluginError::Failed(_) | PluginError::NotYet(_)), .. })
+    }
+}
+
 /// Why a fault's plan failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanFailure {
@@ -157,7 +164,17 @@ pub(crate) async fn plan(spec: &ChaosSpec, cx: &RunContext) -> Result<Plan, Refu
 
 /// Asks the policy about the hosts, commands and paths of one plug-in.
 pub(crate) async fn reach(asked: impl FnOnce() -> Result<Reach, PluginError>, cx: &RunContext) -> Result<(), Refused> {
-    reach_allowed(&guarded_call(asked)??, cx).await
+    reach_of(asked, cx).await.map(drop)
+}
+
+/// The same, and gives them.
+pub(crate) async fn reach_of(
+    asked: impl FnOnce() -> Result<Reach, PluginError>,
+    cx: &RunContext,
+) -> Result<Reach, Refused> {
+    let reach = guarded_call(asked)??;
+    reach_allowed(&reach, cx).await?;
+    Ok(reach)
 }
 
 async fn reach_allowed(reach: &Reach, cx: &RunContext) -> Result<(), Refused> {

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chaos_core::{
-    ChaosResult, ChaosSpec, Confinement, EventKind, EventStream, Nodes, Observation, PolicyRequest, ProbeNode,
-    REPORT_FORMAT, RunContext, Verdict, blocking,
+    ChaosResult, ChaosSpec, Check, Confinement, EventKind, EventStream, Nodes, Observation, PolicyRequest, ProbeNode,
+    REPORT_FORMAT, RunContext, RunScope, Verdict, Verification, blocking,
 };
+
+use tokio_util::sync::CancellationToken;
 
 use crate::ask::{ask, blocked};
 use crate::cause::Cause;
@@ -23,6 +25,7 @@ use crate::preflight::{self, Finding};
 use crate::recover::RecoverReport;
 use crate::report::SQUALL_VERSION;
 use crate::shared::Shared;
+use crate::verify::run_check;
 
 /// What a session is made with.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +66,8 @@ pub struct SessionEnd<T> {
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
+    /// Where its entries stand, and what ends them early.
+    scope: RunScope,
     started: Arc<AtomicU64>,
     /// Entries that were started through the control socket; `None` once the run is ending.
     outside: Arc<Mutex<Option<Vec<EntryHandle>>>>,
@@ -76,7 +81,8 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, started: Arc::default(), outside: Arc::new(Mutex::new(Some(Vec::new()))) }
+        let scope = shared.scope.clone();
+        Self { shared, scope, started: Arc::default(), outside: Arc::new(Mutex::new(Some(Vec::new()))) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -85,7 +91,32 @@ impl Session {
 
     /// The session's context: clock, randomness, policy, cancellation.
     pub fn cx(&self) -> &RunContext {
-        self.shared.cx()
+        self.scope.cx()
+    }
+
+    /// The same session, seen from the node of `cx`, a part of it: entries stand below it and end with it.
+    #[must_use]
+    pub fn within(&self, cx: &RunContext) -> Self {
+        Self { scope: self.scope.within(cx), ..self.clone() }
+    }
+
+    /// Cancelled when the run is interrupted for the second time: what goes on after the first time ends then.
+    pub fn interrupted_again(&self) -> CancellationToken {
+        self.shared.control.again().clone()
+    }
+
+    /// The context of the run for work that only `cancel` ends early.
+    pub fn until(&self, cancel: CancellationToken) -> RunContext {
+        self.scope.apart(cancel)
+    }
+
+    /// Runs the work of a plug-in where it may block its thread and may be abandoned: whoever drops this future goes on at
+    /// once. A panic of it is a value.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Panicked> {
+        self.shared.plug_ins.run(guarded(work)).await
     }
 
     /// The session's events from now on.
@@ -157,6 +188,17 @@ impl Session {
         }
     }
 
+    /// Judges a check by its mode, at the node of this session; silence after an interruption is "unknown".
+    pub async fn check(&self, name: &str, check: Check) -> Verification {
+        let (cx, its) = (self.cx().clone(), self.cx().clone());
+        let seen = tokio::select! {
+            biased;
+            seen = self.shared.plug_ins.run(async move { run_check(&check, &its).await }) => seen,
+            () = blocked(&cx) => Observation::unknown("no answer before the run was interrupted"),
+        };
+        Verification::of(name, seen)
+    }
+
     /// Starts an entry for somebody outside; `None` when the run is ending.
     pub(crate) fn start_from_outside(&self, entry: ChaosSpec) -> Option<EntryControl> {
         let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,7 +232,7 @@ impl Session {
         if self.shared.hold_until_released {
             hold_to_the_ceiling(&mut entry, self.cx().policy());
         }
-        Entry::new(&self.shared, entry, segment)
+        Entry::new(&self.shared, &self.scope, entry, segment)
     }
 
     /// Begins an entry that has passed the preflight already; one with a cause ends at once.

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::{
     Answer, BoxFuture, ChaosResult, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict,
-    Verification,
+    Verification, WorkflowStep,
 };
 
 use crate::ask::{ask_steady, blocked};
 use crate::cause::Cause;
+use crate::dry_run;
 use crate::entry::Entry;
 use crate::guarded::guarded;
 use crate::handle::EntryHandle;
@@ -29,6 +30,8 @@ pub(crate) struct TaskRun {
     name: Option<String>,
     seed: u64,
     recovered: RecoverReport,
+    /// What the work is about to do, for the preflight.
+    workflow: Option<Arc<WorkflowStep>>,
     hold: Option<NodeHold>,
     /// Behind a lock only because what is called once is not `Sync`.
     drive: Mutex<Option<Drive>>,
@@ -73,6 +76,7 @@ impl TaskRun {
             name,
             seed,
             recovered,
+            workflow: task.workflow,
             hold: None,
             drive: Mutex::new(None),
             is_driven: false,
@@ -167,7 +171,8 @@ impl TaskRun {
             let name = format!("the work of the run: {panicked}");
             Driven { results: vec![lost(name)], verdict: None }
         });
-        if left.is_some() {
+        // What others undo is not left to anybody.
+        if left.is_some() && !self.session.shared().journal.taken_over() {
             driven.verdict = Some(Verdict::RevertFailed);
         }
         driven
@@ -215,7 +220,7 @@ impl TaskRun {
             refused.extend(found.refusal.map(|why| (index, why)));
         }
         let mut of_nodes = self.nodes.preflight().await;
-        if !shared.real_time && !self.nodes.is_empty() {
+        if !shared.real_time && self.nodes.need_real_time() {
             of_nodes.insert(0, "nodes can't be started under virtual time".to_owned());
         }
         let (steady, its) = (Arc::clone(&self.steady_state), Arc::clone(shared));
@@ -225,7 +230,16 @@ impl TaskRun {
             () = cx.cancelled() => return None,
             beside = shared.plug_ins.run(beside) => beside,
         };
-        let beside: Vec<String> = of_nodes.into_iter().chain(beside).collect();
+        let steps = match &self.workflow {
+            Some(workflow) => tokio::select! {
+                biased;
+                () = cx.cancelled() => return None,
+                steps = dry_run::steps(workflow, &shared.checks, cx) => steps,
+            },
+            None => Vec::new(),
+        };
+        let steps = steps.into_iter().filter_map(|step| Some(format!("step `{}`: {}", step.name, step.refusal?)));
+        let beside: Vec<String> = of_nodes.into_iter().chain(beside).chain(steps).collect();
         let first = match (refused.first(), beside.first()) {
             (Some((index, why)), _) => format!("`{}`: {why}", self.entries[*index].spec().name),
             (None, Some(why)) => why.clone(),

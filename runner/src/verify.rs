@@ -72,7 +72,7 @@ fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) ->
     format!("no check is named `{name}`{}; known: {known}", near.unwrap_or_default())
 }
 
-async fn run_check(check: &Check, cx: &RunContext) -> Observation {
+pub(crate) async fn run_check(check: &Check, cx: &RunContext) -> Observation {
     let probe = match &check.body {
         CheckBody::Probe(probe) => probe,
         CheckBody::Opaque { unknown_type, .. } => {

@@ -56,6 +56,9 @@ mod signals;
 mod soak;
 mod status;
 mod stdin_hold;
+mod workflow;
+
+mod step_run;
 mod torture;
 mod type_names;
 mod up;
@@ -102,6 +105,7 @@ enum Command {
     Replay(Box<soak::ReplayArgs>),
     Shrink(Box<soak::ShrinkArgs>),
     Torture(Box<torture::Args>),
+    StepRun(step_run::Args),
     Validate(validate::Args),
     Schema(schema::Args),
     List(list::Args),
@@ -131,6 +135,7 @@ impl Command {
             Self::Replay(args) => soak::replay(args),
             Self::Shrink(args) => soak::shrink(args),
             Self::Torture(args) => torture::run(args),
+            Self::StepRun(args) => step_run::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
             Self::List(args) => list::run(args),

@@ -48,3 +48,4 @@ pub use chaos_runner;
 pub use chaos_schema;
 pub use chaos_steps;
 pub use chaos_triggers;
+pub use chaos_workflow;

@@ -39,7 +39,7 @@ impl Step for CheckStep {
         let body = CheckBody::Probe(self.probe.clone());
         let check = Check { body, mode: self.mode, timeout_seconds: self.timeout_seconds };
         let seen = match cx.run().services().get::<StepHosts>().host() {
-            Ok(host) => host.check(cx.name().to_owned(), check).await,
+            Ok(host) => host.check(cx, check).await,
             Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
         };
         let outcome = match seen.answer {

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use chaos_core::{PluginError, Reach, Step, StepContext, StepEnd, StepOutcome, blocking, read_bounded, register_step};
-use chaos_probes::{Argv, EndedProgram, run_program};
+use chaos_core::{PluginError, Reach, Step, StepContext, StepEnd, StepOutcome, blocking, register_step};
+use chaos_probes::{Argv, run_program};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::classified::{EXIT_REASON, classified, written};
+
 /// The variable with the file into which a program writes its outputs, `KEY=VALUE` on each line.
 const OUTPUT: &str = "SQUALL_OUTPUT";
-/// The variable with the file into which a program may write why it ended: `pass`, `task_fail`, `infra_fail`.
-const EXIT_REASON: &str = "SQUALL_EXIT_REASON";
-/// How much of either file is read.
-const MOST_BYTES: u64 = 64 * 1024;
+/// The variable with the ledger of the workflow.
+const LEDGER: &str = "SQUALL_LEDGER";
 
 /// Runs a program, without a shell. It runs at most once: a run that is resumed never repeats it, unless the step says
 /// `idempotent: true`.
@@ -22,7 +22,8 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// Exit code 0 is a `pass`, 2 an `infra_fail`, every other code and a signal a `task_fail`; a program that can't be started
 /// is an `infra_fail`. A program may say more in the file that `SQUALL_EXIT_REASON` names: `task_fail` or `infra_fail` there
 /// counts whatever the exit code, `pass` only with exit code 0. It writes outputs for later steps as lines `KEY=VALUE` into
-/// the file that `SQUALL_OUTPUT` names.
+/// the file that `SQUALL_OUTPUT` names. `SQUALL_LEDGER` names the ledger of the workflow: what was started and what ended so
+/// far, a JSON object on each line.
 ///
 /// At its end, and at the deadline of the step, every process that it started is killed.
 ///
@@ -60,11 +61,12 @@ impl Step for CommandStep {
         let mut env = self.env.clone();
         env.insert(OUTPUT.to_owned(), output.display().to_string());
         env.insert(EXIT_REASON.to_owned(), reason.display().to_string());
+        env.insert(LEDGER.to_owned(), cx.ledger().display().to_string());
         let ended = match run_program(&self.argv, &env, cx.run()).await {
             Ok(ended) => ended,
             Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
         };
-        let (outcome, detail) = classified(program, &ended, text(&reason).await);
+        let (outcome, detail) = classified(program, ended.status, ended.said().as_deref(), text(&reason).await);
         let outputs = match text(&output).await {
             Ok(text) => pairs(text.as_deref().unwrap_or_default()).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -100,43 +102,7 @@ async fn fresh(folder: &Path, files: &[&Path]) -> io::Result<()> {
 /// What a program wrote; `None` where it wrote nothing.
 async fn text(file: &Path) -> io::Result<Option<String>> {
     let file = file.to_owned();
-    // What a program left there may be a pipe or a device.
-    let bytes = match blocking(move || read_bounded(&file, MOST_BYTES)).await.map_err(io::Error::other)? {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        read => read?,
-    };
-    String::from_utf8(bytes).map(Some).map_err(|_| io::Error::other("it is not UTF-8"))
-}
-
-/// From exit code and reason to an outcome: of the two the worse counts, and the reason names the kind of a failure.
-fn classified(program: &str, ended: &EndedProgram, reason: io::Result<Option<String>>) -> (StepOutcome, String) {
-    let (by_code, detail) = match ended.status.code() {
-        Some(0) => (StepOutcome::Pass, format!("`{program}` exited with 0")),
-        Some(2) => (StepOutcome::InfraFail, format!("`{program}` exited with 2")),
-        // As shells report a child that a signal ended.
-        Some(code @ 129..=192) => {
-            (StepOutcome::TaskFail, format!("`{program}` exited with {code}, as after signal {}", code - 128))
-        }
-        Some(code) => (StepOutcome::TaskFail, format!("`{program}` exited with {code}")),
-        None => (StepOutcome::TaskFail, format!("`{program}` was ended: {}", ended.status)),
-    };
-    let detail = ended.said().map_or(detail.clone(), |said| format!("{detail}: {said}"));
-    let reason = match reason {
-        Ok(None) => return (by_code, detail),
-        Ok(Some(reason)) => reason,
-        Err(error) => return (worse(by_code), format!("{detail}; its exit reason can't be read: {error}")),
-    };
-    match reason.trim().replace('-', "_").as_str() {
-        "" | "pass" => (by_code, detail),
-        "task_fail" => (StepOutcome::TaskFail, format!("{detail}; exit reason `task_fail`")),
-        "infra_fail" => (StepOutcome::InfraFail, format!("{detail}; exit reason `infra_fail`")),
-        _ => (worse(by_code), format!("{detail}; unknown exit reason: expected `pass`, `task_fail` or `infra_fail`")),
-    }
-}
-
-/// An unreadable reason is never a pass.
-fn worse(by_code: StepOutcome) -> StepOutcome {
-    if by_code == StepOutcome::Pass { StepOutcome::InfraFail } else { by_code }
+    blocking(move || written(&file)).await.map_err(io::Error::other)?
 }
 
 /// A line of the outputs without a key.

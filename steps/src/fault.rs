@@ -39,7 +39,7 @@ fn entry(_: &mut SchemaGenerator) -> Schema {
 
 impl Step for FaultStep {
     async fn run(&self, cx: &StepContext) -> StepEnd {
-        let run = async { cx.run().services().get::<StepHosts>().host()?.entry(self.entry.clone()).await };
+        let run = async { cx.run().services().get::<StepHosts>().host()?.entry(cx, self.entry.clone()).await };
         let result = match run.await {
             Ok(result) => result,
             Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
@@ -60,6 +60,10 @@ impl Step for FaultStep {
             Span::Finite => Duration::ZERO,
         };
         self.entry.trigger.at_least().saturating_add(hold)
+    }
+
+    fn entry(&self) -> Option<&ChaosSpec> {
+        Some(&self.entry)
     }
 }
 

@@ -8,11 +8,13 @@
 //! | `wait` | waits |
 
 mod check;
+mod classified;
 mod command;
 mod fault;
 mod wait;
 
 pub use check::CheckStep;
+pub use classified::{EXIT_REASON, classified, written};
 pub use command::CommandStep;
 pub use fault::FaultStep;
 pub use wait::WaitStep;

@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-soak", &["chaos-core", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     // It runs a soak around a command.
     ("chaos-torture", &["chaos-core", "chaos-host", "chaos-probes", "chaos-runner", "chaos-soak"]),
+    ("chaos-workflow", &["chaos-core", "chaos-runner"]),
     // Layer 4: the facade.
     (
         "squall",
@@ -64,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-experiment",
             "chaos-soak",
             "chaos-torture",
+            "chaos-workflow",
         ],
     ),
     // Development.

@@ -88,6 +88,10 @@ impl RunContext {
         self.entry = Some(entry);
     }
 
+    pub(super) fn set_cancel(&mut self, cancel: CancellationToken) {
+        self.cancel = cancel;
+    }
+
     /// Id of the run.
     pub fn run_id(&self) -> &str {
         &self.run.run_id

@@ -22,6 +22,19 @@ impl RunScope {
         &self.0
     }
 
+    /// The same run, seen from the node of `cx`, a part of it: entries stand below it and end with it.
+    #[must_use]
+    pub fn within(&self, cx: &RunContext) -> Self {
+        Self(cx.clone())
+    }
+
+    /// The context of this run for work that only `cancel` ends early.
+    pub fn apart(&self, cancel: CancellationToken) -> RunContext {
+        let mut cx = self.0.clone();
+        cx.set_cancel(cancel);
+        cx
+    }
+
     /// Puts an event on the stream.
     pub fn emit(&self, kind: EventKind) {
         self.0.emit(kind);

@@ -1,6 +1,7 @@
 //! A whole task: its entries, its named checks, and what it asks of the policy.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ pub struct Task {
     /// The entries; all run at the same time, each on its own trigger.
     pub entries: Vec<ChaosSpec>,
     /// The workflow, in place of entries.
-    pub workflow: Option<WorkflowStep>,
+    pub workflow: Option<Arc<WorkflowStep>>,
     /// A soak in place of entries.
     pub soak: Option<SoakSpec>,
     /// Position of each entry as a JSON pointer (`/chaos_spec/0`), where the text had one.

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::RunContext;
 
+/// The name of the ledger in the folder of a workflow.
+pub const LEDGER_FILE: &str = "ledger.jsonl";
+
 /// The context of a leaf step.
 #[derive(Debug, Clone)]
 pub struct StepContext {
@@ -26,6 +29,11 @@ impl StepContext {
     /// The folder of the run's workflow.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The ledger of the workflow: what was started and what ended, a JSON object on each line.
+    pub fn ledger(&self) -> PathBuf {
+        self.folder.join(LEDGER_FILE)
     }
 
     /// The name of the step.

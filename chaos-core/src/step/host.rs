@@ -1,27 +1,28 @@
 //! What the engine does for leaf steps: entries and checks have one life, in a workflow and out of it.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use super::context::StepContext;
 use crate::{BoxFuture, ChaosResult, ChaosSpec, Check, PluginError, Verification};
 
 /// What the engine does for a leaf step.
 pub trait StepHost: Send + Sync {
-    /// Runs an entry to its end, undone whatever happens.
-    fn entry(&self, entry: ChaosSpec) -> BoxFuture<'_, Result<ChaosResult, PluginError>>;
+    /// Runs an entry to its end, undone whatever happens; a step that is cancelled ends it early.
+    fn entry<'a>(&'a self, cx: &'a StepContext, entry: ChaosSpec) -> BoxFuture<'a, Result<ChaosResult, PluginError>>;
 
     /// Judges a check by its mode.
-    fn check(&self, name: String, check: Check) -> BoxFuture<'_, Verification>;
+    fn check<'a>(&'a self, cx: &'a StepContext, check: Check) -> BoxFuture<'a, Verification>;
 }
 
 /// The run service in which the engine stands while it runs a workflow.
 #[derive(Default)]
-pub struct StepHosts(OnceLock<Arc<dyn StepHost>>);
+pub struct StepHosts(Mutex<Option<Weak<dyn StepHost>>>);
 
 impl StepHosts {
-    /// Puts the engine in; the first one stays.
-    pub fn set(&self, host: Arc<dyn StepHost>) {
-        let _ = self.0.set(host);
+    /// Puts the engine in, for as long as it lives.
+    pub fn set(&self, host: &Arc<dyn StepHost>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(host));
     }
 
     /// The engine.
@@ -29,7 +30,8 @@ impl StepHosts {
     /// # Errors
     /// No workflow runs.
     pub fn host(&self) -> Result<Arc<dyn StepHost>, PluginError> {
-        self.0.get().cloned().ok_or_else(|| PluginError::failed("no workflow runs here"))
+        let host = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade);
+        host.ok_or_else(|| PluginError::failed("no workflow runs here"))
     }
 }
 

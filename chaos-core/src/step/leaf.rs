@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::context::StepContext;
 use super::outcome::StepEnd;
-use crate::{BoxFuture, PluginError, Reach};
+use crate::{BoxFuture, ChaosSpec, PluginError, Reach};
 
 /// A leaf step as its author writes it.
 pub trait Step: Debug + Send + Sync + 'static {
@@ -21,6 +21,11 @@ pub trait Step: Debug + Send + Sync + 'static {
     fn at_least(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// The entry that it runs, if it runs one, for the preflight.
+    fn entry(&self) -> Option<&ChaosSpec> {
+        None
+    }
 }
 
 /// What the engine calls; implemented for every [`Step`].
@@ -31,6 +36,8 @@ pub trait ErasedStep: Debug + Send + Sync {
     fn reach(&self) -> Result<Reach, PluginError>;
     /// See [`Step::at_least`].
     fn at_least(&self) -> Duration;
+    /// See [`Step::entry`].
+    fn entry(&self) -> Option<&ChaosSpec>;
 }
 
 impl<T: Step> ErasedStep for T {
@@ -44,6 +51,10 @@ impl<T: Step> ErasedStep for T {
 
     fn at_least(&self) -> Duration {
         Step::at_least(self)
+    }
+
+    fn entry(&self) -> Option<&ChaosSpec> {
+        Step::entry(self)
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Verdict;
+
 /// The outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -39,10 +41,15 @@ impl StepOutcome {
 
     /// The exit code of a workflow whose first failure it is.
     pub fn exit_code(self) -> u8 {
+        self.verdict().exit_code()
+    }
+
+    /// The verdict on a run that did nothing else.
+    pub fn verdict(self) -> Verdict {
         match self {
-            Self::Pass | Self::Skipped => 0,
-            Self::TaskFail | Self::TimedOut => 1,
-            Self::InfraFail => 2,
+            Self::Pass | Self::Skipped => Verdict::Held,
+            Self::TaskFail | Self::TimedOut => Verdict::Deviated,
+            Self::InfraFail => Verdict::Inconclusive,
         }
     }
 }

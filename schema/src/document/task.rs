@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use chaos_core::{
@@ -214,7 +215,7 @@ impl TaskDocument {
         }
         if let Some(step) = self.workflow {
             let at = positions.inside("workflow");
-            task.workflow = workflow::read(step.value(), &at, &mut reader.found);
+            task.workflow = workflow::read(step.value(), &at, &mut reader.found).map(Arc::new);
         }
         if let Some(soak) = self.soak {
             let at = positions.inside("soak");

@@ -128,10 +128,6 @@ pub(crate) fn task(loaded: Loaded, checks: Checks) -> Result<Task, Failure> {
             Err(Failure::Usage("this is a soak; run it with `squall soak FILE`".to_owned()))
         }
         document => match document.into_task() {
-            // Its steps would look like a task that has nothing to do.
-            Some(task) if task.workflow.is_some() => Err(Failure::Usage(
-                "this version checks workflows with `squall validate` and does not run them".to_owned(),
-            )),
             Some(task) => Ok(task),
             None => Err(Failure::Internal("a document without entries".to_owned())),
         },

@@ -33,6 +33,11 @@ pub(crate) struct Gate {
 }
 
 impl GateFlags {
+    /// Whether there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        self.baseline.is_some()
+    }
+
     /// Reads the baseline, if there is one; before anything runs, so that a wrong file costs no run.
     pub(crate) fn gate(&self) -> Result<Option<Gate>, Failure> {
         let Some(path) = &self.baseline else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! What became of one file, and of several: printed, and written to report files.
 
 use chaos_runner::{RepeatReport, Report, RunOutcome, html_runs, junit_runs, text, text_brief};
+use chaos_workflow::WorkflowReport;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
@@ -13,6 +14,8 @@ use super::format::ReportFormat;
 pub(crate) enum Outcome {
     /// It ran.
     Ran(Box<Report>),
+    /// Its workflow ran.
+    Workflow(Box<WorkflowReport>),
     /// It ran several times.
     Repeated(Box<RepeatReport>),
     /// It did not run, or not to its end.
@@ -34,6 +37,7 @@ impl Outcome {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Ran(report) => report.exit_code(),
+            Self::Workflow(report) => report.exit_code,
             Self::Repeated(repeat) => repeat.exit_code(),
             Self::Failed { failure, .. } => failure.exit_code(),
         }
@@ -42,6 +46,8 @@ impl Outcome {
     fn as_run(&self) -> RunOutcome<'_> {
         match self {
             Self::Ran(report) => RunOutcome::Ran(report),
+            // Forms that can't tell of steps are refused before.
+            Self::Workflow(report) => RunOutcome::Ran(&report.run),
             Self::Repeated(repeat) => RunOutcome::Repeated(repeat),
             Self::Failed { name, failure } => RunOutcome::Invalid(failure.as_invalid_run(name)),
         }
@@ -53,6 +59,7 @@ impl Outcome {
         let form = if !quiet && is_one_terminal() { text_brief } else { text };
         match self {
             Self::Ran(report) => out.print(&coloured(&form(report), out.paint())),
+            Self::Workflow(report) => out.print(&report.text()),
             Self::Repeated(repeat) => out.print(&coloured(&repeat.summary(), out.paint())),
             Self::Failed { failure, .. } => {
                 tell_people(failure);
@@ -65,6 +72,7 @@ impl Outcome {
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Ran(report) => report.verdict.word(),
+            Self::Workflow(report) => report.outcome.word(),
             Self::Repeated(repeat) => repeat.verdict.word(),
             Self::Failed { failure: Failure::Invalid { .. }, .. } => "invalid",
             Self::Failed { .. } => "did not run",
@@ -76,6 +84,7 @@ impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Ran(report) => report.serialize(serializer),
+            Self::Workflow(report) => report.serialize(serializer),
             Self::Repeated(repeat) => repeat.serialize(serializer),
             Self::Failed { failure, .. } => {
                 let diagnostics = match failure {

@@ -58,6 +58,16 @@ pub(crate) fn outline(plan: &DryRun) -> String {
         text.push(format!("{} ({} after trigger {})", entry.name, entry.fault, entry.trigger));
         text.extend(lines(entry, plan.allowed()).iter().map(|line| format!("  {line}")));
     }
+    for step in &plan.steps {
+        text.push(format!("step {} ({})", step.name, step.kind.as_deref().unwrap_or("read when it starts")));
+        let about = step.plan.as_ref().map(plan_lines).unwrap_or_default();
+        text.extend(about.into_iter().map(|line| format!("  {line}")));
+        text.extend(step.not_yet.iter().map(|why| format!("  not known yet: {why}")));
+        text.push(match &step.refusal {
+            Some(refusal) => format!("  would not run: {refusal}"),
+            None => "  would run in its turn".to_owned(),
+        });
+    }
     text.extend(plan.refusals.iter().map(|refusal| format!("would not start: {refusal}")));
     text.join("\n")
 }
@@ -118,8 +128,12 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_would_be_touched_and_whether_it_would_run() {
-        let plan =
-            DryRun { nodes: Vec::new(), entries: vec![entry(None), entry(Some("not allowed"))], refusals: Vec::new() };
+        let plan = DryRun {
+            nodes: Vec::new(),
+            entries: vec![entry(None), entry(Some("not allowed"))],
+            steps: Vec::new(),
+            refusals: Vec::new(),
+        };
         assert_eq!(
             text(&plan),
             "Pause (pause_process after trigger immediate)\n  plan: stop process 71\n  touches: process:71@9\n  \

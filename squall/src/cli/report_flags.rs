@@ -30,6 +30,12 @@ impl ReportFlags {
         all.into_iter().filter_map(|(form, path)| Some((form, path.as_deref()?)))
     }
 
+    /// The first flag that asks for another form than JSON.
+    pub(crate) fn beyond_json(&self) -> Option<&'static str> {
+        let junit = self.junit.is_some().then_some("--junit");
+        junit.or_else(|| self.html.is_some().then_some("--html"))
+    }
+
     /// Refuses, before anything runs, a file that cannot be written, or that has another use: `taken`.
     pub(crate) fn check(&self, taken: &[&Path]) -> Result<(), Failure> {
         let mut taken: Vec<PathBuf> = taken.iter().map(|path| whole(path)).collect();

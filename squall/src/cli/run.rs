@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chaos_core::Task;
 use chaos_schema::{LoadOptions, Loaded, load_bytes};
+use chaos_workflow::KeptPlaces;
 
 use super::conclude::conclude;
 use super::confirm;
@@ -19,6 +20,7 @@ use super::plan::print_plans;
 use super::repeat::{Rounds, repeat};
 use super::run_flags::RunFlags;
 use super::signals::Signals;
+use super::workflow::{check_flags, kept_places, new_run, run_workflow};
 
 /// Runs task files: every entry on its own trigger, undone whatever happens, judged by its probes.
 #[derive(Debug, clap::Args)]
@@ -50,6 +52,8 @@ struct Document<'a> {
     file: &'a Path,
     /// Kept where the task is needed more than once: what was confirmed is what runs, in every round.
     bytes: Vec<u8>,
+    /// Where its nodes have their folders and ports.
+    places: Option<KeptPlaces>,
     first: Option<Task>,
 }
 
@@ -124,16 +128,28 @@ impl Args {
         if self.confirm { confirm::check_terminal() } else { Ok(()) }
     }
 
+    /// Refuses flags that don't apply to a workflow.
+    fn check_workflow(&self) -> Result<(), Failure> {
+        let others = [
+            ("--only", !self.only.is_empty()),
+            ("--repeat", self.repeat.is_some()),
+            ("--baseline", self.gate.is_given()),
+        ];
+        check_flags(&self.flags, &others)
+    }
+
     fn read<'a>(&self, file: &'a Path, options: &LoadOptions) -> Result<Document<'a>, Failure> {
         let several_times = self.confirm || self.repeat.is_some();
         apart(|| {
             let mut bytes = bytes(file)?;
             let options = with_places(&bytes, options);
             let first = self.checked(load_bytes(&bytes, &file.display().to_string(), &options))?;
-            if !several_times {
+            if first.workflow.is_some() {
+                self.check_workflow()?;
+            } else if !several_times {
                 bytes = Vec::new();
             }
-            Ok(Document { file, bytes, first: Some(first) })
+            Ok(Document { file, bytes, places: kept_places(&options), first: Some(first) })
         })
     }
 
@@ -219,6 +235,12 @@ impl Work<'_> {
             return Ok(Outcome::Repeated(Box::new(repeat(&rounds, flags, events, signals).await?)));
         }
         let task = self.args.task(document, self.options)?;
+        if task.workflow.is_some() {
+            let source = new_run(flags, document.file, std::mem::take(&mut document.bytes), document.places.take());
+            let runner = flags.runner(None)?;
+            let report = run_workflow(&runner, task, source, document.file, events, flags, signals).await?;
+            return Ok(Outcome::Workflow(Box::new(report)));
+        }
         let mut report = run_to_the_end(&flags.runner(None)?, task, events, flags, signals).await?;
         finished(&mut report, Some(document.file), self.gate);
         Ok(Outcome::Ran(Box::new(report)))

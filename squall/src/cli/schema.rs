@@ -45,6 +45,8 @@ enum SchemaKind {
     Report,
     /// One line of the events that a run writes.
     Event,
+    /// The report of a workflow that a run writes as JSON.
+    Workflow,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -64,11 +66,12 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         SchemaKind::Entry => chaos_schema::DocumentKind::Entry,
         SchemaKind::Experiment => chaos_schema::DocumentKind::Experiment,
         SchemaKind::Policy => chaos_schema::DocumentKind::Policy,
-        SchemaKind::Report | SchemaKind::Event if args.profile == Which::Tools => {
+        SchemaKind::Report | SchemaKind::Event | SchemaKind::Workflow if args.profile == Which::Tools => {
             let why = "`--profile tools` is about faults; leave `--kind` out".to_owned();
             return Err(Failure::Usage(why));
         }
         SchemaKind::Report => return print_json(&chaos_runner::report_schema()).map(|()| 0),
+        SchemaKind::Workflow => return print_json(&chaos_workflow::workflow_report_schema()).map(|()| 0),
         SchemaKind::Event => return print_json(&chaos_runner::event_schema()).map(|()| 0),
     };
     match (args.profile, &args.experiment) {

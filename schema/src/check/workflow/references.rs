@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chaos_core::{step_references, suggestion};
+use chaos_core::{Extra, StepKeys, step_references, suggestion};
 use serde_json::Value;
 
 use super::super::report::Report;
 use super::shape::Shape;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::pointer;
+use crate::workflow::CONTROLS;
 
 /// Looks at every reference.
 pub(super) fn lint(shape: &Shape<'_>, report: &mut Report) {
@@ -67,27 +68,28 @@ impl<'v> Walk<'v, '_> {
     fn own(&mut self, step: &Shape<'v>) {
         let Value::Object(map) = step.value else { return };
         for (key, value) in map {
-            if !step.groups.iter().any(|(holds, _)| holds == key) {
-                self.texts(value, &pointer::join(&step.at, key));
+            if step.groups.iter().any(|(holds, _)| holds == key) {
+                continue;
+            }
+            let at = pointer::join(&step.at, key);
+            if is_read_before(step, key) {
+                self.too_early(value, &at);
+            } else {
+                self.texts(value, &at);
             }
         }
     }
 
     fn texts(&mut self, value: &'v Value, at: &str) {
-        match value {
-            Value::String(text) => {
-                for (whole, name, _) in step_references(text) {
-                    self.reference(whole, name, at);
-                }
-            }
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.texts(item, &pointer::join(at, &index.to_string()));
-                }
-            }
-            Value::Object(map) => map.iter().for_each(|(key, item)| self.texts(item, &pointer::join(at, key))),
-            _ => {}
-        }
+        each_reference(value, at, &mut |whole, name, at| self.reference(whole, name, at));
+    }
+
+    fn too_early(&mut self, value: &'v Value, at: &str) {
+        each_reference(value, at, &mut |whole, _, at| {
+            let message = format!("`{whole}` can't stand here: this key is read before any step runs");
+            let help = "write the value itself; outputs stand in the keys of leaf steps, and in `when`";
+            self.report.add(Diagnostic::new(Code::UndeclaredReference, at, message).help(help));
+        });
     }
 
     fn reference(&mut self, whole: &str, name: &str, at: &str) {
@@ -103,5 +105,27 @@ impl<'v> Walk<'v, '_> {
             (message, near.map(|near| format!("did you mean `{near}`?")))
         };
         self.report.add(Diagnostic::new(Code::UndeclaredReference, at, message).maybe_help(help));
+    }
+}
+
+/// Whether a key is read with the workflow, and not when its step starts.
+fn is_read_before(step: &Shape<'_>, key: &str) -> bool {
+    let is_control = CONTROLS.iter().any(|control| control.name == step.kind);
+    StepKeys::KEYS.contains(&key) || is_control && key != "when"
+}
+
+/// Visits every placeholder of an output: it, its step, and where it stands.
+fn each_reference<'v>(value: &'v Value, at: &str, visit: &mut dyn FnMut(&'v str, &'v str, &str)) {
+    match value {
+        Value::String(text) => step_references(text).for_each(|(whole, name, _)| visit(whole, name, at)),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                each_reference(item, &pointer::join(at, &index.to_string()), visit);
+            }
+        }
+        Value::Object(map) => {
+            map.iter().for_each(|(key, item)| each_reference(item, &pointer::join(at, key), visit));
+        }
+        _ => {}
     }
 }
