@@ -300,3 +300,35 @@ fn what_can_t_be_resumed_is_refused_by_name() {
     let (report, code) = resumed(&place, &run);
     assert_eq!((code, log(&place)), (2, vec!["a".to_owned(), "last".to_owned()]), "{report}");
 }
+
+#[test]
+fn a_run_that_was_stopped_and_taken_over_runs_its_diagnostics_all_the_same() {
+    let place = place();
+    let steps = [tells("a", "echo $$ > pid.new; mv pid.new pid; sleep 600"), tells("b", "")];
+    let child = start(&place, &serial(&steps, &[tells("last", "")]));
+    let pid = place.path().join("pid");
+    until("the step runs", || pid.exists());
+    let pid = fs::read_to_string(pid).unwrap();
+    signal(&child, "-STOP");
+    // Its guardian kills what it started.
+    until("the guardian takes over", || is_gone(&pid));
+    signal(&child, "-CONT");
+    let (report, code) = report(&child.wait_with_output().unwrap());
+    assert_eq!((code, &report["outcome"]), (2, &json!("infra_fail")), "{report}");
+    assert_eq!(log(&place), ["a", "last"]);
+    assert_eq!(journals(&place), 0);
+}
+
+#[test]
+fn the_example_passes_as_it_stands() {
+    let place = place();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/workflows/release-test.yaml");
+    let arguments = [&["run", example, "--format", "json", "--allow-command", "sleep"], &ALLOWED[..]].concat();
+    let (report, code) = report(&squall(&place, &arguments));
+    assert_eq!((code, &report["outcome"]), (0, &json!("pass")), "{report}");
+    let schema = squall(&place, &["schema", "--kind", "workflow"]);
+    let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
+    let problems: Vec<String> =
+        jsonschema::validator_for(&schema).unwrap().iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{problems:?}");
+}

@@ -21,6 +21,9 @@ use crate::record::{Record, RecordedEnd};
 use crate::rows::Rows;
 use crate::scope::{Scope, Stop};
 
+/// How long the disk may take for a line; one that hangs must not keep `finally` back.
+const LEDGER_WITHIN: Duration = Duration::from_mins(2);
+
 /// A workflow under way.
 pub(crate) struct Executor {
     pub(crate) session: Session,
@@ -146,7 +149,8 @@ impl Executor {
     /// Puts a line on disk; virtual time is paused meanwhile.
     pub(crate) async fn record(&self, record: Record) -> io::Result<()> {
         let _real = self.clock.external();
-        self.ledger.append(record).await
+        let written = self.clock.timeout(LEDGER_WITHIN, self.ledger.append(record)).await;
+        written.unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::TimedOut, "the disk does not take it")))
     }
 
     /// Does `work` within the deadline of a step: what runs then is ended, and its end waited for.

@@ -142,3 +142,42 @@ impl LedgerFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(step: &str) -> Record {
+        Record::Started { step: step.to_owned(), attempt: 1 }
+    }
+
+    fn writer(path: &Path) -> LedgerFile {
+        let file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        LedgerFile { file, end: 0, sum: 0, broken: None }
+    }
+
+    #[test]
+    fn a_line_that_a_full_disk_did_not_take_whole_is_followed_by_none() {
+        let mut full = writer(Path::new("/dev/full"));
+        assert_eq!(full.put(&[line("a")]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        // A device can't be cut back.
+        assert!(full.put(&[line("b")]).unwrap_err().to_string().contains("cut off"));
+    }
+
+    #[test]
+    fn lines_that_come_together_stand_in_their_order_and_can_be_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("l");
+        let mut ledger = writer(&path);
+        ledger.put(&[line("a"), line("b")]).unwrap();
+        ledger.put(&[line("c")]).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.len() as u64, ledger.end);
+        let read = text.lines().try_fold((Vec::new(), 0), |(mut all, sum), text| {
+            let (record, sum) = crate::record::decode(sum, text.as_bytes())?;
+            all.push(record);
+            Some((all, sum))
+        });
+        assert_eq!(read.unwrap().0, [line("a"), line("b"), line("c")]);
+    }
+}

@@ -194,3 +194,26 @@ fn a_panic_is_an_infra_fail_and_a_fault_maps_its_verdict() {
     let report = place.run(&serial("all", &[timed], &[]));
     assert_eq!((report.outcome, place.bench.path("f").exists()), (StepOutcome::TimedOut, false));
 }
+
+#[test]
+fn a_failed_undo_exits_with_3_whatever_else_failed_and_finally_runs() {
+    for before in [None, Some("task_fail")] {
+        let place = Place::new();
+        let action = json!({ "type": "test_touch_file", "path": place.bench.path("f"), "misbehave": "undo_fails" });
+        let entry = json!({ "trigger": { "type": "immediate" }, "action": action, "duration_seconds": 5 });
+        let fault = json!({ "type": "fault", "name": "fault", "entry": entry });
+        let steps = before.map(|end| place.told("a", &json!({ "ends": [end] })));
+        let all = json!({
+            "type": "parallel", "name": "p", "success": "best_effort", "steps": [fault, place.passes("beside")],
+        });
+        let finally = [place.passes("last")];
+        let workflow = match steps {
+            None => serial("all", &[all, place.passes("next")], &finally),
+            Some(fails) => serial("all", &[fails], &[all, place.passes("last")]),
+        };
+        let report = place.run(&workflow);
+        assert_eq!((report.exit_code, report.in_force.is_some()), (3, true), "{report:?}");
+        assert_eq!(place.log().last().unwrap(), "last");
+        assert_eq!(report.outcome.word(), before.unwrap_or("pass"));
+    }
+}
