@@ -54,7 +54,7 @@ pub use run::{
     LoadFailure, LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule,
     LoadSegment, LoadSlice, LoadTls, LoadTlsError, LookAt, NotToldApart, PercentileMs, PostedLoad, ProbeRole, Progress,
     RealClock, RunContext, RunLoads, RunScope, RunServices, SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task,
-    UnservedConnections, VirtualClock, since_boot,
+    ToldEvents, UnservedConnections, VirtualClock, since_boot,
 };
 pub use step::{
     DynStep, ErasedStep, LEDGER_FILE, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost,

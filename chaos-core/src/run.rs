@@ -18,6 +18,7 @@ mod spec;
 mod spec_warning;
 mod standings;
 mod task;
+mod told;
 
 pub use clock::{Clock, ExternalWait, RealClock, VirtualClock, since_boot};
 pub use context::{ContextParts, RunContext};
@@ -41,3 +42,4 @@ pub use spec::{ChaosSpec, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS};
 pub use spec_warning::SpecWarning;
 pub use standings::{FaultStanding, FaultStandings, FaultsSoFar, NotToldApart};
 pub use task::{Check, CheckBody, CheckMode, Task};
+pub use told::ToldEvents;

@@ -57,6 +57,7 @@ mod soak;
 mod status;
 mod stdin_hold;
 mod step_run;
+mod tell;
 mod type_names;
 mod up;
 mod validate;
@@ -112,6 +113,7 @@ enum Command {
     Fortio(fortio::Args),
     Recover(recover::Args),
     Release(release::Args),
+    Tell(tell::Args),
     Completions(completions::Args),
 }
 
@@ -141,6 +143,7 @@ impl Command {
             Self::Fortio(args) => Ok(fortio::run(args)),
             Self::Recover(args) => recover::run(args),
             Self::Release(args) => release::run(args),
+            Self::Tell(args) => tell::run(args),
             Self::Completions(args) => completions::run(args, &mut Cli::command()),
         }
     }
@@ -177,7 +180,10 @@ impl Command {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
         let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_));
         runs || soaks
-            || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
+            || matches!(
+                self,
+                Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_) | Self::Tell(_)
+            )
     }
 
     /// Writes the report files of a run that could not begin.
