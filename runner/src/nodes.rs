@@ -78,6 +78,11 @@ impl RunNodes {
         self.nodes.is_empty() && self.refused.is_empty()
     }
 
+    /// Whether one of them can't be started under virtual time.
+    pub(crate) fn need_real_time(&self) -> bool {
+        self.nodes.iter().any(|node| node.member.needs_real_time())
+    }
+
     /// Their names.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.nodes.iter().map(|node| node.name.as_str()).collect()

@@ -220,7 +220,7 @@ impl TaskRun {
             refused.extend(found.refusal.map(|why| (index, why)));
         }
         let mut of_nodes = self.nodes.preflight().await;
-        if !shared.real_time && !self.nodes.is_empty() {
+        if !shared.real_time && self.nodes.need_real_time() {
             of_nodes.insert(0, "nodes can't be started under virtual time".to_owned());
         }
         let (steady, its) = (Arc::clone(&self.steady_state), Arc::clone(shared));

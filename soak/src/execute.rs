@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Answer, ChaosResult, ChaosSpec, FaultNode, Nodes, SoakFault, SoakSpec};
+use chaos_core::{Answer, ChaosResult, ChaosSpec, Edge, FaultEdges, FaultNode, Nodes, SoakFault, SoakSpec, Stage};
 use chaos_runner::{EntryControl, RunnerError, Session};
 use chaos_triggers::Immediate;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::judge::{EventEnd, SoakFailure};
@@ -29,6 +30,15 @@ pub struct FinishedEvent {
     pub end: EventEnd,
     /// Seconds from the beginning of the soak until it was started.
     pub started_seconds: f64,
+    /// Seconds from the beginning of the soak until a check found it in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force_seconds: Option<f64>,
+    /// Seconds from the beginning of the soak until its undo began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_seconds: Option<f64>,
+    /// Seconds from the beginning of the soak until nothing of it was left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_seconds: Option<f64>,
     /// Seconds until the system noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detect_seconds: Option<f64>,
@@ -46,6 +56,8 @@ pub struct SoakEnd {
     pub failure: Option<SoakFailure>,
     /// Whether it was ended from outside.
     pub interrupted: bool,
+    /// Whether the engine lost an event, which may still be in force.
+    pub lost: bool,
     /// The results of the entries.
     pub results: Vec<ChaosResult>,
 }
@@ -57,7 +69,16 @@ struct Running {
     control: EntryControl,
 }
 
-type Finished = (PlannedEvent, f64, Result<ChaosResult, RunnerError>);
+/// When an event was started.
+#[derive(Clone, Copy)]
+struct Started {
+    /// Seconds from the beginning of the soak.
+    at: f64,
+    /// How many edges the run knew then.
+    edges: usize,
+}
+
+type Finished = (PlannedEvent, Started, Result<ChaosResult, RunnerError>);
 
 struct Soak<'a> {
     session: &'a Session,
@@ -66,7 +87,13 @@ struct Soak<'a> {
     targets: &'a [SoakTarget],
     all: usize,
     begun: Duration,
+    /// How many nodes have ended by themselves.
+    exits: watch::Receiver<usize>,
     crashes: usize,
+    /// The event in which a node ended by itself, and what is said of that.
+    crashed: Option<(u32, String)>,
+    /// The number of the event that was started last.
+    last: Option<u32>,
     running: Vec<Running>,
     tasks: JoinSet<Finished>,
     end: SoakEnd,
@@ -76,6 +103,9 @@ struct Soak<'a> {
 /// is in force then is undone, and nothing more starts.
 pub async fn drive(session: Session, spec: Arc<SoakSpec>, targets: Vec<SoakTarget>, plan: SoakPlan) -> SoakEnd {
     let begun = session.cx().clock().now();
+    let nodes = session.cx().services().get::<Nodes>();
+    let exits = nodes.watch_exits();
+    let crashes = nodes.exits().len();
     let mut soak = Soak {
         session: &session,
         spec: &spec,
@@ -83,7 +113,10 @@ pub async fn drive(session: Session, spec: Arc<SoakSpec>, targets: Vec<SoakTarge
         targets: &targets,
         all: plan.events.len(),
         begun,
-        crashes: session.cx().services().get::<Nodes>().exits().len(),
+        exits,
+        crashes,
+        crashed: None,
+        last: None,
         running: Vec::new(),
         tasks: JoinSet::new(),
         end: SoakEnd::default(),
@@ -121,6 +154,7 @@ impl Soak<'_> {
                 biased;
                 () = cx.cancelled() => self.end.interrupted = true,
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(done.ok()).await,
+                _ = self.exits.changed() => self.look_for_a_crash(),
                 () = wait => {}
             }
         }
@@ -138,24 +172,27 @@ impl Soak<'_> {
     }
 
     fn start(&mut self, event: PlannedEvent) {
-        let at = self.session.cx().clock().now().saturating_sub(self.begun).as_secs_f64();
+        let edges = self.session.cx().services().get::<FaultEdges>().watch().borrow().len();
+        let started = Started { at: self.since_begun(self.session.cx().clock().now()), edges };
         let fault = self.faults.get(event.fault.as_str());
         let entry = fault.and_then(|fault| entry(fault, &event)).filter(|_| event.skipped.is_none());
         let Some(entry) = entry else {
             let why = event.skipped.clone().unwrap_or_else(|| "the document has no such fault".to_owned());
-            self.record(&event, at, EventEnd::Skipped(why), None);
+            self.record(&event, started, EventEnd::Skipped(why), None);
             return;
         };
         let on = event.node.as_deref().map(|node| format!(" on `{node}`")).unwrap_or_default();
         self.session.cx().note(format!("event {} of {}: `{}`{on}", event.number, self.all, event.fault));
-        let handle = self.session.start_at(entry, &format!("soak/{}", event.number));
+        let handle = self.session.start_at(entry, &segment(event.number));
+        self.last = Some(event.number);
         self.running.push(Running { number: event.number, node: event.node.clone(), control: handle.control() });
-        self.tasks.spawn(async move { (event, at, handle.done().await) });
+        self.tasks.spawn(async move { (event, started, handle.done().await) });
     }
 
     /// Takes down how an event ended, and looks at what must hold after it.
     async fn ended(&mut self, done: Option<Finished>) {
-        let Some((event, at, result)) = done else {
+        let Some((event, started, result)) = done else {
+            self.end.lost = true;
             self.fail(None, "the engine lost an event".to_owned());
             return;
         };
@@ -172,19 +209,23 @@ impl Soak<'_> {
             EventEnd::Missed(_) | EventEnd::Broken(_) if interrupted => EventEnd::Skipped("interrupted".to_owned()),
             judged => judged,
         };
-        if !interrupted && self.end.failure.is_none() {
-            if let Some(crash) = self.crash() {
-                end = worse(end, EventEnd::Crashed(crash));
-            } else if let Some(broken) = self.broken_invariant().await {
-                end = worse(end, EventEnd::Broken(broken));
-            }
+        if !interrupted {
+            self.look_for_a_crash();
+        }
+        if let Some((_, crash)) = self.crashed.take_if(|(number, _)| *number == event.number) {
+            end = worse(end, EventEnd::Crashed(crash));
+        } else if !interrupted
+            && self.end.failure.is_none()
+            && let Some(broken) = self.broken_invariant().await
+        {
+            end = worse(end, EventEnd::Broken(broken));
         }
         if let Some(rule) = end.rule() {
             let rule = rule.to_owned();
             self.fail(Some(event.number), rule);
         }
         let result = result.ok();
-        self.record(&event, at, end, result.as_ref());
+        self.record(&event, started, end, result.as_ref());
         self.end.results.extend(result);
     }
 
@@ -200,13 +241,15 @@ impl Soak<'_> {
         }
     }
 
-    /// A node that has ended by itself since the last look.
-    fn crash(&mut self) -> Option<String> {
+    /// A node that has ended by itself since the last look fails the soak, after the event that was started last.
+    fn look_for_a_crash(&mut self) {
         let exits = self.session.cx().services().get::<Nodes>().exits();
-        let new = exits.get(self.crashes..)?.first()?;
-        let crash = format!("node `{}` ended by itself", new.node);
+        let new = exits.get(self.crashes..).and_then(|new| new.first());
         self.crashes = exits.len();
-        Some(crash)
+        let Some(exit) = new.filter(|_| self.end.failure.is_none()) else { return };
+        let crash = format!("node `{}` ended by itself: {}", exit.node, exit.how);
+        self.crashed = self.last.map(|event| (event, crash.clone()));
+        self.fail(self.last, crash);
     }
 
     async fn broken_invariant(&self) -> Option<String> {
@@ -220,30 +263,60 @@ impl Soak<'_> {
         None
     }
 
-    fn record(&mut self, event: &PlannedEvent, at: f64, end: EventEnd, result: Option<&ChaosResult>) {
+    fn record(&mut self, event: &PlannedEvent, started: Started, end: EventEnd, result: Option<&ChaosResult>) {
         if let EventEnd::Missed(why) | EventEnd::Skipped(why) = &end {
             let word = if matches!(end, EventEnd::Missed(_)) { "missed" } else { "skipped" };
             self.session.cx().note(format!("event {}: {word}: {why}", event.number));
         }
-        self.end.events.push(FinishedEvent {
+        let moment = |stage| self.edge(event.number, started, stage).map(|edge| self.since_begun(edge.at));
+        let finished = FinishedEvent {
             number: event.number,
             fault: event.fault.clone(),
             node: event.node.clone(),
             end,
-            started_seconds: at,
+            started_seconds: started.at,
+            in_force_seconds: moment(Stage::InForce),
+            undo_seconds: moment(Stage::Leaving),
+            gone_seconds: moment(Stage::Gone),
             detect_seconds: result.and_then(|result| result.time_to_detect_seconds),
             recover_seconds: result.and_then(|result| result.time_to_recover_seconds),
-        });
+        };
+        self.end.events.push(finished);
+    }
+
+    fn since_begun(&self, at: Duration) -> f64 {
+        at.saturating_sub(self.begun).as_secs_f64()
+    }
+
+    /// The moment at which an event came to that stage.
+    fn edge(&self, event: u32, started: Started, stage: Stage) -> Option<Edge> {
+        let edges = self.session.cx().services().get::<FaultEdges>().watch();
+        let position = format!("{}/{}", self.session.cx().path(), segment(event));
+        let edges = edges.borrow();
+        let mut own = edges.iter().skip(started.edges).filter(|edge| edge.entry.path == position);
+        own.find(|edge| edge.stage == stage).cloned()
     }
 
     /// Waits for what is still in force; each event ends by its own hold.
     async fn finish(mut self) -> SoakEnd {
-        while let Some(done) = self.tasks.join_next().await {
-            self.ended(done.ok()).await;
+        loop {
+            tokio::select! {
+                biased;
+                done = self.tasks.join_next() => match done {
+                    Some(done) => self.ended(done.ok()).await,
+                    None => break,
+                },
+                _ = self.exits.changed() => self.look_for_a_crash(),
+            }
         }
         self.end.interrupted |= self.session.cx().cancel_token().is_cancelled();
         self.end
     }
+}
+
+/// Where an event stands in its run.
+fn segment(event: u32) -> String {
+    format!("soak/{event}")
 }
 
 /// A failed revert is worse than anything that is seen beside it.

@@ -7,12 +7,14 @@
 //! | `manifest` | everything that was drawn, in a file that a replay reads |
 //! | `execute` | the events through the engine, one entry each |
 //! | `judge` | what one event shows: passed, missed, skipped, or the end of the soak |
+//! | `edges` | the events on one timeline, and how far they were in force together |
 //! | `statistics`, `report` | figures for each fault, the flake budget, and the verdict |
 //! | `shrink` | a smaller plan that still fails |
 //!
 //! The plan is pure; only `execute` reaches the world, through a session of the engine.
 
 mod draw;
+mod edges;
 mod execute;
 mod judge;
 mod manifest;
@@ -22,6 +24,7 @@ mod shrink;
 mod statistics;
 mod target;
 
+pub use edges::{SoakEdge, SoakEdgeKind, SoakOverlap};
 pub use execute::{FinishedEvent, SoakEnd, drive, dry_entries};
 pub use judge::{EventEnd, SoakFailure};
 pub use manifest::{MANIFEST_VERSION, ManifestError, SoakManifest};

@@ -6,6 +6,7 @@ use chaos_core::{SoakSpec, Verdict, Verification};
 use chaos_runner::Report;
 use serde::{Deserialize, Serialize};
 
+use crate::edges::{SoakEdge, SoakOverlap, edges, overlapping};
 use crate::execute::{FinishedEvent, SoakEnd};
 use crate::judge::{EventEnd, SoakFailure};
 use crate::statistics::{FaultStatistics, statistics};
@@ -40,6 +41,10 @@ pub struct SoakReport {
     pub faults: Vec<FaultStatistics>,
     /// The events that ended.
     pub events: Vec<FinishedEvent>,
+    /// The timeline of all of them, oldest first.
+    pub edges: Vec<SoakEdge>,
+    /// How far they were in force together.
+    pub overlap: SoakOverlap,
     /// The steady state at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub end_state: Vec<Verification>,
@@ -54,7 +59,9 @@ pub struct SoakReport {
 impl SoakReport {
     /// Judges what a soak did.
     pub fn of(spec: &SoakSpec, seed: u64, planned: usize, end: &SoakEnd) -> Self {
-        let faults = statistics(spec.pool.iter().map(chaos_core::SoakFault::label), &end.events);
+        let edges = edges(&end.events);
+        let together = overlapping(&edges);
+        let faults = statistics(spec.pool.iter().map(chaos_core::SoakFault::label), &end.events, &together);
         let sum = |of: fn(&FaultStatistics) -> usize| faults.iter().map(of).sum::<usize>();
         let (n, passed, missed, skipped) = (sum(|f| f.n), sum(|f| f.passed), sum(|f| f.missed), sum(|f| f.skipped));
         let mut report = Self {
@@ -71,18 +78,20 @@ impl SoakReport {
             interrupted: end.interrupted,
             faults,
             events: end.events.clone(),
+            overlap: SoakOverlap::of(&edges),
+            edges,
             end_state: Vec::new(),
             run_id: None,
             manifest: None,
         };
-        (report.verdict, report.why) = report.judged();
+        (report.verdict, report.why) = report.judged(end.lost);
         report
     }
 
-    fn judged(&self) -> (Verdict, Option<String>) {
+    fn judged(&self, lost: bool) -> (Verdict, Option<String>) {
         let failed = self.events.iter().any(|event| matches!(event.end, EventEnd::RevertFailed(_)));
         if let Some(failure) = &self.failure {
-            let verdict = if failed || failure.event.is_none() { Verdict::RevertFailed } else { Verdict::Deviated };
+            let verdict = if failed || lost { Verdict::RevertFailed } else { Verdict::Deviated };
             let after = failure.event.map(|event| format!(" after event {event}")).unwrap_or_default();
             return (verdict, Some(format!("{}{after}", failure.rule)));
         }
@@ -147,8 +156,8 @@ impl SoakReport {
         // Writing to a string can't fail.
         let _ = writeln!(
             out,
-            "{:width$}  {:>5} {:>6} {:>6} {:>7}  {:>17}  {:>17}",
-            "fault", "n", "passed", "missed", "skipped", "detect p50/p95", "recover p50/p95"
+            "{:width$}  {:>5} {:>6} {:>6} {:>7} {:>10}  {:>17}  {:>17}",
+            "fault", "n", "passed", "missed", "skipped", "overlapped", "detect p50/p95", "recover p50/p95"
         );
         let span = |span: Option<crate::TimeSpan>| match span {
             Some(span) => format!("{:.2} s/{:.2} s", span.p50_seconds, span.p95_seconds),
@@ -157,16 +166,22 @@ impl SoakReport {
         for fault in &self.faults {
             let _ = writeln!(
                 out,
-                "{:width$}  {:>5} {:>6} {:>6} {:>7}  {:>17}  {:>17}",
+                "{:width$}  {:>5} {:>6} {:>6} {:>7} {:>10}  {:>17}  {:>17}",
                 fault.fault,
                 fault.n,
                 fault.passed,
                 fault.missed,
                 fault.skipped,
+                fault.overlapped,
                 span(fault.detect),
                 span(fault.recover)
             );
         }
+        let SoakOverlap { most, in_force_seconds, several_seconds } = self.overlap;
+        let _ = writeln!(
+            out,
+            "in force: {in_force_seconds:.1} s, {several_seconds:.1} s of it with several at the same time, at most {most}"
+        );
         for probe in &self.end_state {
             let answer = if probe.success { "yes" } else { "no" };
             let _ = writeln!(out, "end state `{}`: {answer}", probe.name);

@@ -1,5 +1,7 @@
 //! Figures for each fault of the pool.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::execute::FinishedEvent;
@@ -18,6 +20,8 @@ pub struct FaultStatistics {
     pub missed: usize,
     /// Those that did not land; not in `n`.
     pub skipped: usize,
+    /// Those that were in force together with another event.
+    pub overlapped: usize,
     /// Time until the system noticed.
     pub detect: Option<TimeSpan>,
     /// Time until the system had recovered.
@@ -44,7 +48,11 @@ impl TimeSpan {
 }
 
 /// The figures, in the order of the names given.
-pub(crate) fn statistics<'a>(names: impl Iterator<Item = &'a str>, events: &[FinishedEvent]) -> Vec<FaultStatistics> {
+pub(crate) fn statistics<'a>(
+    names: impl Iterator<Item = &'a str>,
+    events: &[FinishedEvent],
+    together: &BTreeSet<u32>,
+) -> Vec<FaultStatistics> {
     let of = |name: &str| {
         let own = || events.iter().filter(|event| event.fault == name);
         let count = |which: fn(&EventEnd) -> bool| own().filter(|event| which(&event.end)).count();
@@ -55,6 +63,7 @@ pub(crate) fn statistics<'a>(names: impl Iterator<Item = &'a str>, events: &[Fin
             passed: count(|end| *end == EventEnd::Passed),
             missed: count(|end| matches!(end, EventEnd::Missed(_))),
             skipped,
+            overlapped: own().filter(|event| together.contains(&event.number)).count(),
             detect: TimeSpan::of(own().filter_map(|event| event.detect_seconds)),
             recover: TimeSpan::of(own().filter_map(|event| event.recover_seconds)),
         }

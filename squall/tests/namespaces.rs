@@ -226,3 +226,37 @@ fn a_process_is_resumed_from_its_namespace_where_proc_is_anothers() {
     assert_eq!(json(&output)["undone"][0]["undone"]["outcome"], "reverted", "{output:?}");
     assert!(!container.is_stopped() && place.journals().is_empty());
 }
+
+#[test]
+fn the_example_that_needs_groups_is_refused_by_name_where_there_are_none_and_starts_nothing() {
+    // A mount namespace in which there are no control groups, and programs that tell when they are started.
+    let bare = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"", "sh"];
+    if !is_there(&bare) {
+        return;
+    }
+    let place = place();
+    let programs = place.path().join("bin");
+    fs::create_dir(&programs).unwrap();
+    for program in ["etcd", "kv-client"] {
+        let script = format!("#!/bin/sh\necho {program} >> {}/started\nexec sleep 60\n", place.path().display());
+        fs::write(programs.join(program), script).unwrap();
+        let made = Command::new("chmod").arg("+x").arg(programs.join(program)).status();
+        assert!(made.unwrap().success());
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/etcd/starve-member.yaml");
+    let arguments = ["run", &file.display().to_string(), "--accept-policy", "--format", "json"];
+    let mut command = squall(&place, &bare, &arguments);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", programs.display()));
+    let output = command.output().unwrap();
+    let report = json(&output);
+    assert_eq!((code(&output), &report["verdict"]), (2, &"inconclusive".into()), "{report:#}");
+    // One reason, which every entry gives.
+    let reasons: Vec<&str> =
+        report["entries"].as_array().unwrap().iter().map(|entry| entry["error"].as_str().unwrap()).collect();
+    assert!(reasons.len() == 2 && reasons[0] == reasons[1], "{reasons:#?}");
+    assert!(reasons[0].contains("node `n3`") && reasons[0].contains("a group needs writable cgroups"), "{reasons:#?}");
+    assert!(!place.path().join("started").exists() && place.journals().is_empty());
+    let left = fs::read_dir(place.path().join("squall/nodes")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "no folder of a node is made");
+}

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -81,19 +81,75 @@ fn an_interrupted_soak_undoes_what_is_in_force() {
     let mut document = document(0.2, 1000);
     document["soak"]["pool"][0]["draw"] = json!({ "duration_seconds": { "min": 30, "max": 60 } });
     let file = write(&place, "soak.json", &document);
-    let mut command = command(&place, &[&["soak", &file, "--format", "json"], &ALLOWED[..]].concat());
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let (child, mut lines) = started(&place, &[&["soak", &file, "--format", "json"], &ALLOWED[..]].concat());
     let mut seen = String::new();
     while !seen.contains("active") {
         assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "it ended early: {seen}");
     }
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
+    let (report, code) = ended(child, lines);
+    assert_eq!((code, report["interrupted"].as_bool()), (2, Some(true)), "{report}");
+    assert_eq!(journals(&place), 0);
+}
+
+/// A soak that is under way, and what it tells on standard error.
+fn started(place: &tempfile::TempDir, arguments: &[&str]) -> (Child, BufReader<ChildStderr>) {
+    let mut child = command(place, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap());
+    (child, lines)
+}
+
+fn ended(child: Child, lines: BufReader<ChildStderr>) -> (Value, i32) {
     let rest = std::thread::spawn(move || std::io::read_to_string(lines));
     let output = child.wait_with_output().unwrap();
     let rest = rest.join().unwrap().unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {rest}"));
-    assert_eq!((output.status.code(), report["interrupted"].as_bool()), (Some(2), Some(true)), "{report}");
+    (
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {rest}")),
+        output.status.code().unwrap(),
+    )
+}
+
+#[test]
+fn a_node_that_ends_by_itself_fails_the_soak_at_once_and_what_is_in_force_is_undone() {
+    let place = place();
+    let mut document = document(0.1, 3);
+    // Far longer than this test may take.
+    document["soak"]["pool"][0]["draw"] = json!({ "duration_seconds": { "choice": [600] } });
+    let script = "while [ ! -e ../end ]; do sleep 0.02; done; exit 7";
+    let end = place.path().join("end");
+    let script = script.replace("../end", &end.display().to_string());
+    document["nodes"]["n3"]["argv"] = json!(["sh", "-c", script]);
+    let file = write(&place, "soak.json", &document);
+    let arguments = ["soak", &file, "--format", "json", "--allow-command", "sleep", "--allow-command", "sh"];
+    let (child, mut lines) = started(&place, &arguments);
+    let mut seen = String::new();
+    while !seen.contains("active") {
+        assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "it ended early: {seen}");
+    }
+    fs::write(&end, "").unwrap();
+    let (report, code) = ended(child, lines);
+    assert_eq!((code, &report["verdict"]), (1, &json!("deviated")), "{report:#}");
+    assert_eq!(report["failure"]["rule"], "node `n3` ended by itself: exit code 7", "{report:#}");
+    let event = report["failure"]["event"].as_u64().unwrap();
+    let last = report["events"].as_array().unwrap().iter().find(|one| one["number"] == event).unwrap();
+    assert_eq!(last["outcome"], "crashed", "{report:#}");
+    assert!(report["edges"].as_array().unwrap().last().unwrap()["in_force"] == 0, "{report:#}");
     assert_eq!(journals(&place), 0);
+    let kept: Value =
+        serde_json::from_slice(&fs::read(place.path().join(report["manifest"].as_str().unwrap())).unwrap()).unwrap();
+    assert_eq!(kept["manifest"]["failure"], report["failure"], "a replay knows it too");
+}
+
+#[test]
+fn a_node_that_a_fault_kills_as_planned_is_no_failure() {
+    let place = place();
+    let mut document = document(0.1, 4);
+    document["soak"]["pool"] = json!([{
+        "name": "kill", "action": { "type": "kill_process", "target": { "nodes": { "role": "member" } } },
+        "duration_seconds": 0.1,
+    }]);
+    let file = write(&place, "soak.json", &document);
+    let (report, code) = report(&squall(&place, &[&["soak", &file, "--format", "json"], &ALLOWED[..]].concat()));
+    assert_eq!((code, &report["n"], &report["passed"]), (0, &json!(4), &json!(4)), "{report:#}");
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use chaos_campaign::{Sleeper, kill, wait_until};
+use chaos_campaign::{Place, Sleeper, kill, wait_until};
 use chaos_failpoints::{ControlServer, fail_check};
 use serde_json::{Value, json};
 use squall::chaos_core::FAULTS;
@@ -78,9 +78,9 @@ fn victim() {
     let Some(told) = std::env::var_os("EDGES_VICTIM") else { return };
     let _control = ControlServer::from_environment().unwrap();
     let _ = fail_check!("edges.tick");
-    fs::write(told, "").unwrap();
-    loop {
+    for pass in 0_u64.. {
         let _ = fail_check!("edges.tick");
+        fs::write(&told, pass.to_string()).unwrap();
         std::thread::park_timeout(std::time::Duration::from_millis(5));
     }
 }
@@ -393,4 +393,87 @@ fn an_undo_of_a_dead_target_without_memory_and_on_a_full_disk_is_told_and_comple
         assert_eq!(code(&output), Some(0), "{what}: {output:?}");
         killed.nothing_is_left(&what);
     }
+}
+
+/// A process of the test's own that passes a fail point all the time, and is killed at the end.
+struct Passing(Child, PathBuf);
+
+impl Passing {
+    fn start(folder: &Path) -> Self {
+        let (control, told) = (folder.join("control"), folder.join("passes"));
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["victim", "--exact", "--ignored"]).env("FAILPOINTS_LISTEN", control).env("EDGES_VICTIM", &told);
+        command.env_remove("FAILPOINTS_TOKEN").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let passing = Self(command.spawn().unwrap(), told);
+        wait_until("it passes by", || passing.count() > 0).unwrap();
+        passing
+    }
+
+    /// How often it has passed; 0 while that is being written.
+    fn count(&self) -> u64 {
+        fs::read_to_string(&self.1).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    fn passes_again(&self, why: &str) {
+        let before = self.count();
+        wait_until(why, || self.count() > before + 3).unwrap();
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        kill(&mut self.0);
+    }
+}
+
+#[test]
+fn a_process_whose_runtime_is_held_goes_on_after_the_run_and_its_guardian_are_killed_together() {
+    // With somebody who recovers, and without: then the process itself lets go, since nobody renews what holds it.
+    for recovers in [true, false] {
+        let place = Place::with_guardian(Path::new(env!("CARGO_BIN_EXE_squall"))).unwrap();
+        let held = Passing::start(place.path());
+        let site = json!({"site": "edges.tick", "url": format!("unix:{}", place.path().join("control").display())});
+        let task = json!({"chaos_spec": [{
+            "trigger": {"type": "immediate"}, "duration_seconds": 60,
+            "action": {"type": "pause_process", "target": {"pid": held.0.id()}, "method": "runtime", "runtime": site},
+        }]});
+        fs::write(place.path().join("task.json"), task.to_string()).unwrap();
+        let allowed = place.path().display().to_string();
+        let mut run = place.squall(&["run", "task.json", "--events", "events.jsonl", "--allow-path", &allowed]);
+        place.quiet(&mut run).unwrap();
+        let mut run = run.spawn().unwrap();
+        wait_until("its runtime is held", || {
+            fs::read_to_string(place.path().join("events.jsonl")).is_ok_and(|text| text.contains("\"active\""))
+        })
+        .unwrap_or_else(|flaw| panic!("{flaw:?}: {}", place.said()));
+        let guardian = guardian_of(run.id());
+        // Neither sees the other one's end.
+        for (signal, pid) in [("-STOP", guardian), ("-STOP", run.id()), ("-KILL", guardian), ("-KILL", run.id())] {
+            assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+        }
+        run.wait().unwrap();
+        let journal = place.journals().remove(0);
+        wait_until("both are gone", || fs::File::open(&journal).unwrap().try_lock().is_ok()).unwrap();
+        if recovers {
+            let (code, told) = place.recover().unwrap();
+            assert_eq!((code, told["undone"].as_array().unwrap().len()), (0, 1), "{told}");
+            assert_eq!(told["undone"][0]["undone"]["outcome"], "reverted", "it was held until then: {told}");
+        }
+        held.passes_again("the process goes on");
+        let (code, told) = place.recover().unwrap();
+        assert!(code == 0 && place.journals().is_empty(), "{told}");
+    }
+}
+
+/// The guardian that a run has started.
+fn guardian_of(run: u32) -> u32 {
+    let children = fs::read_dir(format!("/proc/{run}/task"))
+        .unwrap()
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let children: Vec<u32> =
+        children.flat_map(|text| text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect();
+    let is_guardian = |pid: &&u32| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"squall-helper:guardian\0"))
+    };
+    *children.iter().find(is_guardian).unwrap()
 }

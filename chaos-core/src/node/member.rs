@@ -42,6 +42,12 @@ pub trait Member: Debug + Send + Sync {
         Box::pin(std::future::ready(NodeStanding::default()))
     }
 
+    /// Whether it lives in the time of the world, so that no run under virtual time may start it; false for one that is kept in
+    /// memory.
+    fn needs_real_time(&self) -> bool {
+        true
+    }
+
     /// Whether that is its own, or a part of what is its own: a process that it consists of, its folder.
     fn owns<'a>(&'a self, what: &'a Resource) -> BoxFuture<'a, bool> {
         Box::pin(async move {

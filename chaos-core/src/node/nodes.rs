@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::labels::{NodeLabels, has_labels};
 use super::member::Member;
 use crate::{PluginError, suggestion};
@@ -21,7 +23,11 @@ pub struct NodeExit {
 
 /// The run service that holds the nodes of a run: by name and by label, and what faults drew of them.
 #[derive(Debug, Default)]
-pub struct Nodes(Mutex<State>);
+pub struct Nodes {
+    state: Mutex<State>,
+    /// How many have ended by themselves.
+    exits: watch::Sender<usize>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -82,12 +88,19 @@ impl Nodes {
 
     /// Notes that a node has ended by itself.
     pub fn ended(&self, exit: NodeExit) {
-        self.lock().exits.push(exit);
+        let mut state = self.lock();
+        state.exits.push(exit);
+        self.exits.send_replace(state.exits.len());
     }
 
     /// The nodes that have ended by themselves so far, oldest first.
     pub fn exits(&self) -> Vec<NodeExit> {
         self.lock().exits.clone()
+    }
+
+    /// How many nodes have ended by themselves, and a notice of each new one.
+    pub fn watch_exits(&self) -> watch::Receiver<usize> {
+        self.exits.subscribe()
     }
 
     /// Lets go of all nodes, once the run is over: they hold the run's context, which holds them.
@@ -115,7 +128,7 @@ impl Nodes {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // It stays usable whatever panicked while holding it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

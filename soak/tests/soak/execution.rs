@@ -4,20 +4,31 @@ use std::sync::{Arc, Mutex};
 
 use chaos_core::{BoxFuture, SoakSpec, Task, Verdict};
 use chaos_runner::{Driven, Session};
-use chaos_soak::{EventEnd, FinishedEvent, PlannedEvent, SoakEnd, SoakPlan, SoakReport, drive, shrink};
+use chaos_soak::{EventEnd, FinishedEvent, PlannedEvent, SoakEnd, SoakPlan, SoakReport, SoakTarget, drive, shrink};
 use chaos_test::Bench;
 use serde_json::{Value, json};
 
 use crate::fixture::soak;
 
-/// Runs a plan under virtual time.
+/// Runs a plan under virtual time, without nodes.
 fn run(bench: &Bench, spec: &Arc<SoakSpec>, plan: SoakPlan) -> SoakReport {
+    run_on(bench, Task::default(), spec, Vec::new(), plan)
+}
+
+/// Runs a plan under virtual time, on the nodes of a task.
+pub(crate) fn run_on(
+    bench: &Bench,
+    task: Task,
+    spec: &Arc<SoakSpec>,
+    targets: Vec<SoakTarget>,
+    plan: SoakPlan,
+) -> SoakReport {
     let done: Arc<Mutex<Option<SoakReport>>> = Arc::default();
     let (slot, soak) = (Arc::clone(&done), Arc::clone(spec));
     let (seed, planned) = (plan.seed, plan.events.len());
     let work = move |session: Session| {
         let work = async move {
-            let mut end = drive(session, Arc::clone(&soak), Vec::new(), plan).await;
+            let mut end = drive(session, Arc::clone(&soak), targets, plan).await;
             let results = std::mem::take(&mut end.results);
             let report = SoakReport::of(&soak, seed, planned, &end);
             let verdict = Some(report.verdict);
@@ -26,7 +37,7 @@ fn run(bench: &Bench, spec: &Arc<SoakSpec>, plan: SoakPlan) -> SoakReport {
         };
         Box::pin(work) as BoxFuture<'static, Driven>
     };
-    let run = bench.runner().build().unwrap().drive(Task::default(), work).unwrap().wait_blocking().unwrap();
+    let run = bench.runner().build().unwrap().drive(task, work).unwrap().wait_blocking().unwrap();
     let report = done.lock().unwrap().take().unwrap().with_run(&run);
     assert_eq!(bench.journals_left() == 0, report.verdict != Verdict::RevertFailed);
     report
@@ -88,6 +99,9 @@ fn the_budget_is_a_share_of_the_judged_events() {
         node: None,
         end,
         started_seconds: 0.0,
+        in_force_seconds: None,
+        undo_seconds: None,
+        gone_seconds: None,
         detect_seconds: None,
         recover_seconds: None,
     };
