@@ -47,6 +47,7 @@ mod release;
 mod repeat;
 mod report_file;
 mod report_flags;
+mod resume;
 mod run;
 mod run_flags;
 mod schema;
