@@ -79,6 +79,9 @@ _squall() {
             squall,step-run)
                 cmd="squall__subcmd__step__subcmd__run"
                 ;;
+            squall,tell)
+                cmd="squall__subcmd__tell"
+                ;;
             squall,up)
                 cmd="squall__subcmd__up"
                 ;;
@@ -148,6 +151,9 @@ _squall() {
             squall__subcmd__help,step-run)
                 cmd="squall__subcmd__help__subcmd__step__subcmd__run"
                 ;;
+            squall__subcmd__help,tell)
+                cmd="squall__subcmd__help__subcmd__tell"
+                ;;
             squall__subcmd__help,up)
                 cmd="squall__subcmd__help__subcmd__up"
                 ;;
@@ -161,7 +167,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release completions help"
+            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release tell completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -483,12 +489,16 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --config --state --help all any burst_kill check clock_skew command container disk_full exhaust_fds exhaust_pids failpoint fault generate_load http immediate kill_process limit_resources load load_slo none oom pause_process process restart_process running sequence stress_cpu stress_memory tcp time wait"
+            opts="-h --kind --format --color --config --state --help after all any burst_kill check clock_skew command container debounce disk_full event exhaust_fds exhaust_pids failpoint fault generate_load http immediate kill_process limit_resources load load_slo none oom pause_process probe process restart_process running sequence signal soak stress_cpu stress_memory tcp time wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --kind)
+                    COMPREPLY=($(compgen -W "faults triggers probes nodes steps" -- "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -539,7 +549,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release completions help"
+            opts="demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release tell completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -833,6 +843,20 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help__subcmd__step__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__help__subcmd__tell)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1368,7 +1392,7 @@ _squall() {
             fi
             case "${prev}" in
                 --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment policy report event" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "task entry experiment policy report event workflow" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -1663,6 +1687,32 @@ _squall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        squall__subcmd__tell)
+            opts="-h --color --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

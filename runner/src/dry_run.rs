@@ -116,11 +116,7 @@ pub(crate) async fn dry_run(mut task: Task, cx: &RunContext, folder: &Path) -> D
 }
 
 /// The leaf steps of a workflow, as far as they are known before it runs.
-pub(crate) async fn steps(
-    workflow: &WorkflowStep,
-    checks: &BTreeMap<String, Check>,
-    cx: &RunContext,
-) -> Vec<DryStep> {
+pub(crate) async fn steps(workflow: &WorkflowStep, checks: &BTreeMap<String, Check>, cx: &RunContext) -> Vec<DryStep> {
     let mut dry = Vec::new();
     for step in workflow.all() {
         match &step.body {

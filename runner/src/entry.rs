@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chaos_core::{
     ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
-    PluginError, Presence, ProbeBudget, ProbeRole, Reversible, Reverted, RunBudget, RunContext, RunScope, Sighting, Span,
-    UndoLog, Verification,
+    PluginError, Presence, ProbeBudget, ProbeRole, Reversible, Reverted, RunBudget, RunContext, RunScope, Sighting,
+    Span, UndoLog, Verification,
 };
 
 mod checks;

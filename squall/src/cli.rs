@@ -55,15 +55,17 @@ mod secrets;
 mod settings;
 mod signals;
 mod soak;
-mod workflow;
 mod status;
 mod stdin_hold;
 mod step_run;
+mod tell;
+mod torture;
 mod type_names;
 mod up;
 mod validate;
 mod variables;
 mod verifier;
+mod workflow;
 mod writer;
 
 use console::Out;
@@ -103,6 +105,7 @@ enum Command {
     Soak(Box<soak::Args>),
     Replay(Box<soak::ReplayArgs>),
     Shrink(Box<soak::ShrinkArgs>),
+    Torture(Box<torture::Args>),
     StepRun(step_run::Args),
     Validate(validate::Args),
     Schema(schema::Args),
@@ -113,6 +116,7 @@ enum Command {
     Fortio(fortio::Args),
     Recover(recover::Args),
     Release(release::Args),
+    Tell(tell::Args),
     Completions(completions::Args),
 }
 
@@ -132,6 +136,7 @@ impl Command {
             Self::Soak(args) => soak::run(args),
             Self::Replay(args) => soak::replay(args),
             Self::Shrink(args) => soak::shrink(args),
+            Self::Torture(args) => torture::run(args),
             Self::StepRun(args) => step_run::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
@@ -142,6 +147,7 @@ impl Command {
             Self::Fortio(args) => Ok(fortio::run(args)),
             Self::Recover(args) => recover::run(args),
             Self::Release(args) => release::run(args),
+            Self::Tell(args) => tell::run(args),
             Self::Completions(args) => completions::run(args, &mut Cli::command()),
         }
     }
@@ -166,6 +172,7 @@ impl Command {
             Self::Soak(args) => data(args.flags.format),
             Self::Replay(args) => data(args.flags.format),
             Self::Shrink(args) => data(args.flags.format),
+            Self::Torture(args) => data(args.flags.format),
             Self::Diff(args) => data(args.format),
             Self::Recover(args) => data(args.format),
             Self::Release(args) => data(args.format),
@@ -176,9 +183,12 @@ impl Command {
     /// Whether it needs the operator's settings; a demo must run with nothing set up.
     fn has_settings(&self) -> bool {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
-        let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_));
+        let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_) | Self::Torture(_));
         runs || soaks
-            || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
+            || matches!(
+                self,
+                Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_) | Self::Tell(_)
+            )
     }
 
     /// Writes the report files of a run that could not begin.

@@ -10,9 +10,9 @@ use chaos_core::{
     WorkflowStep,
 };
 use chaos_runner::Session;
-use futures_util::{FutureExt, StreamExt};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 
 use crate::fan_out::Tally;
 use crate::ledger::Ledger;
@@ -135,7 +135,11 @@ impl Executor {
         self.rows.ended(name, &end);
         let attempt = if this.number > 1 { format!(", attempt {}", this.number) } else { String::new() };
         let detail = if end.is_pass() { String::new() } else { format!(": {}", end.detail) };
-        self.session.cx().note(format!("step `{name}`{attempt}: {} after {:.1} s{detail}", end.outcome.word(), end.seconds));
+        self.session.cx().note(format!(
+            "step `{name}`{attempt}: {} after {:.1} s{detail}",
+            end.outcome.word(),
+            end.seconds
+        ));
         end
     }
 
@@ -184,7 +188,9 @@ impl Executor {
                     let closing = Record::Closing { step, attempt, end: end.clone() };
                     if let Err(error) = self.record(closing).await {
                         let name = &this.step.name;
-                        self.session.cx().note(format!("`finally` of `{name}` can't be recorded in the ledger: {error}"));
+                        self.session
+                            .cx()
+                            .note(format!("`finally` of `{name}` can't be recorded in the ledger: {error}"));
                     }
                 }
                 end

@@ -2,9 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use chaos_core::{
-    BoxFuture, ChaosResult, ChaosSpec, Check, PluginError, StepContext, StepHost, Verification,
-};
+use chaos_core::{BoxFuture, ChaosResult, ChaosSpec, Check, PluginError, StepContext, StepHost, Verification};
 use chaos_runner::Session;
 
 /// The session as leaf steps see it.
@@ -26,7 +24,11 @@ impl SessionHost {
 }
 
 impl StepHost for SessionHost {
-    fn entry<'a>(&'a self, cx: &'a StepContext, mut entry: ChaosSpec) -> BoxFuture<'a, Result<ChaosResult, PluginError>> {
+    fn entry<'a>(
+        &'a self,
+        cx: &'a StepContext,
+        mut entry: ChaosSpec,
+    ) -> BoxFuture<'a, Result<ChaosResult, PluginError>> {
         Box::pin(async move {
             if entry.name.is_empty() {
                 cx.name().clone_into(&mut entry.name);

@@ -104,7 +104,8 @@ impl LedgerFile {
             let done = self.put(&records);
             for written in waiting {
                 // Who was dropped meanwhile does not wait.
-                let _ = written.send(done.as_ref().copied().map_err(|error| io::Error::new(error.kind(), error.to_string())));
+                let _ = written
+                    .send(done.as_ref().copied().map_err(|error| io::Error::new(error.kind(), error.to_string())));
             }
         }
     }
@@ -136,4 +137,3 @@ impl LedgerFile {
         Ok(())
     }
 }
-

@@ -128,8 +128,12 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_would_be_touched_and_whether_it_would_run() {
-        let plan =
-            DryRun { nodes: Vec::new(), entries: vec![entry(None), entry(Some("not allowed"))], steps: Vec::new(), refusals: Vec::new() };
+        let plan = DryRun {
+            nodes: Vec::new(),
+            entries: vec![entry(None), entry(Some("not allowed"))],
+            steps: Vec::new(),
+            refusals: Vec::new(),
+        };
         assert_eq!(
             text(&plan),
             "Pause (pause_process after trigger immediate)\n  plan: stop process 71\n  touches: process:71@9\n  \

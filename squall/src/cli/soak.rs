@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chaos_core::{SoakSpec, Task};
+use chaos_core::{SoakSpec, StepBody, StepOutputs, Task, WorkflowStep};
 use chaos_runner::{Driven, Runner, seed_at};
 use chaos_schema::load_bytes;
 use chaos_soak::{SoakEnd, SoakManifest, SoakPlan, SoakReport, SoakTarget, dry_entries, soak_targets};
+use serde::Deserialize;
 
 use super::console::{Out, say};
 use super::document::{Checks, DocumentFlags, bytes, task};
@@ -81,7 +82,8 @@ pub(crate) struct SoakFlags {
 }
 
 impl SoakFlags {
-    fn runner(&self, seed: u64) -> Result<Runner, Failure> {
+    /// The runner that they say.
+    pub(super) fn runner(&self, seed: u64) -> Result<Runner, Failure> {
         Ok(runner_within(&self.policy, None, self.workspace.as_deref())?.seed(seed).build()?)
     }
 
@@ -89,7 +91,19 @@ impl SoakFlags {
         self.workspace.as_deref().or_else(|| settings::workspace()).unwrap_or(Path::new("."))
     }
 
-    fn out(&self) -> Out {
+    /// The file for events.
+    pub(super) fn event_file(&self) -> Result<Option<std::fs::File>, Failure> {
+        self.events.as_deref().map(create).transpose()
+    }
+
+    /// How a run is followed that shows so much by default.
+    pub(super) fn watch(&self, by_default: Detail) -> Watch {
+        let detail = if self.quiet || self.verbose { Detail::asked(self.quiet, self.verbose) } else { by_default };
+        Watch { detail, until_stdin_closes: false }
+    }
+
+    /// Where the report goes.
+    pub(super) fn out(&self) -> Out {
         Out::beside(self.events.as_deref())
     }
 
@@ -105,6 +119,8 @@ impl SoakFlags {
 struct Source<'a> {
     name: String,
     bytes: Vec<u8>,
+    /// The step of its workflow that holds the soak.
+    step: Option<String>,
     document: &'a DocumentFlags,
     flags: &'a SoakFlags,
 }
@@ -113,12 +129,39 @@ impl Source<'_> {
     fn load(&self) -> Result<(Task, SoakSpec, Vec<SoakTarget>), Failure> {
         let options = with_places(&self.bytes, &self.document.options()?);
         let mut task = task(load_bytes(&self.bytes, &self.name, &options), Checks::Soak)?;
-        let spec = task.soak.take().ok_or_else(|| {
-            let name = &self.name;
-            Failure::Usage(format!("`{name}` has no `soak`; run its entries with `squall run {name}`"))
-        })?;
+        let workflow = task.workflow.take();
+        let spec = match (&self.step, workflow) {
+            (Some(step), workflow) => self.of_step(step, workflow.as_deref())?,
+            (None, Some(_)) => {
+                let name = &self.name;
+                return Err(Failure::Usage(format!("`{name}` has a workflow; run it with `squall run {name}`")));
+            }
+            (None, None) => task.soak.take().ok_or_else(|| {
+                let name = &self.name;
+                Failure::Usage(format!("`{name}` has no `soak`; run its entries with `squall run {name}`"))
+            })?,
+        };
         let targets = soak_targets(&task.nodes);
         Ok((task, spec, targets))
+    }
+
+    /// The soak of a step, which may need nothing of the steps before it: a replay does not run them.
+    fn of_step(&self, name: &str, workflow: Option<&WorkflowStep>) -> Result<SoakSpec, Failure> {
+        let steps = workflow.map(WorkflowStep::all).unwrap_or_default();
+        let leaf = steps.into_iter().find(|step| step.name == name).and_then(|step| match &step.body {
+            StepBody::Leaf(late) => Some(late),
+            _ => None,
+        });
+        let none = || Failure::Usage(format!("`{}` has no step `{name}` of type `soak`", self.name));
+        let step = leaf.ok_or_else(none)?.read(&StepOutputs::new());
+        let step = step.map_err(|error| {
+            Failure::Usage(format!(
+                "step `{name}` can't be run alone: {error}; run the workflow again with `squall run`"
+            ))
+        })?;
+        let step = serde_json::to_value(&step).unwrap_or_default();
+        let soak = step.get("soak").and_then(|soak| SoakSpec::deserialize(soak).ok());
+        soak.ok_or_else(none)
     }
 
     /// Runs a plan to its end.
@@ -126,7 +169,7 @@ impl Source<'_> {
         let (task, spec, targets) = self.load()?;
         let (seed, planned, spec) = (plan.seed, plan.events.len(), Arc::new(spec));
         let runner = self.flags.runner(seed)?;
-        let events = self.flags.events.as_deref().map(create).transpose()?;
+        let events = self.flags.event_file()?;
         let done: Arc<Mutex<Option<SoakReport>>> = Arc::default();
         let (starting, soak, slot) = (runner.clone(), Arc::clone(&spec), Arc::clone(&done));
         let work = move |session| {
@@ -140,7 +183,7 @@ impl Source<'_> {
             };
             Box::pin(work) as chaos_core::BoxFuture<'static, Driven>
         };
-        let watch = Watch { detail: Detail::asked(self.flags.quiet, self.flags.verbose), until_stdin_closes: false };
+        let watch = self.flags.watch(Detail::Events);
         let run = run_with(&runner, move || starting.drive(task, work), events, watch, signals).await?;
         let report = done.lock().unwrap_or_else(PoisonError::into_inner).take();
         let report = report.unwrap_or_else(|| SoakReport::of(&spec, seed, planned, &SoakEnd::default()));
@@ -150,7 +193,7 @@ impl Source<'_> {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let (name, bytes) = (args.file.display().to_string(), bytes(&args.file)?);
-    let source = Source { name, bytes, document: &args.document, flags: &args.flags };
+    let source = Source { name, bytes, step: None, document: &args.document, flags: &args.flags };
     let (mut task, spec, targets) = source.load()?;
     let seed = args.seed.or(task.seed).unwrap_or_else(|| seed_at(SystemTime::now()));
     let plan = SoakPlan::draw(&spec, &targets, seed).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -174,6 +217,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         squall_version: env!("CARGO_PKG_VERSION").to_owned(),
         file: source.name.clone(),
         document: String::from_utf8_lossy(&source.bytes).into_owned(),
+        step: None,
         targets,
         plan,
         failure: None,

@@ -45,7 +45,9 @@ pub(crate) fn check_flags(flags: &RunFlags, others: &[(&str, bool)]) -> Result<(
         ReportFormat::Html => Some("--format html"),
     };
     match form {
-        Some(form) => Err(Failure::Usage(format!("`{form}` does not apply to a workflow: use `--format json` or `--json`"))),
+        Some(form) => {
+            Err(Failure::Usage(format!("`{form}` does not apply to a workflow: use `--format json` or `--json`")))
+        }
         None => Ok(()),
     }
 }
