@@ -1243,12 +1243,16 @@ _squall() {
             return 0
             ;;
         squall__subcmd__run)
-            opts="-q -v -h --var --var-env --var-file --kind --only --repeat --confirm --baseline --baseline-tolerance --baseline-floor --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help"
+            opts="-q -v -h --resume --var --var-env --var-file --kind --only --repeat --confirm --baseline --baseline-tolerance --baseline-floor --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --resume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -67,6 +67,7 @@ complete -c squall -n "__fish_squall_using_subcommand demo" -l config -d 'The se
 complete -c squall -n "__fish_squall_using_subcommand demo" -l state -d 'Folder for undo journals and control sockets; default: `SQUALL_STATE`, else the settings file\'s, else `$XDG_STATE_HOME/squall` or `~/.local/state/squall`' -r -F
 complete -c squall -n "__fish_squall_using_subcommand demo" -l sham -d 'Skips every effect and keeps every check; a sham run must never pass'
 complete -c squall -n "__fish_squall_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c squall -n "__fish_squall_using_subcommand run" -l resume -d 'Goes on with the workflow of a run that has died, after its last step that ended: what it left in force is undone first, and no step runs twice unless it is `idempotent`. The document is the one that the run kept; a file that is given must be the same' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l var -d 'Fills the placeholder `{{NAME}}`' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l var-env -d 'Fills `{{NAME}}` from the environment variable of that name, or of another one; every output has `***` in its place' -r
 complete -c squall -n "__fish_squall_using_subcommand run" -l var-file -d 'Fills `{{NAME}}` with the text of a file, without the line break at its end; every output has `***` in its place' -r

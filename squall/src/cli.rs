@@ -125,7 +125,10 @@ impl Command {
         match self {
             #[cfg(all(feature = "load", feature = "http"))]
             Self::Demo(args) => demo::run(args),
-            Self::Run(args) => run::run(args),
+            Self::Run(args) => match &args.resume {
+                Some(run_id) => resume::resume(args, run_id),
+                None => run::run(args),
+            },
             Self::Inject(args) => inject::run(args),
             Self::Up(args) => up::run(args),
             Self::Ps(args) => ps::run(args),

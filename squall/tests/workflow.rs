@@ -51,6 +51,7 @@ fn step<'a>(report: &'a Value, name: &str) -> &'a Value {
 }
 
 /// Waits until something is so; a bound against a hang.
+#[expect(clippy::disallowed_methods, reason = "a test waits outside of every run and its clock")]
 fn until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
@@ -126,7 +127,8 @@ fn each_exit_is_classified_and_the_first_one_sticks() {
 #[test]
 fn a_deadline_kills_the_whole_tree_of_its_program() {
     let place = place();
-    let script = "echo $$ > parent; (sh -c 'echo $$ > child.new; mv child.new child; setsid sleep 600 & sleep 600'); sleep 600";
+    let script =
+        "echo $$ > parent; (sh -c 'echo $$ > child.new; mv child.new child; setsid sleep 600 & sleep 600'); sleep 600";
     let steps = [with(sh("slow", script), &json!({ "deadline_seconds": 2 })), tells("next", "")];
     let (report, code) = run(&place, &serial(&steps, &[tells("last", "")]));
     assert_eq!((code, &report["outcome"]), (1, &json!("timed_out")), "{report}");
@@ -175,7 +177,8 @@ fn a_dry_run_names_every_step_and_what_is_forbidden_stops_all_of_it() {
     let (report, code) = report(&squall(&place, &["run", &file, "--format", "json"]));
     assert_eq!((code, log(&place).len()), (2, 0));
     assert!(report["why"].as_str().unwrap().contains("--allow-command sh"), "{report}");
-    for flag in [&["--sham"][..], &["--only", "one"], &["--repeat", "2"], &["--junit", "j.xml"], &["--format", "html"]] {
+    for flag in [&["--sham"][..], &["--only", "one"], &["--repeat", "2"], &["--junit", "j.xml"], &["--format", "html"]]
+    {
         let refused = squall(&place, &[&["run", &file], flag].concat());
         let told = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(refused.status.code() == Some(64) && told.contains(flag[0]), "{flag:?}: {told}");
@@ -205,12 +208,12 @@ fn resumed(place: &TempDir, run: &str) -> (Value, i32) {
 
 #[test]
 fn a_step_in_which_the_run_died_is_repeated_only_where_it_is_idempotent() {
-    for (idempotent, log_after, expected) in [
-        (false, &["a", "b", "last"][..], ("infra_fail", 2)),
-        (true, &["a", "b", "b", "c", "last"], ("pass", 0)),
-    ] {
+    for (idempotent, log_after, expected) in
+        [(false, &["a", "b", "last"][..], ("infra_fail", 2)), (true, &["a", "b", "b", "c", "last"], ("pass", 0))]
+    {
         let place = place();
-        let steps = [tells("a", "echo k=v > $SQUALL_OUTPUT"), kills("b", idempotent), tells("c", "echo {{steps.a.output.k}}")];
+        let steps =
+            [tells("a", "echo k=v > $SQUALL_OUTPUT"), kills("b", idempotent), tells("c", "echo {{steps.a.output.k}}")];
         let run = killed(&place, &serial(&steps, &[tells("last", "")]));
         let (report, code) = resumed(&place, &run);
         assert_eq!((report["outcome"].as_str().unwrap(), code), expected, "{report}");
@@ -249,7 +252,10 @@ fn what_was_in_force_is_undone_before_a_workflow_goes_on_in_the_kept_folders() {
     });
     let steps = [
         json!({ "type": "fault", "name": "pause", "entry": entry }),
-        sh("kill", "until grep -q active events; do sleep 0.05; done; [ -e died ] && exit 0; touch died; kill -9 $PPID; sleep 600"),
+        sh(
+            "kill",
+            "until grep -q active events; do sleep 0.05; done; [ -e died ] && exit 0; touch died; kill -9 $PPID; sleep 600",
+        ),
     ];
     let both = json!({ "type": "parallel", "name": "both", "success": "best_effort", "steps": steps });
     let mut document = serial(&[both], &[tells("last", "cp {{node.n1.dir}}/starts starts")]);

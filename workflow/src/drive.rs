@@ -78,7 +78,8 @@ pub async fn drive(session: Session, workflow: Arc<WorkflowStep>, source: Workfl
         let _real = clock.external();
         opened(&session, source).await
     };
-    let (folder, resumed) = (ledger.folder().to_owned(), past.resumed.len() + usize::from(run_id != session.cx().run_id()));
+    let (folder, resumed) =
+        (ledger.folder().to_owned(), past.resumed.len() + usize::from(run_id != session.cx().run_id()));
     let host = Arc::new(SessionHost::new(session.clone()));
     let as_host: Arc<dyn StepHost> = Arc::clone(&host) as Arc<dyn StepHost>;
     session.cx().services().get::<StepHosts>().set(&as_host);

@@ -39,7 +39,7 @@ pub struct KeptPlaces {
     pub ports: Vec<NonZeroU16>,
 }
 
-/// The hash of a document: it finds another one, and is no signature.
+/// The hash of a document: it tells another one, and does not sign.
 pub fn document_hash(document: &[u8]) -> String {
     format!("fnv1a64:{:016x}", fnv1a(document))
 }

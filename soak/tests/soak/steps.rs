@@ -118,7 +118,7 @@ fn a_soak_that_can_not_be_planned_is_refused_when_it_is_read() {
     assert!(error.message.contains("duration_seconds"), "{error:?}");
     soak.as_object_mut().unwrap().remove("events");
     let read: StepNode = parse(&json!({ "type": "soak", "soak": soak })).unwrap();
-    assert_eq!(read.at_least(), Duration::from_secs(60));
+    assert_eq!(read.at_least(), Duration::from_mins(1));
 }
 
 #[test]

@@ -58,7 +58,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Resume(#[from] ResumeError),
     /// What a dead run left behind is not undone.
-    #[error("run `{0}` left something in force that is not undone yet, so nothing is resumed; `squall recover` tells what")]
+    #[error(
+        "run `{0}` left something in force that is not undone yet, so nothing is resumed; `squall recover` tells what"
+    )]
     InForce(String),
     /// A live run could not be reached.
     #[error(transparent)]

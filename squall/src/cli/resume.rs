@@ -1,6 +1,6 @@
 //! `squall run --resume RUN`: goes on with a workflow whose run has died.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chaos_core::StateDir;
@@ -33,7 +33,8 @@ pub(super) fn resume(args: &Args, run_id: &str) -> Result<u8, Failure> {
     opened.check_document(&document, &given)?;
     let begun = &opened.begun;
     let mut options = args.options()?;
-    let pool = |places: &chaos_workflow::KeptPlaces| NodePool { folder: places.folder.clone(), ports: places.ports.clone() };
+    let pool =
+        |places: &chaos_workflow::KeptPlaces| NodePool { folder: places.folder.clone(), ports: places.ports.clone() };
     options = LoadOptions { nodes: begun.places.as_ref().map(pool), ..options };
     let task = args.checked(load_bytes(&document, &begun.file, &options))?;
     if task.workflow.is_none() {
@@ -64,9 +65,4 @@ fn undone(state: &StateDir, runs: &[String]) -> Result<(), Failure> {
             return Err(Failure::InForce(run.clone()));
         }
     }
-}
-
-/// The document of a run that is resumed, as messages call it.
-pub(super) fn subject(run_id: &str, file: Option<&Path>) -> String {
-    file.map_or_else(|| run_id.to_owned(), |file| file.display().to_string())
 }

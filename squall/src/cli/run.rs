@@ -18,7 +18,6 @@ use super::outcome::{Outcome, tell_people};
 use super::places::with_places;
 use super::plan::print_plans;
 use super::repeat::{Rounds, repeat};
-use super::resume::{self, resume};
 use super::run_flags::RunFlags;
 use super::signals::Signals;
 use super::workflow::{check_flags, kept_places, new_run, run_workflow};
@@ -34,7 +33,7 @@ pub(super) struct Args {
     /// and no step runs twice unless it is `idempotent`. The document is the one that the run kept; a file that is given
     /// must be the same.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["repeat", "confirm", "dry_run", "seed"])]
-    resume: Option<String>,
+    pub(super) resume: Option<String>,
     #[command(flatten)]
     document: DocumentFlags,
     /// Runs only the entries of this name; may be given several times.
@@ -65,9 +64,6 @@ struct Document<'a> {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     args.check_stdin()?;
-    if let Some(run_id) = &args.resume {
-        return resume(args, run_id);
-    }
     // Whether there are secrets decides who may read the files.
     let options = args.document.options()?;
     args.flags.reports.check(&args.taken())?;
@@ -119,7 +115,7 @@ impl Args {
     /// What the run is called, should it not begin.
     pub(super) fn subject(&self) -> String {
         if let Some(run_id) = &self.resume {
-            return resume::subject(run_id, self.files.first().map(PathBuf::as_path));
+            return run_id.clone();
         }
         self.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ")
     }

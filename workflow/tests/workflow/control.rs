@@ -20,7 +20,10 @@ fn a_serial_stops_at_the_first_failure_and_finally_runs_last() {
     let steps = [place.passes("a"), place.fails("b"), place.passes("c"), place.passes("d")];
     let report = place.run(&serial("all", &steps, &[place.passes("diagnose")]));
     assert_eq!(place.log(), ["a", "b", "diagnose"]);
-    assert_eq!((report.exit_code, report.outcome, report.first_failure.as_deref()), (1, StepOutcome::TaskFail, Some("b")));
+    assert_eq!(
+        (report.exit_code, report.outcome, report.first_failure.as_deref()),
+        (1, StepOutcome::TaskFail, Some("b"))
+    );
     let skipped = [("c", "skipped"), ("d", "skipped"), ("diagnose", "pass")];
     assert_eq!(outcomes(&report)[3..], skipped);
     assert_eq!(detail(&report, "d"), "`b` failed first");
@@ -52,7 +55,10 @@ fn deadlines_cascade_and_every_finally_runs_beside_them() {
     let outer = serial("outer", &[inner, place.passes("next")], &[place.told("outer-last", &json!({ "seconds": 50 }))]);
     let report = place.run(&with(outer, &json!({ "deadline_seconds": 10 })));
     assert_eq!(place.log(), ["slow", "slow cancelled", "inner-last", "outer-last"]);
-    assert_eq!((report.exit_code, report.outcome, report.first_failure.as_deref()), (1, StepOutcome::TimedOut, Some("slow")));
+    assert_eq!(
+        (report.exit_code, report.outcome, report.first_failure.as_deref()),
+        (1, StepOutcome::TimedOut, Some("slow"))
+    );
     assert_eq!(detail(&report, "slow"), "the deadline of `outer` (10 s) has passed");
     assert_eq!(detail(&report, "inner-last"), "as it was told");
     assert!(report.run.elapsed_seconds < 200.0, "{}", report.run.elapsed_seconds);
@@ -117,7 +123,8 @@ fn a_branch_takes_the_arm_that_its_probe_names_and_an_unknown_answer_is_an_infra
         let place = Place::new();
         let when = json!({ "type": "test_answer", "answer": answer });
         let (then, otherwise) = (json!([place.passes("then")]), json!([place.passes("else")]));
-        let report = place.run(&json!({ "type": "branch", "name": "b", "when": when, "then": then, "else": otherwise }));
+        let report =
+            place.run(&json!({ "type": "branch", "name": "b", "when": when, "then": then, "else": otherwise }));
         assert_eq!((place.log(), report.exit_code), (log.into_iter().map(str::to_owned).collect(), code), "{answer:?}");
     }
 }
@@ -133,7 +140,10 @@ fn an_output_reaches_later_steps_and_a_missing_one_fails_the_step_that_needs_it(
     assert!((report.steps[2].seconds - 3.0).abs() < 0.01, "{:?}", report.steps[2]);
     let report = place.run(&serial("all", &[writes, uses("m")], &[place.passes("last")]));
     assert_eq!((report.exit_code, report.first_failure.as_deref()), (2, Some("b")));
-    assert_eq!(report.why.as_deref(), Some("/workflow/steps/1: no output `m` of step `a`: the step has not written it"));
+    assert_eq!(
+        report.why.as_deref(),
+        Some("/workflow/steps/1: no output `m` of step `a`: the step has not written it")
+    );
     assert_eq!(place.log().last().unwrap(), "last");
 }
 

@@ -6,9 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use chaos_core::{
-    BoxFuture, Seconds, Step, StepContext, StepEnd, StepOutcome, Task, WorkflowStep, register_step,
-};
+use chaos_core::{BoxFuture, Seconds, Step, StepContext, StepEnd, StepOutcome, Task, WorkflowStep, register_step};
 use chaos_probes as _;
 use chaos_runner::{Driven, Session};
 use chaos_schema::{KindHint, LoadOptions, check_value};
@@ -157,4 +155,9 @@ pub(crate) fn outcomes(report: &WorkflowReport) -> Vec<(&str, &'static str)> {
 /// The detail of a step.
 pub(crate) fn detail<'a>(report: &'a WorkflowReport, name: &str) -> &'a str {
     &report.steps.iter().find(|step| step.name == name).unwrap().detail
+}
+
+/// The lines, each with its end.
+pub(crate) fn whole<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> String {
+    lines.into_iter().fold(String::new(), |text, line| text + line.as_ref() + "\n")
 }

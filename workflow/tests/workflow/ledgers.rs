@@ -5,7 +5,7 @@ use std::fs;
 use chaos_workflow::{OpenedLedger, ResumeError, ledger_path};
 use serde_json::{Value, json};
 
-use crate::fixture::{Place, detail};
+use crate::fixture::{Place, detail, whole};
 
 fn workflow(place: &Place) -> Value {
     json!({
@@ -25,14 +25,23 @@ fn each_ledger_that_can_t_be_used_is_refused_by_name() {
         OpenedLedger::open(place.bench.folder(), &run_id)
     };
     assert!(matches!(open(&text), Err(ResumeError::Finished { .. })));
-    let unfinished = text.lines().take(4).map(|line| format!("{line}\n")).collect::<String>();
+    let unfinished = whole(text.lines().take(4));
     assert!(!open(&unfinished).unwrap().torn);
     assert!(open(&format!("{unfinished}{{\"record\":\"sta")).unwrap().torn);
-    assert!(matches!(open(&unfinished.replace("\"pass\"", "\"task_fail\"")), Err(ResumeError::Tampered { line: 3, .. })));
-    let without: String = unfinished.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, line)| format!("{line}\n")).collect();
+    assert!(matches!(
+        open(&unfinished.replace("\"pass\"", "\"task_fail\"")),
+        Err(ResumeError::Tampered { line: 3, .. })
+    ));
+    let without: String = whole(unfinished.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, line)| line));
     assert!(matches!(open(&without), Err(ResumeError::Tampered { line: 2, .. })));
-    assert!(matches!(open(&unfinished.replace("\"format\":1", "\"format\":2")), Err(ResumeError::UnknownFormat { .. })));
-    assert!(matches!(open(&unfinished.replace("\"seed\":1", "\"seed\":2")), Err(ResumeError::Tampered { line: 1, .. })));
+    assert!(matches!(
+        open(&unfinished.replace("\"format\":1", "\"format\":2")),
+        Err(ResumeError::UnknownFormat { .. })
+    ));
+    assert!(matches!(
+        open(&unfinished.replace("\"seed\":1", "\"seed\":2")),
+        Err(ResumeError::Tampered { line: 1, .. })
+    ));
     for foreign in ["", "\n", "no json\n", "{}\n", "[]\n", "{\"record\":\"started\"}\n", "\u{0}\u{0}\n"] {
         assert!(matches!(open(foreign), Err(ResumeError::Foreign(_))), "{foreign:?}");
     }
@@ -52,14 +61,14 @@ fn no_byte_of_a_ledger_can_be_changed_unseen() {
     let run_id = place.run(&workflow(&place)).run_id.unwrap();
     let path = ledger_path(place.bench.folder(), &run_id);
     let text = fs::read_to_string(&path).unwrap();
-    let whole: String = text.lines().take(4).map(|line| format!("{line}\n")).collect();
-    let mut bytes = whole.clone().into_bytes();
+    let text = whole(text.lines().take(4));
+    let mut bytes = text.clone().into_bytes();
     for at in 0..bytes.len() - 1 {
         for flip in [0x01, 0x20, 0x80] {
             bytes[at] ^= flip;
             fs::write(&path, &bytes).unwrap();
             let opened = OpenedLedger::open(place.bench.folder(), &run_id);
-            assert!(opened.is_err(), "byte {at} of {whole}");
+            assert!(opened.is_err(), "byte {at} of {text}");
             bytes[at] ^= flip;
         }
     }

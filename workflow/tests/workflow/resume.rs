@@ -7,7 +7,7 @@ use chaos_core::StepOutcome;
 use chaos_workflow::{WorkflowReport, ledger_path};
 use serde_json::{Value, json};
 
-use crate::fixture::{Place, outcomes};
+use crate::fixture::{Place, outcomes, whole};
 
 /// Every control step, with outputs and a `finally` at two depths.
 fn document(place: &Place, ends: &str, idempotent: bool) -> Value {
@@ -52,17 +52,17 @@ fn names(lines: &[&str], kind: &str) -> Vec<String> {
 }
 
 fn left_by_a_dead_run(path: &Path, lines: &[&str], torn: &str) {
-    fs::write(path, lines.iter().map(|line| format!("{line}\n")).collect::<String>() + torn).unwrap();
+    fs::write(path, whole(lines) + torn).unwrap();
 }
 
 #[test]
-fn whereever_the_run_died_no_step_runs_twice_and_finally_runs_once() {
+fn wherever_the_run_died_no_step_runs_twice_and_finally_runs_once() {
     for ends in ["pass", "task_fail"] {
         let place = Place::new();
         let workflow = document(&place, ends, false);
-        let whole = place.run(&workflow);
-        assert_eq!(whole.exit_code, u8::from(ends != "pass"), "{:?}", whole.why);
-        let (path, text) = ledger(&place, &whole);
+        let first = place.run(&workflow);
+        assert_eq!(first.exit_code, u8::from(ends != "pass"), "{:?}", first.why);
+        let (path, text) = ledger(&place, &first);
         let lines: Vec<&str> = text.lines().collect();
         let log = place.bench.path("log");
         // The last line says that it is finished.
@@ -71,11 +71,14 @@ fn whereever_the_run_died_no_step_runs_twice_and_finally_runs_once() {
             left_by_a_dead_run(&path, kept, torn);
             let (started, ended) = (names(kept, "started"), names(kept, "ended"));
             // What stood in the log when the run died.
-            fs::write(&log, started.iter().map(|name| format!("{name}\n")).collect::<String>()).unwrap();
-            let report = place.resume(&workflow, whole.run_id.as_deref().unwrap());
+            fs::write(&log, whole(&started)).unwrap();
+            let report = place.resume(&workflow, first.run_id.as_deref().unwrap());
             let all = place.log();
             let count = |name: &str| all.iter().filter(|one| *one == name).count();
-            let in_it = started.iter().find(|name| count(name) > 0 && started.iter().filter(|one| one == name).count() > ended.iter().filter(|one| one == name).count());
+            let in_it = started.iter().find(|name| {
+                count(name) > 0
+                    && started.iter().filter(|one| one == name).count() > ended.iter().filter(|one| one == name).count()
+            });
             for name in ["a", "yes", "no", "p1", "p2", "p-last", "z", "last", "very-last"] {
                 assert!(count(name) <= 1, "cut at {cut}: {all:?}");
             }
@@ -85,7 +88,9 @@ fn whereever_the_run_died_no_step_runs_twice_and_finally_runs_once() {
             }
             assert_eq!(all.last().unwrap(), "very-last", "cut at {cut}: {all:?}");
             match in_it {
-                None => assert_eq!((report.outcome, report.exit_code), (whole.outcome, whole.exit_code), "cut at {cut}"),
+                None => {
+                    assert_eq!((report.outcome, report.exit_code), (first.outcome, first.exit_code), "cut at {cut}");
+                }
                 Some(name) if started.contains(&"last".to_owned()) => {
                     // Its failure hides nothing.
                     let outcome = if ends == "pass" { StepOutcome::InfraFail } else { StepOutcome::TaskFail };
@@ -107,16 +112,16 @@ fn whereever_the_run_died_no_step_runs_twice_and_finally_runs_once() {
 fn an_idempotent_workflow_ends_as_if_nothing_had_happened() {
     let place = Place::new();
     let workflow = document(&place, "pass", true);
-    let whole = place.run(&workflow);
-    let (path, text) = ledger(&place, &whole);
+    let first = place.run(&workflow);
+    let (path, text) = ledger(&place, &first);
     let lines: Vec<&str> = text.lines().collect();
     for cut in 1..lines.len() {
         left_by_a_dead_run(&path, &lines[..cut], "");
         // Each attempt of `flaky` ends by how often it stands there.
         let ended = names(&lines[..cut], "ended");
-        fs::write(place.bench.path("log"), ended.iter().map(|name| format!("{name}\n")).collect::<String>()).unwrap();
-        let report = place.resume(&workflow, whole.run_id.as_deref().unwrap());
-        assert_eq!(outcomes(&report), outcomes(&whole), "cut at {cut}");
+        fs::write(place.bench.path("log"), whole(&ended)).unwrap();
+        let report = place.resume(&workflow, first.run_id.as_deref().unwrap());
+        assert_eq!(outcomes(&report), outcomes(&first), "cut at {cut}");
         assert_eq!(report.exit_code, 0);
     }
 }
@@ -125,9 +130,9 @@ fn an_idempotent_workflow_ends_as_if_nothing_had_happened() {
 fn a_run_that_dies_in_a_resume_is_resumed_again() {
     let place = Place::new();
     let workflow = document(&place, "task_fail", false);
-    let whole = place.run(&workflow);
-    let run_id = whole.run_id.clone().unwrap();
-    let (path, text) = ledger(&place, &whole);
+    let first = place.run(&workflow);
+    let run_id = first.run_id.clone().unwrap();
+    let (path, text) = ledger(&place, &first);
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let middle: Vec<&str> = lines[..lines.len() / 2].iter().map(String::as_str).collect();
     left_by_a_dead_run(&path, &middle, "");
@@ -138,7 +143,7 @@ fn a_run_that_dies_in_a_resume_is_resumed_again() {
         left_by_a_dead_run(&path, &resumed[..cut], "");
         fs::remove_file(place.bench.path("log")).ok();
         let started = names(&resumed[..cut], "started");
-        fs::write(place.bench.path("log"), started.iter().map(|name| format!("{name}\n")).collect::<String>()).unwrap();
+        fs::write(place.bench.path("log"), whole(&started)).unwrap();
         let report = place.resume(&workflow, &run_id);
         let all = place.log();
         assert_eq!(all.iter().filter(|one| *one == "last").count(), 1, "cut at {cut}: {all:?}");
@@ -146,4 +151,35 @@ fn a_run_that_dies_in_a_resume_is_resumed_again() {
         assert!(report.outcome.is_failure());
         assert_eq!(report.resumed, if cut > middle.len() { 2 } else { 1 });
     }
+}
+
+#[test]
+fn every_step_in_which_a_run_died_is_told_though_its_parallel_is_decided() {
+    let place = Place::new();
+    let told = ["a", "b", "c"].map(|name| place.told(name, &json!({})));
+    let workflow = json!({ "type": "parallel", "name": "p", "steps": told });
+    let first = place.run(&workflow);
+    let run_id = first.run_id.clone().unwrap();
+    let (path, text) = ledger(&place, &first);
+    let lines: Vec<&str> = text.lines().collect();
+    // All three have started and none has ended.
+    let begun = lines.iter().position(|line| line.contains("\"ended\"")).unwrap();
+    assert_eq!(names(&lines[..begun], "started"), ["a", "b", "c"]);
+    left_by_a_dead_run(&path, &lines[..begun], "");
+    place.resume(&workflow, &run_id);
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    // The first of them is told, and that decides the others.
+    let told = lines.iter().position(|line| line.contains("\"ended\"")).unwrap();
+    left_by_a_dead_run(&path, &lines[..=told], "");
+    let report = place.resume(&workflow, &run_id);
+    for row in report.steps.iter().filter(|row| row.depth == 1) {
+        assert_eq!(row.outcome, StepOutcome::InfraFail, "{row:?}");
+        assert!(row.detail.starts_with("interrupted: "), "{row:?}");
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut ended = names(&lines, "ended");
+    ended.sort();
+    assert_eq!(ended, ["a", "b", "c", "p"]);
 }
