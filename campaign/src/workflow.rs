@@ -102,7 +102,8 @@ impl Workflow {
                     "trigger": { "type": "immediate" }, "action": action, "duration_seconds": hold } })
             }
             3 => {
-                let steps: Vec<Value> = (0..2 + round.random.below(3)).map(|_| self.command(round, false, "")).collect();
+                let steps: Vec<Value> =
+                    (0..2 + round.random.below(3)).map(|_| self.command(round, false, "")).collect();
                 json!({ "type": "parallel", "name": id, "steps": steps })
             }
             4 => {
@@ -111,7 +112,10 @@ impl Workflow {
             }
             5 => {
                 let from = self.place;
-                let steps = [self.command(round, false, ""), { self.place += 1; self.command(round, true, "") }];
+                let steps = [self.command(round, false, ""), {
+                    self.place += 1;
+                    self.command(round, true, "")
+                }];
                 let within = from..self.place + 1;
                 self.place += 1;
                 let last = self.command(round, true, "");
@@ -179,11 +183,6 @@ impl Workflow {
         if whole_ledger { self.ledger_agrees(round, &ran, code, troubled) } else { Ok(()) }
     }
 
-    fn found(&self, round: &Round, kind: FlawKind, what: &str) -> Flaw {
-        let lines: Vec<String> = ledger(round).iter().map(|line| line.0.to_string()).collect();
-        round.finding(kind, &format!("{what}\nran: {}\n{}", Self::ran(round).join(" "), lines.join("\n")))
-    }
-
     /// No command ran twice, unless it may; diagnostics ran, last, and once where the engine lived.
     fn counted(&self, round: &Round, ran: &[String], kills: u64) -> Result<(), Flaw> {
         let times = |name: &str| ran.iter().filter(|own| *own == name).count() as u64;
@@ -191,13 +190,13 @@ impl Workflow {
             let most = if command.idempotent { 1 + kills } else { 1 };
             if times(&command.name) > most {
                 let what = format!("`{}` ran {} times, at most {most} were due", command.name, times(&command.name));
-                return Err(self.found(round, FlawKind::Repeated, &what));
+                return Err(found(round, FlawKind::Repeated, &what));
             }
         }
         let last = times(DIAGNOSE);
         if last == 0 || last > 1 + kills || ran.last().is_none_or(|name| name != DIAGNOSE) {
             let what = format!("diagnostics ran {last} times with {kills} kills, and last was {:?}", ran.last());
-            return Err(self.found(round, FlawKind::Diagnostics, &what));
+            return Err(found(round, FlawKind::Diagnostics, &what));
         }
         Ok(())
     }
@@ -216,7 +215,7 @@ impl Workflow {
                 let wrong = one.place < other.place && (before > after || one.fails && !exempt);
                 if wrong {
                     let what = format!("`{}` ran after `{}`, which it must not", one.name, other.name);
-                    return Err(self.found(round, FlawKind::Order, &what));
+                    return Err(found(round, FlawKind::Order, &what));
                 }
             }
         }
@@ -228,7 +227,7 @@ impl Workflow {
         let mark = format!("{MARK}={}", self.mark);
         // A guardian, and what was killed, may take a moment to be gone.
         let gone = wait_until("no process is left", || marked(&mark).is_empty());
-        gone.map_err(|_| self.found(round, FlawKind::Orphan, &format!("left: {:?}", marked(&mark))))
+        gone.map_err(|_| found(round, FlawKind::Orphan, &format!("left: {:?}", marked(&mark))))
     }
 
     /// Once a step has failed, or was interrupted, none of a later place starts but what may.
@@ -246,7 +245,7 @@ impl Workflow {
                 && !command.after_failure_of.as_ref().is_some_and(|part| part.contains(&at))
             {
                 let what = format!("`{name}` was started after the failure of `{first}`");
-                return Err(self.found(round, FlawKind::Order, &what));
+                return Err(found(round, FlawKind::Order, &what));
             }
             let is_failure = matches!(line.word("outcome"), "task_fail" | "infra_fail" | "timed_out");
             if let (None, "ended", true, Some(at)) = (failed, record, is_failure, place(name)) {
@@ -259,7 +258,7 @@ impl Workflow {
     /// The ledger says what the commands say, and the exit code too.
     fn ledger_agrees(&self, round: &Round, ran: &[String], code: Option<i32>, troubled: u64) -> Result<(), Flaw> {
         let lines = ledger(round);
-        let wrong = |what: String| Err(self.found(round, FlawKind::Ledger, &what));
+        let wrong = |what: String| Err(found(round, FlawKind::Ledger, &what));
         let records: Vec<&str> = lines.iter().map(|line| line.word("record")).collect();
         if records.first() != Some(&"begun") || records.last() != Some(&"finished") {
             return wrong("it does not begin and finish".to_owned());
@@ -292,8 +291,18 @@ impl Workflow {
         if !fits {
             return wrong(format!("it ended as `{finished}` with {code:?}; all ran: {all_ran}, one failed: {fails}"));
         }
-        if round.place.path().join(format!("{RAN}.ledger")).exists() { Ok(()) } else { wrong("diagnostics did not see it".to_owned()) }
+        if round.place.path().join(format!("{RAN}.ledger")).exists() {
+            Ok(())
+        } else {
+            wrong("diagnostics did not see it".to_owned())
+        }
     }
+}
+
+/// A finding, with what ran and what the ledger says.
+fn found(round: &Round, kind: FlawKind, what: &str) -> Flaw {
+    let lines: Vec<String> = ledger(round).iter().map(|line| line.0.to_string()).collect();
+    round.finding(kind, &format!("{what}\nran: {}\n{}", Workflow::ran(round).join(" "), lines.join("\n")))
 }
 
 /// The folder of the workflow, named after the run that began it.

@@ -68,7 +68,7 @@ impl Step for CommandStep {
             }
         }
         env.insert(LEDGER.to_owned(), cx.ledger().display().to_string());
-        let ended = match run_program(&self.argv, &env, cx.run()).await {
+        let ended = match run_program(&self.argv, &env, cx.run(), cx.is_last()).await {
             Ok(ended) => ended,
             Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
         };

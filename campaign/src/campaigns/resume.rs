@@ -56,7 +56,7 @@ impl Campaign for Resume {
         for _ in 0..=round.random.below(KILLS) {
             let args = Workflow::goes_on(round);
             let died = if round.random.one_in(3) && *self.traces.get_or_init(traced::is_allowed) {
-                self.at_a_sync(round, &workflow, &args)?
+                at_a_sync(round, &workflow, &args)?
             } else {
                 by_sight(round, &workflow, &args, guarded)?
             };
@@ -71,18 +71,16 @@ impl Campaign for Resume {
     }
 }
 
-impl Resume {
-    /// Kills it as it enters or leaves the n-th sync of its ledger or journal: exactly at a boundary.
-    fn at_a_sync(&self, round: &mut Round, workflow: &Workflow, args: &[String]) -> Result<bool, Flaw> {
-        let nth = 1 + round.random.below(2 * workflow.boundaries());
-        let deaths = Deaths { run: Some(Point::Sync(nth)), guardian: None };
-        let traced = traced::kill_with_at(round, args, deaths, |command| {
-            command.env(MARK, &workflow.mark);
-        })?;
-        let died = traced.ended.is_none();
-        round.tally.count(if died { "killed at a sync" } else { "ended before its kill" });
-        Ok(died)
-    }
+/// Kills it as it enters or leaves the n-th sync of its ledger or journal: exactly at a boundary.
+fn at_a_sync(round: &mut Round, workflow: &Workflow, args: &[String]) -> Result<bool, Flaw> {
+    let nth = 1 + round.random.below(2 * workflow.boundaries());
+    let deaths = Deaths { run: Some(Point::Sync(nth)), guardian: None };
+    let traced = traced::kill_with_at(round, args, deaths, |command| {
+        command.env(MARK, &workflow.mark);
+    })?;
+    let died = traced.ended.is_none();
+    round.tally.count(if died { "killed at a sync" } else { "ended before its kill" });
+    Ok(died)
 }
 
 /// Kills it behind a line of the ledger, or behind the start of a command.
@@ -123,7 +121,9 @@ fn to_the_end(round: &mut Round, workflow: &Workflow, guarded: bool, kills: &mut
     let mut code = None;
     while !Workflow::is_finished(round) {
         if begun.elapsed() > round.patience {
-            return Err(round.finding(FlawKind::Hang, &format!("it is never finished; the last run ended with {code:?}")));
+            return Err(
+                round.finding(FlawKind::Hang, &format!("it is never finished; the last run ended with {code:?}"))
+            );
         }
         let before = (Workflow::lines(round), Workflow::ran(round).len());
         let args = Workflow::goes_on(round);
