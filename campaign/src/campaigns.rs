@@ -8,9 +8,11 @@ mod guardian;
 mod journal;
 mod kill;
 mod neighbour;
+mod resume;
 mod signals;
 mod stall;
 mod syscall;
+mod workflow;
 
 /// Every campaign.
 pub fn all() -> Vec<Box<dyn Campaign>> {
@@ -24,5 +26,7 @@ pub fn all() -> Vec<Box<dyn Campaign>> {
         Box::new(stall::Stall),
         Box::new(signals::Signals),
         Box::new(experiment::Experiment),
+        Box::new(resume::Resume::default()),
+        Box::new(workflow::Workflows::default()),
     ]
 }

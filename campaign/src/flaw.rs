@@ -17,6 +17,16 @@ pub enum FlawKind {
     Touched,
     /// A report is missing, or does not say what happened.
     Report,
+    /// A command of a workflow ran twice, though it may not.
+    Repeated,
+    /// A step of a workflow began before its time, or after a failure.
+    Order,
+    /// The diagnostics of a workflow did not run, or not last.
+    Diagnostics,
+    /// The ledger of a workflow does not say what happened.
+    Ledger,
+    /// A process of the round lives on.
+    Orphan,
     /// The program did not end within the bound.
     Hang,
     /// The round itself could not be set up.
@@ -25,13 +35,18 @@ pub enum FlawKind {
 
 impl FlawKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::LeftStopped,
         Self::SilentLoss,
         Self::ExitCode,
         Self::Journal,
         Self::Touched,
         Self::Report,
+        Self::Repeated,
+        Self::Order,
+        Self::Diagnostics,
+        Self::Ledger,
+        Self::Orphan,
         Self::Hang,
         Self::Setup,
     ];
@@ -45,6 +60,11 @@ impl FlawKind {
             Self::Journal => "journal",
             Self::Touched => "live run touched",
             Self::Report => "report",
+            Self::Repeated => "command repeated",
+            Self::Order => "order of steps",
+            Self::Diagnostics => "diagnostics",
+            Self::Ledger => "ledger",
+            Self::Orphan => "orphan process",
             Self::Hang => "hang",
             Self::Setup => "setup",
         }

@@ -27,6 +27,7 @@ mod state;
 mod subject;
 mod tally;
 mod traced;
+mod workflow;
 
 pub use campaign::Campaign;
 pub use campaigns::all;

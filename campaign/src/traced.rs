@@ -73,10 +73,21 @@ pub(crate) fn kill_at(round: &Round, args: &[String], nth: Option<u64>) -> Resul
 
 /// Runs the program, and kills it, its guardian or both.
 pub(crate) fn kill_both_at(round: &Round, args: &[String], deaths: Deaths) -> Result<Traced, Flaw> {
+    kill_with_at(round, args, deaths, |_| {})
+}
+
+/// The same for a program with more in its environment.
+pub(crate) fn kill_with_at(
+    round: &Round,
+    args: &[String],
+    deaths: Deaths,
+    prepare: impl FnOnce(&mut Command),
+) -> Result<Traced, Flaw> {
     let mut command = Command::new("sh");
     // It waits for its tracer before it becomes the program.
     command.args(["-c", "kill -STOP $$; exec \"$@\"", "sh"]).arg(round.place.program()).args(args);
     round.place.settle_in(&mut command);
+    prepare(&mut command);
     let child = round.start_quiet(&mut command)?;
     round.run.set(child.id());
     let pid = Pid::from_raw(pid_t::try_from(child.id()).unwrap_or(pid_t::MAX));

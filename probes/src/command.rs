@@ -122,15 +122,25 @@ impl EndedProgram {
 /// Runs a program to its end, with everything that it started killed then; it is stopped where `cx` is cancelled. What it
 /// gets beside the run's environment stands in `more`. Whether the policy allows it is for the caller to ask.
 ///
+/// What kills it when the run is killed is journalled first. Where that fails it is not started, unless it runs
+/// `whatever_happens`, as diagnostics of a full disk do.
+///
 /// # Errors
 /// It can't be started, or the run is cancelled.
 pub async fn run_program(
     argv: &Argv,
     more: &BTreeMap<String, String>,
     cx: &RunContext,
+    whatever_happens: bool,
 ) -> Result<EndedProgram, PluginError> {
     let program = argv.program();
-    let run_mark = run_mark(cx).await?;
+    let run_mark = match run_mark(cx).await {
+        Err(error) if whatever_happens => {
+            cx.note(format!("`{program}` would outlive a kill of this run: {error}"));
+            TreeMark::unique()
+        }
+        mark => mark?,
+    };
     let _real = cx.clock().external();
     let started = Running::start(argv, more, cx, &run_mark);
     let mut running = started.map_err(|error| PluginError::failed(format!("`{program}` can't be started: {error}")))?;

@@ -68,6 +68,18 @@ fn signals_leave_nothing_stopped() {
     clean_with_the_fault("signals", 24);
 }
 
+#[test]
+fn killed_workflows_are_resumed_and_no_command_runs_twice() {
+    let met = clean("resume", 12).met;
+    assert!(met.get("kills").is_some_and(|kills| *kills >= 12), "too few kills: {met:?}");
+}
+
+#[test]
+fn diagnostics_run_last_whatever_is_done_to_a_workflow() {
+    let met = clean("workflow", 10).met;
+    assert!(met.contains_key("diagnostics ran last"), "no workflow began: {met:?}");
+}
+
 #[cfg(feature = "full")]
 #[test]
 fn killed_experiments_leave_nothing_stopped_and_their_report_so_far() {

@@ -55,14 +55,20 @@ impl Step for CommandStep {
         }
         let folder = cx.folder().join("steps").join(cx.name());
         let (output, reason) = (folder.join("output"), folder.join("exit_reason"));
-        if let Err(error) = fresh(&folder, &[&output, &reason]).await {
-            return StepEnd::new(StepOutcome::InfraFail, format!("no folder for `{program}` can be made: {error}"));
-        }
         let mut env = self.env.clone();
-        env.insert(OUTPUT.to_owned(), output.display().to_string());
-        env.insert(EXIT_REASON.to_owned(), reason.display().to_string());
+        match fresh(&folder, &[&output, &reason]).await {
+            Ok(()) => {
+                env.insert(OUTPUT.to_owned(), output.display().to_string());
+                env.insert(EXIT_REASON.to_owned(), reason.display().to_string());
+            }
+            // Diagnostics of a full disk run without.
+            Err(error) if cx.is_last() => cx.run().note(format!("`{program}` has no files of its own: {error}")),
+            Err(error) => {
+                return StepEnd::new(StepOutcome::InfraFail, format!("no folder for `{program}` can be made: {error}"));
+            }
+        }
         env.insert(LEDGER.to_owned(), cx.ledger().display().to_string());
-        let ended = match run_program(&self.argv, &env, cx.run()).await {
+        let ended = match run_program(&self.argv, &env, cx.run(), cx.is_last()).await {
             Ok(ended) => ended,
             Err(error) => return StepEnd::new(StepOutcome::InfraFail, error.to_string()),
         };

@@ -75,12 +75,23 @@ impl Executor {
     /// Runs a step, unless it was ended before it began.
     fn step<'a>(&'a self, step: &'a WorkflowStep, scope: &'a Scope) -> BoxFuture<'a, RecordedEnd> {
         Box::pin(async move {
-            if let Some(why) = scope.stopped() {
-                self.rows.skipped(step, &why.skips());
-                return RecordedEnd::of(why.end());
+            match scope.stopped() {
+                // In which a run has died must be told, though it does not run again.
+                Some(why) if !self.was_begun(step) => {
+                    self.rows.skipped(step, &why.skips());
+                    RecordedEnd::of(why.end())
+                }
+                _ => self.attempt(step, scope).await,
             }
-            self.attempt(step, scope).await
         })
+    }
+
+    /// Whether a run has died in a step, or in one that it holds.
+    fn was_begun(&self, step: &WorkflowStep) -> bool {
+        let past = lock(&self.past);
+        let is_open = |attempt: &PastAttempt| attempt.started && attempt.ended.is_none();
+        let is_one = |step: &&WorkflowStep| past.get(&step.name).is_some_and(|all| all.values().any(is_open));
+        !past.is_empty() && step.all().iter().any(is_one)
     }
 
     async fn attempt(&self, step: &WorkflowStep, scope: &Scope) -> RecordedEnd {

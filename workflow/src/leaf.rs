@@ -45,7 +45,7 @@ impl Executor {
         let run = self.session.until(scope.token().clone()).child(this.step.at.trim_start_matches('/'), None);
         self.rows.started(name);
         run.note(format!("step `{name}`: started ({})", node.type_name()));
-        let cx = StepContext::new(run, self.ledger.folder().to_owned(), name.clone());
+        let cx = StepContext::new(run, self.ledger.folder().to_owned(), name.clone()).last(scope.is_last);
         let work = self.session.aside(async move { node.run(&cx).await });
         let grace = async {
             scope.token().cancelled().await;

@@ -13,12 +13,24 @@ pub struct StepContext {
     run: RunContext,
     folder: PathBuf,
     name: String,
+    is_last: bool,
 }
 
 impl StepContext {
     /// A context for the step of that name, in a workflow whose files are in `folder`.
     pub fn new(run: RunContext, folder: PathBuf, name: impl Into<String>) -> Self {
-        Self { run, folder, name: name.into() }
+        Self { run, folder, name: name.into(), is_last: false }
+    }
+
+    /// The same for a step of a `finally`, or not.
+    #[must_use]
+    pub fn last(self, is_last: bool) -> Self {
+        Self { is_last, ..self }
+    }
+
+    /// Whether it is a step of a `finally`: it runs whatever happened, also on a full disk.
+    pub fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// Clock, randomness, policy, cancellation.

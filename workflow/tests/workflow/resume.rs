@@ -152,3 +152,34 @@ fn a_run_that_dies_in_a_resume_is_resumed_again() {
         assert_eq!(report.resumed, if cut > middle.len() { 2 } else { 1 });
     }
 }
+
+#[test]
+fn every_step_in_which_a_run_died_is_told_though_its_parallel_is_decided() {
+    let place = Place::new();
+    let told = ["a", "b", "c"].map(|name| place.told(name, &json!({})));
+    let workflow = json!({ "type": "parallel", "name": "p", "steps": told });
+    let first = place.run(&workflow);
+    let run_id = first.run_id.clone().unwrap();
+    let (path, text) = ledger(&place, &first);
+    let lines: Vec<&str> = text.lines().collect();
+    // All three have started and none has ended.
+    let begun = lines.iter().position(|line| line.contains("\"ended\"")).unwrap();
+    assert_eq!(names(&lines[..begun], "started"), ["a", "b", "c"]);
+    left_by_a_dead_run(&path, &lines[..begun], "");
+    place.resume(&workflow, &run_id);
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    // The first of them is told, and that decides the others.
+    let told = lines.iter().position(|line| line.contains("\"ended\"")).unwrap();
+    left_by_a_dead_run(&path, &lines[..=told], "");
+    let report = place.resume(&workflow, &run_id);
+    for row in report.steps.iter().filter(|row| row.depth == 1) {
+        assert_eq!(row.outcome, StepOutcome::InfraFail, "{row:?}");
+        assert!(row.detail.starts_with("interrupted: "), "{row:?}");
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut ended = names(&lines, "ended");
+    ended.sort();
+    assert_eq!(ended, ["a", "b", "c", "p"]);
+}
