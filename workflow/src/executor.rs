@@ -76,7 +76,7 @@ impl Executor {
     fn step<'a>(&'a self, step: &'a WorkflowStep, scope: &'a Scope) -> BoxFuture<'a, RecordedEnd> {
         Box::pin(async move {
             match scope.stopped() {
-                // In which a run has died must be told, though it does not run again.
+                // What a run had begun comes to its end: a step in which it died is told, and `finally` runs.
                 Some(why) if !self.was_begun(step) => {
                     self.rows.skipped(step, &why.skips());
                     RecordedEnd::of(why.end())
@@ -86,11 +86,10 @@ impl Executor {
         })
     }
 
-    /// Whether a run has died in a step, or in one that it holds.
+    /// Whether a run before the resume had begun a step, or one that it holds.
     fn was_begun(&self, step: &WorkflowStep) -> bool {
         let past = lock(&self.past);
-        let is_open = |attempt: &PastAttempt| attempt.started && attempt.ended.is_none();
-        let is_one = |step: &&WorkflowStep| past.get(&step.name).is_some_and(|all| all.values().any(is_open));
+        let is_one = |step: &&WorkflowStep| past.get(&step.name).is_some_and(|all| !all.is_empty());
         !past.is_empty() && step.all().iter().any(is_one)
     }
 

@@ -183,3 +183,33 @@ fn every_step_in_which_a_run_died_is_told_though_its_parallel_is_decided() {
     ended.sort();
     assert_eq!(ended, ["a", "b", "c", "p"]);
 }
+
+#[test]
+fn finally_of_a_serial_that_had_begun_runs_though_its_parallel_is_decided() {
+    let place = Place::new();
+    let slow = place.told("slow", &json!({ "seconds": 5, "ends": ["task_fail"] }));
+    let inner = json!({
+        "type": "serial", "name": "inner", "steps": [place.passes("a"), place.told("b", &json!({ "seconds": 50 }))],
+        "finally": [place.passes("last"), place.passes("very-last")],
+    });
+    let workflow = json!({ "type": "parallel", "name": "p", "steps": [slow, inner] });
+    let first = place.run(&workflow);
+    let (path, text) = ledger(&place, &first);
+    let lines: Vec<&str> = text.lines().collect();
+    let decided = lines.iter().position(|line| line.contains("\"ended\",\"step\":\"slow\"")).unwrap();
+    assert!(lines.len() > decided + 4, "{text}");
+    for cut in decided + 1..lines.len() {
+        left_by_a_dead_run(&path, &lines[..cut], "");
+        fs::write(place.bench.path("log"), whole(&names(&lines[..cut], "started"))).unwrap();
+        let report = place.resume(&workflow, first.run_id.as_deref().unwrap());
+        let all = place.log();
+        for name in ["slow", "a", "last", "very-last"] {
+            assert_eq!(all.iter().filter(|one| *one == name).count(), 1, "cut at {cut}: {all:?}");
+        }
+        assert_eq!(
+            (all.last().unwrap().as_str(), report.outcome),
+            ("very-last", StepOutcome::TaskFail),
+            "cut at {cut}"
+        );
+    }
+}
