@@ -200,7 +200,7 @@ fn finally_of_a_serial_that_had_begun_runs_though_its_parallel_is_decided() {
     assert!(lines.len() > decided + 4, "{text}");
     for cut in decided + 1..lines.len() {
         left_by_a_dead_run(&path, &lines[..cut], "");
-        fs::write(place.bench.path("log"), whole(&names(&lines[..cut], "started"))).unwrap();
+        fs::write(place.bench.path("log"), whole(names(&lines[..cut], "started"))).unwrap();
         let report = place.resume(&workflow, first.run_id.as_deref().unwrap());
         let all = place.log();
         for name in ["slow", "a", "last", "very-last"] {
