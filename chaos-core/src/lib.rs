@@ -53,7 +53,8 @@ pub use run::{
     LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFailureKind, LoadFigures,
     LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LoadTlsError,
     LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices,
-    SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task, UnservedConnections, VirtualClock, since_boot,
+    SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task, ToldEvents, UnservedConnections, VirtualClock,
+    since_boot,
 };
 pub use step::{
     DynStep, ErasedStep, LEDGER_FILE, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost,

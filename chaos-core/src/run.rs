@@ -17,6 +17,7 @@ mod soak;
 mod spec;
 mod spec_warning;
 mod task;
+mod told;
 
 pub use clock::{Clock, ExternalWait, RealClock, VirtualClock, since_boot};
 pub use context::{ContextParts, RunContext};
@@ -39,3 +40,4 @@ pub use soak::{DrawnValue, DrawnValueError, FillError, FilledFault, HealthyNodes
 pub use spec::{ChaosSpec, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS};
 pub use spec_warning::SpecWarning;
 pub use task::{Check, CheckBody, CheckMode, Task};
+pub use told::ToldEvents;

@@ -79,8 +79,8 @@ _squall() {
             squall,step-run)
                 cmd="squall__subcmd__step__subcmd__run"
                 ;;
-            squall,torture)
-                cmd="squall__subcmd__torture"
+            squall,tell)
+                cmd="squall__subcmd__tell"
                 ;;
             squall,up)
                 cmd="squall__subcmd__up"
@@ -151,8 +151,8 @@ _squall() {
             squall__subcmd__help,step-run)
                 cmd="squall__subcmd__help__subcmd__step__subcmd__run"
                 ;;
-            squall__subcmd__help,torture)
-                cmd="squall__subcmd__help__subcmd__torture"
+            squall__subcmd__help,tell)
+                cmd="squall__subcmd__help__subcmd__tell"
                 ;;
             squall__subcmd__help,up)
                 cmd="squall__subcmd__help__subcmd__up"
@@ -167,7 +167,7 @@ _squall() {
 
     case "${cmd}" in
         squall)
-            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment soak replay shrink torture step-run validate schema list explain doctor fortio recover release completions help"
+            opts="-h -V --color --config --state --help --version demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release tell completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -489,12 +489,16 @@ _squall() {
             return 0
             ;;
         squall__subcmd__explain)
-            opts="-h --format --color --config --state --help all any burst_kill check clock_skew command container disk_full exhaust_fds exhaust_pids failpoint fault generate_load http immediate kill_process limit_resources load load_slo none oom pause_process process restart_process running sequence stress_cpu stress_memory tcp time wait"
+            opts="-h --kind --format --color --config --state --help after all any burst_kill check clock_skew command container debounce disk_full event exhaust_fds exhaust_pids failpoint fault generate_load http immediate kill_process limit_resources load load_slo none oom pause_process probe process restart_process running sequence signal soak stress_cpu stress_memory tcp time wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --kind)
+                    COMPREPLY=($(compgen -W "faults triggers probes nodes steps" -- "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -545,7 +549,7 @@ _squall() {
             return 0
             ;;
         squall__subcmd__help)
-            opts="demo run inject up ps status down diff experiment soak replay shrink torture step-run validate schema list explain doctor fortio recover release completions help"
+            opts="demo run inject up ps status down diff experiment soak replay shrink step-run validate schema list explain doctor fortio recover release tell completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -852,7 +856,7 @@ _squall() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        squall__subcmd__help__subcmd__torture)
+        squall__subcmd__help__subcmd__tell)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1239,12 +1243,16 @@ _squall() {
             return 0
             ;;
         squall__subcmd__run)
-            opts="-q -v -h --var --var-env --var-file --kind --only --repeat --confirm --baseline --baseline-tolerance --baseline-floor --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help"
+            opts="-q -v -h --resume --var --var-env --var-file --kind --only --repeat --confirm --baseline --baseline-tolerance --baseline-floor --dry-run --format --events --json --junit --html --quiet --verbose --seed --sham --until-stdin-closes --trigger-timeout --workspace --offline --verifier --verifier-timeout --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --resume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1702,113 +1710,13 @@ _squall() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        squall__subcmd__torture)
-            opts="-q -v -h --soak --attempts --seed --deadline --grace --parts --target-inside --dry-run --json --var --var-env --var-file --kind --format --events --quiet --verbose --workspace --allow-host --allow-fault --allow-command --allow-path --permit --allow-privileged --max-qps --max-duration --max-concurrency --max-bytes --policy --accept-policy --color --config --state --help"
+        squall__subcmd__tell)
+            opts="-h --color --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --soak)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --attempts)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --seed)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --deadline)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --grace)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --parts)
-                    COMPREPLY=($(compgen -W "auto nextest libtest pytest go tap none" -- "${cur}"))
-                    return 0
-                    ;;
-                --target-inside)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --json)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --var)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --var-env)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --var-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --kind)
-                    COMPREPLY=($(compgen -W "task entry experiment policy" -- "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --events)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --workspace)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --allow-host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --allow-fault)
-                    COMPREPLY=($(compgen -W "burst_kill clock_skew disk_full exhaust_fds exhaust_pids failpoint generate_load kill_process limit_resources load oom pause_process restart_process stress_cpu stress_memory" -- "${cur}"))
-                    return 0
-                    ;;
-                --allow-command)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --allow-path)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --permit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-qps)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-duration)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-concurrency)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --max-bytes)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --policy)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

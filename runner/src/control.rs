@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chaos_core::{EntryId, Evidence};
+use chaos_core::{EntryId, Evidence, ToldEvents};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -103,6 +103,7 @@ pub struct RunControl {
     down: CancellationToken,
     holds_nodes: Arc<AtomicBool>,
     entries: Arc<Mutex<Entries>>,
+    told: Arc<ToldEvents>,
 }
 
 #[derive(Debug, Default)]
@@ -114,7 +115,12 @@ struct Entries {
 impl RunControl {
     pub(crate) fn new(cancel: CancellationToken) -> Self {
         let (again, down) = (CancellationToken::new(), CancellationToken::new());
-        Self { cancel, again, down, holds_nodes: Arc::default(), entries: Arc::default() }
+        Self { cancel, again, down, holds_nodes: Arc::default(), entries: Arc::default(), told: Arc::default() }
+    }
+
+    /// Tells events to the triggers of a run.
+    pub(crate) fn telling(self, told: Arc<ToldEvents>) -> Self {
+        Self { told, ..self }
     }
 
     /// The entries that are not over, in the order of their starts.
@@ -136,6 +142,11 @@ impl RunControl {
             self.again.cancel();
         }
         self.cancel.cancel();
+    }
+
+    /// Tells an event, for which a trigger `event` may wait: that the agent under test acted, for instance.
+    pub fn tell(&self, event: impl Into<String>) {
+        self.told.tell(event);
     }
 
     /// Whether somebody has ended it early.

@@ -158,6 +158,11 @@ fn reply(request: ControlRequest, session: &Session) -> ControlReply {
             entry.cancel();
             shown(entry)
         }),
+        ControlRequest::Tell { event } => {
+            session.cx().note(format!("told: `{event}`"));
+            control.tell(event);
+            ControlReply::Entries(entries.iter().map(shown).collect())
+        }
         ControlRequest::Start { entry } => start(&entry, session),
         ControlRequest::Down {} if control.down() => ControlReply::Entries(entries.iter().map(shown).collect()),
         ControlRequest::Down {} => {

@@ -38,6 +38,11 @@ pub enum ControlRequest {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entry: Option<String>,
     },
+    /// Tells an event, for which triggers may wait.
+    Tell {
+        /// Its name.
+        event: String,
+    },
     /// Starts an entry in the run; its result stands in the run's report.
     Start {
         /// The entry, as in a task file.

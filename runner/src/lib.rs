@@ -12,6 +12,7 @@
 //! | `control_server`, `control_client`, `control_wire` | the control socket of a live run |
 //! | `control_inject`, `control_entry` | an entry that a client of the control socket starts: the run's side, and the client's |
 //! | `resources` | what only one fault at a time may hold |
+//! | `driven_session` | the session of a driven run, where plug-ins find it |
 //! | `nodes` | the nodes of a run: started before the steady state, stopped at the end, and what ended by itself |
 //! | `watch` | `during`, `detect` and `abort_if` while the fault is in force |
 //! | `ask` | one question to a probe, and how long it may take |
@@ -38,6 +39,7 @@ mod control_inject;
 mod control_server;
 mod control_wire;
 mod dead_folders;
+mod driven_session;
 mod dry_run;
 mod entry;
 mod entry_state;
@@ -71,6 +73,8 @@ pub use control::{EntryControl, ReleaseEffect, RunControl};
 pub use control_client::{ControlError, bring_down, control, live_runs};
 pub use control_entry::{EntryNews, RemoteEntry};
 pub use control_wire::{ControlReply, ControlRequest, EntryReply, NodeReply, RunNodesReply};
+pub use dead_folders::keep_for;
+pub use driven_session::DrivenSession;
 pub use dry_run::{DryEntry, DryNode, DryRun, DryStep};
 pub use entry_state::{EntryStage, EntryState};
 pub use errors::RunnerError;

@@ -391,6 +391,7 @@ impl Runner {
         let seed = self.set.seed.or(setup.seed).unwrap_or_else(|| seed_at(clock.wall()));
         let control = RunControl::new(self.stop.child_token());
         let scope = self.scope(&setup.policy, clock, run_id, seed, control.token().clone());
+        let control = control.telling(scope.cx().services().get());
         let journal = Arc::new(journal);
         scope.cx().services().get::<RunSteps>().keep_in(Arc::clone(&journal));
         let guardian = match &self.set.guardian {

@@ -199,6 +199,18 @@ impl Session {
         Verification::of(name, seen)
     }
 
+    /// Why an entry would not run, as far as that is known before; touches nothing.
+    pub async fn refusal(&self, entry: &ChaosSpec) -> Option<String> {
+        let (entry, shared, cx) = (entry.clone(), Arc::clone(&self.shared), self.cx().clone());
+        let its = cx.clone();
+        let found = async move { preflight::entry(&entry, &shared.checks, &its).await };
+        tokio::select! {
+            biased;
+            found = self.shared.plug_ins.run(found) => found.refusal.map(|why| why.to_string()),
+            () = cx.cancelled() => None,
+        }
+    }
+
     /// Starts an entry for somebody outside; `None` when the run is ending.
     pub(crate) fn start_from_outside(&self, entry: ChaosSpec) -> Option<EntryControl> {
         let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);

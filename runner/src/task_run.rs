@@ -10,6 +10,7 @@ use chaos_core::{
 
 use crate::ask::{ask_steady, blocked};
 use crate::cause::Cause;
+use crate::driven_session::DrivenSession;
 use crate::dry_run;
 use crate::entry::Entry;
 use crate::guarded::guarded;
@@ -164,9 +165,11 @@ impl TaskRun {
 
     /// Does the work; what it started is over when this returns, also where it panicked.
     async fn driven(&self, drive: Drive) -> Driven {
-        let session = self.session.clone();
+        let (session, services) = (self.session.clone(), self.session.cx().services());
+        services.get::<DrivenSession>().begin(session.clone());
         let done = guarded(async move { drive(session).await }).await;
         let left = self.session.settled().await;
+        let others = services.get::<DrivenSession>().end();
         let mut driven = done.unwrap_or_else(|panicked| {
             let name = format!("the work of the run: {panicked}");
             Driven { results: vec![lost(name)], verdict: None }
@@ -175,6 +178,7 @@ impl TaskRun {
         if left.is_some() && !self.session.shared().journal.taken_over() {
             driven.verdict = Some(Verdict::RevertFailed);
         }
+        driven.results.extend(others);
         driven
     }
 
@@ -327,7 +331,8 @@ impl TaskRun {
             let folder = self.nodes.folder().display();
             self.session.cx().note(format!("the output of the nodes is in `{folder}`"));
         }
-        let undone = entries.iter().all(|entry| entry.reverted != Reverted::Failed) && seen.left.is_empty();
+        let failed = entries.iter().any(|entry| entry.reverted == Reverted::Failed);
+        let undone = !failed && judged != Some(Verdict::RevertFailed) && seen.left.is_empty();
         let cx = self.session.cx();
         let unix = seen.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let report = Report {

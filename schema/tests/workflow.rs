@@ -159,6 +159,18 @@ fn a_workflow_excludes_entries_and_a_step_that_starts_too_late_is_unreachable() 
     assert_eq!(found, want);
 }
 
+#[test]
+fn a_check_that_an_entry_of_a_step_names_is_looked_up() {
+    let entry = |verify: &str| {
+        let action = "action: { type: pause_process, pid: 1 }, duration_seconds: 1";
+        format!("{{ type: fault, name: f, entry: {{ trigger: {{ type: immediate }}, {action}, verify: {verify} }} }}")
+    };
+    let probes = "probes: { there: { type: tcp, address: \"127.0.0.1:1\" } }\n";
+    assert_eq!(found(&(serial("", &[&entry("there")]) + probes)), []);
+    let found = found(&(serial("", &[&entry("their")]) + probes));
+    assert_eq!(found, [(Code::UnknownVerify, "/workflow/steps/0/entry/verify".to_owned())]);
+}
+
 /// Deadlines of three scenarios of another project, in minutes: each asks for more than its whole has.
 #[test]
 fn real_budgets_that_do_not_fit_are_told() {

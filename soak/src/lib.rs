@@ -9,6 +9,7 @@
 //! | `judge` | what one event shows: passed, missed, skipped, or the end of the soak |
 //! | `edges` | the events on one timeline, and how far they were in force together |
 //! | `statistics`, `report` | figures for each fault, the flake budget, and the verdict |
+//! | `step` | a soak as a step of a workflow |
 //! | `shrink` | a smaller plan that still fails |
 //!
 //! The plan is pure; only `execute` reaches the world, through a session of the engine.
@@ -22,6 +23,7 @@ mod plan;
 mod report;
 mod shrink;
 mod statistics;
+mod step;
 mod target;
 
 pub use edges::{SoakEdge, SoakEdgeKind, SoakOverlap};
@@ -32,4 +34,5 @@ pub use plan::{PlannedEvent, SoakPlan, SoakPlanError};
 pub use report::SoakReport;
 pub use shrink::{Shrunk, shrink};
 pub use statistics::{FaultStatistics, TimeSpan};
+pub use step::SoakStep;
 pub use target::{SoakTarget, soak_targets};

@@ -2,7 +2,9 @@
 //!
 //! Its checksum finds a manifest that was changed or cut off. It does not sign: whoever can write the file can make it fit.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use chaos_core::{fnv1a, read_bounded};
@@ -32,6 +34,9 @@ pub struct SoakManifest {
     pub file: String,
     /// The document as it was written; placeholders are not filled, so that no secret stands in it.
     pub document: String,
+    /// The step of the document's workflow that holds the soak; `None` where the document itself does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// The nodes that were discovered.
     pub targets: Vec<SoakTarget>,
     /// What was drawn.
@@ -80,6 +85,17 @@ impl SoakManifest {
             json!({ "format": FORMAT, "version": MANIFEST_VERSION, "checksum": checksum(&body), "manifest": body });
         // Values of JSON always have a text.
         serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
+    }
+
+    /// Writes the manifest. What stands in it is as secret as the document.
+    ///
+    /// # Errors
+    /// [`ManifestError::Io`].
+    pub fn write(&self, path: &Path) -> Result<(), ManifestError> {
+        let failed = |source| ManifestError::Io { path: path.to_owned(), source };
+        let mut file = OpenOptions::new();
+        let file = file.create(true).write(true).truncate(true).mode(0o600).open(path);
+        file.and_then(|mut file| file.write_all(self.to_text().as_bytes())).map_err(failed)
     }
 
     /// Reads a manifest.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaos_core::{DeclaredNode, HealthyNodes, NodeLabels, has_labels};
+use chaos_core::{DeclaredNode, HealthyNodes, NodeLabels, Nodes, has_labels};
 use serde::{Deserialize, Serialize};
 
 /// A node of the system under test, as far as a plan needs it.
@@ -25,6 +25,12 @@ pub fn soak_targets(nodes: &BTreeMap<String, DeclaredNode>) -> Vec<SoakTarget> {
         SoakTarget { name: name.clone(), labels: keys.labels.clone(), protected: keys.protected }
     };
     nodes.iter().map(target).collect()
+}
+
+/// The nodes that a run has.
+pub(crate) fn run_targets(nodes: &Nodes) -> Vec<SoakTarget> {
+    let target = |(name, labels, protected)| SoakTarget { name, labels, protected };
+    nodes.labels().into_iter().map(target).collect()
 }
 
 /// Whether enough nodes are left alone when events act on `busy`.

@@ -47,6 +47,7 @@ mod release;
 mod repeat;
 mod report_file;
 mod report_flags;
+mod resume;
 mod run;
 mod run_flags;
 mod schema;
@@ -56,15 +57,15 @@ mod signals;
 mod soak;
 mod status;
 mod stdin_hold;
-mod workflow;
-
 mod step_run;
+mod tell;
 mod torture;
 mod type_names;
 mod up;
 mod validate;
 mod variables;
 mod verifier;
+mod workflow;
 mod writer;
 
 use console::Out;
@@ -115,6 +116,7 @@ enum Command {
     Fortio(fortio::Args),
     Recover(recover::Args),
     Release(release::Args),
+    Tell(tell::Args),
     Completions(completions::Args),
 }
 
@@ -123,7 +125,10 @@ impl Command {
         match self {
             #[cfg(all(feature = "load", feature = "http"))]
             Self::Demo(args) => demo::run(args),
-            Self::Run(args) => run::run(args),
+            Self::Run(args) => match &args.resume {
+                Some(run_id) => resume::resume(args, run_id),
+                None => run::run(args),
+            },
             Self::Inject(args) => inject::run(args),
             Self::Up(args) => up::run(args),
             Self::Ps(args) => ps::run(args),
@@ -145,6 +150,7 @@ impl Command {
             Self::Fortio(args) => Ok(fortio::run(args)),
             Self::Recover(args) => recover::run(args),
             Self::Release(args) => release::run(args),
+            Self::Tell(args) => tell::run(args),
             Self::Completions(args) => completions::run(args, &mut Cli::command()),
         }
     }
@@ -182,7 +188,10 @@ impl Command {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
         let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_) | Self::Torture(_));
         runs || soaks
-            || matches!(self, Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_))
+            || matches!(
+                self,
+                Self::Ps(_) | Self::Status(_) | Self::Down(_) | Self::Recover(_) | Self::Release(_) | Self::Tell(_)
+            )
     }
 
     /// Writes the report files of a run that could not begin.

@@ -153,3 +153,61 @@ fn a_node_that_a_fault_kills_as_planned_is_no_failure() {
     let (report, code) = report(&squall(&place, &[&["soak", &file, "--format", "json"], &ALLOWED[..]].concat()));
     assert_eq!((code, &report["n"], &report["passed"]), (0, &json!(4), &json!(4)), "{report:#}");
 }
+
+/// A soak as a step, and a program behind it that is given what the soak put out.
+fn workflow(place: &tempfile::TempDir, soak: &Value) -> String {
+    let mut document = document(0.1, 3);
+    document.as_object_mut().unwrap().remove("soak");
+    let told = place.path().join("told").display().to_string();
+    let values = "{{steps.shake.output.events}} {{steps.shake.output.failed_events}} {{steps.shake.output.manifest}}";
+    document["workflow"] = json!({
+        "type": "serial", "name": "all", "deadline_seconds": 60,
+        "steps": [
+            { "type": "soak", "name": "shake", "seed": 4, "soak": soak },
+            { "type": "command", "name": "after", "argv": ["sh", "-c", "touch \"$0\"", place.path().join("after")] },
+        ],
+        "finally": [{ "type": "command", "name": "tell", "argv": ["sh", "-c", "echo \"$1\" > \"$0\"", told, values] }],
+    });
+    write(place, "workflow.json", &document)
+}
+
+/// The exit code, what the soak put out, and whether the step behind it ran.
+fn ran(place: &tempfile::TempDir, file: &str) -> (i32, Vec<String>, bool) {
+    let allowed = [&ALLOWED[..], &["--allow-command", "sh"]].concat();
+    let output = squall(place, &[&["run", file, "--format", "json"], &allowed[..]].concat());
+    let told = fs::read_to_string(place.path().join("told")).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let told = told.split_whitespace().map(str::to_owned).collect();
+    (output.status.code().unwrap(), told, place.path().join("after").exists())
+}
+
+#[test]
+fn a_soak_as_a_step_passes_or_stops_its_workflow_and_its_manifest_is_replayed() {
+    let first = place();
+    let soak = &document(0.1, 3)["soak"];
+    let file = workflow(&first, soak);
+    let (code, told, after) = ran(&first, &file);
+    assert_eq!((code, &told[0], &told[1], after), (0, &"3".to_owned(), &"0".to_owned(), true));
+    let (again, code) = report(&squall(
+        &first,
+        &[&["replay", &told[2], "--format", "json"], &ALLOWED[..], &["--allow-command", "sh"]].concat(),
+    ));
+    assert_eq!((code, &again["n"], &again["seed"]), (0, &json!(3), &json!(4)), "{again:#}");
+    // Nobody notices them.
+    let second = place();
+    let mut soak = soak.clone();
+    soak["pool"][0]["detect"] = json!({ "type": "command", "argv": ["false"], "within_seconds": 0.05 });
+    let file = workflow(&second, &soak);
+    let allowed = [&ALLOWED[..], &["--allow-command", "sh"]].concat();
+    let refused = squall(&second, &[&["run", &file], &allowed[..]].concat());
+    assert_eq!(refused.status.code(), Some(2), "a probe of the pool is not allowed: {refused:?}");
+    let file = workflow(&second, &soak).clone();
+    let output = squall(&second, &[&["run", &file], &allowed[..], &["--allow-command", "false"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!second.path().join("after").exists() && journals(&second) == 0, "{said}");
+    let told = fs::read_to_string(second.path().join("told")).unwrap();
+    let told: Vec<&str> = told.split_whitespace().collect();
+    assert_eq!(&told[..2], ["3", "3"], "{said}");
+    let kept: Value = serde_json::from_slice(&fs::read(told[2]).unwrap()).unwrap();
+    assert_eq!(kept["manifest"]["failure"], json!({ "rule": "flake budget" }));
+}

@@ -18,8 +18,8 @@ pub(crate) const REGISTRATIONS: &[&str] =
 
 /// Names that are ordinary words, too; a string of this word counts only where a type is expected.
 const ORDINARY: &[&str] = &[
-    "all", "any", "check", "command", "fault", "http", "load", "none", "parallel", "process", "running", "sequence",
-    "tcp", "time", "wait",
+    "after", "all", "any", "check", "command", "event", "fault", "http", "load", "none", "parallel", "probe",
+    "process", "running", "sequence", "signal", "soak", "tcp", "time", "wait",
 ];
 
 /// Registries: what is asked for in one is the name of a plug-in.
@@ -46,6 +46,8 @@ struct PlugIns {
     owner: BTreeMap<String, String>,
     /// Name of the plug-in to the pointers of its parameters.
     pointers: BTreeMap<String, BTreeSet<String>>,
+    /// The pointers of what is not a plug-in, such as a soak.
+    shared: BTreeSet<String>,
 }
 
 /// Every arrow made of a string in the workspace.
@@ -62,7 +64,12 @@ pub(crate) fn find(packages: &[Value]) -> Result<Vec<String>, TaskError> {
     }
     let path = workspace::root().join(SCHEMA);
     let schema = fs::read_to_string(&path).map_err(TaskError::file(&path))?;
-    plug_ins.pointers = pointers(&serde_json::from_str(&schema).map_err(TaskError::Metadata)?);
+    let schema: Value = serde_json::from_str(&schema).map_err(TaskError::Metadata)?;
+    plug_ins.pointers = pointers(&schema);
+    for kind in schema["definitions"].as_object().into_iter().flatten().map(|(_, kind)| kind) {
+        let keys = kind["properties"].as_object().into_iter().flatten();
+        plug_ins.shared.extend(keys.map(|(name, _)| format!("/{name}")));
+    }
     let shown = crates.iter().filter(|(name, _)| !SHOWS.contains(name));
     Ok(shown.flat_map(|(name, sources)| sources.iter().flat_map(|source| arrows(name, source, &plug_ins))).collect())
 }
@@ -128,9 +135,10 @@ fn types_in(text: &str) -> Vec<&str> {
     found
 }
 
-/// The plug-in of another crate whose parameter this pointer is, unless the crate has such a parameter itself.
+/// The plug-in of another crate whose parameter this pointer is, unless the crate has such a parameter itself, or what is not
+/// a plug-in has one.
 fn parameter<'a>(name: &str, pointer: &str, plug_ins: &'a PlugIns) -> Option<(&'a str, &'a str)> {
-    if !pointer.starts_with('/') {
+    if !pointer.starts_with('/') || plug_ins.shared.contains(pointer) {
         return None;
     }
     let having = plug_ins.pointers.iter().filter(|(_, pointers)| pointers.contains(pointer));

@@ -86,6 +86,12 @@ impl Nodes {
         state.declared.iter().map(|(name, node)| (name.clone(), node.protected, Arc::clone(&node.member))).collect()
     }
 
+    /// All nodes with their labels, and whether no fault may act on them, sorted by name.
+    pub fn labels(&self) -> Vec<(String, NodeLabels, bool)> {
+        let state = self.lock();
+        state.declared.iter().map(|(name, node)| (name.clone(), node.labels.clone(), node.protected)).collect()
+    }
+
     /// Notes that a node has ended by itself.
     pub fn ended(&self, exit: NodeExit) {
         let mut state = self.lock();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::{
 const HOLD: &str = "duration_seconds";
 
 /// A soak: faults drawn by seed from a weighted pool, one after the other or overlapping, with a flake budget.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = length)]
 pub struct SoakSpec {
@@ -238,6 +239,14 @@ pub enum FillError {
     /// A finite fault has no hold.
     #[error("`{0}` ends by itself, so it takes no `duration_seconds`")]
     Finite(&'static str),
+}
+
+impl SoakSpec {
+    /// The least time that it takes where nothing ends it.
+    pub fn at_least(&self) -> Duration {
+        let events = self.events.map_or(0, NonZeroU32::get);
+        self.duration_seconds.map_or_else(|| self.interval_seconds.get().saturating_mul(events), Seconds::get)
+    }
 }
 
 impl SoakFault {

@@ -32,6 +32,9 @@ pub(crate) fn lint(ours: &Value, kind: DocumentKind, report: &mut Report) {
             {
                 verify(fault, &format!("/soak/pool/{index}"), &names, report);
             }
+            for (entry, at) in workflow::entries(ours) {
+                verify(entry, &at, &names, report);
+            }
             entries(ours, &names, report);
         }
     }

@@ -30,6 +30,23 @@ pub(super) fn lint(ours: &Value, report: &mut Report) {
     references::lint(&shape, report);
 }
 
+/// What may name a check in `verify`: the entries of faults, and the pools of soaks; each with its place.
+pub(super) fn entries(ours: &Value) -> Vec<(&Value, String)> {
+    let Some(workflow @ Value::Object(_)) = ours.get("workflow") else { return Vec::new() };
+    let shape = Shape::of(workflow, "/workflow".to_owned());
+    let mut entries = Vec::new();
+    shape.each(&mut |step| match step.kind {
+        "fault" => entries.extend(step.value.get("entry").map(|entry| (entry, format!("{}/entry", step.at)))),
+        "soak" => {
+            let pool = step.value.pointer("/soak/pool").and_then(Value::as_array);
+            let at = |index: usize| format!("{}/soak/pool/{index}", step.at);
+            entries.extend(pool.into_iter().flatten().enumerate().map(|(index, fault)| (fault, at(index))));
+        }
+        _ => {}
+    });
+    entries
+}
+
 /// Two steps of one name.
 fn names(shape: &Shape<'_>, report: &mut Report) {
     let mut seen = BTreeMap::new();

@@ -8,3 +8,4 @@ mod execution;
 mod fixture;
 mod manifests;
 mod planning;
+mod steps;

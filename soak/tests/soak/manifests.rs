@@ -15,6 +15,7 @@ fn manifest() -> SoakManifest {
         squall_version: "0".to_owned(),
         file: "soak.yaml".to_owned(),
         document: "soak:\n".to_owned(),
+        step: None,
         targets: Vec::new(),
         plan: SoakPlan::draw(&spec, &[], 5).unwrap(),
         failure: Some(SoakFailure { event: Some(7), rule: "invariant `x`".to_owned() }),

@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use super::console::{print, print_json};
 use super::failure::Failure;
 use super::format::DataFormat;
+use super::list::PluginKind;
 use super::parameters::Parameter;
 use super::plug_in::{self, PlugIn, span_word};
 
@@ -16,13 +17,23 @@ pub(super) struct Args {
     /// Its `type`.
     #[arg(value_name = "TYPE", value_parser = PossibleValuesParser::new(super::type_names::every()))]
     name: String,
+    /// The kind that is meant, where several have one of that name; default: all of them.
+    #[arg(long, value_enum)]
+    kind: Option<PluginKind>,
     /// How to print it; the text is Markdown.
     #[arg(long, value_enum, default_value_t)]
     format: DataFormat,
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let found: Vec<PlugIn> = plug_in::all().into_iter().filter(|plug_in| plug_in.is_called(&args.name)).collect();
+    let wanted = |plug_in: &PlugIn| args.kind.is_none_or(|kind| kind.kind() == plug_in.kind);
+    let named: Vec<PlugIn> = plug_in::all().into_iter().filter(|plug_in| plug_in.is_called(&args.name)).collect();
+    let kinds: Vec<&str> = named.iter().map(|plug_in| plug_in.kind.word()).collect();
+    let known = format!("`{}` is a {}", args.name, kinds.join(" and a "));
+    let found: Vec<PlugIn> = named.into_iter().filter(wanted).collect();
+    if found.is_empty() {
+        return Err(Failure::Usage(format!("nothing of that kind is called `{}`; {known}", args.name)));
+    }
     match args.format {
         DataFormat::Json => {
             let explained: Vec<_> = found.iter().map(explained).collect();

@@ -12,14 +12,15 @@ use super::plug_in::{self, PlugIn, span_word};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only these.
-    kind: Option<Which>,
+    kind: Option<PluginKind>,
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
     format: DataFormat,
 }
 
+/// A kind of plug-in, as its folder is called.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Which {
+pub(super) enum PluginKind {
     Faults,
     Triggers,
     Probes,
@@ -27,8 +28,8 @@ enum Which {
     Steps,
 }
 
-impl Which {
-    fn kind(self) -> Kind {
+impl PluginKind {
+    pub(super) fn kind(self) -> Kind {
         match self {
             Self::Faults => Kind::Fault,
             Self::Triggers => Kind::Trigger,
@@ -40,7 +41,7 @@ impl Which {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let wanted = |plug_in: &PlugIn| args.kind.is_none_or(|which| which.kind() == plug_in.kind);
+    let wanted = |plug_in: &PlugIn| args.kind.is_none_or(|kind| kind.kind() == plug_in.kind);
     let plug_ins: Vec<PlugIn> = plug_in::all().into_iter().filter(wanted).collect();
     match args.format {
         DataFormat::Json => print_json(&plug_ins)?,

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use chaos_triggers::UserSignal;
 use nix::sys::signal::SigSet;
 use nix::unistd::{getpgid, getpgrp, getppid, getsid};
 use rustix::process::{Signal as Number, getpid, kill_process};
@@ -131,6 +132,9 @@ fn forward(number: i32, request: Request, told: &mpsc::UnboundedSender<Request>)
     let told = told.clone();
     tokio::spawn(async move {
         while deliveries.recv().await.is_some() {
+            if number == Number::USR2.as_raw() && UserSignal::Usr2.is_awaited() {
+                continue;
+            }
             if matches!(request, Request::Cancel(_)) || matches!(request, Request::Suspend(_)) && !can_be_continued() {
                 ASKED_TO_END.store(true, Ordering::Relaxed);
             }

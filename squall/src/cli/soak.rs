@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chaos_core::{SoakSpec, Task};
+use chaos_core::{SoakSpec, StepBody, StepOutputs, Task, WorkflowStep};
 use chaos_runner::{Driven, Runner, seed_at};
 use chaos_schema::load_bytes;
 use chaos_soak::{SoakEnd, SoakManifest, SoakPlan, SoakReport, SoakTarget, dry_entries, soak_targets};
+use serde::Deserialize;
 
 use super::console::{Out, say};
 use super::document::{Checks, DocumentFlags, bytes, task};
@@ -118,6 +119,8 @@ impl SoakFlags {
 struct Source<'a> {
     name: String,
     bytes: Vec<u8>,
+    /// The step of its workflow that holds the soak.
+    step: Option<String>,
     document: &'a DocumentFlags,
     flags: &'a SoakFlags,
 }
@@ -126,12 +129,39 @@ impl Source<'_> {
     fn load(&self) -> Result<(Task, SoakSpec, Vec<SoakTarget>), Failure> {
         let options = with_places(&self.bytes, &self.document.options()?);
         let mut task = task(load_bytes(&self.bytes, &self.name, &options), Checks::Soak)?;
-        let spec = task.soak.take().ok_or_else(|| {
-            let name = &self.name;
-            Failure::Usage(format!("`{name}` has no `soak`; run its entries with `squall run {name}`"))
-        })?;
+        let workflow = task.workflow.take();
+        let spec = match (&self.step, workflow) {
+            (Some(step), workflow) => self.of_step(step, workflow.as_deref())?,
+            (None, Some(_)) => {
+                let name = &self.name;
+                return Err(Failure::Usage(format!("`{name}` has a workflow; run it with `squall run {name}`")));
+            }
+            (None, None) => task.soak.take().ok_or_else(|| {
+                let name = &self.name;
+                Failure::Usage(format!("`{name}` has no `soak`; run its entries with `squall run {name}`"))
+            })?,
+        };
         let targets = soak_targets(&task.nodes);
         Ok((task, spec, targets))
+    }
+
+    /// The soak of a step, which may need nothing of the steps before it: a replay does not run them.
+    fn of_step(&self, name: &str, workflow: Option<&WorkflowStep>) -> Result<SoakSpec, Failure> {
+        let steps = workflow.map(WorkflowStep::all).unwrap_or_default();
+        let leaf = steps.into_iter().find(|step| step.name == name).and_then(|step| match &step.body {
+            StepBody::Leaf(late) => Some(late),
+            _ => None,
+        });
+        let none = || Failure::Usage(format!("`{}` has no step `{name}` of type `soak`", self.name));
+        let step = leaf.ok_or_else(none)?.read(&StepOutputs::new());
+        let step = step.map_err(|error| {
+            Failure::Usage(format!(
+                "step `{name}` can't be run alone: {error}; run the workflow again with `squall run`"
+            ))
+        })?;
+        let step = serde_json::to_value(&step).unwrap_or_default();
+        let soak = step.get("soak").and_then(|soak| SoakSpec::deserialize(soak).ok());
+        soak.ok_or_else(none)
     }
 
     /// Runs a plan to its end.
@@ -163,7 +193,7 @@ impl Source<'_> {
 
 pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let (name, bytes) = (args.file.display().to_string(), bytes(&args.file)?);
-    let source = Source { name, bytes, document: &args.document, flags: &args.flags };
+    let source = Source { name, bytes, step: None, document: &args.document, flags: &args.flags };
     let (mut task, spec, targets) = source.load()?;
     let seed = args.seed.or(task.seed).unwrap_or_else(|| seed_at(SystemTime::now()));
     let plan = SoakPlan::draw(&spec, &targets, seed).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -187,6 +217,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         squall_version: env!("CARGO_PKG_VERSION").to_owned(),
         file: source.name.clone(),
         document: String::from_utf8_lossy(&source.bytes).into_owned(),
+        step: None,
         targets,
         plan,
         failure: None,

@@ -82,7 +82,10 @@ fn wanted(print: &dyn Fn(&[&str]) -> io::Result<String>) -> io::Result<BTreeMap<
     let list: Vec<Value> = serde_json::from_str(&print(&["list", "--format", "json"])?)?;
     for plug_in in list {
         let (kind, name) = (plug_in["kind"].as_str().unwrap_or_default(), plug_in["type"].as_str().unwrap_or_default());
-        files.insert(format!("reference/{kind}s/{name}.md").into(), print(&["explain", name])?);
+        files.insert(
+            format!("reference/{kind}s/{name}.md").into(),
+            print(&["explain", name, "--kind", &format!("{kind}s")])?,
+        );
     }
     Ok(files)
 }

@@ -45,7 +45,13 @@ pub(crate) struct ShrinkArgs {
 }
 
 fn source<'a>(manifest: &SoakManifest, document: &'a DocumentFlags, flags: &'a SoakFlags) -> Source<'a> {
-    Source { name: manifest.file.clone(), bytes: manifest.document.clone().into_bytes(), document, flags }
+    Source {
+        name: manifest.file.clone(),
+        bytes: manifest.document.clone().into_bytes(),
+        step: manifest.step.clone(),
+        document,
+        flags,
+    }
 }
 
 /// The same rule: the numbers of events differ in a smaller plan.
