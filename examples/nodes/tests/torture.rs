@@ -14,7 +14,7 @@ mod harness;
 mod place;
 
 use harness::skipped;
-use place::{Place, task_files, with_a_bystander};
+use place::{Place, with_a_bystander};
 
 fn main() -> ExitCode {
     let tests: &[harness::Test] = &[
@@ -26,12 +26,13 @@ fn main() -> ExitCode {
         ("tests_of_pytest_pass", tests_of_pytest_pass),
         ("tests_of_go_pass", tests_of_go_pass),
         ("tests_of_rust_pass", tests_of_rust_pass),
+        ("failures_of_a_public_suite_are_attributed", failures_of_a_public_suite_are_attributed),
     ];
     harness::run(tests, 3)
 }
 
 fn soak() -> String {
-    task_files("torture").first().unwrap().display().to_string()
+    example("soak.yaml")
 }
 
 /// Runs a command under the soak of a file; gives the report and the exit code.
@@ -176,4 +177,27 @@ fn tests_of_rust_pass() {
     let fixed = ["--offline", "--manifest-path", &manifest, "--target-dir", &target];
     let command = [&["cargo"], run, &fixed[..]].concat();
     pass(&["--parts", parts], &command, &["messages_to_n1_come_back", "messages_to_n3_come_back"]);
+}
+
+/// The suites of redis-py and lib/pq, which are not part of this project: see the README of `examples/torture`.
+fn failures_of_a_public_suite_are_attributed() {
+    for (variable, file) in [("TORTURE_REDIS_PY", "redis.yaml"), ("TORTURE_PQ", "postgres.yaml")] {
+        let Ok(folder) = std::env::var(variable) else {
+            skipped(&format!("{variable}, a folder with a public test suite and `suite.sh`"));
+            continue;
+        };
+        for kill in ["kill=0", "kill=4"] {
+            let place = Place::new();
+            let flags = ["--seed", "3", "--var", kill, "--deadline", "5m"];
+            let (report, code) =
+                torture(&place, &example(file), &flags, &["sh", "-c", "cd $0 && exec sh suite.sh", &folder]);
+            let attempt = &report["attempts"][0];
+            assert!(list(&report["baseline"], "parts").len() > 100, "{}", report["why"]);
+            assert_eq!(code.map(i64::from), attempt["command"]["end"]["code"].as_i64(), "{}", report["why"]);
+            let failures = list(attempt, "failures");
+            assert!(failures.iter().all(|failure| !list(failure, "faults").is_empty()), "{failures:#?}");
+            let (parts, faults) = (list(&attempt["command"], "parts").len(), list(attempt, "faults").len());
+            println!("{file} {kill}: {parts} parts, {} failed, {faults} faults, exit code {code:?}", failures.len());
+        }
+    }
 }

@@ -56,7 +56,7 @@ async fn stream(count: &str, seconds: &str, servers: &[&str]) -> Result<ExitCode
         lasting: Duration::from_secs(seconds.parse().map_err(|_| Ended::Usage)?),
     };
     let streamed = streams(&plan).await;
-    // One that was written down and did not come back is no loss: nobody was told that it arrived.
+    // What was written down and did not come back is not lost: nobody was told that it arrived.
     let kept = servers.iter().filter_map(|(_, dir)| received(dir).ok()).flatten().collect();
     let lost: Vec<_> = streamed.acknowledged.difference(&kept).collect();
     let (came_back, failed) = (streamed.acknowledged.len(), streamed.failed);
