@@ -48,13 +48,13 @@ pub use result::{ChaosResult, REPORT_FORMAT, Reverted, TimelinePoint, Verdict, V
 pub use run::{
     ChaosSpec, Check, CheckBody, CheckMode, Clock, ContextParts, DEFAULT_ENTRY_NAME, DEFAULT_ERROR_RATIO,
     DEFAULT_HOLD_SECONDS, DrawnValue, DrawnValueError, EarlyStop, Edge, EntryId, EntryScope, Event, EventKind,
-    EventStream, Events, ExternalWait, FailureCauses, FaultEdges, FillError, FilledFault, HeaderName, HeaderNameError,
-    HeaderValue, HeaderValueError, HealthyNodes, HttpMethod, HttpMethodError, InjectContext, LatencyBucket,
-    LatencyReport, LoadCounts, LoadDuration, LoadDurationError, LoadFailure, LoadFailureKind, LoadFigures,
-    LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule, LoadSegment, LoadSlice, LoadTls, LoadTlsError,
-    LookAt, PercentileMs, PostedLoad, ProbeRole, Progress, RealClock, RunContext, RunLoads, RunScope, RunServices,
-    SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task, ToldEvents, UnservedConnections, VirtualClock,
-    since_boot,
+    EventStream, Events, ExternalWait, FailureCauses, FaultEdges, FaultStanding, FaultStandings, FaultsSoFar,
+    FillError, FilledFault, HeaderName, HeaderNameError, HeaderValue, HeaderValueError, HealthyNodes, HttpMethod,
+    HttpMethodError, InjectContext, LatencyBucket, LatencyReport, LoadCounts, LoadDuration, LoadDurationError,
+    LoadFailure, LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule,
+    LoadSegment, LoadSlice, LoadTls, LoadTlsError, LookAt, NotToldApart, PercentileMs, PostedLoad, ProbeRole, Progress,
+    RealClock, RunContext, RunLoads, RunScope, RunServices, SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task,
+    ToldEvents, UnservedConnections, VirtualClock, since_boot,
 };
 pub use step::{
     DynStep, ErasedStep, LEDGER_FILE, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost,

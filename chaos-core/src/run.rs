@@ -16,6 +16,7 @@ mod services;
 mod soak;
 mod spec;
 mod spec_warning;
+mod standings;
 mod task;
 mod told;
 
@@ -39,5 +40,6 @@ pub use services::RunServices;
 pub use soak::{DrawnValue, DrawnValueError, FillError, FilledFault, HealthyNodes, SoakFault, SoakSpec};
 pub use spec::{ChaosSpec, DEFAULT_ENTRY_NAME, DEFAULT_HOLD_SECONDS};
 pub use spec_warning::SpecWarning;
+pub use standings::{FaultStanding, FaultStandings, FaultsSoFar, NotToldApart};
 pub use task::{Check, CheckBody, CheckMode, Task};
 pub use told::ToldEvents;

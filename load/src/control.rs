@@ -19,10 +19,13 @@ pub(crate) enum First {
     Never,
 }
 
-/// A named instant; requests due from then on belong to that phase.
+/// An instant; requests due from then on belong to a phase that begins there, or goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
-    pub(crate) name: String,
+    /// The name of a phase that begins; `None` for one that goes on.
+    pub(crate) name: Option<String>,
+    /// The place of the phase; 0 is the time before any mark.
+    pub(crate) phase: usize,
     pub(crate) at: u64,
 }
 
@@ -108,11 +111,22 @@ impl Control {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Starts a phase at an instant; before the run has started, at its start.
-    pub(crate) fn mark(&self, name: String, at: Instant) {
-        let at = self.origin.get().map_or(0, |origin| nanos(at.saturating_duration_since(*origin)));
+    /// Starts a phase at an instant; before the run has started, at its start. Gives its place.
+    pub(crate) fn mark(&self, name: String, at: Instant) -> usize {
         let mut marks = lock(&self.marks);
-        marks.push(Mark { name, at });
+        let phase = marks.iter().map(|mark| mark.phase).max().unwrap_or(0) + 1;
+        self.put(&mut marks, Some(name), phase, at);
+        phase
+    }
+
+    /// Goes on with a phase at an instant.
+    pub(crate) fn mark_again(&self, phase: usize, at: Instant) {
+        self.put(&mut lock(&self.marks), None, phase, at);
+    }
+
+    fn put(&self, marks: &mut Vec<Mark>, name: Option<String>, phase: usize, at: Instant) {
+        let at = self.origin.get().map_or(0, |origin| nanos(at.saturating_duration_since(*origin)));
+        marks.push(Mark { name, phase, at });
         self.marked.store(marks.len(), Ordering::Release);
     }
 
@@ -125,7 +139,7 @@ impl Control {
         if self.marked.load(Ordering::Acquire) == 0 {
             return 0;
         }
-        lock(&self.marks).iter().rposition(|mark| mark.at <= at).map_or(0, |index| index + 1)
+        lock(&self.marks).iter().rev().find(|mark| mark.at <= at).map_or(0, |mark| mark.phase)
     }
 }
 
@@ -146,8 +160,10 @@ mod tests {
         assert_eq!(control.phase_at(5), 0);
         control.mark("during".to_owned(), origin + Duration::from_nanos(100));
         control.mark("after".to_owned(), origin + Duration::from_nanos(200));
-        let phases: Vec<usize> = [0, 99, 100, 199, 200, 900].map(|at| control.phase_at(at)).to_vec();
-        assert_eq!(phases, [0, 0, 1, 1, 2, 2]);
+        control.mark_again(1, origin + Duration::from_nanos(300));
+        assert_eq!(control.mark("later".to_owned(), origin + Duration::from_nanos(400)), 3);
+        let phases: Vec<usize> = [0, 99, 100, 199, 200, 299, 300, 400].map(|at| control.phase_at(at)).to_vec();
+        assert_eq!(phases, [0, 0, 1, 1, 2, 2, 1, 3]);
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub struct FailureCount {
 pub struct Phase {
     /// Its name; `before` for the time before the first mark.
     pub name: String,
-    /// When it began, after the start of the run.
+    /// When it began, after the start of the run; it may have gone on later.
     pub start: Duration,
     /// Requests that were answered well.
     pub ok: u64,
@@ -247,7 +247,7 @@ impl LoadResult {
             addresses,
             generator_busy: totals.busiest,
             measured: tally.measured.as_ref().map(Measured::phase),
-            phases: if marks.is_empty() { Vec::new() } else { phases(&tally, marks) },
+            phases: if marks.is_empty() { Vec::new() } else { phases(&tally, &marks) },
             saturated: target_qps.is_some() && is_saturated(&counts, &service, &response),
             service,
             response,
@@ -337,10 +337,10 @@ pub(crate) fn by_count(failures: &BTreeMap<FailureKind, FailureTally>) -> Vec<Fa
 }
 
 /// Every phase so far; without a mark the one before any.
-pub(crate) fn phases(tally: &Tally, marks: Vec<Mark>) -> Vec<Phase> {
-    let names = std::iter::once(Mark { name: "before".to_owned(), at: 0 }).chain(marks);
+pub(crate) fn phases(tally: &Tally, marks: &[Mark]) -> Vec<Phase> {
+    let names = marks.iter().filter_map(|mark| Some((mark.name.clone()?, mark.at)));
     let mut parts = tally.phases.iter();
-    names.map(|mark| Phase::of(mark.name, mark.at, parts.next())).collect()
+    std::iter::once(("before".to_owned(), 0)).chain(names).map(|(name, at)| Phase::of(name, at, parts.next())).collect()
 }
 
 impl Measured {

@@ -140,8 +140,15 @@ impl Running {
     /// Starts a phase at an instant: requests due from then on are also counted
     /// under its name. Marks come in the order of their instants; a request that
     /// ended before its mark was set stays in the phase before.
-    pub fn mark(&self, name: impl Into<String>, at: Instant) {
-        self.control.mark(name.into(), at);
+    ///
+    /// Gives the place of the phase in [`Snapshot::phases`].
+    pub fn mark(&self, name: impl Into<String>, at: Instant) -> usize {
+        self.control.mark(name.into(), at)
+    }
+
+    /// Goes on at an instant with a phase that was begun before; 0 is the time before any mark.
+    pub fn mark_again(&self, phase: usize, at: Instant) {
+        self.control.mark_again(phase, at);
     }
 
     /// Waits for the end of the run.

@@ -75,6 +75,8 @@ pub struct Snapshot {
     pub failures: Vec<(FailureKind, String)>,
     /// The run has ended; this is its last snapshot.
     pub finished: bool,
+    /// When each phase began or went on.
+    pub(crate) marks: Arc<Vec<Mark>>,
     /// What tells how many requests were due by a moment.
     pub(crate) schedule: Option<(Arc<LoadPlan>, Program)>,
 }
@@ -121,7 +123,8 @@ impl Snapshot {
             target_qps: load.rate.qps(),
             service: Spread::of(&tally.service()),
             response: Spread::of(&tally.response()),
-            phases: Arc::new(phases(tally, marks)),
+            phases: Arc::new(phases(tally, &marks)),
+            marks: Arc::new(marks),
             failures: tally.failures().into_iter().map(|(kind, failure)| (kind, failure.first)).collect(),
             schedule: Some((load.clone(), program)),
             ..Self::default()
@@ -164,12 +167,17 @@ impl Snapshot {
     /// How many requests of a phase were due after a moment and by now.
     fn due_in(&self, index: usize, after: Duration) -> Option<u64> {
         let (load, program) = self.schedule.as_ref()?;
-        let start = |index: usize| self.phases.get(index).map(|phase| nanos(phase.start));
-        // A phase has the requests that were due from its start on, and before the next one.
         let by = |end: Option<u64>| end.map_or(Some(0), |end| program.due_by(load, end));
-        let end = start(index + 1).map_or(Some(nanos(self.elapsed)), |next| next.checked_sub(1));
-        let begin = start(index)?.checked_sub(1).max(Some(nanos(after)).filter(|after| *after > 0));
-        Some(by(end)?.saturating_sub(by(begin)?))
+        let starts = std::iter::once((0, 0)).chain(self.marks.iter().map(|mark| (mark.phase, mark.at)));
+        let ends = self.marks.iter().map(|mark| mark.at.checked_sub(1)).chain([Some(nanos(self.elapsed))]);
+        let after = Some(nanos(after)).filter(|after| *after > 0);
+        let mut due = None;
+        // A phase has the requests that were due from each of its starts on, and before the next mark.
+        for ((_, start), end) in starts.zip(ends).filter(|((phase, _), _)| *phase == index) {
+            let begin = start.checked_sub(1).max(after);
+            *due.get_or_insert(0) += by(end)?.saturating_sub(by(begin)?);
+        }
+        due
     }
 }
 
@@ -202,14 +210,15 @@ mod tests {
             let phase = if due < SECOND { 0 } else { 2 };
             tally.record(Times { due, sent: due, done: due + 1_000_000 }, phase, &Outcome::answered(200, 0));
         }
-        let mark = |name: &str, at| Mark { name: name.to_owned(), at };
+        let mark = |name: &str, phase, at| Mark { name: Some(name.to_owned()), phase, at };
         // Between two requests, as an edge of a real fault lies.
-        let marks = [mark("in force", 995_000_000), mark("gone", 1_995_000_000)];
-        let marks = marks.into_iter().filter(|mark| mark.at <= elapsed).collect();
+        let marks = [mark("in force", 1, 995_000_000), mark("gone", 2, 1_995_000_000)];
+        let marks: Vec<Mark> = marks.into_iter().filter(|mark| mark.at <= elapsed).collect();
         let program = Program::of(&load);
         Snapshot {
             elapsed: Duration::from_nanos(elapsed),
-            phases: Arc::new(phases(&tally, marks)),
+            phases: Arc::new(phases(&tally, &marks)),
+            marks: Arc::new(marks),
             schedule: Some((Arc::new(load), program)),
             finished,
             ..Snapshot::default()
@@ -236,5 +245,16 @@ mod tests {
         assert_eq!((all.scheduled, all.completed, all.slower), (Some(300), 200, 100));
         assert!(all.response.unwrap() < Duration::from_millis(2), "over the calls that ended");
         assert_eq!((of(&[7]).completed, of(&[7]).scheduled), (0, None), "a phase that has not begun");
+    }
+
+    #[test]
+    fn a_phase_that_goes_on_has_the_requests_of_all_its_times() {
+        let mut snapshot = stalled(3 * SECOND, false);
+        let again = Mark { name: None, phase: 1, at: 2_495_000_000 };
+        Arc::make_mut(&mut snapshot.marks).push(again);
+        let due = |phase: usize| snapshot.due_in(phase, Duration::ZERO);
+        assert_eq!([due(0), due(1), due(2), due(3)], [Some(100), Some(150), Some(50), None]);
+        let late = |phase: usize| snapshot.due_in(phase, Duration::from_millis(1_495));
+        assert_eq!([late(0), late(1), late(2)], [Some(0), Some(100), Some(50)]);
     }
 }

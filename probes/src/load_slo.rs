@@ -6,8 +6,8 @@ mod ratio;
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, DEFAULT_ERROR_RATIO, DurationText, FailureCauses, FaultEdges, LoadSlice, Observation, PluginError,
-    PostedLoad, Probe, Reach, RunContext, RunLoads, register_probe,
+    Answer, DEFAULT_ERROR_RATIO, DurationText, FailureCauses, FaultEdges, LoadSlice, NotToldApart, Observation,
+    PluginError, PostedLoad, Probe, Reach, RunContext, RunLoads, register_probe,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ pub struct LoadSlo {
     /// Which requests are judged.
     #[serde(default)]
     pub phase: LoadPhase,
-    /// Name of the entry whose fault makes the phases; without it any other fault of the run does.
+    /// Name of the entry, or of the fault of a soak, whose fault makes the phases; without it any other fault of the run does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     /// Name of the entry that makes the load; needed where a run has several.
@@ -104,8 +104,7 @@ impl LoadSlo {
     fn judge(&self, cx: &RunContext) -> Result<Observation, Unjudged> {
         self.reach()?;
         let load = self.posted(cx)?;
-        let cuts = load.figures.cuts().ok_or(Unjudged::TooManyEdges)?;
-        let segments = self.phase.segments(&cuts, self.of.as_deref());
+        let segments = self.phase.segments(&load.figures.segments(), self.of.as_deref())?;
         if segments.is_empty() {
             return Err(self.no_such_phase(cx));
         }
@@ -160,10 +159,11 @@ impl LoadSlo {
         let phase = self.phase.word();
         let Some(name) = self.of.clone() else { return Unjudged::NoPhase { phase } };
         let entries = cx.services().get::<FaultEdges>().entries();
-        if entries.iter().any(|entry| entry.name == name) {
+        if entries.iter().any(|entry| entry.fault_name() == name) {
             return Unjudged::NoPhaseOf { name, phase };
         }
-        let known: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        let mut known: Vec<&str> = entries.iter().map(|entry| entry.fault_name()).collect();
+        known.dedup();
         Unjudged::UnknownEntry { name, known: known.join(", ") }
     }
 }
@@ -179,8 +179,8 @@ enum Unjudged {
     NoLoadOf(String),
     #[error("the run has several such loads; name one entry with `load`")]
     SeveralLoads,
-    #[error("the run had more edges than its load keeps apart")]
-    TooManyEdges,
+    #[error(transparent)]
+    NotToldApart(#[from] NotToldApart),
     #[error("no other fault has come to the phase `{phase}`")]
     NoPhase { phase: &'static str },
     #[error("the fault of `{name}` has not come to the phase `{phase}`")]

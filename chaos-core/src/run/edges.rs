@@ -14,6 +14,16 @@ pub struct EntryId {
     pub name: String,
 }
 
+impl EntryId {
+    /// The name without the number that tells one event of a soak from the next: `pause` of `pause #3`.
+    pub fn fault_name(&self) -> &str {
+        match self.name.rsplit_once(" #") {
+            Some((fault, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => fault,
+            _ => &self.name,
+        }
+    }
+}
+
 /// Where a fault is in its life, as far as checks show it. Between two checks nobody knows, so a fault comes and goes in
 /// two steps each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::{Edge, EntryId, LoadFailure, LoadFailureKind};
+use crate::{EntryId, FaultStandings, LoadFailure, LoadFailureKind};
 
 /// Figures of some requests of a load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,11 +38,10 @@ impl LoadSlice {
     }
 }
 
-/// Figures of one load while it runs and after its end, kept apart by the edges of the run's other faults.
+/// Figures of one load while it runs and after its end, kept apart by where the run's other faults stood.
 pub trait LoadFigures: Debug + Send + Sync {
-    /// The edges at which its requests are cut, oldest first: segment 0 was due before the first one, segment `n` from
-    /// edge `n - 1` on. `None` when there were too many to keep apart.
-    fn cuts(&self) -> Option<Vec<Edge>>;
+    /// Where the other faults stood when the requests of each segment were due; no two segments have the same.
+    fn segments(&self) -> Vec<FaultStandings>;
 
     /// The requests of these segments together, with a percentile (0 to 100) and a limit of the response time.
     fn slice(&self, segments: &[usize], percentile: f64, limit: Duration) -> LoadSlice;

@@ -1,15 +1,17 @@
 //! The figures of a load as a run service, cut at the edges of the run's other faults.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chaos_core::{Edge, LoadFigures, LoadSlice, PostedLoad, RunContext, RunLoads};
+use chaos_core::{Edge, FaultStandings, FaultsSoFar, LoadFigures, LoadSlice, PostedLoad, RunContext, RunLoads};
 use chaos_load::{Running, Snapshot};
 use tokio::sync::watch;
 
 use super::report::failure_row;
 
-/// How many edges are kept apart: those of sixteen faults. Each costs two histograms, so there must be an end.
+/// How many segments are kept apart by the names of faults. Each costs two histograms, so there must be an end; where a run comes
+/// to more, those are told apart by the stages of all faults together, of which there are few.
 const MOST: usize = 64;
 
 /// The figures as probes see them.
@@ -19,12 +21,22 @@ pub(super) struct RunFigures {
     cuts: Mutex<Cuts>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Cuts {
-    edges: Vec<Edge>,
+    faults: FaultsSoFar,
+    /// Where the faults stood in each segment.
+    segments: Vec<FaultStandings>,
+    /// The places of the segments.
+    places: BTreeMap<FaultStandings, usize>,
     /// How many edges of the run were handled, those of this entry among them.
     seen: usize,
-    too_many: bool,
+}
+
+impl Default for Cuts {
+    fn default() -> Self {
+        let none = FaultStandings::none();
+        Self { faults: FaultsSoFar::default(), segments: vec![none.clone()], places: [(none, 0)].into(), seen: 0 }
+    }
 }
 
 impl RunFigures {
@@ -45,14 +57,19 @@ impl RunFigures {
             if cx.entry().is_some_and(|own| Arc::ptr_eq(own, &edge.entry)) {
                 continue;
             }
-            cuts.too_many |= cuts.edges.len() == MOST;
-            if cuts.too_many {
-                break;
-            }
             let ago = cx.clock().now().saturating_sub(edge.at);
             let at = Instant::now().checked_sub(ago).unwrap_or_else(Instant::now);
-            running.mark(format!("{}: {}", edge.entry.name, edge.stage.word()), at);
-            cuts.edges.push(edge.clone());
+            let mut standings = cuts.faults.note(edge);
+            if !cuts.places.contains_key(&standings) && cuts.segments.len() > MOST {
+                standings = standings.together();
+            }
+            if let Some(place) = cuts.places.get(&standings) {
+                running.mark_again(*place, at);
+                continue;
+            }
+            let place = running.mark(format!("{}: {}", edge.entry.fault_name(), edge.stage.word()), at);
+            cuts.places.insert(standings.clone(), place);
+            cuts.segments.push(standings);
         }
         cuts.seen = edges.len();
     }
@@ -63,9 +80,8 @@ impl RunFigures {
 }
 
 impl LoadFigures for RunFigures {
-    fn cuts(&self) -> Option<Vec<Edge>> {
-        let cuts = self.lock();
-        (!cuts.too_many).then(|| cuts.edges.clone())
+    fn segments(&self) -> Vec<FaultStandings> {
+        self.lock().segments.clone()
     }
 
     fn slice(&self, segments: &[usize], percentile: f64, limit: Duration) -> LoadSlice {
@@ -115,8 +131,7 @@ mod tests {
         }
         other.edge(Stage::InForce);
         posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), own.cx());
-        let stages: Vec<Stage> = posted.cuts().unwrap().iter().map(|edge| edge.stage).collect();
-        assert_eq!(stages, [Stage::Landing, Stage::InForce]);
+        assert_eq!(posted.segments().len(), 3);
         assert_eq!(run.services().get::<RunLoads>().all().len(), 1);
         running.cancel();
         let result = running.wait().await;
@@ -125,15 +140,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_edges_than_can_be_kept_apart_are_told_instead_of_mixed_up() {
+    async fn the_events_of_a_soak_are_merged_by_the_name_of_their_fault_and_nothing_is_dropped() {
         let (running, _target) = running();
         let scope = TestContext::new(&[]).scope(Policy::default());
-        let (run, other) = (scope.cx(), scope.entry("chaos_spec/1", "soak"));
+        let run = scope.cx();
         let posted = RunFigures::of(&running, run);
-        for many in [MOST, 1] {
-            (0..many).for_each(|_| other.edge(Stage::Landing));
-            posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), run);
-            assert_eq!(posted.cuts().map(|cuts| cuts.len()), (many == MOST).then_some(MOST));
+        let cut = || posted.cut(&running, &run.services().get::<FaultEdges>().watch().borrow(), run);
+        let stages = [Stage::Landing, Stage::InForce, Stage::Leaving, Stage::Gone];
+        for number in 0..200 {
+            let event = scope.entry(&format!("soak/{number}"), &format!("pause #{number}"));
+            stages.map(|stage| event.edge(stage));
         }
+        cut();
+        // The first landing has nothing behind it.
+        assert_eq!(posted.segments().len(), 6);
+        assert!(posted.segments()[2].of(Some("pause")).unwrap().unwrap().in_force);
+        // More names than can be kept apart: told together from then on, with what there was before as it is.
+        for number in 0..100 {
+            let event = scope.entry(&format!("other/{number}"), &format!("fault {number}"));
+            stages.map(|stage| event.edge(stage));
+        }
+        cut();
+        let segments = posted.segments();
+        assert!(segments.len() <= MOST + 1 + 16, "{}", segments.len());
+        assert!(
+            segments.iter().all(|segment| segment.of(None).is_ok()) && segments[MOST + 1].of(Some("pause")).is_err()
+        );
+        running.cancel();
+        let result = running.wait().await;
+        assert_eq!(result.phases.len(), segments.len());
+        assert_eq!(result.phases[2].name, "pause: in force");
     }
 }

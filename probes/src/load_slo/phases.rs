@@ -1,8 +1,6 @@
 //! Which requests of a load lie before, during and after other faults.
 
-use std::sync::Arc;
-
-use chaos_core::{Edge, EntryId, Stage};
+use chaos_core::{FaultStanding, FaultStandings, NotToldApart};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,64 +30,43 @@ impl LoadPhase {
         }
     }
 
-    /// The segments of this phase of the faults of entries with a name, or of all faults.
-    pub(super) fn segments(self, cuts: &[Edge], of: Option<&str>) -> Vec<usize> {
-        let mut faults = Faults::default();
-        let mut segments: Vec<usize> = faults.are(self).then_some(0).into_iter().collect();
-        for (index, edge) in (1..).zip(cuts) {
-            if of.is_none_or(|name| edge.entry.name == name) {
-                faults.note(edge);
+    /// The segments of this phase of the faults with a name, or of all faults.
+    ///
+    /// # Errors
+    /// [`NotToldApart`] where the faults of that name are not told apart from others.
+    pub(super) fn segments(self, all: &[FaultStandings], of: Option<&str>) -> Result<Vec<usize>, NotToldApart> {
+        let mut segments = Vec::new();
+        for (index, standings) in all.iter().enumerate() {
+            if self == Self::All || self.is(standings.of(of)?) {
+                segments.push(index);
             }
-            segments.extend(faults.are(self).then_some(index));
         }
-        segments
-    }
-}
-
-/// Where each fault stands.
-#[derive(Default)]
-struct Faults(Vec<Fault>);
-
-struct Fault {
-    entry: Arc<EntryId>,
-    stage: Stage,
-    was_in_force: bool,
-}
-
-impl Faults {
-    fn note(&mut self, edge: &Edge) {
-        let known = self.0.iter().position(|fault| Arc::ptr_eq(&fault.entry, &edge.entry));
-        let index = known.unwrap_or_else(|| {
-            self.0.push(Fault { entry: Arc::clone(&edge.entry), stage: edge.stage, was_in_force: false });
-            self.0.len() - 1
-        });
-        self.0[index].stage = edge.stage;
-        self.0[index].was_in_force |= edge.stage == Stage::InForce;
+        Ok(segments)
     }
 
-    fn are(&self, phase: LoadPhase) -> bool {
-        match phase {
-            LoadPhase::Before => self.0.is_empty(),
-            LoadPhase::During => self.0.iter().any(|fault| fault.stage == Stage::InForce),
+    fn is(self, standing: Option<FaultStanding>) -> bool {
+        match self {
+            Self::Before => standing.is_none(),
+            Self::During => standing.is_some_and(|standing| standing.in_force),
             // What never was in force has no aftermath, and where one has not gone there is no "after" yet.
-            LoadPhase::After => {
-                let gone = self.0.iter().all(|fault| fault.stage == Stage::Gone);
-                gone && self.0.iter().any(|fault| fault.was_in_force)
-            }
-            LoadPhase::All => true,
+            Self::After => standing.is_some_and(FaultStanding::is_over),
+            Self::All => true,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
+
+    use chaos_core::{Edge, EntryId, FaultsSoFar, Stage};
 
     use super::LoadPhase::{After, All, Before, During};
     use super::*;
 
-    /// Edges as `a landing, a in force, …`, the name's first letter and the stage's.
-    fn edges(text: &str) -> Vec<Edge> {
+    /// What stands from each of these edges on: `a landing, a in force, …`, the name's first letter and the stage's.
+    fn edges(text: &str) -> Vec<FaultStandings> {
         let names = ["a", "b"].map(|name| Arc::new(EntryId { path: format!("/{name}"), name: name.to_owned() }));
         let edge = |word: &str| Edge {
             entry: names.iter().find(|entry| word.starts_with(&entry.name)).unwrap().clone(),
@@ -101,7 +78,9 @@ mod tests {
             },
             at: Duration::ZERO,
         };
-        text.split_whitespace().map(edge).collect()
+        let mut faults = FaultsSoFar::default();
+        let standings = text.split_whitespace().map(|word| faults.note(&edge(word)));
+        std::iter::once(FaultStandings::none()).chain(standings).collect()
     }
 
     #[test]
@@ -126,7 +105,11 @@ mod tests {
             ("aL aF bL bF aV aG bV bG", Some("c"), During, &[]),
         ];
         for (text, of, phase, segments) in rows {
-            assert_eq!(phase.segments(&edges(text), of), segments, "{text}, {of:?}, {phase:?}");
+            assert_eq!(phase.segments(&edges(text), of).unwrap(), segments, "{text}, {of:?}, {phase:?}");
         }
+        let together: Vec<FaultStandings> = edges("aL aF bL").iter().map(FaultStandings::together).collect();
+        assert_eq!(During.segments(&together, None).unwrap(), [2, 3]);
+        assert_eq!(During.segments(&together, Some("b")), Err(NotToldApart));
+        assert_eq!(All.segments(&together, Some("b")).unwrap(), [0, 1, 2, 3]);
     }
 }

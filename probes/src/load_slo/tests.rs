@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use chaos_core::{Edge, EntryId, LoadFailure, LoadFailureKind, LoadFigures, Policy, ProbeNode, Stage, parse};
+use chaos_core::{
+    Edge, EntryId, FaultStandings, FaultsSoFar, LoadFailure, LoadFailureKind, LoadFigures, Policy, ProbeNode, Stage,
+    parse,
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -12,13 +15,13 @@ use crate::test_context::{plain, scope};
 /// Calls by segment: due, ended, failed, slower than any limit.
 #[derive(Debug)]
 struct Made {
-    cuts: Option<Vec<Edge>>,
+    segments: Vec<FaultStandings>,
     calls: Vec<[u64; 4]>,
 }
 
 impl LoadFigures for Made {
-    fn cuts(&self) -> Option<Vec<Edge>> {
-        self.cuts.clone()
+    fn segments(&self) -> Vec<FaultStandings> {
+        self.segments.clone()
     }
 
     fn slice(&self, segments: &[usize], _percentile: f64, _limit: Duration) -> LoadSlice {
@@ -43,9 +46,11 @@ fn run(calls: [[u64; 4]; 3]) -> RunContext {
     let load = scope.entry("chaos_spec/0", "steady load");
     let pause = scope.entry("chaos_spec/1", "pause");
     let edge = |stage| Edge { entry: Arc::clone(pause.id()), stage, at: Duration::ZERO };
-    let cuts = [Stage::Landing, Stage::InForce, Stage::Leaving, Stage::Gone].map(edge).to_vec();
+    let mut faults = FaultsSoFar::default();
+    let stages = [Stage::Landing, Stage::InForce, Stage::Leaving, Stage::Gone];
+    let segments = [vec![FaultStandings::none()], stages.map(|stage| faults.note(&edge(stage))).to_vec()].concat();
     let none = [0; 4];
-    let figures = Made { cuts: Some(cuts), calls: vec![calls[0], none, calls[1], none, calls[2]] };
+    let figures = Made { segments, calls: vec![calls[0], none, calls[1], none, calls[2]] };
     let posted = PostedLoad { entry: Arc::clone(load.id()), figures: Arc::new(figures) };
     scope.cx().services().get::<RunLoads>().post(posted);
     scope.cx().clone()
@@ -62,8 +67,8 @@ async fn ask(cx: &RunContext, limits: Value) -> Observation {
 struct Failing(Vec<LoadFailure>);
 
 impl LoadFigures for Failing {
-    fn cuts(&self) -> Option<Vec<Edge>> {
-        Some(Vec::new())
+    fn segments(&self) -> Vec<FaultStandings> {
+        vec![FaultStandings::none()]
     }
 
     fn slice(&self, _segments: &[usize], _percentile: f64, limit: Duration) -> LoadSlice {
@@ -200,11 +205,15 @@ async fn what_is_not_there_is_unknown_and_says_what_is() {
 async fn figures_that_were_not_kept_apart_are_unknown() {
     let cx = plain();
     let entry = Arc::new(EntryId { path: String::new(), name: "soak".to_owned() });
-    cx.services()
-        .get::<RunLoads>()
-        .post(PostedLoad { entry, figures: Arc::new(Made { cuts: None, calls: Vec::new() }) });
+    let figures = Made { segments: vec![FaultStandings::none().together()], calls: vec![[100, 100, 0, 0]] };
+    cx.services().get::<RunLoads>().post(PostedLoad { entry, figures: Arc::new(figures) });
     let seen = ask(&cx, json!({"response_p50_below": "1s"})).await;
-    assert_eq!(seen.detail, "the run had more edges than its load keeps apart");
+    assert_eq!(seen.answer, Answer::Yes, "of all of them together it is known: {}", seen.detail);
+    let seen = ask(&cx, json!({"response_p50_below": "1s", "of": "pause", "phase": "during"})).await;
+    assert_eq!(
+        seen.detail,
+        "the run had more faults at the same time than its load keeps apart by name; leave out `of`"
+    );
 }
 
 #[test]
