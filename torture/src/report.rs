@@ -174,8 +174,11 @@ impl TortureAttempt {
         );
         for fault in &self.faults {
             let to = fault.to_seconds.map_or_else(|| "not undone".to_owned(), |to| format!("{to:.1} s"));
-            let parts = fault.parts.len();
-            let overlapped = if parts == 0 { String::new() } else { format!(", during {parts} parts") };
+            let overlapped = match fault.parts.len() {
+                0 => String::new(),
+                1 => format!(", during `{}`", fault.parts[0]),
+                parts => format!(", during {parts} parts"),
+            };
             let _ = writeln!(out, "  {:.1} s to {to}: {}{overlapped}", fault.from_seconds, fault.label());
         }
         for event in &self.soak.events {

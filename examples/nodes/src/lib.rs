@@ -3,10 +3,12 @@
 //!
 //! | Module | Holds |
 //! |---|---|
+//! | `echo` | a server that sends back what it gets, and streams through it (`echo-node`) |
 //! | `http` | one request, and a small server |
 //! | `kv` | a client of etcd that knows what it was promised (`kv-client`) |
 //! | `mesh` | a member of a gossip mesh (`mesh-node`) |
 
+pub mod echo;
 mod http;
 pub mod kv;
 pub mod mesh;
