@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -109,7 +109,13 @@ fn killed(round: &mut Round, workflow: &Workflow) -> Result<Met, Flaw> {
     kill(&mut run);
     waited?;
     let mut code = ended;
+    let begun = Instant::now();
     while !Workflow::is_finished(round) {
+        if begun.elapsed() > round.patience {
+            return Err(
+                round.finding(FlawKind::Hang, &format!("it is never finished; the last run ended with {code:?}"))
+            );
+        }
         let args = Workflow::goes_on(round);
         let mut run = round.start_quiet(&mut command(round, workflow, &args, false))?;
         code = round.wait(&mut run, "a resumed workflow")?.code();
@@ -119,6 +125,8 @@ fn killed(round: &mut Round, workflow: &Workflow) -> Result<Met, Flaw> {
 
 fn terminated(round: &mut Round, workflow: &Workflow) -> Result<Met, Flaw> {
     let mut run = begins(round, workflow)?;
+    // Before its ledger it has not begun, and a signal ends it as any other program.
+    until_or_ended(round, &mut run, || Workflow::lines(round) > 0)?;
     under_way(round, &mut run)?;
     send(&run, *round.random.choose(&[Signal::TERM, Signal::HUP, Signal::USR2]));
     let code = round.wait(&mut run, "a workflow that was told to end")?.code();
