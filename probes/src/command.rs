@@ -6,14 +6,14 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use chaos_core::{Observation, PluginError, Probe, Reach, RunContext, Seconds, register_probe};
-use chaos_host::{ProcessTree, TreeMark};
+use chaos_host::TreeMark;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncReadExt, Interest};
-use tokio::process::Child;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::argv::Argv;
 use crate::asking::{Cut, ask, five_seconds};
+use crate::started_program::StartedProgram;
 use crate::stop_probe_command::run_mark;
 
 /// How much of what a program prints is kept: its end, which is where programs say why they failed.
@@ -56,64 +56,12 @@ pub struct Command {
     pub timeout_seconds: Seconds,
 }
 
-/// A program and its arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct Argv {
-    program: String,
-    arguments: Vec<String>,
-}
-
-/// A list without a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no program: expected a list such as `[pg_isready, --host, 127.0.0.1]`")]
-pub struct EmptyArgv;
-
-impl Argv {
-    /// The program.
-    pub fn program(&self) -> &str {
-        &self.program
-    }
-}
-
-impl TryFrom<Vec<String>> for Argv {
-    type Error = EmptyArgv;
-
-    fn try_from(mut words: Vec<String>) -> Result<Self, EmptyArgv> {
-        if words.is_empty() {
-            return Err(EmptyArgv);
-        }
-        let program = words.remove(0);
-        Ok(Self { program, arguments: words })
-    }
-}
-
-impl From<Argv> for Vec<String> {
-    fn from(argv: Argv) -> Self {
-        std::iter::once(argv.program).chain(argv.arguments).collect()
-    }
-}
-
-impl JsonSchema for Argv {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Argv".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "array", "items": { "type": "string" }, "minItems": 1 })
-    }
-}
-
 impl Probe for Command {
     async fn observe(&self, cx: &RunContext) -> Observation {
-        if let Err(refusal) = cx.policy().check_command(&self.argv.program) {
+        if let Err(refusal) = cx.policy().check_command(self.argv.program()) {
             return Observation::unknown(refusal.to_string());
         }
-        let program = &self.argv.program;
+        let program = self.argv.program();
         let run_mark = match run_mark(cx).await {
             Ok(mark) => mark,
             Err(error) => return Observation::unknown(format!("`{program}` is not started: {error}")),
@@ -123,7 +71,7 @@ impl Probe for Command {
             Err(error) => return Observation::unknown(format!("`{program}` can't be started: {error}")),
         };
         let answer = ask(cx, self.timeout_seconds, running.exit(cx)).await;
-        running.kill().await;
+        running.0.kill().await;
         match answer {
             Ok(Ok(ended)) => self.judge(&ended),
             Ok(Err(error)) => Observation::unknown(format!("failed to wait for `{program}`: {error}")),
@@ -136,7 +84,7 @@ impl Probe for Command {
     }
 
     fn reach(&self) -> Result<Reach, PluginError> {
-        Ok(Reach::command(&self.argv.program))
+        Ok(Reach::command(self.argv.program()))
     }
 
     fn at_most(&self) -> Option<std::time::Duration> {
@@ -148,7 +96,7 @@ register_probe!(Command, "command");
 
 impl Command {
     fn judge(&self, ended: &EndedProgram) -> Observation {
-        let program = &self.argv.program;
+        let program = self.argv.program();
         let yes = ended.status.code() == Some(i32::from(self.expect_exit));
         // A program that is content says so on its standard output, if at all; its warnings would mislead there.
         let last = last_line(&ended.stderr).filter(|_| !yes).or_else(|| last_line(&ended.stdout));
@@ -191,7 +139,7 @@ pub async fn run_program(
         () = cx.cancelled() => None,
         ended = running.exit(cx) => Some(ended),
     };
-    running.kill().await;
+    running.0.kill().await;
     match ended {
         Some(ended) => ended.map_err(|error| PluginError::io(&format!("wait for `{program}`"), &error)),
         None => Err(PluginError::Cancelled),
@@ -207,11 +155,8 @@ fn last_line(text: &str) -> Option<String> {
     Some(line.chars().take(SAID).chain(more.chars()).collect())
 }
 
-/// A program that runs; dropped before its exit, it is killed with everything that it started.
-struct Running {
-    tree: Option<ProcessTree>,
-    child: Child,
-}
+/// A program that runs, whose output is kept.
+struct Running(StartedProgram);
 
 /// A program that has ended.
 #[derive(Debug)]
@@ -229,39 +174,22 @@ impl Running {
         cx: &RunContext,
         run_mark: &TreeMark,
     ) -> std::io::Result<Self> {
-        let mark = TreeMark::unique();
-        let environment = cx.environment();
-        let outer = run_mark.value(environment.get(TreeMark::VARIABLE).map(String::as_str));
-        let child = tokio::process::Command::new(&argv.program)
-            .args(&argv.arguments)
-            .env_clear()
-            .envs(&environment)
-            .envs(more)
-            .env(TreeMark::VARIABLE, mark.value(Some(&outer)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let tree = ProcessTree::led_by(child.id().unwrap_or_default(), mark);
-        Ok(Self { tree: Some(tree), child })
+        StartedProgram::spawn(argv, more, cx, run_mark, [Stdio::piped(), Stdio::piped()]).map(Self)
     }
 
     async fn exit(&mut self, cx: &RunContext) -> std::io::Result<EndedProgram> {
         let (mut stdout, mut stderr) = (Tail::default(), Tail::default());
-        let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
+        let (out, err) = self.0.take_streams();
         let status = {
             let mut reading = pin!(async { tokio::join!(stdout.read(out), stderr.read(err)) });
             let is_read = {
-                let mut ending = pin!(self.end());
+                let mut ending = pin!(self.0.ended());
                 tokio::select! {
                     ended = &mut ending => ended.map(|()| false)?,
                     _ = &mut reading => ending.await.map(|()| true)?,
                 }
             };
-            self.kill().await;
-            let status = self.child.wait().await?;
+            let status = self.0.collect().await?;
             if !is_read {
                 // What is left in the pipes is worth having; that they stay open is not worth waiting for.
                 let _ = cx.clock().timeout(PIPE_GRACE, reading).await;
@@ -269,22 +197,6 @@ impl Running {
             status
         };
         Ok(EndedProgram { status, stdout: stdout.text(), stderr: stderr.text() })
-    }
-
-    /// Waits for the end of the program, without collecting it where the kernel allows: its number stays its own then.
-    #[expect(deprecated, reason = "its successors are unsafe functions; a borrowed descriptor stays open meanwhile")]
-    async fn end(&mut self) -> std::io::Result<()> {
-        match self.tree.as_ref().and_then(ProcessTree::leader) {
-            Some(leader) => AsyncFd::with_interest(leader, Interest::READABLE)?.readable().await.map(drop),
-            None => self.child.wait().await.map(drop),
-        }
-    }
-
-    /// Kills whatever still runs of it, on a thread that may block: the process table may be long.
-    async fn kill(&mut self) {
-        if let Some(tree) = self.tree.take() {
-            let _ = tokio::task::spawn_blocking(move || drop(tree)).await;
-        }
     }
 }
 

@@ -10,6 +10,18 @@ use chaos_core::StateDir;
 /// The file that a live run holds a lock on; gone from a folder that is kept on purpose.
 const ALIVE: &str = ".alive";
 
+/// The file that names the ledger of a workflow: a folder with it is kept while the ledger is there, so that a resume finds it.
+const KEPT_FOR: &str = ".kept-for";
+
+/// Keeps a folder of nodes, also from a recovery, for as long as the file `ledger` is there.
+pub fn keep_for(folder: &Path, ledger: &Path) -> io::Result<()> {
+    fs::write(folder.join(KEPT_FOR), ledger.as_os_str().as_encoded_bytes())
+}
+
+fn is_kept(folder: &Path) -> bool {
+    fs::read_to_string(folder.join(KEPT_FOR)).is_ok_and(|ledger| Path::new(&ledger).is_file())
+}
+
 /// A folder of a live run; dropping this without [`LiveFolder::keep`] or [`LiveFolder::remove`] leaves it to a recovery.
 #[derive(Debug)]
 pub(crate) struct LiveFolder {
@@ -45,7 +57,7 @@ pub(crate) fn collect(state: &StateDir) {
         let path = folder.path();
         let Ok(lock) = File::options().write(true).open(path.join(ALIVE)) else { continue };
         let pending = state.journals().join(folder.file_name()).with_extension("jsonl").exists();
-        if !pending && lock.try_lock().is_ok() {
+        if !pending && !is_kept(&path) && lock.try_lock().is_ok() {
             let _ = fs::remove_dir_all(path);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chaos_core::{
-    Check, Late, Nodes, Plan, ProbeNode, RunContext, StepBody, StepNode, StepOutputs, Task, WorkflowStep,
+    ChaosSpec, Check, Late, Nodes, Plan, ProbeNode, RunContext, StepBody, StepNode, StepOutputs, Task, WorkflowStep,
 };
 use serde::Serialize;
 
@@ -151,7 +151,7 @@ async fn leaf(
     };
     dry.kind = Some(node.type_name().to_owned());
     let cx = cx.child(step.at.trim_start_matches('/'), None);
-    match node.entry() {
+    match node.entry().and_then(|entry| entry.downcast_ref::<ChaosSpec>()) {
         Some(entry) => {
             let found = preflight::entry(entry, checks, &cx).await;
             dry.plan = found.plan;

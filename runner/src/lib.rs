@@ -73,6 +73,7 @@ pub use control::{EntryControl, ReleaseEffect, RunControl};
 pub use control_client::{ControlError, bring_down, control, live_runs};
 pub use control_entry::{EntryNews, RemoteEntry};
 pub use control_wire::{ControlReply, ControlRequest, EntryReply, NodeReply, RunNodesReply};
+pub use dead_folders::keep_for;
 pub use driven_session::DrivenSession;
 pub use dry_run::{DryEntry, DryNode, DryRun, DryStep};
 pub use entry_state::{EntryStage, EntryState};

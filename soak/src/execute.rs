@@ -13,6 +13,7 @@ use chaos_triggers::Immediate;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::judge::{EventEnd, SoakFailure};
 use crate::plan::{PlannedEvent, SoakPlan};
@@ -103,12 +104,24 @@ struct Soak<'a> {
     skipped: usize,
     running: Vec<Running>,
     tasks: JoinSet<Finished>,
+    stop: CancellationToken,
     end: SoakEnd,
 }
 
 /// Runs the events of a plan in a session whose nodes are up. It ends with the first failure that is not a missed window: what
 /// is in force then is undone, and nothing more starts.
 pub async fn drive(session: Session, spec: Arc<SoakSpec>, targets: Vec<SoakTarget>, plan: SoakPlan) -> SoakEnd {
+    drive_until(session, spec, targets, plan, CancellationToken::new()).await
+}
+
+/// The same, until `stop` is cancelled: what is in force is undone then, and what an event did not show by then counts nowhere.
+pub async fn drive_until(
+    session: Session,
+    spec: Arc<SoakSpec>,
+    targets: Vec<SoakTarget>,
+    plan: SoakPlan,
+    stop: CancellationToken,
+) -> SoakEnd {
     let begun = session.cx().clock().now();
     let nodes = session.cx().services().get::<Nodes>();
     let exits = nodes.watch_exits();
@@ -129,6 +142,7 @@ pub async fn drive(session: Session, spec: Arc<SoakSpec>, targets: Vec<SoakTarge
         skipped: 0,
         running: Vec::new(),
         tasks: JoinSet::new(),
+        stop,
         end: SoakEnd::default(),
     };
     for event in plan.events {
@@ -146,7 +160,7 @@ impl Soak<'_> {
         let cx = self.session.cx();
         let due = self.begun + Duration::from_millis(event.at_ms);
         loop {
-            if self.end.failure.is_some() || self.end.interrupted {
+            if self.end.failure.is_some() || self.end.interrupted || self.stop.is_cancelled() {
                 return false;
             }
             let now = cx.clock().now();
@@ -163,6 +177,7 @@ impl Soak<'_> {
             tokio::select! {
                 biased;
                 () = cx.cancelled() => self.end.interrupted = true,
+                () = self.stop.cancelled() => {}
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(done.ok()).await,
                 _ = self.exits.changed() => self.look_for_a_crash(),
                 () = wait => {}
@@ -210,6 +225,7 @@ impl Soak<'_> {
         };
         self.running.retain(|one| one.number != event.number);
         let interrupted = self.session.cx().cancel_token().is_cancelled();
+        let cut = self.stop.is_cancelled();
         let fault = self.faults.get(event.fault.as_str()).copied();
         let judged = match (&result, fault) {
             (Err(error), _) => EventEnd::RevertFailed(error.to_string()),
@@ -219,6 +235,7 @@ impl Soak<'_> {
         let mut end = match judged {
             // What an interrupted event did not show counts nowhere.
             EventEnd::Missed(_) | EventEnd::Broken(_) if interrupted => EventEnd::Skipped("interrupted".to_owned()),
+            EventEnd::Missed(_) if cut => EventEnd::Skipped("ended early".to_owned()),
             judged => judged,
         };
         if !interrupted {
@@ -248,6 +265,10 @@ impl Soak<'_> {
             self.session.cx().note(format!("{after}{rule}; nothing more is injected"));
             self.end.failure = Some(SoakFailure { event, rule });
         }
+        self.release();
+    }
+
+    fn release(&self) {
         for one in &self.running {
             one.control.release();
         }
@@ -335,9 +356,14 @@ impl Soak<'_> {
 
     /// Waits for what is still in force; each event ends by its own hold.
     async fn finish(mut self) -> SoakEnd {
+        let mut released = false;
         loop {
             tokio::select! {
                 biased;
+                () = self.stop.cancelled(), if !released => {
+                    released = true;
+                    self.release();
+                }
                 done = self.tasks.join_next() => match done {
                     Some(done) => self.ended(done.ok()).await,
                     None => break,
@@ -346,6 +372,9 @@ impl Soak<'_> {
             }
         }
         self.end.interrupted |= self.session.cx().cancel_token().is_cancelled();
+        // No more will come.
+        self.all = self.end.events.len();
+        self.tell();
         self.end
     }
 }

@@ -27,7 +27,7 @@ mod step;
 mod target;
 
 pub use edges::{SoakEdge, SoakEdgeKind, SoakOverlap};
-pub use execute::{FinishedEvent, SoakEnd, drive, dry_entries};
+pub use execute::{FinishedEvent, SoakEnd, drive, drive_until, dry_entries};
 pub use judge::{EventEnd, SoakFailure};
 pub use manifest::{MANIFEST_VERSION, ManifestError, SoakManifest};
 pub use plan::{PlannedEvent, SoakPlan, SoakPlanError};

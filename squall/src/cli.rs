@@ -47,6 +47,7 @@ mod release;
 mod repeat;
 mod report_file;
 mod report_flags;
+mod resume;
 mod run;
 mod run_flags;
 mod schema;
@@ -58,6 +59,7 @@ mod status;
 mod stdin_hold;
 mod step_run;
 mod tell;
+mod torture;
 mod type_names;
 mod up;
 mod validate;
@@ -103,6 +105,7 @@ enum Command {
     Soak(Box<soak::Args>),
     Replay(Box<soak::ReplayArgs>),
     Shrink(Box<soak::ShrinkArgs>),
+    Torture(Box<torture::Args>),
     StepRun(step_run::Args),
     Validate(validate::Args),
     Schema(schema::Args),
@@ -122,7 +125,10 @@ impl Command {
         match self {
             #[cfg(all(feature = "load", feature = "http"))]
             Self::Demo(args) => demo::run(args),
-            Self::Run(args) => run::run(args),
+            Self::Run(args) => match &args.resume {
+                Some(run_id) => resume::resume(args, run_id),
+                None => run::run(args),
+            },
             Self::Inject(args) => inject::run(args),
             Self::Up(args) => up::run(args),
             Self::Ps(args) => ps::run(args),
@@ -133,6 +139,7 @@ impl Command {
             Self::Soak(args) => soak::run(args),
             Self::Replay(args) => soak::replay(args),
             Self::Shrink(args) => soak::shrink(args),
+            Self::Torture(args) => torture::run(args),
             Self::StepRun(args) => step_run::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
@@ -168,6 +175,7 @@ impl Command {
             Self::Soak(args) => data(args.flags.format),
             Self::Replay(args) => data(args.flags.format),
             Self::Shrink(args) => data(args.flags.format),
+            Self::Torture(args) => data(args.flags.format),
             Self::Diff(args) => data(args.format),
             Self::Recover(args) => data(args.format),
             Self::Release(args) => data(args.format),
@@ -178,7 +186,7 @@ impl Command {
     /// Whether it needs the operator's settings; a demo must run with nothing set up.
     fn has_settings(&self) -> bool {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
-        let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_));
+        let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_) | Self::Torture(_));
         runs || soaks
             || matches!(
                 self,

@@ -8,14 +8,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-#[path = "support/ignored.rs"]
-mod ignored;
 #[path = "support/shell.rs"]
 mod shell;
 #[path = "support/sleeper.rs"]
 mod sleeper;
 
-use shell::{command, journals, place, squall, write};
+use shell::{command, journals, place, report, squall, write};
 use sleeper::Sleeper;
 
 fn pause(name: &str, trigger: &Value, sleeper: &Sleeper) -> Value {
@@ -75,8 +73,8 @@ fn an_entry_whose_condition_never_comes_is_inconclusive_with_the_last_answer() {
     let trigger = json!({"type": "probe", "probe": closed, "for_seconds": 1, "timeout_seconds": 1});
     let file = write(&place, "task.json", &pause("never", &trigger, &sleeper));
     let output = squall(&place, &["run", &file, "--format", "json"]);
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), &report["verdict"]), (Some(2), &json!("inconclusive")), "{report:#}");
+    let (report, code) = report(&output);
+    assert_eq!((code, &report["verdict"]), (2, &json!("inconclusive")), "{report:#}");
     let error = report["entries"][0]["error"].as_str().unwrap();
     assert!(error.contains("did not say yes for 1 s within 1 s; the last answer was no"), "{error}");
     assert!(!sleeper.is_stopped());

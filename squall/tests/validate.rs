@@ -28,6 +28,20 @@ fn told(place: &TempDir, arguments: &[&str]) -> (i32, String) {
 }
 
 #[test]
+fn what_a_workflow_and_a_soak_hold_is_told() {
+    let place = place();
+    let wait = "{type: wait, name: a, seconds: 1}";
+    put(&place, "w.yaml", &format!("workflow: {{type: serial, name: all, steps: [{wait}]}}\n"));
+    let fault = "{action: {type: pause_process, pid: 1}}";
+    put(&place, "s.yaml", &format!("soak: {{interval_seconds: 1, events: 3, pool: [{fault}]}}\n"));
+    let (code, out) = told(&place, &["validate", "w.yaml", "s.yaml"]);
+    assert_eq!((code, out.as_str()), (0, "w.yaml: valid, 2 steps\ns.yaml: valid, a soak of 1 fault\n"));
+    let (_, out) = told(&place, &["validate", "w.yaml", "s.yaml", "--format", "json"]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&report["files"][0]["steps"], &report["files"][1]["pool"]), (&2.into(), &1.into()));
+}
+
+#[test]
 fn a_folder_of_tasks_is_checked_of_which_most_have_no_chaos() {
     let place = place();
     put(&place, "tasks/a.yaml", "task_id: 1\nprompt: x\n");

@@ -1,5 +1,6 @@
 //! The step that runs an entry.
 
+use std::any::Any;
 use std::time::Duration;
 
 use chaos_core::{
@@ -62,7 +63,7 @@ impl Step for FaultStep {
         self.entry.trigger.at_least().saturating_add(hold)
     }
 
-    fn entry(&self) -> Option<&ChaosSpec> {
+    fn entry(&self) -> Option<&dyn Any> {
         Some(&self.entry)
     }
 }

@@ -43,7 +43,7 @@ pub struct WorkflowEnd {
     /// Its folder, with the ledger.
     pub folder: PathBuf,
     /// How often it was resumed.
-    pub resumed: u32,
+    pub resumed: usize,
     /// What the first failure was, else `pass`.
     pub outcome: chaos_core::StepOutcome,
     /// Why, in one clause.
@@ -78,7 +78,8 @@ pub async fn drive(session: Session, workflow: Arc<WorkflowStep>, source: Workfl
         let _real = clock.external();
         opened(&session, source).await
     };
-    let (folder, resumed) = (ledger.folder().to_owned(), past.resumed + u32::from(run_id != session.cx().run_id()));
+    let (folder, resumed) =
+        (ledger.folder().to_owned(), past.resumed.len() + usize::from(run_id != session.cx().run_id()));
     let host = Arc::new(SessionHost::new(session.clone()));
     let as_host: Arc<dyn StepHost> = Arc::clone(&host) as Arc<dyn StepHost>;
     session.cx().services().get::<StepHosts>().set(&as_host);
@@ -132,9 +133,14 @@ async fn opened(session: &Session, source: WorkflowSource) -> (String, Ledger, P
         squall_version: env!("CARGO_PKG_VERSION").to_owned(),
         places: new.places,
     };
+    let nodes = begun.places.as_ref().map(|places| places.folder.clone());
     let workspace = std::path::absolute(&new.workspace).unwrap_or(new.workspace);
     let folder = ledger_path(&workspace, &run_id).parent().unwrap_or(&workspace).to_owned();
     let made = tokio::task::spawn_blocking(move || Ledger::create(&workspace, begun, &new.document)).await;
     let ledger = made.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    if let (Ok(ledger), Some(nodes)) = (&ledger, nodes.filter(|nodes| nodes.is_dir())) {
+        // Best effort: without it the nodes start in empty folders again.
+        let _ = chaos_runner::keep_for(&nodes, &ledger.folder().join(chaos_core::LEDGER_FILE));
+    }
     (run_id, ledger.unwrap_or_else(|error| Ledger::broken(folder, &error)), Past::default())
 }

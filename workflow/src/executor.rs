@@ -143,7 +143,7 @@ impl Executor {
         end
     }
 
-    /// Puts a line on disk; virtual time stands still meanwhile.
+    /// Puts a line on disk; virtual time is paused meanwhile.
     pub(crate) async fn record(&self, record: Record) -> io::Result<()> {
         let _real = self.clock.external();
         self.ledger.append(record).await
@@ -176,25 +176,20 @@ impl Executor {
         closing: Option<RecordedEnd>,
         scope: &Scope,
     ) -> RecordedEnd {
-        let mut end = match closing {
-            Some(end) => {
-                steps.iter().for_each(|step| self.rows.skipped(step, "the steps were over before the resume"));
-                end
-            }
-            None => {
-                let end = self.within(this.step, scope, |inner| self.sequence(steps, inner)).await;
-                if !finally.is_empty() {
-                    let (step, attempt) = (this.step.name.clone(), this.number);
-                    let closing = Record::Closing { step, attempt, end: end.clone() };
-                    if let Err(error) = self.record(closing).await {
-                        let name = &this.step.name;
-                        self.session
-                            .cx()
-                            .note(format!("`finally` of `{name}` can't be recorded in the ledger: {error}"));
-                    }
+        let mut end = if let Some(end) = closing {
+            self.skip(steps, "the steps were over before the resume");
+            end
+        } else {
+            let end = self.within(this.step, scope, |inner| self.sequence(steps, inner)).await;
+            if !finally.is_empty() {
+                let (step, attempt) = (this.step.name.clone(), this.number);
+                let closing = Record::Closing { step, attempt, end: end.clone() };
+                if let Err(error) = self.record(closing).await {
+                    let name = &this.step.name;
+                    self.session.cx().note(format!("`finally` of `{name}` can't be recorded in the ledger: {error}"));
                 }
-                end
             }
+            end
         };
         let last = self.last.beside(scope);
         for step in finally {
@@ -205,6 +200,12 @@ impl Executor {
             }
         }
         end
+    }
+
+    fn skip(&self, steps: &[WorkflowStep], why: &str) {
+        for step in steps {
+            self.rows.skipped(step, why);
+        }
     }
 
     /// One after the other, up to the first failure.
@@ -221,7 +222,7 @@ impl Executor {
                 (None, Some(stop)) => stop.skips(),
                 (None, None) => format!("`{}` failed first", step.name),
             };
-            rest.iter().for_each(|step| self.rows.skipped(step, &why));
+            self.skip(rest, &why);
             return match stopped {
                 Some(stop) if !end.outcome.is_failure() => {
                     if rest.is_empty() && end.is_pass() {
@@ -302,7 +303,7 @@ impl Executor {
         };
         let (taken, left) = if yes { (arms.then, arms.otherwise) } else { (arms.otherwise, arms.then) };
         let said = format!("`{}` answered {}", this.step.name, if yes { "yes" } else { "no" });
-        left.iter().for_each(|step| self.rows.skipped(step, &said));
+        self.skip(left, &said);
         self.sequence(taken, scope).await
     }
 
@@ -314,7 +315,7 @@ impl Executor {
         let cx = self.session.until(scope.token().clone()).child(step.at.trim_start_matches('/'), None);
         let seen = self.session.within(&cx).observe(&probe, "when").await;
         match (scope.stopped(), seen.answer) {
-            (Some(stop), _) => Err(RecordedEnd::of(stop.end())),
+            (Some(why), _) => Err(RecordedEnd::of(why.end())),
             (None, Answer::Yes) => Ok(true),
             (None, Answer::No) => Ok(false),
             (None, Answer::Unknown) => Err(fail(format!("the probe can't tell: {}", seen.detail))),

@@ -25,11 +25,16 @@ struct Line {
     written: oneshot::Sender<io::Result<()>>,
 }
 
+/// Why a ledger could not be made.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+struct NoLedger(String);
+
 /// A ledger that is written to. A thread of its own writes: lines that come together share one sync.
 #[derive(Debug)]
 pub struct Ledger {
     folder: PathBuf,
-    lines: Result<Sender<Line>, String>,
+    lines: Result<Sender<Line>, NoLedger>,
 }
 
 impl Ledger {
@@ -59,7 +64,7 @@ impl Ledger {
 
     /// A ledger that takes nothing.
     pub(crate) fn broken(folder: PathBuf, why: &io::Error) -> Self {
-        Self { folder, lines: Err(why.to_string()) }
+        Self { folder, lines: Err(NoLedger(why.to_string())) }
     }
 
     fn over(folder: PathBuf, writer: LedgerFile) -> io::Result<Self> {

@@ -11,7 +11,7 @@ use chaos_core::StepOutputs;
 use serde_json::Value;
 
 use crate::ledger::{Ledger, ledger_path};
-use crate::record::{Begun, LEDGER_FORMAT, Record, RecordedEnd, decode};
+use crate::record::{Begun, LEDGER_FORMAT, Record, RecordedEnd, decode, document_hash};
 
 /// A ledger of 10,000 steps is about 5 MiB.
 const LIMIT: u64 = 1 << 30;
@@ -65,6 +65,14 @@ pub enum ResumeError {
         /// Its format.
         format: String,
     },
+    /// The document is another one.
+    #[error("`{path}` is not the document that run `{run_id}` began with: nothing is resumed")]
+    OtherDocument {
+        /// The run.
+        run_id: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// It was changed.
     #[error("line {line} of ledger `{path}` is not as it was written: nothing is resumed")]
     Tampered {
@@ -73,6 +81,16 @@ pub enum ResumeError {
         /// The line, from 1.
         line: usize,
     },
+}
+
+impl ResumeError {
+    /// Whether a file is not as it was written.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Foreign(_) | Self::UnknownFormat { .. } | Self::Tampered { .. } | Self::OtherDocument { .. }
+        )
+    }
 }
 
 /// One attempt of a step.
@@ -94,8 +112,8 @@ pub(crate) struct Past {
     pub(crate) outputs: StepOutputs,
     /// The first thing that may have been left in force.
     pub(crate) in_force: Option<String>,
-    /// How often it was resumed.
-    pub(crate) resumed: u32,
+    /// The runs that went on with it.
+    pub(crate) resumed: Vec<String>,
     finished: Option<RecordedEnd>,
     ends: usize,
 }
@@ -108,7 +126,7 @@ impl Past {
     fn take(&mut self, record: Record) {
         match record {
             Record::Begun(_) => {}
-            Record::Resumed { .. } => self.resumed += 1,
+            Record::Resumed { run_id } => self.resumed.push(run_id),
             Record::Started { step, attempt } => self.at(step, attempt).started = true,
             Record::Chose { step, attempt, yes } => self.at(step, attempt).chose = Some(yes),
             Record::Closing { step, attempt, end } => self.at(step, attempt).closing = Some(end),
@@ -175,6 +193,22 @@ impl OpenedLedger {
         let ReadLedger { begun, past, torn, end, sum } = read;
         let folder = path.parent().unwrap_or(workspace).to_owned();
         Ok(Self { begun, torn, past, folder, file, end, sum })
+    }
+
+    /// The runs that worked on it: what they left behind must be undone first.
+    pub fn runs(&self) -> Vec<String> {
+        std::iter::once(&self.begun.run_id).chain(&self.past.resumed).cloned().collect()
+    }
+
+    /// Refuses another document than the one that the workflow began with.
+    ///
+    /// # Errors
+    /// [`ResumeError::OtherDocument`].
+    pub fn check_document(&self, document: &[u8], path: &Path) -> Result<(), ResumeError> {
+        if document_hash(document) == self.begun.document {
+            return Ok(());
+        }
+        Err(ResumeError::OtherDocument { run_id: self.begun.run_id.clone(), path: path.to_owned() })
     }
 
     /// The copy of the document.

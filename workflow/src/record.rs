@@ -39,7 +39,7 @@ pub struct KeptPlaces {
     pub ports: Vec<NonZeroU16>,
 }
 
-/// The hash of a document: it finds another one, and is no signature.
+/// The hash of a document: it tells another one, and does not sign.
 pub fn document_hash(document: &[u8]) -> String {
     format!("fnv1a64:{:016x}", fnv1a(document))
 }
@@ -126,12 +126,12 @@ pub(crate) fn decode(before: u64, line: &[u8]) -> Option<(Record, u64)> {
     let at = line.len().checked_sub(SUM.len() + 18)?;
     let (head, tail) = line.split_at_checked(at)?;
     let digits = tail.strip_prefix(SUM.as_bytes())?.strip_suffix(b"\"}")?;
-    let written = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     let whole = [head, b"}"].concat();
-    if sum(before, &whole) != written {
+    let sum = sum(before, &whole);
+    if format!("{sum:016x}").as_bytes() != digits {
         return None;
     }
-    Some((serde_json::from_slice(&whole).ok()?, written))
+    Some((serde_json::from_slice(&whole).ok()?, sum))
 }
 
 fn sum(before: u64, line: &[u8]) -> u64 {

@@ -38,7 +38,7 @@ pub struct WorkflowReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_force: Option<String>,
     /// How often it was resumed.
-    pub resumed: u32,
+    pub resumed: usize,
     /// Its ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<String>,

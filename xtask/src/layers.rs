@@ -40,6 +40,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Layer 3: they plan, and the engine acts.
     ("chaos-experiment", &["chaos-core", "chaos-agent", "chaos-runner", "chaos-schema", "chaos-triggers"]),
     ("chaos-soak", &["chaos-core", "chaos-runner", "chaos-schema", "chaos-triggers"]),
+    // It runs a soak around a command.
+    ("chaos-torture", &["chaos-core", "chaos-host", "chaos-probes", "chaos-runner", "chaos-soak"]),
     ("chaos-workflow", &["chaos-core", "chaos-runner"]),
     // Layer 4: the facade.
     (
@@ -62,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-runner",
             "chaos-experiment",
             "chaos-soak",
+            "chaos-torture",
             "chaos-workflow",
         ],
     ),

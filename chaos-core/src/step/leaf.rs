@@ -1,11 +1,12 @@
 //! Leaf steps of a workflow: what plug-ins add to the control steps.
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::time::Duration;
 
 use super::context::StepContext;
 use super::outcome::StepEnd;
-use crate::{BoxFuture, ChaosSpec, PluginError, Reach};
+use crate::{BoxFuture, PluginError, Reach};
 
 /// A leaf step as its author writes it.
 pub trait Step: Debug + Send + Sync + 'static {
@@ -22,8 +23,8 @@ pub trait Step: Debug + Send + Sync + 'static {
         Duration::ZERO
     }
 
-    /// The entry that it runs, if it runs one, for the preflight.
-    fn entry(&self) -> Option<&ChaosSpec> {
+    /// The entry that it runs, a [`crate::ChaosSpec`], for the preflight.
+    fn entry(&self) -> Option<&dyn Any> {
         None
     }
 }
@@ -37,7 +38,7 @@ pub trait ErasedStep: Debug + Send + Sync {
     /// See [`Step::at_least`].
     fn at_least(&self) -> Duration;
     /// See [`Step::entry`].
-    fn entry(&self) -> Option<&ChaosSpec>;
+    fn entry(&self) -> Option<&dyn Any>;
 }
 
 impl<T: Step> ErasedStep for T {
@@ -53,7 +54,7 @@ impl<T: Step> ErasedStep for T {
         Step::at_least(self)
     }
 
-    fn entry(&self) -> Option<&ChaosSpec> {
+    fn entry(&self) -> Option<&dyn Any> {
         Step::entry(self)
     }
 }

@@ -7,6 +7,7 @@ use chaos_core::JournalError;
 use chaos_runner::{ControlError, InvalidRun, RunnerError};
 use chaos_schema::Diagnostic;
 use chaos_soak::ManifestError;
+use chaos_workflow::ResumeError;
 
 /// Wrong usage; `EX_USAGE` of sysexits.
 pub(crate) const USAGE: u8 = 64;
@@ -53,6 +54,14 @@ pub(crate) enum Failure {
     /// A manifest can't be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A workflow can't be resumed.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
+    /// What a dead run left behind is not undone.
+    #[error(
+        "run `{0}` left something in force that is not undone yet, so nothing is resumed; `squall recover` tells what"
+    )]
+    InForce(String),
     /// A live run could not be reached.
     #[error(transparent)]
     Control(ControlError),
@@ -116,7 +125,9 @@ impl Failure {
             Self::Invalid { .. } | Self::Manifest(_) => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_) | RunnerError::Interrupted)
             | Self::Declined(_) => INCONCLUSIVE,
-            Self::Unfinished(_) | Self::Lost(_) => REVERT_FAILED,
+            Self::Unfinished(_) | Self::Lost(_) | Self::InForce(_) => REVERT_FAILED,
+            Self::Resume(error) if error.is_damage() => INVALID,
+            Self::Resume(_) => USAGE,
             Self::Experiment(error) => experiment_code(error),
             Self::Runner(_) | Self::Control(_) | Self::Journal(_) | Self::Output(_) | Self::Internal(_) => INTERNAL,
         }

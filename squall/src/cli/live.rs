@@ -25,6 +25,9 @@ const CLEAR: &str = "\r\x1b[2K";
 pub(crate) enum Detail {
     /// Nothing.
     Nothing,
+    /// What is told to people, and what goes wrong; never a line that is rewritten, since a program of somebody else's writes
+    /// to the same terminal.
+    Notes,
     /// One line for each entry, with its figures, and what goes wrong: an experiment has dozens of entries.
     Figures,
     /// Every event that is worth telling.
@@ -78,7 +81,7 @@ pub(crate) struct Live {
 impl Live {
     /// On standard error, as that is: a terminal or not.
     pub(crate) fn on_stderr(detail: Detail) -> Self {
-        Self::on(Box::new(display()), io::stderr().is_terminal(), detail)
+        Self::on(Box::new(display()), io::stderr().is_terminal() && detail != Detail::Notes, detail)
     }
 
     fn on(out: Box<dyn Write + Send>, terminal: bool, detail: Detail) -> Self {
@@ -109,8 +112,10 @@ impl Live {
             }
             EventKind::Active { .. } => self.active = Some((Instant::now(), Figures::default())),
             EventKind::Ended { .. } => self.active = None,
+            EventKind::Progress { .. } if self.detail == Detail::Notes => return,
             EventKind::Progress { progress: Progress::Soak(soak) } => {
-                self.soak = Some(soak_line(soak));
+                let is_over = soak.done == soak.planned && soak.active.is_empty();
+                self.soak = (!is_over).then(|| soak_line(soak));
                 if self.terminal {
                     self.figures();
                 }
@@ -155,7 +160,7 @@ impl Live {
     fn line(&mut self, event: &Event) -> Option<String> {
         if let EventKind::Probed { role, probe, observation } = &event.kind {
             let before = self.answers.insert((event.path.clone(), probe.clone()), observation.answer);
-            let during = *role == ProbeRole::During && self.detail != Detail::Figures;
+            let during = *role == ProbeRole::During && !matches!(self.detail, Detail::Figures | Detail::Notes);
             let turned = before != Some(observation.answer) && (before.is_some() || observation.answer != Answer::Yes);
             if during && turned {
                 let answer = match observation.answer {
@@ -251,6 +256,14 @@ fn printable(text: &str) -> String {
 
 /// What is worth a line; the report holds the rest.
 fn line(kind: &EventKind, detail: Detail) -> Option<String> {
+    let is_told = matches!(kind, EventKind::RunStarted { .. } | EventKind::Recovered { .. } | EventKind::Note { .. })
+        || matches!(
+            kind,
+            EventKind::Aborted { .. } | EventKind::Undid { undone: None, .. } | EventKind::Dropped { .. }
+        );
+    if detail == Detail::Notes && !is_told {
+        return None;
+    }
     if detail == Detail::Figures {
         match kind {
             EventKind::Ended { result } => return Some(StepFigures(result).to_string()),

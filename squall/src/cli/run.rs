@@ -27,8 +27,13 @@ use super::workflow::{check_flags, kept_places, new_run, run_workflow};
 pub(super) struct Args {
     /// The task file (YAML or JSON); `-` reads standard input. Several run one after the other, once all of them are valid;
     /// the worst exit code wins.
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "resume")]
     pub(super) files: Vec<PathBuf>,
+    /// Goes on with the workflow of a run that has died, after its last step that ended: what it left in force is undone first,
+    /// and no step runs twice unless it is `idempotent`. The document is the one that the run kept; a file that is given
+    /// must be the same.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["repeat", "confirm", "dry_run", "seed"])]
+    pub(super) resume: Option<String>,
     #[command(flatten)]
     document: DocumentFlags,
     /// Runs only the entries of this name; may be given several times.
@@ -102,8 +107,16 @@ impl Args {
         self.files.iter().chain(&self.flags.events).map(PathBuf::as_path).collect()
     }
 
+    /// How documents are read.
+    pub(super) fn options(&self) -> Result<LoadOptions, Failure> {
+        self.document.options()
+    }
+
     /// What the run is called, should it not begin.
     pub(super) fn subject(&self) -> String {
+        if let Some(run_id) = &self.resume {
+            return run_id.clone();
+        }
         self.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ")
     }
 
@@ -129,7 +142,7 @@ impl Args {
     }
 
     /// Refuses flags that don't apply to a workflow.
-    fn check_workflow(&self) -> Result<(), Failure> {
+    pub(super) fn check_workflow(&self) -> Result<(), Failure> {
         let others = [
             ("--only", !self.only.is_empty()),
             ("--repeat", self.repeat.is_some()),
@@ -144,9 +157,7 @@ impl Args {
             let mut bytes = bytes(file)?;
             let options = with_places(&bytes, options);
             let first = self.checked(load_bytes(&bytes, &file.display().to_string(), &options))?;
-            if first.workflow.is_some() {
-                self.check_workflow()?;
-            } else if !several_times {
+            if first.workflow.is_none() && !several_times {
                 bytes = Vec::new();
             }
             Ok(Document { file, bytes, places: kept_places(&options), first: Some(first) })
@@ -167,9 +178,12 @@ impl Args {
     }
 
     /// The part of the task that is to run.
-    fn checked(&self, loaded: Loaded) -> Result<Task, Failure> {
+    pub(super) fn checked(&self, loaded: Loaded) -> Result<Task, Failure> {
         let checks = if self.flags.verifier.is_some() { Checks::Verifier } else { Checks::File };
         let mut task = task(loaded, checks)?;
+        if task.workflow.is_some() {
+            self.check_workflow()?;
+        }
         only::keep(&mut task, &self.only)?;
         Ok(task)
     }

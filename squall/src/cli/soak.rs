@@ -82,7 +82,8 @@ pub(crate) struct SoakFlags {
 }
 
 impl SoakFlags {
-    fn runner(&self, seed: u64) -> Result<Runner, Failure> {
+    /// The runner that they say.
+    pub(super) fn runner(&self, seed: u64) -> Result<Runner, Failure> {
         Ok(runner_within(&self.policy, None, self.workspace.as_deref())?.seed(seed).build()?)
     }
 
@@ -90,7 +91,19 @@ impl SoakFlags {
         self.workspace.as_deref().or_else(|| settings::workspace()).unwrap_or(Path::new("."))
     }
 
-    fn out(&self) -> Out {
+    /// The file for events.
+    pub(super) fn event_file(&self) -> Result<Option<std::fs::File>, Failure> {
+        self.events.as_deref().map(create).transpose()
+    }
+
+    /// How a run is followed that shows so much by default.
+    pub(super) fn watch(&self, by_default: Detail) -> Watch {
+        let detail = if self.quiet || self.verbose { Detail::asked(self.quiet, self.verbose) } else { by_default };
+        Watch { detail, until_stdin_closes: false }
+    }
+
+    /// Where the report goes.
+    pub(super) fn out(&self) -> Out {
         Out::beside(self.events.as_deref())
     }
 
@@ -156,7 +169,7 @@ impl Source<'_> {
         let (task, spec, targets) = self.load()?;
         let (seed, planned, spec) = (plan.seed, plan.events.len(), Arc::new(spec));
         let runner = self.flags.runner(seed)?;
-        let events = self.flags.events.as_deref().map(create).transpose()?;
+        let events = self.flags.event_file()?;
         let done: Arc<Mutex<Option<SoakReport>>> = Arc::default();
         let (starting, soak, slot) = (runner.clone(), Arc::clone(&spec), Arc::clone(&done));
         let work = move |session| {
@@ -170,7 +183,7 @@ impl Source<'_> {
             };
             Box::pin(work) as chaos_core::BoxFuture<'static, Driven>
         };
-        let watch = Watch { detail: Detail::asked(self.flags.quiet, self.flags.verbose), until_stdin_closes: false };
+        let watch = self.flags.watch(Detail::Events);
         let run = run_with(&runner, move || starting.drive(task, work), events, watch, signals).await?;
         let report = done.lock().unwrap_or_else(PoisonError::into_inner).take();
         let report = report.unwrap_or_else(|| SoakReport::of(&spec, seed, planned, &SoakEnd::default()));

@@ -44,6 +44,12 @@ struct Checked {
     /// Entries of a valid task or entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     entries: Option<usize>,
+    /// Steps of its workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<usize>,
+    /// Faults of the pool of its soak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<usize>,
     /// Why it could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<String>,
@@ -127,6 +133,13 @@ fn check(path: &Path, args: &Args, options: &LoadOptions) -> Checked {
             let loaded =
                 loaded.with_errors(|one| if unanswered(one) { args.verifier.is_none() } else { strictly(one) });
             let valid = !loaded.has_errors();
+            let (steps, pool) = match &loaded.document {
+                Some(Document::Task(task)) => (
+                    task.workflow.as_ref().map(|workflow| workflow.all().len()),
+                    task.soak.as_ref().map(|soak| soak.pool.len()),
+                ),
+                _ => (None, None),
+            };
             let (kind, entries) = match loaded.document {
                 Some(Document::Task(task)) => (Some("task"), Some(task.entries.len())),
                 Some(Document::Entry(_)) => (Some("entry"), Some(1)),
@@ -134,11 +147,12 @@ fn check(path: &Path, args: &Args, options: &LoadOptions) -> Checked {
                 Some(Document::Policy(_)) => (Some("policy"), None),
                 None => (None, None),
             };
-            Checked { file, valid, kind, entries, unreadable: None, diagnostics: loaded.diagnostics }
+            Checked { file, valid, kind, entries, steps, pool, unreadable: None, diagnostics: loaded.diagnostics }
         }
         Err(failure) => {
             let unreadable = Some(failure.chain());
-            Checked { file, valid: false, kind: None, entries: None, unreadable, diagnostics: Vec::new() }
+            let (kind, entries, steps, pool) = (None, None, None, None);
+            Checked { file, valid: false, kind, entries, steps, pool, unreadable, diagnostics: Vec::new() }
         }
     }
 }
@@ -153,6 +167,10 @@ fn text(checked: &Checked, paint: Paint) -> String {
     let no_chaos = checked.diagnostics.iter().find(|one| one.code == Code::NoChaos && !one.is_error());
     let mut outcome = match (checked.kind, checked.entries, no_chaos) {
         (_, _, Some(note)) => format!("valid, no chaos: {}", note.message),
+        _ if checked.steps.is_some() => format!("valid, {}", counted(checked.steps.unwrap_or_default(), "step")),
+        _ if checked.pool.is_some() => {
+            format!("valid, a soak of {}", counted(checked.pool.unwrap_or_default(), "fault"))
+        }
         (_, Some(1), _) => "valid, 1 entry".to_owned(),
         (_, Some(entries), _) => format!("valid, {entries} entries"),
         (Some("policy"), ..) => "valid, a policy".to_owned(),
