@@ -53,8 +53,8 @@ pub use run::{
     HttpMethodError, InjectContext, LatencyBucket, LatencyReport, LoadCounts, LoadDuration, LoadDurationError,
     LoadFailure, LoadFailureKind, LoadFigures, LoadGenerator, LoadProgress, LoadReport, LoadRequest, LoadSchedule,
     LoadSegment, LoadSlice, LoadTls, LoadTlsError, LookAt, NotToldApart, PercentileMs, PostedLoad, ProbeRole, Progress,
-    RealClock, RunContext, RunLoads, RunScope, RunServices, SoakFault, SoakSpec, SpecWarning, Stage, StatusCount, Task,
-    ToldEvents, UnservedConnections, VirtualClock, since_boot,
+    RealClock, RunContext, RunLoads, RunScope, RunServices, SoakFault, SoakProgress, SoakSpec, SpecWarning, Stage,
+    StatusCount, Task, ToldEvents, UnservedConnections, VirtualClock, since_boot,
 };
 pub use step::{
     DynStep, ErasedStep, LEDGER_FILE, Late, LateError, ParallelSuccess, Step, StepBody, StepContext, StepEnd, StepHost,

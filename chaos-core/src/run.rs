@@ -23,7 +23,7 @@ mod told;
 pub use clock::{Clock, ExternalWait, RealClock, VirtualClock, since_boot};
 pub use context::{ContextParts, RunContext};
 pub use edges::{Edge, EntryId, FaultEdges, Stage};
-pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole, Progress};
+pub use event::{Event, EventKind, EventStream, Events, LookAt, ProbeRole, Progress, SoakProgress};
 pub use inject_context::InjectContext;
 pub use load_judgement::{DEFAULT_ERROR_RATIO, FailureCauses, UnservedConnections};
 pub use load_report::{

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Answer, ChaosResult, ChaosSpec, Edge, FaultEdges, FaultNode, Nodes, SoakFault, SoakSpec, Stage};
+use chaos_core::{
+    Answer, ChaosResult, ChaosSpec, Edge, FaultEdges, FaultNode, Nodes, Progress, SoakFault, SoakProgress, SoakSpec,
+    Stage,
+};
 use chaos_runner::{EntryControl, RunnerError, Session};
 use chaos_triggers::Immediate;
 use serde::{Deserialize, Serialize};
@@ -66,6 +69,7 @@ pub struct SoakEnd {
 /// An event that was started.
 struct Running {
     number: u32,
+    fault: String,
     node: Option<String>,
     control: EntryControl,
 }
@@ -95,6 +99,9 @@ struct Soak<'a> {
     crashed: Option<(u32, String)>,
     /// The number of the event that was started last.
     last: Option<u32>,
+    passed: usize,
+    missed: usize,
+    skipped: usize,
     running: Vec<Running>,
     tasks: JoinSet<Finished>,
     stop: CancellationToken,
@@ -130,6 +137,9 @@ pub async fn drive_until(
         crashes,
         crashed: None,
         last: None,
+        passed: 0,
+        missed: 0,
+        skipped: 0,
         running: Vec::new(),
         tasks: JoinSet::new(),
         stop,
@@ -200,8 +210,10 @@ impl Soak<'_> {
         self.session.cx().note(format!("event {} of {}: `{}`{on}", event.number, self.all, event.fault));
         let handle = self.session.start_at(entry, &segment(event.number));
         self.last = Some(event.number);
-        self.running.push(Running { number: event.number, node: event.node.clone(), control: handle.control() });
+        let (number, fault) = (event.number, event.fault.clone());
+        self.running.push(Running { number, fault, node: event.node.clone(), control: handle.control() });
         self.tasks.spawn(async move { (event, started, handle.done().await) });
+        self.tell();
     }
 
     /// Takes down how an event ended, and looks at what must hold after it.
@@ -302,7 +314,31 @@ impl Soak<'_> {
             detect_seconds: result.and_then(|result| result.time_to_detect_seconds),
             recover_seconds: result.and_then(|result| result.time_to_recover_seconds),
         };
+        match finished.end {
+            EventEnd::Passed => self.passed += 1,
+            EventEnd::Missed(_) => self.missed += 1,
+            EventEnd::Skipped(_) => self.skipped += 1,
+            _ => {}
+        }
         self.end.events.push(finished);
+        self.tell();
+    }
+
+    /// Tells how far it is.
+    fn tell(&self) {
+        let active = self.running.iter().map(|one| {
+            let on = one.node.as_deref().map(|node| format!(" on {node}")).unwrap_or_default();
+            format!("{} #{}{on}", one.fault, one.number)
+        });
+        let judged = self.all.saturating_sub(self.skipped);
+        self.session.cx().progress(Progress::Soak(SoakProgress {
+            done: self.end.events.len(),
+            planned: self.all,
+            passed: self.passed,
+            missed: self.missed,
+            may_miss: most_misses(judged, self.spec.flake_budget_percent).saturating_sub(self.missed),
+            active: active.collect(),
+        }));
     }
 
     fn since_begun(&self, at: Duration) -> f64 {
@@ -336,8 +372,22 @@ impl Soak<'_> {
             }
         }
         self.end.interrupted |= self.session.cx().cancel_token().is_cancelled();
+        // No more will come.
+        self.all = self.end.events.len();
+        self.tell();
         self.end
     }
+}
+
+/// How many of so many events may miss their window.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a soak has at most 100,000 events, and a share is no less than 0"
+)]
+fn most_misses(events: usize, percent: f64) -> usize {
+    (events as f64 * percent / 100.0).floor() as usize
 }
 
 /// Where an event stands in its run.

@@ -46,7 +46,7 @@ const LONGEST: u64 = 16 << 20;
 ///   duration_seconds: 300
 ///   flake_budget_percent: 10
 ///   pool:
-///     - action: { type: pause_process, pid_file: /run/app.pid }
+///     - action: { type: pause_process, target: { pid_file: /run/app.pid } }
 ///       draw: { duration_seconds: { min: 1, max: 5 } }
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -458,11 +459,23 @@ fn a_process_whose_runtime_is_held_goes_on_after_the_run_and_its_guardian_are_ki
             let (code, told) = place.recover().unwrap();
             assert_eq!((code, told["undone"].as_array().unwrap().len()), (0, 1), "{told}");
             assert_eq!(told["undone"][0]["undone"]["outcome"], "reverted", "it was held until then: {told}");
+            assert!(
+                !is_armed(&place.path().join("control")),
+                "it is let go by the recovery, and not by the end of its lease"
+            );
         }
         held.passes_again("the process goes on");
         let (code, told) = place.recover().unwrap();
         assert!(code == 0 && place.journals().is_empty(), "{told}");
     }
+}
+
+/// Whether the fail point is armed, as its process says.
+fn is_armed(control: &Path) -> bool {
+    let mut stream = UnixStream::connect(control).unwrap();
+    stream.write_all(b"GET /edges.tick HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let answer = std::io::read_to_string(stream).unwrap();
+    answer.starts_with("HTTP/1.1 200")
 }
 
 /// The guardian that a run has started.

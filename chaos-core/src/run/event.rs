@@ -62,8 +62,27 @@ pub enum ProbeRole {
 pub enum Progress {
     /// Of a load.
     Load(LoadProgress),
+    /// Of a soak, at each start and end of an event.
+    Soak(SoakProgress),
     /// Of a fault whose figures only its author knows.
     Other(Value),
+}
+
+/// How far a soak is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SoakProgress {
+    /// Events that ended.
+    pub done: usize,
+    /// Events of the plan.
+    pub planned: usize,
+    /// Judged events that passed.
+    pub passed: usize,
+    /// Judged events that missed their detection window.
+    pub missed: usize,
+    /// How many more of the planned events may miss it, should all others pass.
+    pub may_miss: usize,
+    /// The events that are under way: `pause #3 on n1`.
+    pub active: Vec<String>,
 }
 
 /// What happened.

@@ -149,7 +149,9 @@ mod tests {
         let stages = [Stage::Landing, Stage::InForce, Stage::Leaving, Stage::Gone];
         for number in 0..200 {
             let event = scope.entry(&format!("soak/{number}"), &format!("pause #{number}"));
-            stages.map(|stage| event.edge(stage));
+            for stage in stages {
+                event.edge(stage);
+            }
         }
         cut();
         // The first landing has nothing behind it.
@@ -158,7 +160,9 @@ mod tests {
         // More names than can be kept apart: told together from then on, with what there was before as it is.
         for number in 0..100 {
             let event = scope.entry(&format!("other/{number}"), &format!("fault {number}"));
-            stages.map(|stage| event.edge(stage));
+            for stage in stages {
+                event.edge(stage);
+            }
         }
         cut();
         let segments = posted.segments();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use chaos_core::{Answer, Event, EventKind, ProbeRole, Undone, visible_line};
+use chaos_core::{Answer, Event, EventKind, ProbeRole, Progress, SoakProgress, Undone, visible_line};
 
 use super::console::display;
 use super::figures::{Figures, StepFigures};
@@ -72,6 +72,8 @@ pub(crate) struct Live {
     answers: HashMap<(String, String), Answer>,
     names: HashMap<String, String>,
     active: Option<(Instant, Figures)>,
+    /// How far a soak is.
+    soak: Option<String>,
     told: Option<Instant>,
     line_stands: bool,
 }
@@ -84,7 +86,18 @@ impl Live {
 
     fn on(out: Box<dyn Write + Send>, terminal: bool, detail: Detail) -> Self {
         let (names, answers) = (HashMap::new(), HashMap::new());
-        Self { out, terminal, detail, countdowns: vec![], answers, names, active: None, told: None, line_stands: false }
+        Self {
+            out,
+            terminal,
+            detail,
+            countdowns: vec![],
+            answers,
+            names,
+            active: None,
+            soak: None,
+            told: None,
+            line_stands: false,
+        }
     }
 
     /// Takes one event.
@@ -100,6 +113,14 @@ impl Live {
             EventKind::Active { .. } => self.active = Some((Instant::now(), Figures::default())),
             EventKind::Ended { .. } => self.active = None,
             EventKind::Progress { .. } if self.detail == Detail::Notes => return,
+            EventKind::Progress { progress: Progress::Soak(soak) } => {
+                let is_over = soak.done == soak.planned && soak.active.is_empty();
+                self.soak = (!is_over).then(|| soak_line(soak));
+                if self.terminal {
+                    self.figures();
+                }
+                return;
+            }
             EventKind::Progress { progress } => {
                 let since = self.active.take().map_or_else(Instant::now, |(since, _)| since);
                 self.active = Some((since, Figures::of(progress)));
@@ -188,7 +209,11 @@ impl Live {
             .map(|(since, figures)| format!("active for {:.0} s{figures}", since.elapsed().as_secs_f64()));
         if self.terminal {
             let counts = self.countdowns.iter().map(|count| self.name(&count.path) + &count.text());
-            let parts: Vec<String> = counts.take(COUNTDOWNS).chain(active).collect();
+            let parts: Vec<String> = match &self.soak {
+                // Its events come and go too fast for more.
+                Some(soak) => vec![soak.clone()],
+                None => counts.take(COUNTDOWNS).chain(active).collect(),
+            };
             if parts.is_empty() {
                 return;
             }
@@ -215,6 +240,13 @@ impl Live {
             let _ = self.out.write_all(CLEAR.as_bytes());
         }
     }
+}
+
+/// How far a soak is, on one line.
+fn soak_line(soak: &SoakProgress) -> String {
+    let SoakProgress { done, planned, missed, may_miss, active, .. } = soak;
+    let active = if active.is_empty() { "nothing".to_owned() } else { active.join(", ") };
+    format!("{done} of {planned} events, {missed} missed, {may_miss} more may; in force: {active}")
 }
 
 /// Control characters of a target's answer must not reach a terminal.
@@ -272,7 +304,7 @@ fn line(kind: &EventKind, detail: Detail) -> Option<String> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use chaos_core::{Observation, Progress};
+    use chaos_core::Observation;
     use serde_json::json;
 
     use super::*;
@@ -329,6 +361,16 @@ mod tests {
         let text = shown(true, &[("/a", progress.clone()), ("/a", progress), ("/a", note("over"))]);
         assert_eq!(text.matches('\n').count(), 1, "{text:?}");
         assert!(text.contains("\r\x1b[2K    1.5 s  over\n"), "{text:?}");
+    }
+
+    #[test]
+    fn a_soak_shows_on_a_terminal_how_far_it_is_and_what_is_in_force() {
+        let active = vec!["pause #3 on n1".to_owned(), "kill #4 on n2".to_owned()];
+        let soak = SoakProgress { done: 2, planned: 28, passed: 1, missed: 1, may_miss: 3, active };
+        let events = [("", EventKind::Progress { progress: Progress::Soak(soak) })];
+        let line = "2 of 28 events, 1 missed, 3 more may; in force: pause #3 on n1, kill #4 on n2";
+        assert!(shown(true, &events).contains(line), "{}", shown(true, &events));
+        assert_eq!(shown(false, &events), "", "elsewhere each event has its own lines");
     }
 
     #[test]
