@@ -190,7 +190,7 @@ mod tests {
         told.tell("other");
         told.tell("acted");
         assert_eq!(trigger.wait(&cx).await.unwrap().0, "`acted` was told");
-        let again = tokio::time::timeout(Duration::from_secs(60), trigger.wait(&cx)).await;
+        let again = tokio::time::timeout(Duration::from_mins(1), trigger.wait(&cx)).await;
         assert!(again.is_err(), "{again:?}");
         let (again, ()) = tokio::join!(trigger.wait(&cx), async { told.tell("acted") });
         assert!(again.is_ok());
@@ -218,7 +218,7 @@ mod tests {
             for (becomes, fires) in ["active", "released", "reverted"].into_iter().zip(fires) {
                 let cx = ours.cx().child(&format!("{place}/{becomes}"), None);
                 let trigger = when("pause", becomes);
-                let waited = tokio::time::timeout(Duration::from_secs(60), trigger.wait(&cx)).await;
+                let waited = tokio::time::timeout(Duration::from_mins(1), trigger.wait(&cx)).await;
                 assert_eq!(waited.is_ok(), fires, "{stage:?} {becomes}");
             }
         }

@@ -1,5 +1,7 @@
 //! Triggers of several triggers, under virtual time.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

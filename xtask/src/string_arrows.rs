@@ -65,11 +65,7 @@ pub(crate) fn find(packages: &[Value]) -> Result<Vec<String>, TaskError> {
     let path = workspace::root().join(SCHEMA);
     let schema = fs::read_to_string(&path).map_err(TaskError::file(&path))?;
     let schema: Value = serde_json::from_str(&schema).map_err(TaskError::Metadata)?;
-    plug_ins.pointers = pointers(&schema);
-    for kind in schema["definitions"].as_object().into_iter().flatten().map(|(_, kind)| kind) {
-        let keys = kind["properties"].as_object().into_iter().flatten();
-        plug_ins.shared.extend(keys.map(|(name, _)| format!("/{name}")));
-    }
+    (plug_ins.pointers, plug_ins.shared) = (pointers(&schema), shared(&schema));
     let shown = crates.iter().filter(|(name, _)| !SHOWS.contains(name));
     Ok(shown.flat_map(|(name, sources)| sources.iter().flat_map(|source| arrows(name, source, &plug_ins))).collect())
 }
@@ -165,6 +161,13 @@ fn pointers(schema: &Value) -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
+/// The pointers of the keys that a mapping has whatever its plug-in is.
+fn shared(schema: &Value) -> BTreeSet<String> {
+    let kinds = schema["definitions"].as_object().into_iter().flatten().map(|(_, kind)| kind);
+    let keys = kinds.flat_map(|kind| kind["properties"].as_object().into_iter().flatten());
+    keys.map(|(name, _)| format!("/{name}")).collect()
+}
+
 fn parameters(schema: &Value, above: &str, found: &mut BTreeSet<String>) {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let pointer = format!("{above}/{name}");
@@ -189,16 +192,16 @@ mod tests {
     use super::*;
 
     fn plug_ins() -> PlugIns {
-        let schema = json!({"definitions": {"fault": {"allOf": [{
+        let schema = json!({"definitions": {"soak": {"properties": {"pace": {}}}, "fault": {"allOf": [{
             "if": {"properties": {"type": {"const": "make_wind"}}},
             "then": {"properties": {
-                "type": {}, "name": {},
+                "type": {}, "name": {}, "pace": {},
                 "target": {"properties": {"service_url": {}}},
             }},
         }]}}});
         let owner = [("make_wind", "chaos-faults"), ("http", "chaos-probes")];
         let owner = owner.map(|(plug_in, owner)| (plug_in.to_owned(), owner.to_owned()));
-        PlugIns { owner: owner.into(), pointers: pointers(&schema) }
+        PlugIns { owner: owner.into(), pointers: pointers(&schema), shared: shared(&schema) }
     }
 
     fn source(code: &str) -> Source {
@@ -227,7 +230,7 @@ mod tests {
             ("chaos-faults", "f(\"make_wind\"); g(\"/target/service_url\")"),
             ("chaos-runner", "scheme == \"http\""),
             ("chaos-runner", "// \"make_wind\"\n/// type: make_wind\nfn f() {}"),
-            ("chaos-runner", "f(\"make_windows\"); g(\"/target/other\"); h(\"/name\")"),
+            ("chaos-runner", "f(\"make_windows\"); g(\"/target/other\"); h(\"/name\"); k(\"/pace\")"),
             ("chaos-runner", "\"some_type: make_wind\""),
         ];
         for (name, code) in rows {
