@@ -3,6 +3,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `pidfd` | [`PidFd`]: one process, and no later one with its pid |
+//! | `proc_file` | files of the kernel, read in few calls |
 //! | `process` | what `/proc` says of a process, its threads and its ancestors |
 //! | `process_limits` | resource limits of a process, its descriptors, and what it uses |
 //! | `process_tree` | [`ProcessTree`]: a program and what it started, killed together |
@@ -29,6 +30,7 @@ mod moment;
 mod namespace;
 mod nested;
 mod pidfd;
+mod proc_file;
 mod process;
 mod process_limits;
 mod process_tree;

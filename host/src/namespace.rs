@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
+use crate::proc_file;
+
 /// The inode of our pid namespace: pids of another one mean other processes.
 pub fn pid_namespace() -> io::Result<u64> {
     inode("pid")
@@ -22,7 +24,7 @@ pub(crate) fn time_namespace() -> io::Result<Option<u64>> {
 /// Whether `/proc` shows our own pid namespace. After `nsenter --pid` without `--mount` it shows another one, in which
 /// the same pids are other processes.
 pub fn proc_is_ours() -> io::Result<bool> {
-    match fs::read_to_string("/proc/self/status") {
+    match proc_file::read_text("/proc/self/status") {
         Ok(status) => Ok(shows(&status, std::process::id())),
         // `/proc` does not show us at all.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -9,6 +9,7 @@ use rustix::process::geteuid;
 
 use crate::namespace::{pid_namespace, proc_is_ours};
 use crate::pidfd::PidFd;
+use crate::proc_file;
 
 /// The inode of the machine's first pid namespace (`PROC_PID_INIT_INO` in `include/linux/proc_ns.h`), from which every
 /// process can be seen.
@@ -87,7 +88,7 @@ pub fn sees_every_process() -> bool {
     let own = proc_is_ours().unwrap_or(false);
     first
         && own
-        && (geteuid().is_root() || !hides_processes(fs::read_to_string("/proc/self/mountinfo").ok().as_deref()))
+        && (geteuid().is_root() || !hides_processes(proc_file::read_text("/proc/self/mountinfo").ok().as_deref()))
 }
 
 /// Whether `/proc` is mounted so that users do not see each other's processes (`hidepid` in proc(5)); so it is assumed of

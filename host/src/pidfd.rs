@@ -1,6 +1,5 @@
 //! One process, told apart from every later one with its pid.
 
-use std::fs;
 use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -10,6 +9,7 @@ use rustix::fs::{fstat, fstatfs};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::proc_file;
 use crate::process::{ProcessOwner, ProcessStat, thread_states};
 
 /// Milliseconds between two polls of a state that is about to change.
@@ -90,7 +90,7 @@ impl PidFd {
     /// # Errors
     /// When `/proc` does not show it, or can't be read: neither proves that it is gone.
     fn pid_in_proc(&self) -> io::Result<Option<NonZeroU32>> {
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd()))?;
+        let info = proc_file::read_text(format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd()))?;
         let pid = info.lines().find_map(|line| line.strip_prefix("Pid:")).map(str::trim);
         match pid {
             // Once it was collected (see pidfd_open(2)).
@@ -153,6 +153,7 @@ pub fn polls_in_seconds(seconds: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::process::Command;
 
     use super::*;

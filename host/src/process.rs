@@ -5,6 +5,8 @@ use std::io;
 
 use rustix::io::Errno;
 
+use crate::proc_file;
+
 /// The kernel's mark of a thread of its own (`PF_KTHREAD` in `include/linux/sched.h`).
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
@@ -32,7 +34,7 @@ pub struct ProcessStat {
 impl ProcessStat {
     /// Reads `/proc/PID/stat`; `None` when there is no process of that pid.
     pub fn of(pid: u32) -> io::Result<Option<Self>> {
-        match fs::read(format!("/proc/{pid}/stat")) {
+        match proc_file::read(format!("/proc/{pid}/stat")) {
             Ok(bytes) => Self::read(&String::from_utf8_lossy(&bytes)),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
@@ -99,7 +101,7 @@ pub struct ProcessOwner {
 impl ProcessOwner {
     /// Reads `/proc/PID/status`; `None` when there is no process of that pid.
     pub fn of(pid: u32) -> io::Result<Option<Self>> {
-        match fs::read_to_string(format!("/proc/{pid}/status")) {
+        match proc_file::read_text(format!("/proc/{pid}/status")) {
             Ok(status) => Self::read(&status).map(Some),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
@@ -142,7 +144,7 @@ pub fn thread_states(pid: u32) -> io::Result<Vec<char>> {
     };
     let mut states = Vec::new();
     for task in tasks {
-        let stat = match task.map(|task| fs::read(task.path().join("stat"))) {
+        let stat = match task.map(|task| proc_file::read(task.path().join("stat"))) {
             Ok(Ok(stat)) => stat,
             // A thread that ends meanwhile has no state worth knowing.
             Ok(Err(error)) | Err(error) if is_gone(&error) => continue,

@@ -7,6 +7,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::pidfd::PidFd;
+use crate::proc_file;
 use crate::process::is_gone;
 
 /// The bit of `CAP_SYS_RESOURCE` (`include/uapi/linux/capability.h`).
@@ -131,7 +132,7 @@ impl PidFd {
 }
 
 fn limit_of(pid: u32, limit: ProcessLimit) -> io::Result<Option<LimitPair>> {
-    let text = match fs::read_to_string(format!("/proc/{pid}/limits")) {
+    let text = match proc_file::read_text(format!("/proc/{pid}/limits")) {
         Ok(text) => text,
         Err(error) if is_gone(&error) => return Ok(None),
         Err(error) => return Err(error),
@@ -148,7 +149,7 @@ fn limit_of(pid: u32, limit: ProcessLimit) -> io::Result<Option<LimitPair>> {
 }
 
 fn usage_of(pid: u32) -> io::Result<Option<ProcessUsage>> {
-    let read = |file: &str| match fs::read(format!("/proc/{pid}/{file}")) {
+    let read = |file: &str| match proc_file::read(format!("/proc/{pid}/{file}")) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),

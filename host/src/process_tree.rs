@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::process::Signal;
 
 use crate::pidfd::{PidFd, polls_in_seconds};
+use crate::proc_file;
 use crate::process::ProcessStat;
 
 /// How often the process table is read again at the most: each time, only what was started meanwhile is new, and what
@@ -65,7 +66,7 @@ impl TreeMark {
 
 /// The marks with which a process was started, outermost first. One that is gone, or that we may not read, has none.
 pub(crate) fn marks_of(pid: u32) -> Vec<Vec<u8>> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let environment = proc_file::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let values = environment.split(|byte| *byte == 0);
     let values = values.filter_map(|entry| entry.strip_prefix(TreeMark::VARIABLE.as_bytes())?.strip_prefix(b"="));
     values.flat_map(|value| value.split(|byte| *byte == b'.').map(<[u8]>::to_vec)).collect()

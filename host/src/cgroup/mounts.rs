@@ -1,10 +1,10 @@
 //! Which hierarchies there are, and the folder of a process in each.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{CgroupDir, CgroupVersion, Controller};
+use crate::proc_file;
 use crate::process::is_gone;
 
 /// One mounted hierarchy.
@@ -30,7 +30,7 @@ pub(crate) struct Membership(Vec<(Vec<String>, PathBuf)>);
 impl Hierarchies {
     /// Reads `/proc/self/mountinfo`.
     pub(crate) fn here() -> io::Result<Self> {
-        Ok(Self::read(&fs::read_to_string("/proc/self/mountinfo")?))
+        Ok(Self::read(&proc_file::read_text("/proc/self/mountinfo")?))
     }
 
     /// Reads mounts as proc(5) describes them; what is mounted twice counts where it was mounted last.
@@ -91,7 +91,7 @@ impl Hierarchy {
 impl Membership {
     /// Reads `/proc/PID/cgroup`; `None` when there is no process of that pid.
     pub(crate) fn of(pid: u32) -> io::Result<Option<Self>> {
-        match fs::read_to_string(format!("/proc/{pid}/cgroup")) {
+        match proc_file::read_text(format!("/proc/{pid}/cgroup")) {
             Ok(text) => Ok(Some(Self::read(&text))),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
