@@ -73,11 +73,20 @@ impl Process {
     /// All that an undo could change of it.
     pub(crate) fn seen(&self) -> io::Result<String> {
         let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.pid()));
-        let status = read("status")?;
-        let state = status.lines().find(|line| line.starts_with("State:")).unwrap_or_default();
-        // One that has just begun runs, and sleeps then.
-        let state = if state.contains("R (running)") { "State:\tS (sleeping)" } else { state };
-        Ok(format!("{state} {} {} {}", read("cgroup")?, read("oom_score_adj")?, read("limits")?))
+        let state = || -> io::Result<String> {
+            let status = read("status")?;
+            Ok(status.lines().find(|line| line.starts_with("State:")).unwrap_or_default().to_owned())
+        };
+        let mut state_now = state()?;
+        // One that has just begun runs or waits for its file, and sleeps then; what is frozen goes on to wait.
+        for _ in 0..200 {
+            if !state_now.contains("R (running)") && !state_now.contains("D (disk sleep)") {
+                break;
+            }
+            pause(Duration::from_millis(5));
+            state_now = state()?;
+        }
+        Ok(format!("{state_now} {} {} {}", read("cgroup")?, read("oom_score_adj")?, read("limits")?))
     }
 }
 

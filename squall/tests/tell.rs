@@ -36,7 +36,7 @@ fn a_run_goes_on_when_it_is_told_by_its_stages_and_by_a_signal() {
     let sleepers = [(); 3].map(|()| Sleeper::start());
     let task = json!({"chaos_spec": [
         pause("first", &json!({"type": "event", "told": "acted"}), &sleepers[0]),
-        pause("second", &json!({"type": "event", "entry": "first", "becomes": "reverted"}), &sleepers[1]),
+        pause("second", &json!({"type": "event", "reverted": "first"}), &sleepers[1]),
         pause("third", &json!({"type": "signal", "signal": "usr2"}), &sleepers[2]),
     ]});
     let file = write(&place, "task.json", &task);

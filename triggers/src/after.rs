@@ -14,7 +14,7 @@ use crate::triggers::Triggers;
 /// ```yaml
 /// type: after
 /// triggers:
-///   - {type: event, entry: load, becomes: active}
+///   - {type: event, active: load}
 ///   - {type: time, delay_seconds: 10}
 /// ```
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

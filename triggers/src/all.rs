@@ -19,7 +19,7 @@ use crate::triggers::Triggers;
 /// type: all
 /// triggers:
 ///   - {type: time, delay_seconds: 30}
-///   - {type: event, entry: load, becomes: active}
+///   - {type: event, active: load}
 /// ```
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

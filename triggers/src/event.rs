@@ -19,38 +19,30 @@ use tokio::sync::watch;
 /// # Example
 /// ```yaml
 /// type: event
-/// entry: pause
-/// becomes: active
+/// active: pause
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "EventTrigger", transform = one_source)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "EventTrigger", deny_unknown_fields, transform = one_source)]
 pub struct OnEvent {
-    /// Name of another entry of the run.
+    /// Name of another entry of the run, whose fault was found in force.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub entry: Option<String>,
-    /// What that entry becomes; without it `active`.
+    pub active: Option<String>,
+    /// Name of another entry, whose undo has begun, or which has run its course.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub becomes: Option<EntryBecomes>,
-    /// The event that is told from outside.
+    pub released: Option<String>,
+    /// Name of another entry, of which nothing is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reverted: Option<String>,
+    /// The event that is told from outside (`squall tell RUN EVENT`, or `RunControl::tell`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<String>,
 }
 
-/// How far along an entry is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EntryBecomes {
-    /// Its fault was found in force.
-    #[default]
-    Active,
-    /// Its undo has begun, or it has run its course.
-    Released,
-    /// Nothing of it is left.
-    Reverted,
-}
+/// Its keys; exactly one is written.
+const KEYS: [&str; 4] = ["active", "released", "reverted", "told"];
 
 fn one_source(schema: &mut Schema) {
-    exactly_one_of(schema, &["entry", "told"]);
+    exactly_one_of(schema, &KEYS);
 }
 
 /// The keys as they are written.
@@ -58,27 +50,37 @@ fn one_source(schema: &mut Schema) {
 #[serde(deny_unknown_fields)]
 struct Written {
     #[serde(default)]
-    entry: Option<String>,
+    active: Option<String>,
     #[serde(default)]
-    becomes: Option<EntryBecomes>,
+    released: Option<String>,
+    #[serde(default)]
+    reverted: Option<String>,
     #[serde(default)]
     told: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for OnEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Written { entry, becomes, told } = Written::deserialize(deserializer)?;
-        if entry.is_some() == told.is_some() {
-            return Err(serde::de::Error::custom("expected exactly one of `entry` and `told`"));
+        let Written { active, released, reverted, told } = Written::deserialize(deserializer)?;
+        let written = [&active, &released, &reverted, &told].into_iter().flatten().count();
+        if written != 1 {
+            return Err(serde::de::Error::custom(
+                "expected exactly one of `active`, `released`, `reverted` and `told`",
+            ));
         }
-        if becomes.is_some() && told.is_some() {
-            return Err(serde::de::Error::custom("`becomes` belongs to `entry`; an event that is told has no stage"));
-        }
-        Ok(Self { entry, becomes, told })
+        Ok(Self { active, released, reverted, told })
     }
 }
 
-impl EntryBecomes {
+/// How far along an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Becomes {
+    Active,
+    Released,
+    Reverted,
+}
+
+impl Becomes {
     fn reached_by(self, stage: Stage) -> bool {
         match self {
             Self::Active => stage == Stage::InForce,
@@ -97,7 +99,7 @@ impl EntryBecomes {
 }
 
 impl OnEvent {
-    async fn entry(&self, name: &str, cx: &RunContext) -> Result<Fired, PluginError> {
+    async fn entry(name: &str, becomes: Becomes, cx: &RunContext) -> Result<Fired, PluginError> {
         let faults = cx.services().get::<FaultEdges>();
         let entries = faults.entries();
         let is_ours = |path: &str| cx.entry().is_some_and(|ours| ours.path == path);
@@ -107,14 +109,13 @@ impl OnEvent {
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             return Err(PluginError::failed(format!("no other entry is called `{name}`{near}")));
         }
-        let becomes = self.becomes.unwrap_or_default();
         let reached =
             |edge: &Edge| edge.entry.name == name && !is_ours(&edge.entry.path) && becomes.reached_by(edge.stage);
         next(faults.watch(), cx, reached).await?;
         Ok(Fired(format!("`{name}` {}", becomes.words())))
     }
 
-    async fn told(&self, name: &str, cx: &RunContext) -> Result<Fired, PluginError> {
+    async fn told(name: &str, cx: &RunContext) -> Result<Fired, PluginError> {
         next(cx.services().get::<ToldEvents>().watch(), cx, |told: &String| told == name).await?;
         Ok(Fired(format!("`{name}` was told")))
     }
@@ -142,10 +143,12 @@ async fn next<T>(
 impl Trigger for OnEvent {
     async fn wait(&self, cx: &RunContext) -> Result<Fired, PluginError> {
         let happened = async {
-            match (&self.entry, &self.told) {
-                (Some(entry), _) => self.entry(entry, cx).await,
-                (None, Some(told)) => self.told(told, cx).await,
-                (None, None) => Err(PluginError::refused("expected exactly one of `entry` and `told`")),
+            match self {
+                Self { active: Some(name), .. } => Self::entry(name, Becomes::Active, cx).await,
+                Self { released: Some(name), .. } => Self::entry(name, Becomes::Released, cx).await,
+                Self { reverted: Some(name), .. } => Self::entry(name, Becomes::Reverted, cx).await,
+                Self { told: Some(name), .. } => Self::told(name, cx).await,
+                _ => Err(PluginError::refused(format!("expected exactly one of `{}`", KEYS.join("`, `")))),
             }
         };
         tokio::select! {
@@ -172,9 +175,9 @@ mod tests {
     fn it_has_exactly_one_source() {
         for wrong in [
             json!({"type": "event"}),
-            json!({"type": "event", "entry": "a", "told": "b"}),
-            json!({"type": "event", "told": "b", "becomes": "active"}),
-            json!({"type": "event", "entry": "a", "becomes": "gone"}),
+            json!({"type": "event", "active": "a", "told": "b"}),
+            json!({"type": "event", "active": "a", "reverted": "a"}),
+            json!({"type": "event", "gone": "a"}),
         ] {
             assert!(parse::<TriggerNode>(&wrong).is_err(), "{wrong}");
         }
@@ -200,9 +203,8 @@ mod tests {
     async fn another_entry_that_is_so_far_along_fires_and_ours_or_none_does_not() {
         let run = run_context().virtual_time().scope();
         let (other, ours) = (run.entry("chaos_spec/0", "pause"), run.entry("chaos_spec/1", "kill"));
-        let when = |entry: &str, becomes: &str| {
-            parse::<TriggerNode>(&json!({"type": "event", "entry": entry, "becomes": becomes})).unwrap()
-        };
+        let when =
+            |entry: &str, becomes: &str| parse::<TriggerNode>(&json!({"type": "event", becomes: entry})).unwrap();
         let error = when("puase", "active").wait(ours.cx()).await.unwrap_err().to_string();
         assert_eq!(error, "no other entry is called `puase`; did you mean `pause`?");
         assert!(when("kill", "active").wait(ours.cx()).await.is_err(), "an entry that waits for itself");

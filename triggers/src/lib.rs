@@ -26,7 +26,7 @@ pub use after::After;
 pub use all::AllOf;
 pub use any::AnyOf;
 pub use debounce::Debounce;
-pub use event::{EntryBecomes, OnEvent};
+pub use event::OnEvent;
 pub use immediate::Immediate;
 pub use probe::WhenProbe;
 pub use signal::{OnSignal, UserSignal};

@@ -26,7 +26,7 @@ fn told(name: &str) -> Value {
 
 /// One that can't fire.
 fn never() -> Value {
-    json!({"type": "event", "entry": "nobody"})
+    json!({"type": "event", "active": "nobody"})
 }
 
 async fn fired_at(cx: &RunContext, node: &Value) -> (String, u64) {

@@ -204,7 +204,9 @@ impl<'s> Maker<'s> {
         let mut nests = |arm: &'s Value| {
             *self.nests.entry(std::ptr::from_ref(arm)).or_insert_with(|| {
                 let text = arm.to_string();
-                ["probe", "check", "step", "entry"].iter().any(|kind| text.contains(&format!("#/definitions/{kind}")))
+                ["probe", "check", "step", "entry", "trigger"]
+                    .iter()
+                    .any(|kind| text.contains(&format!("#/definitions/{kind}")))
             })
         };
         let flat: Vec<&'s Value> = arms.iter().copied().filter(|arm| depth < 3 || !nests(arm)).collect();
