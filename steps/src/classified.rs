@@ -48,12 +48,25 @@ pub fn classified(
         Ok(Some(reason)) => reason,
         Err(error) => return (worse(by_code), format!("{detail}; its exit reason can't be read: {error}")),
     };
-    match reason.trim().replace('-', "_").as_str() {
-        "" | "pass" => (by_code, detail),
-        "task_fail" => (StepOutcome::TaskFail, format!("{detail}; exit reason `task_fail`")),
-        "infra_fail" => (StepOutcome::InfraFail, format!("{detail}; exit reason `infra_fail`")),
-        _ => (worse(by_code), format!("{detail}; unknown exit reason: expected `pass`, `task_fail` or `infra_fail`")),
+    match named(&reason) {
+        Some(StepOutcome::Pass) => (by_code, detail),
+        Some(outcome) => (outcome, format!("{detail}; exit reason `{}`", outcome.word())),
+        None => {
+            (worse(by_code), format!("{detail}; unknown exit reason: expected `pass`, `task_fail` or `infra_fail`"))
+        }
     }
+}
+
+/// The outcome that a reason names; `None` for what is not understood. Nothing at all names a pass.
+pub fn named(reason: &str) -> Option<StepOutcome> {
+    Some(match reason.trim().replace('-', "_").as_str() {
+        "" | "pass" => StepOutcome::Pass,
+        "task_fail" => StepOutcome::TaskFail,
+        "infra_fail" => StepOutcome::InfraFail,
+        // What another `squall step-run` has written into a file that steps share.
+        "timed_out" => StepOutcome::TimedOut,
+        _ => return None,
+    })
 }
 
 /// An unreadable reason is never a pass.

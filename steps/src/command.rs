@@ -164,6 +164,7 @@ mod tests {
             ("kill -9 $$".to_owned(), StepOutcome::TaskFail, "signal: 9"),
             (reason("task-fail", 0), StepOutcome::TaskFail, "exit reason `task_fail`"),
             (reason("infra_fail", 1), StepOutcome::InfraFail, "exit reason `infra_fail`"),
+            (reason("timed-out", 0), StepOutcome::TimedOut, "exit reason `timed_out`"),
             (reason("pass", 1), StepOutcome::TaskFail, "exited with 1"),
             (reason("pass", 0), StepOutcome::Pass, "exited with 0"),
             (reason("dunno", 0), StepOutcome::InfraFail, "unknown exit reason"),

@@ -14,7 +14,7 @@ mod fault;
 mod wait;
 
 pub use check::CheckStep;
-pub use classified::{EXIT_REASON, classified, written};
+pub use classified::{EXIT_REASON, classified, named, written};
 pub use command::CommandStep;
 pub use fault::FaultStep;
 pub use wait::WaitStep;

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use chaos_core::StepOutcome;
-use chaos_steps::written;
+use chaos_steps::{named, written};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// A file with one word: `pass`, or the outcome of the step that failed first.
@@ -79,13 +79,8 @@ impl ReasonFile {
 
 /// The failure that a text says; what is not understood is one, for it is never a pass.
 fn failure(text: &str) -> Option<Earlier> {
-    let outcome = match text.trim().replace('-', "_").as_str() {
-        "" | "pass" => return None,
-        "task_fail" => StepOutcome::TaskFail,
-        "timed_out" => StepOutcome::TimedOut,
-        _ => StepOutcome::InfraFail,
-    };
-    Some(Earlier { outcome, text: text.trim().to_owned() })
+    let outcome = named(text).unwrap_or(StepOutcome::InfraFail);
+    outcome.is_failure().then(|| Earlier { outcome, text: text.trim().to_owned() })
 }
 
 #[cfg(test)]
