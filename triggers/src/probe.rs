@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, Fired, Observation, PROBE_TIMEOUT, PluginError, ProbeNode, Reach, RunContext, Seconds, Trigger,
+    Answer, Fired, Observation, PROBE_TIMEOUT, PluginError, ProbeNode, Reach, RunContext, Sampling, Seconds, Trigger,
     register_trigger,
 };
 use schemars::JsonSchema;
@@ -33,8 +33,9 @@ pub struct WhenProbe {
     /// Seconds for which it must have said yes; without it the first yes fires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_seconds: Option<Seconds>,
-    /// Seconds between two questions; default 0.25.
-    #[serde(default = "quarter")]
+    /// Seconds between two questions, 0.01 or more; default 0.25.
+    #[serde(default = "quarter", deserialize_with = "Sampling::spaced")]
+    #[schemars(with = "Seconds", range(min = 0.01))]
     pub interval_seconds: Seconds,
     /// Seconds after which it gives up; default: the run's own limit for triggers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -223,5 +224,13 @@ mod tests {
         assert_eq!(trigger.at_least(), Duration::from_secs(7));
         assert!(matches!(fired(&trigger, cancel).await.0, Err(PluginError::Cancelled)));
         assert!(TRIGGERS.get("probe").unwrap().example().is_some());
+    }
+
+    #[test]
+    fn a_probe_is_a_question_and_not_a_load() {
+        let node =
+            json!({"type": "probe", "probe": {"type": "test_script", "answers": "y"}, "interval_seconds": 0.009});
+        let error = parse::<TriggerNode>(&node).unwrap_err();
+        assert_eq!(error.pointer, "/interval_seconds", "{error}");
     }
 }

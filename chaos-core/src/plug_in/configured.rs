@@ -46,7 +46,11 @@ impl Sampling {
     /// The shortest time between two looks: a probe is a question, not a load.
     pub const LEAST_INTERVAL: Duration = Duration::from_millis(10);
 
-    fn spaced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D::Error> {
+    /// An interval as a document has it.
+    ///
+    /// # Errors
+    /// It is shorter than [`Sampling::LEAST_INTERVAL`].
+    pub fn spaced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D::Error> {
         let seconds = Seconds::deserialize(deserializer)?;
         if seconds.get() < Self::LEAST_INTERVAL {
             let why = format!("invalid interval of {} s: expected 0.01 or more", seconds.get().as_secs_f64());
