@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chaos_core::StateDir;
+use chaos_host::moment;
 use chaos_runner::recover;
 use chaos_schema::{LoadOptions, NodePool, load_bytes};
 use chaos_workflow::{OpenedLedger, WorkflowSource};
@@ -64,5 +65,7 @@ fn undone(state: &StateDir, runs: &[String]) -> Result<(), Failure> {
         if is_kept || begun.elapsed() > UNDONE_WITHIN {
             return Err(Failure::InForce(run.clone()));
         }
+        // Its guardian is at work.
+        moment();
     }
 }
