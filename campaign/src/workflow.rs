@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -147,6 +148,32 @@ impl Workflow {
     /// How often its run may be attacked where every step boundary counts.
     pub(crate) fn boundaries(&self) -> u64 {
         2 * (self.commands.len() as u64 + self.place as u64) + 4
+    }
+
+    /// Resumes it until it is finished; the exit code of the run that finished it, which is `code` where that is over already.
+    pub(crate) fn to_the_end(
+        &self,
+        round: &mut Round,
+        guarded: bool,
+        mut code: Option<i32>,
+    ) -> Result<Option<i32>, Flaw> {
+        let begun = Instant::now();
+        while !Self::is_finished(round) {
+            if begun.elapsed() > round.patience {
+                let what = format!("it is never finished; the last run ended with {code:?}");
+                return Err(round.finding(FlawKind::Hang, &what));
+            }
+            let before = (Self::lines(round), Self::ran(round).len());
+            let args = Self::goes_on(round);
+            let mut run = round.start_quiet(&mut command(round, self, &args, guarded))?;
+            code = round.wait(&mut run, "a resumed workflow")?.code();
+            if before.0 > 0 && (Self::lines(round), Self::ran(round).len()) == before {
+                // The run that was killed has a guardian that is still at work.
+                round.tally.count("resume refused for now");
+                sleep(Duration::from_millis(5));
+            }
+        }
+        Ok(code)
     }
 
     /// What ran, in order.

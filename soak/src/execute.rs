@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::judge::{EventEnd, SoakFailure};
-use crate::plan::{PlannedEvent, SoakPlan};
+use crate::plan::{PlannedEvent, SoakPlan, entry_name};
 use crate::target::{SoakTarget, enough_left};
 
 /// How one event of a plan ended.
@@ -49,6 +49,13 @@ pub struct FinishedEvent {
     /// Seconds until its `verify` said yes after the undo began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recover_seconds: Option<f64>,
+}
+
+impl FinishedEvent {
+    /// The name of its entry, and of the result of that.
+    pub fn entry_name(&self) -> String {
+        entry_name(&self.fault, self.number)
+    }
 }
 
 /// What a soak did.
@@ -328,7 +335,7 @@ impl Soak<'_> {
     fn tell(&self) {
         let active = self.running.iter().map(|one| {
             let on = one.node.as_deref().map(|node| format!(" on {node}")).unwrap_or_default();
-            format!("{} #{}{on}", one.fault, one.number)
+            format!("{}{on}", entry_name(&one.fault, one.number))
         });
         let judged = self.all.saturating_sub(self.skipped);
         self.session.cx().progress(Progress::Soak(SoakProgress {
@@ -403,7 +410,7 @@ fn worse(end: EventEnd, other: EventEnd) -> EventEnd {
 /// The entry of an event; `None` where its fault is none any more.
 fn entry(fault: &SoakFault, event: &PlannedEvent) -> Option<ChaosSpec> {
     let mut entry = ChaosSpec::new(Immediate {}, FaultNode::deserialize(&event.action).ok()?);
-    entry.name = format!("{} #{}", event.fault, event.number);
+    entry.name = event.entry_name();
     entry.duration_seconds = event.duration_seconds;
     entry.verify.clone_from(&fault.verify);
     entry.during.clone_from(&fault.during);

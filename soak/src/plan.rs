@@ -155,6 +155,18 @@ impl SoakPlan {
     }
 }
 
+impl PlannedEvent {
+    /// The name of its entry: no other event of the plan has it.
+    pub(crate) fn entry_name(&self) -> String {
+        entry_name(&self.fault, self.number)
+    }
+}
+
+/// The name of the entry of an event; `EntryId::fault_name` takes the number off again.
+pub(crate) fn entry_name(fault: &str, number: u32) -> String {
+    format!("{fault} #{number}")
+}
+
 impl SoakPlan {
     /// One line for each event.
     pub fn text(&self) -> String {

@@ -121,21 +121,11 @@ impl SoakReport {
         self.run_id = Some(run.run_id.clone());
         if run.verdict > self.verdict {
             self.verdict = run.verdict;
-            let lost = run.steady_state_before.iter().find(|probe| !probe.success);
-            let end = run.steady_state_after.iter().find(|probe| !probe.success);
-            let exit = run.node_exits.iter().map(|exit| format!("node `{}` ended by itself: {}", exit.node, exit.exit));
-            let why = lost.map(|probe| format!("the steady state was not there to begin with (`{}`)", probe.name));
-            let why = why.or_else(|| end.map(|probe| format!("end state `{}`: {}", probe.name, probe.detail)));
-            let why = run
-                .not_begun
-                .clone()
-                .or(why)
-                .or_else(|| exit.into_iter().next())
-                .or_else(|| run.nodes_left.first().cloned());
-            self.why = why.or(self.why);
+            self.why = run.around().or(self.why);
             if let (None, Some(rule)) = (&self.failure, &self.why)
                 && run.verdict.exit_code() % 2 == 1
             {
+                let end = run.steady_state_after.iter().find(|probe| !probe.success);
                 let rule = end.map_or_else(|| rule.clone(), |probe| format!("end state `{}`", probe.name));
                 self.failure = Some(SoakFailure { event: None, rule });
             }

@@ -44,7 +44,7 @@ const IN_FORCE: [&str; 9] =
 /// The faults that were injected, in the order of their injection.
 pub(crate) fn spans(end: &SoakEnd) -> Vec<FaultSpan> {
     let span = |event: &chaos_soak::FinishedEvent| {
-        let name = format!("{} #{}", event.fault, event.number);
+        let name = event.entry_name();
         let (from_seconds, to_seconds) = in_force(end.results.iter().find(|result| result.name == name)?)?;
         let (fault, node) = (event.fault.clone(), event.node.clone());
         Some(FaultSpan { event: event.number, fault, node, from_seconds, to_seconds, parts: Vec::new() })

@@ -102,14 +102,7 @@ impl TortureReport {
         self.run_id = Some(run.run_id.clone());
         if run.verdict > self.verdict {
             self.verdict = run.verdict;
-            let before = run.steady_state_before.iter().find(|probe| !probe.success);
-            let before = before.map(|probe| format!("the steady state was not there to begin with (`{}`)", probe.name));
-            let after = run.steady_state_after.iter().find(|probe| !probe.success);
-            let after = after.map(|probe| format!("end state `{}`: {}", probe.name, probe.detail));
-            let exit = run.node_exits.first();
-            let exit = exit.map(|exit| format!("node `{}` ended by itself: {}", exit.node, exit.exit));
-            let whys = [run.not_begun.clone(), before, after, exit, run.nodes_left.first().cloned(), self.why.take()];
-            self.why = whys.into_iter().flatten().next();
+            self.why = run.around().or(self.why);
         }
         self.exit_code = self.code();
         self

@@ -2,7 +2,7 @@
 
 use std::process::Child;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::campaign::Campaign;
 use crate::child::{kill, sleep, spin_for};
@@ -65,7 +65,9 @@ impl Campaign for Resume {
                 break;
             }
         }
-        let code = to_the_end(round, &workflow, guarded, &mut kills)?;
+        let code = workflow.to_the_end(round, guarded, None)?;
+        round.tally.count(if kills == 0 { "never killed" } else { "finished after kills" });
+        *round.tally.met.entry("kills".to_owned()).or_default() += kills;
         workflow.judge(round, code, kills, kills, true)?;
         round.settle()
     }
@@ -113,29 +115,4 @@ fn stopped(run: &mut Child) {
     crate::child::send(run, rustix::process::Signal::STOP);
     sleep(Duration::from_millis(1));
     kill(run);
-}
-
-/// Resumes it until it is finished; the exit code of the run that finished it, if that lived to tell.
-fn to_the_end(round: &mut Round, workflow: &Workflow, guarded: bool, kills: &mut u64) -> Result<Option<i32>, Flaw> {
-    let begun = Instant::now();
-    let mut code = None;
-    while !Workflow::is_finished(round) {
-        if begun.elapsed() > round.patience {
-            return Err(
-                round.finding(FlawKind::Hang, &format!("it is never finished; the last run ended with {code:?}"))
-            );
-        }
-        let before = (Workflow::lines(round), Workflow::ran(round).len());
-        let args = Workflow::goes_on(round);
-        let mut run = round.start_quiet(&mut command(round, workflow, &args, guarded))?;
-        code = round.wait(&mut run, "a resumed workflow")?.code();
-        if before.0 > 0 && (Workflow::lines(round), Workflow::ran(round).len()) == before {
-            // The run that was killed has a guardian that is still at work.
-            round.tally.count("resume refused for now");
-            sleep(Duration::from_millis(5));
-        }
-    }
-    round.tally.count(if *kills == 0 { "never killed" } else { "finished after kills" });
-    *round.tally.met.entry("kills".to_owned()).or_default() += *kills;
-    Ok(code)
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -108,18 +108,7 @@ fn killed(round: &mut Round, workflow: &Workflow) -> Result<Met, Flaw> {
     let ended = run.try_wait()?.and_then(|status| status.code());
     kill(&mut run);
     waited?;
-    let mut code = ended;
-    let begun = Instant::now();
-    while !Workflow::is_finished(round) {
-        if begun.elapsed() > round.patience {
-            return Err(
-                round.finding(FlawKind::Hang, &format!("it is never finished; the last run ended with {code:?}"))
-            );
-        }
-        let args = Workflow::goes_on(round);
-        let mut run = round.start_quiet(&mut command(round, workflow, &args, false))?;
-        code = round.wait(&mut run, "a resumed workflow")?.code();
-    }
+    let code = workflow.to_the_end(round, false, ended)?;
     Ok(Met { code, kills: u64::from(ended.is_none()), whole_ledger: true, interrupted: false })
 }
 

@@ -73,6 +73,26 @@ impl Report {
         self.verdict.exit_code()
     }
 
+    /// What went wrong around its entries, in one clause: it did not begin, its steady state was not there before or after, a node
+    /// ended by itself or is left.
+    pub fn around(&self) -> Option<String> {
+        let lost = |probes: &[Verification]| probes.iter().find(|probe| !probe.success).cloned();
+        let before = || {
+            let probe = lost(&self.steady_state_before)?;
+            Some(format!("the steady state was not there to begin with (`{}`)", probe.name))
+        };
+        let after = || {
+            let probe = lost(&self.steady_state_after)?;
+            Some(format!("end state `{}`: {}", probe.name, probe.detail))
+        };
+        let exit = || {
+            let exit = self.node_exits.first()?;
+            Some(format!("node `{}` ended by itself: {}", exit.node, exit.exit))
+        };
+        let begun = self.not_begun.clone().or_else(before).or_else(after);
+        begun.or_else(exit).or_else(|| self.nodes_left.first().cloned())
+    }
+
     /// What it is called: the task's name, else its file, else the program.
     pub fn title(&self) -> &str {
         self.task.as_deref().or(self.file.as_deref()).unwrap_or("squall")

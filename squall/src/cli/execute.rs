@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-use chaos_core::{StateDir, Task};
-use chaos_runner::{Report, RunControl, RunHandle, Runner, RunnerError};
+use chaos_core::{BoxFuture, StateDir, Task};
+use chaos_runner::{Driven, Report, RunControl, RunHandle, Runner, RunnerError, Session};
 use tokio::sync::oneshot;
 
 use super::conclude::conclude;
@@ -137,6 +137,33 @@ pub(crate) async fn run_with(
         follower.finish()?;
     }
     report
+}
+
+/// Runs `work` in place of the entries of a task; gives what it made beside the report, if it lived so long.
+pub(crate) async fn drive<T, F>(
+    runner: &Runner,
+    task: Task,
+    work: impl FnOnce(Session) -> F + Send + 'static,
+    events: Option<File>,
+    watch: Watch,
+    signals: &mut Signals,
+) -> Result<(Report, Option<T>), Failure>
+where
+    T: Send + 'static,
+    F: Future<Output = (T, Driven)> + Send + 'static,
+{
+    let (made, mut makes) = oneshot::channel();
+    let work = move |session| -> BoxFuture<'static, Driven> {
+        Box::pin(async move {
+            let (own, driven) = work(session).await;
+            // Whoever asked for it has given up.
+            let _ = made.send(own);
+            driven
+        })
+    };
+    let starting = runner.clone();
+    let run = run_with(runner, move || starting.drive(task, work), events, watch, signals).await?;
+    Ok((run, makes.try_recv().ok()))
 }
 
 /// How long a start that was interrupted may take to end; what it is about to inject it never will.

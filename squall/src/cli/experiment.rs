@@ -325,7 +325,7 @@ fn runner(args: &Args) -> Result<Runner, Failure> {
     if let Some(state) = settings::state_dir() {
         builder = builder.state_dir(state);
     }
-    if let Some(folder) = args.workspace.as_deref().or_else(|| settings::workspace()) {
+    if let Some(folder) = settings::workspace(args.workspace.as_deref()) {
         builder = builder.workspace(folder);
     }
     if let Some(seed) = args.seed {

@@ -33,8 +33,7 @@ pub(crate) fn runner_within(
     if let Some(state) = state.or_else(settings::state_dir) {
         builder = builder.state_dir(state);
     }
-    let settled: Option<&Path> = settings::workspace();
-    if let Some(folder) = workspace.or(settled) {
+    if let Some(folder) = settings::workspace(workspace) {
         builder = builder.workspace(folder);
     }
     Ok(builder.redactor(secrets::redactor()))

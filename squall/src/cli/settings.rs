@@ -59,9 +59,14 @@ pub(crate) fn policy() -> Option<&'static Path> {
     SETTINGS.get()?.policy.as_deref()
 }
 
-/// The workspace, where no flag names one.
-pub(crate) fn workspace() -> Option<&'static Path> {
-    SETTINGS.get()?.workspace.as_deref()
+/// The workspace: that of a flag, else that of the settings.
+pub(crate) fn workspace(flag: Option<&Path>) -> Option<&Path> {
+    flag.or_else(|| SETTINGS.get()?.workspace.as_deref())
+}
+
+/// The same, or the current folder.
+pub(crate) fn workspace_or_here(flag: Option<&Path>) -> &Path {
+    workspace(flag).unwrap_or(Path::new("."))
 }
 
 /// The state directory, where one is set.

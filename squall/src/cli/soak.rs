@@ -2,7 +2,7 @@
 //! fails.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chaos_core::{SoakSpec, StepBody, StepOutputs, Task, WorkflowStep};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::console::{Out, say};
 use super::document::{Checks, DocumentFlags, bytes, task};
-use super::execute::{create, on_runtime, run_with};
+use super::execute::{create, drive, on_runtime};
 use super::failure::Failure;
 use super::follow::Watch;
 use super::format::DataFormat;
@@ -88,7 +88,7 @@ impl SoakFlags {
     }
 
     fn workspace(&self) -> &Path {
-        self.workspace.as_deref().or_else(|| settings::workspace()).unwrap_or(Path::new("."))
+        settings::workspace_or_here(self.workspace.as_deref())
     }
 
     /// The file for events.
@@ -170,22 +170,15 @@ impl Source<'_> {
         let (seed, planned, spec) = (plan.seed, plan.events.len(), Arc::new(spec));
         let runner = self.flags.runner(seed)?;
         let events = self.flags.event_file()?;
-        let done: Arc<Mutex<Option<SoakReport>>> = Arc::default();
-        let (starting, soak, slot) = (runner.clone(), Arc::clone(&spec), Arc::clone(&done));
-        let work = move |session| {
-            let work = async move {
-                let mut end = chaos_soak::drive(session, Arc::clone(&soak), targets, plan).await;
-                let results = std::mem::take(&mut end.results);
-                let report = SoakReport::of(&soak, seed, planned, &end);
-                let verdict = Some(report.verdict);
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
-                Driven { results, verdict }
-            };
-            Box::pin(work) as chaos_core::BoxFuture<'static, Driven>
+        let soak = Arc::clone(&spec);
+        let work = move |session| async move {
+            let mut end = chaos_soak::drive(session, Arc::clone(&soak), targets, plan).await;
+            let results = std::mem::take(&mut end.results);
+            let report = SoakReport::of(&soak, seed, planned, &end);
+            let verdict = Some(report.verdict);
+            (report, Driven { results, verdict })
         };
-        let watch = self.flags.watch(Detail::Events);
-        let run = run_with(&runner, move || starting.drive(task, work), events, watch, signals).await?;
-        let report = done.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (run, report) = drive(&runner, task, work, events, self.flags.watch(Detail::Events), signals).await?;
         let report = report.unwrap_or_else(|| SoakReport::of(&spec, seed, planned, &SoakEnd::default()));
         Ok(report.with_run(&run))
     }

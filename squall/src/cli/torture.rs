@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chaos_core::{DurationText, SoakSpec, Task};
@@ -10,14 +10,12 @@ use chaos_probes::Argv;
 use chaos_runner::{Driven, seed_at};
 use chaos_schema::load_bytes;
 use chaos_soak::{SoakPlan, SoakTarget, dry_entries, soak_targets};
-use chaos_torture::{
-    CommandDestination, CommandPlaces, PartsFormat, TortureEnd, TorturePlan, TortureReport, attempt_seed,
-};
+use chaos_torture::{CommandDestination, CommandPlaces, PartsFormat, TorturePlan, TortureReport, attempt_seed};
 use clap::ValueEnum;
 
 use super::console::{Out, say};
 use super::document::{Checks, DocumentFlags, bytes, task};
-use super::execute::{on_runtime, run_with};
+use super::execute::{drive, on_runtime};
 use super::failure::Failure;
 use super::format::DataFormat;
 use super::live::Detail;
@@ -207,20 +205,15 @@ async fn torture(args: &Args, prepared: Prepared, signals: &mut Signals) -> Resu
     let (command, planned) = (Vec::from(plan.argv.clone()), plan.attempts.len());
     let runner = args.flags.runner(seed)?;
     let events = args.flags.event_file()?;
-    let done: Arc<Mutex<Option<TortureEnd>>> = Arc::default();
-    let (starting, slot, words) = (runner.clone(), Arc::clone(&done), command.clone());
-    let work = move |session| {
-        let work = async move {
-            let mut end = chaos_torture::drive(session, spec, targets, plan).await;
-            let results = std::mem::take(&mut end.results);
-            let verdict = Some(TortureReport::of(words, seed, planned, &end).verdict);
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
-            Driven { results, verdict }
-        };
-        Box::pin(work) as chaos_core::BoxFuture<'static, Driven>
+    let words = command.clone();
+    let work = move |session| async move {
+        let mut end = chaos_torture::drive(session, spec, targets, plan).await;
+        let results = std::mem::take(&mut end.results);
+        let verdict = Some(TortureReport::of(words, seed, planned, &end).verdict);
+        (end, Driven { results, verdict })
     };
     let watch = args.flags.watch(Detail::Notes);
-    let run = run_with(&runner, move || starting.drive(task, work), events, watch, signals).await?;
-    let end = done.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+    let (run, end) = drive(&runner, task, work, events, watch, signals).await?;
+    let end = end.unwrap_or_default();
     Ok(TortureReport::of(command, seed, planned, &end).with_run(&run))
 }

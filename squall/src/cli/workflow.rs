@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use chaos_core::{BoxFuture, Task};
-use chaos_runner::{Driven, Runner};
+use chaos_core::Task;
+use chaos_runner::Runner;
 use chaos_schema::LoadOptions;
 use chaos_workflow::{KeptPlaces, NewRun, WorkflowReport, WorkflowSource, drive};
 
-use super::execute::{finished, run_with};
+use super::execute;
 use super::failure::Failure;
 use super::format::ReportFormat;
 use super::run_flags::RunFlags;
@@ -24,7 +24,7 @@ pub(crate) fn kept_places(options: &LoadOptions) -> Option<KeptPlaces> {
 
 /// The folder below which workflows keep their ledgers.
 pub(crate) fn workspace(flags: &RunFlags) -> &Path {
-    flags.workspace.as_deref().or_else(|| settings::workspace()).unwrap_or(Path::new("."))
+    settings::workspace_or_here(flags.workspace.as_deref())
 }
 
 /// Refuses flags that say nothing of a workflow, by name.
@@ -69,19 +69,13 @@ pub(crate) async fn run_workflow(
     signals: &mut Signals,
 ) -> Result<WorkflowReport, Failure> {
     let workflow = task.workflow.clone().ok_or_else(|| Failure::Internal("a task without a workflow".to_owned()))?;
-    let done = Arc::new(Mutex::new(None));
-    let (starting, steps, slot) = (runner.clone(), Arc::clone(&workflow), Arc::clone(&done));
-    let work = move |session| {
-        let work = async move {
-            let mut end = drive(session, steps, source).await;
-            let driven = end.driven();
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
-            driven
-        };
-        Box::pin(work) as BoxFuture<'static, Driven>
+    let steps = Arc::clone(&workflow);
+    let work = move |session| async move {
+        let mut end = drive(session, steps, source).await;
+        let driven = end.driven();
+        (end, driven)
     };
-    let mut run = run_with(runner, move || starting.drive(task, work), events, flags.watch(), signals).await?;
-    finished(&mut run, Some(file), None);
-    let end = done.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (mut run, end) = execute::drive(runner, task, work, events, flags.watch(), signals).await?;
+    execute::finished(&mut run, Some(file), None);
     Ok(WorkflowReport::of(&workflow, end, run))
 }
