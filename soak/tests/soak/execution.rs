@@ -66,6 +66,18 @@ fn a_soak_of_a_day_runs_in_seconds_and_reverts_every_event() {
     assert!(report.text().contains("soak held (719 of 719 events passed"), "{}", report.text());
 }
 
+/// The plan can't know how long a finite fault takes: what the plan has at the same time waits until there is room.
+#[test]
+fn events_that_take_longer_than_the_plan_knows_never_overlap_more_than_they_may() {
+    let bench = Bench::new().unwrap();
+    let document = json!({
+        "interval_seconds": 1, "events": 8, "overlap": 2,
+        "pool": [{ "name": "slow", "action": { "type": "test_finite", "seconds": 30, "lands": true } }],
+    });
+    let report = soaked(&bench, &document);
+    assert_eq!((report.verdict, report.n, report.overlap.most), (Verdict::Held, 8, 2), "{}", report.text());
+}
+
 #[test]
 fn misses_count_against_the_budget_and_skips_count_nowhere() {
     let bench = Bench::new().unwrap();
