@@ -13,6 +13,7 @@ mod signals;
 mod stall;
 mod syscall;
 mod workflow;
+mod workflow_run;
 
 /// Every campaign.
 pub fn all() -> Vec<Box<dyn Campaign>> {
@@ -28,5 +29,11 @@ pub fn all() -> Vec<Box<dyn Campaign>> {
         Box::new(experiment::Experiment),
         Box::new(resume::Resume::default()),
         Box::new(workflow::Workflows::default()),
+        Box::new(workflow_run::WorkflowRuns),
     ]
+}
+
+/// The attack on runs that have a guardian, with only those of its rows; `None` where one is unknown.
+pub fn guardian_of(rows: &[String]) -> Option<Box<dyn Campaign>> {
+    guardian::Guardian::of(rows).map(|guardian| Box::new(guardian) as Box<dyn Campaign>)
 }

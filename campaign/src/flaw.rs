@@ -9,6 +9,8 @@ pub enum FlawKind {
     LeftStopped,
     /// A victim is still stopped, and the program ended with 0.
     SilentLoss,
+    /// A link lives that does not pass what it must pass unharmed.
+    Harmed,
     /// The program ended in a way that nothing in the round explains.
     ExitCode,
     /// A journal is left though everything is undone, or is gone though it must be kept.
@@ -27,6 +29,8 @@ pub enum FlawKind {
     Ledger,
     /// A process of the round lives on.
     Orphan,
+    /// An object of the round is left in the cluster.
+    InCluster,
     /// The program did not end within the bound.
     Hang,
     /// The round itself could not be set up.
@@ -35,9 +39,10 @@ pub enum FlawKind {
 
 impl FlawKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::LeftStopped,
         Self::SilentLoss,
+        Self::Harmed,
         Self::ExitCode,
         Self::Journal,
         Self::Touched,
@@ -47,6 +52,7 @@ impl FlawKind {
         Self::Diagnostics,
         Self::Ledger,
         Self::Orphan,
+        Self::InCluster,
         Self::Hang,
         Self::Setup,
     ];
@@ -56,6 +62,7 @@ impl FlawKind {
         match self {
             Self::LeftStopped => "left stopped",
             Self::SilentLoss => "silent loss",
+            Self::Harmed => "link harmed",
             Self::ExitCode => "exit code",
             Self::Journal => "journal",
             Self::Touched => "live run touched",
@@ -65,6 +72,7 @@ impl FlawKind {
             Self::Diagnostics => "diagnostics",
             Self::Ledger => "ledger",
             Self::Orphan => "orphan process",
+            Self::InCluster => "left in the cluster",
             Self::Hang => "hang",
             Self::Setup => "setup",
         }

@@ -1,6 +1,7 @@
 //! What a guardian must undo: a later fault is one more line of the table.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,6 +10,8 @@ use serde_json::{Value, json};
 
 use crate::flaw::{Flaw, FlawKind};
 use crate::groups::VictimGroup;
+use crate::link_server::Passing;
+use crate::link_watch::{LinkWatch, NODE};
 use crate::processes::soft_descriptors;
 use crate::round::Round;
 use crate::service::Service;
@@ -16,6 +19,7 @@ use crate::sign::Sign;
 use crate::sites::ArmedSite;
 
 /// A command whose effects the world shows.
+#[derive(Debug)]
 pub(crate) struct Guarded {
     /// What it is called in a report.
     pub(crate) name: &'static str,
@@ -30,7 +34,7 @@ const fn row(name: &'static str, arguments: fn(&mut Round, Duration) -> Result<V
 }
 
 /// All of them. A fault on a node, or on a process of the campaign's own, needs its action alone.
-pub(crate) const GUARDED: [Guarded; 24] = [
+pub(crate) const GUARDED: [Guarded; 35] = [
     row("pause_process", Round::pause),
     row("pause_process on a node", |round, hold| on_nodes(round, hold, json!({"type": "pause_process"}))),
     row("kill_process", |round, hold| on_nodes(round, hold, json!({"type": "kill_process"}))),
@@ -59,6 +63,24 @@ pub(crate) const GUARDED: [Guarded; 24] = [
     row("stress_memory on a node", |round, hold| on_nodes(round, hold, memory())),
     row("oom on a node", |round, hold| on_nodes(round, hold, json!({"type": "oom"}))),
     row("clock_skew on a node", |round, hold| on_nodes(round, hold, json!({"type": "clock_skew", "offset": "3600s"}))),
+    row("slow_link", |round, hold| on_a_link(round, hold, json!({"type": "slow_link", "latency": "1s"}))),
+    row("lossy_link", |round, hold| on_a_link(round, hold, json!({"type": "lossy_link", "every": 1}))),
+    row("limit_bandwidth", |round, hold| {
+        on_a_link(round, hold, json!({"type": "limit_bandwidth", "bytes_per_second": 1000}))
+    }),
+    row("black_hole", |round, hold| on_a_link(round, hold, json!({"type": "black_hole"}))),
+    row("partition_pair", |round, hold| on_a_link(round, hold, json!({"type": "partition_pair", "a": "a", "b": "b"}))),
+    row("partition_subset", |round, hold| {
+        on_a_link(round, hold, json!({"type": "partition_subset", "sides": {"a": ["a"], "b": ["b"]}}))
+    }),
+    row("firewall_inbound", |round, hold| on_a_link(round, hold, json!({"type": "firewall_inbound", "node": "b"}))),
+    row("flap_link", |round, hold| on_a_link(round, hold, json!({"type": "flap_link", "down": "30ms", "up": "30ms"}))),
+    row("http_fault", |round, hold| {
+        on_a_link(round, hold, json!({"type": "http_fault", "effect": {"answer": {"status": 503}}}))
+    }),
+    // Nobody is connected, so it does not land.
+    row("reset_connections", |round, _| on_a_link(round, Duration::ZERO, json!({"type": "reset_connections"}))),
+    row("nat_shift", |round, _| on_a_link(round, Duration::ZERO, json!({"type": "nat_shift"}))),
     row("failpoint", fail_point),
     row("generate_load", |round, hold| load(round, hold, "embedded")),
     row("generate_load, fortio", |round, hold| load(round, hold, "fortio")),
@@ -76,6 +98,9 @@ fn memory() -> Value {
     json!({"type": "stress_memory", "bytes": 1 << 20})
 }
 
+/// The file that is run, and that in which a run tells what it does.
+const TASK: &str = "task.json";
+const EVENTS: &str = "events.jsonl";
 /// The folder that a fault fills.
 const FILLED: &str = "filled";
 /// The file that nodes read or write, by whose path they are known.
@@ -133,6 +158,54 @@ fn on_a_group(round: &mut Round, hold: Duration, mut action: Value) -> Result<Ve
     run(round, json!({}), &action, Some(hold))
 }
 
+/// A fault on a link to a server of this process. A run that has none has no process of a link either.
+fn on_a_link(round: &mut Round, hold: Duration, mut action: Value) -> Result<Vec<String>, Flaw> {
+    let (passing, protocol) = match action["type"].as_str() {
+        Some("nat_shift") => (Passing::Datagrams, "udp"),
+        Some("http_fault") => (Passing::Http, "http"),
+        _ => (Passing::Stream, "tcp"),
+    };
+    let watch = LinkWatch::start(passing)?;
+    let link = json!({
+        "type": "link", "upstream": watch.upstream(), "protocol": protocol, "from": "a", "to": "b", "ports": ["listen"],
+    });
+    round.signs.push(Sign::Link(watch));
+    let keys = action
+        .as_object()
+        .map_or(0, |keys| keys.keys().filter(|key| ["a", "node", "sides"].contains(&key.as_str())).count());
+    if keys == 0 {
+        action["target"] = json!({"link": NODE});
+    }
+    // One that is over at once leaves nothing to be seen.
+    let span = if hold.is_zero() { None } else { Some(hold) };
+    if span.is_some() {
+        round.signs.push(Sign::LinkActs);
+    }
+    run(round, json!({"nodes": {NODE: link}}), &action, span)
+}
+
+/// Lets the run of a fault on a link live on, with the link, when the fault is undone: it waits for what nobody tells it. Gives what is
+/// added to its arguments, so that it tells when the fault is.
+pub(crate) fn live_on(round: &Round) -> Result<[&'static str; 2], Flaw> {
+    let path = round.place.path().join(TASK);
+    let mut task: Value = serde_json::from_slice(&fs::read(&path)?).map_err(io::Error::from)?;
+    let action = if task["nodes"][NODE]["protocol"] == "udp" { "nat_shift" } else { "reset_connections" };
+    let entries =
+        task["chaos_spec"].as_array_mut().ok_or_else(|| Flaw::new(FlawKind::Setup, "a task has no entries"))?;
+    entries.push(json!({
+        "name": "never", "trigger": {"type": "event", "told": "never"}, "action": {"type": action, "target": {"link": NODE}},
+    }));
+    fs::write(&path, task.to_string())?;
+    Ok(["--events", EVENTS])
+}
+
+/// Whether the first entry of such a run is over.
+pub(crate) fn first_is_over(round: &Round) -> bool {
+    let text = fs::read_to_string(round.place.path().join(EVENTS)).unwrap_or_default();
+    let mut events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    events.any(|event| event["event"] == "ended" && event["path"] == "/chaos_spec/0")
+}
+
 fn descriptors(round: &mut Round, hold: Duration) -> Result<Vec<String>, Flaw> {
     let pid = round.victim()?;
     let before = soft_descriptors(pid).ok_or_else(|| Flaw::new(FlawKind::Setup, "a victim has no limits"))?;
@@ -181,8 +254,8 @@ fn run(round: &mut Round, mut task: Value, action: &Value, hold: Option<Duration
         entry["duration_seconds"] = hold.as_secs_f64().into();
     }
     task["chaos_spec"] = json!([entry]);
-    fs::write(round.place.path().join("task.json"), task.to_string())?;
-    let mut words = vec!["run", "task.json", "--permit", "root", "--allow-path"];
+    fs::write(round.place.path().join(TASK), task.to_string())?;
+    let mut words = vec!["run", TASK, "--permit", "root", "--allow-path"];
     let folder = folder.display().to_string();
     words.push(&folder);
     for program in ["tail", "sh", "fortio"] {

@@ -1,4 +1,4 @@
-//! `campaign NAME|all --rounds N|--minutes N [--seed S] [--format json] [--program PATH] [--jobs N]`.
+//! `campaign NAME|all --rounds N|--minutes N [--seed S] [--format json] [--program PATH] [--jobs N] [--rows NAME,…]`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chaos_campaign::{Bound, Campaign, Drive, PATIENCE, TABLE_HEAD, all, as_json, as_row, kills};
+use chaos_campaign::{Bound, Campaign, Drive, PATIENCE, TABLE_HEAD, all, as_json, as_row, guardian_of, kills};
 
 /// What the command line asks for.
 struct Asked {
@@ -17,18 +17,17 @@ struct Asked {
     json: bool,
     program: Option<PathBuf>,
     jobs: usize,
+    /// Of the campaign `guardian`, only these rows of its table; empty: all.
+    rows: Vec<String>,
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let known = all();
     let Some(asked) = read(&arguments) else { return usage(&known) };
-    let chosen: Vec<_> = known.iter().filter(|one| asked.name == "all" || asked.name == one.name()).collect();
+    let Some(chosen) = asked.chosen() else { return usage(&known) };
     let beside = || std::env::current_exe().ok().map(|own| own.with_file_name("squall"));
     let program = asked.program.clone().or_else(beside).unwrap_or_default();
-    if chosen.is_empty() {
-        return usage(&known);
-    }
     if !program.is_file() {
         eprintln!("error: no program at `{}`; build it, or name one with `--program`", program.display());
         return ExitCode::from(64);
@@ -62,6 +61,17 @@ fn main() -> ExitCode {
     if ran.iter().all(|one| one.tally.findings.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+impl Asked {
+    /// The campaigns that it names; `None` where there is none.
+    fn chosen(&self) -> Option<Vec<Box<dyn Campaign>>> {
+        if !self.rows.is_empty() {
+            return (self.name == "guardian").then(|| guardian_of(&self.rows).map(|one| vec![one])).flatten();
+        }
+        let chosen: Vec<_> = all().into_iter().filter(|one| self.name == "all" || self.name == one.name()).collect();
+        (!chosen.is_empty()).then_some(chosen)
+    }
+}
+
 /// The first Ctrl-C or SIGTERM lets the rounds at hand end; then the figures so far are printed.
 fn stop_at_a_signal(stop: Arc<AtomicBool>) {
     use tokio::signal::unix::{SignalKind, signal};
@@ -88,7 +98,7 @@ fn stop_at_a_signal(stop: Arc<AtomicBool>) {
 fn usage(known: &[Box<dyn Campaign>]) -> ExitCode {
     eprintln!(
         "usage: cargo xtask campaign NAME|all --rounds N|--minutes N [--seed S] [--jobs N] [--format json] \
-         [--program PATH]\n"
+         [--program PATH]\n       cargo xtask campaign guardian --rows FAULT,… …, whose seeds count for these rows alone\n"
     );
     for campaign in known {
         eprintln!("  {:<10} {}", campaign.name(), campaign.about());
@@ -100,7 +110,15 @@ fn read(arguments: &[String]) -> Option<Asked> {
     let (name, options) = arguments.split_first()?;
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let mut bound = None;
-    let mut asked = Asked { name: name.clone(), bound: Bound::Rounds(0), seed: 1, json: false, program: None, jobs };
+    let mut asked = Asked {
+        name: name.clone(),
+        bound: Bound::Rounds(0),
+        seed: 1,
+        json: false,
+        program: None,
+        jobs,
+        rows: Vec::new(),
+    };
     let mut options = options.iter();
     while let Some(option) = options.next() {
         let value = options.next()?;
@@ -113,6 +131,7 @@ fn read(arguments: &[String]) -> Option<Asked> {
             "--seed" => asked.seed = value.parse().ok()?,
             "--jobs" => asked.jobs = value.parse().ok()?,
             "--format" => asked.json = value == "json",
+            "--rows" => asked.rows = value.split(',').map(str::to_owned).collect(),
             "--program" => asked.program = Some(value.into()),
             _ => return None,
         }

@@ -9,7 +9,7 @@ use crate::round::Round;
 
 /// From what point of a run's life a random time is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum KillMoment {
     /// Its start.
     Start,
     /// Its journal is there.
@@ -20,7 +20,7 @@ pub enum Moment {
     Stopped,
 }
 
-impl Moment {
+impl KillMoment {
     /// All of them; a start is drawn as often as any other.
     pub const ALL: [Self; 4] = [Self::Start, Self::Journal, Self::Armed, Self::Stopped];
 

@@ -19,8 +19,14 @@ pub(crate) fn with_argument(word: &[u8]) -> Vec<u32> {
 
 /// Whether a variable of a process's environment begins so.
 pub(crate) fn with_environment(pid: u32, beginning: &[u8]) -> bool {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(beginning))
+    environment_of(pid, beginning).is_some()
+}
+
+/// The variable of a process's environment that begins so.
+pub(crate) fn environment_of(pid: u32, beginning: &[u8]) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let variable = environment.split(|byte| *byte == 0).find(|variable| variable.starts_with(beginning))?;
+    Some(String::from_utf8_lossy(variable).into_owned())
 }
 
 /// Whether a process is gone, or waits for its parent to hear of its end.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::child::{kill, send, sleep, spin_for};
 use crate::flaw::{Flaw, FlawKind};
+use crate::link_watch::{LinkWatch, Standing};
 use crate::place::Place;
 use crate::random::Random;
 use crate::sign::Sign;
@@ -99,6 +100,28 @@ impl Round {
     /// Whether an effect would show.
     pub(crate) fn shows_effects(&self) -> bool {
         !self.victims.is_empty() || self.signs.iter().any(Sign::is_effect)
+    }
+
+    /// The link that this round has, if it has one.
+    pub(crate) fn link(&self) -> Option<&LinkWatch> {
+        self.signs.iter().find_map(|sign| if let Sign::Link(watch) = sign { Some(watch) } else { None })
+    }
+
+    /// Waits until the link of this round passes what it must, or nobody is there to do that, and says how it stands; what it still
+    /// does after that is a finding. Nobody may have to recover for it. `None` where there is no link.
+    pub(crate) fn link_stands(&self, when: &str) -> Result<Option<Standing>, Flaw> {
+        let Some(watch) = self.link() else { return Ok(None) };
+        let start = Instant::now();
+        loop {
+            match watch.standing(self.place.path(), self.run.get()) {
+                Standing::Harmed(why) if start.elapsed() > self.patience => {
+                    let what = format!("{:?} after {when}, the link does not pass: {why}", start.elapsed());
+                    return Err(self.finding(FlawKind::Harmed, &what));
+                }
+                Standing::Harmed(_) => sleep(Duration::from_millis(1)),
+                standing => return Ok(Some(standing)),
+            }
+        }
     }
 
     /// What is in force, for a finding.

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::net::TcpStream;
+
+use crate::answering::Answering;
 
 /// A connection that neither side has closed, in the kernel's table.
 const ESTABLISHED: &str = "01";
@@ -15,34 +14,18 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /// Answers every request alike; gone when dropped.
 #[derive(Debug)]
 pub(crate) struct Service {
-    address: SocketAddr,
-    over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    server: Answering,
 }
 
 impl Service {
     /// Starts one.
     pub(crate) fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let (address, over) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
-        let seen = Arc::clone(&over);
-        let thread = thread::spawn(move || {
-            for connection in listener.incoming() {
-                if seen.load(Ordering::Relaxed) {
-                    return;
-                }
-                if let Ok(connection) = connection {
-                    // It ends with its peer.
-                    thread::spawn(move || answer(&connection));
-                }
-            }
-        });
-        Ok(Self { address, over, thread: Some(thread) })
+        Ok(Self { server: Answering::start(answer)? })
     }
 
     /// Its URL.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/", self.address)
+        format!("http://{}/", self.server.address())
     }
 }
 
@@ -50,7 +33,7 @@ impl Service {
     /// Whether the kernel says that somebody is connected: our own thread may hear late of an end.
     pub(crate) fn is_connected(&self) -> bool {
         let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-        let local = format!(":{:04X}", self.address.port());
+        let local = format!(":{:04X}", self.server.address().port());
         table.lines().any(|line| {
             let mut fields = line.split_whitespace().skip(1);
             let (ours, _, state) = (fields.next(), fields.next(), fields.next());
@@ -64,17 +47,6 @@ fn answer(mut connection: &TcpStream) {
     while let Some(Ok(line)) = lines.next() {
         if line.is_empty() && connection.write_all(ANSWER).is_err() {
             return;
-        }
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-        // Wakes it.
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::groups;
+use crate::link_watch::{LinkWatch, acts};
 use crate::processes::{has_ended, soft_descriptors, with_argument, with_environment};
 use crate::service::Service;
 use crate::sites::ArmedSite;
@@ -42,6 +43,10 @@ pub(crate) enum Sign {
     VictimDescriptors(u32, String),
     /// A process of the run that uses resources.
     Load,
+    /// A process of the run that serves a link, or a port that still leads through it.
+    Link(LinkWatch),
+    /// A fault on that link, as the link itself tells who asks it.
+    LinkActs,
     /// A file that a node writes its time to, which the kernel writes another time to.
     Shifted(PathBuf),
     /// A page of a node's clock.
@@ -67,6 +72,8 @@ impl Sign {
             Self::VictimLimited(group) => group.is_limited(),
             Self::VictimDescriptors(pid, before) => has_other(*pid, before),
             Self::Load => loads(run),
+            Self::Link(watch) => watch.is_there(run),
+            Self::LinkActs => acts(place).is_ok_and(|acts| !acts.is_empty()),
             Self::Shifted(file) => !nodes(file).is_empty() && is_shifted(file),
             Self::ClockPage => has_page(place, 6),
             Self::Fires(site) => site.fires(),
@@ -76,7 +83,7 @@ impl Sign {
 
     /// Whether it is the effect of a fault, and not of a node or of what is prepared for one.
     pub(crate) fn is_effect(&self) -> bool {
-        !matches!(self, Self::Node(_) | Self::Mount | Self::Group | Self::ClockPage)
+        !matches!(self, Self::Node(_) | Self::Link(_) | Self::Mount | Self::Group | Self::ClockPage)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::child::kill;
 use crate::flaw::Flaw;
-use crate::moment::Moment;
+use crate::moment::KillMoment;
 use crate::round::Round;
 
 /// A command that injects faults into new victims.
@@ -65,7 +65,7 @@ fn twice(round: &mut Round, hold: Duration) -> Result<Vec<String>, Flaw> {
 fn after_a_dead_run(round: &mut Round, hold: Duration) -> Result<Vec<String>, Flaw> {
     let arguments = round.pause(Duration::from_mins(1))?;
     let mut dead = round.start(&arguments)?;
-    let stopped = Moment::Stopped.wait(round, &mut dead, Duration::from_micros(1));
+    let stopped = KillMoment::Stopped.wait(round, &mut dead, Duration::from_micros(1));
     kill(&mut dead);
     stopped?;
     round.pause(hold)

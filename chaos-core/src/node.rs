@@ -9,9 +9,11 @@ mod cpus;
 mod effect;
 mod facet;
 mod files;
+mod http_rule;
 mod keys;
 mod kind;
 mod labels;
+mod link;
 mod locator;
 mod member;
 mod nodes;
@@ -27,9 +29,18 @@ pub use cpus::{Cpus, CpusError};
 pub use effect::Effect;
 pub use facet::Facet;
 pub use files::{FilesFacet, FilesSpace, Fill};
+pub use http_rule::{
+    HttpAnswer, HttpCertificate, HttpChange, HttpEffect, HttpFieldName, HttpFieldNameError, HttpFieldText,
+    HttpFieldTextError, HttpGrpcCode, HttpGrpcCodeError, HttpGrpcStatus, HttpMatch, HttpPlace, HttpPreset, HttpRule,
+    HttpRuleError, HttpStall, HttpStatus, HttpStatusError, HttpTrial,
+};
 pub use keys::{DeclaredNode, NodeKeys, NodePorts};
 pub use kind::{DynNode, ErasedNode, NodeKind};
 pub use labels::{NodeLabels, Pick, has_labels};
+pub use link::{
+    FlowSocket, Knock, LinkAct, LinkEnds, LinkFacet, LinkProtocol, LinkReading, LinkSounding, LinkToxic, LinkToxicKind,
+    LinkWays, Sounding,
+};
 pub use locator::Locator;
 pub use member::Member;
 pub use nodes::{NodeExit, Nodes};
@@ -38,5 +49,5 @@ pub use resources::{
     LoadUsage, ResourceAct, ResourceAmount, ResourceCounters, ResourceLimit, ResourceLoad, ResourceUsage,
     ResourcesFacet,
 };
-pub use standing::{NodeStanding, NodeState};
+pub use standing::{NodeEnd, NodeStanding, NodeState};
 pub use target::{FaultTarget, TargetError};

@@ -18,8 +18,8 @@ mod tagged;
 mod trigger;
 
 pub use configured::{
-    Bare, Configured, Extra, FaultNode, ProbeNode, SampledProbe, Sampling, Settling, SteadyProbe, TriggerNode,
-    TypeName, Within, WithinProbe,
+    Bare, Configured, Extra, FaultNode, ProbeNode, SampledProbe, Sampling, Settling, SteadyProbe, StopProbe,
+    TriggerNode, TypeName, Watching, Within, WithinProbe,
 };
 pub use descriptor::{AUTHOR_ONLY, Descriptor, DeserializeFn, Kind, RemovedName, Status, Successor};
 pub use error::PluginError;
@@ -31,8 +31,8 @@ pub use parse::{MAX_DEPTH, ParseError, parse, value_depth};
 pub use plan::{Plan, Reach, Reversible};
 pub use probe::{DynProbe, ErasedProbe, PROBE_TIMEOUT, Probe};
 pub use registry::{
-    FAULTS, LookupError, NODES, PROBES, PlugIn, Registry, RegistryError, STEPS, TRIGGERS, UNDO_STEPS, removed_name,
-    suggestion,
+    FAULTS, LookupError, NODES, PROBES, PlugIn, Registry, RegistryError, SOURCES, STEPS, TRIGGERS, UNDO_STEPS,
+    removed_name, suggestion,
 };
 pub use requirement::Requirement;
 pub use resource::{Resource, ResourceId};

@@ -1,7 +1,9 @@
-//! What the operator allows: hosts, paths, commands, permissions, ceilings.
+//! What the operator allows: hosts, paths, commands, clusters, permissions, ceilings.
 
 mod allowed_dir;
 mod ceiling;
+mod cluster;
+mod cluster_check;
 mod confinement;
 mod host_pattern;
 mod host_port;
@@ -15,6 +17,7 @@ mod run_budget;
 
 pub use allowed_dir::{AllowedDir, DirIdentity};
 pub use ceiling::{Ceiling, CeilingKind};
+pub use cluster::{ClusterReach, ClusterRules};
 pub use confinement::Confinement;
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use host_port::HostPort;

@@ -5,6 +5,12 @@ use serde_json::Value;
 
 use crate::{Answer, LoadReport, Observation, Sighting};
 
+mod control;
+mod times;
+
+pub use control::{ControlLeg, ControlOrder};
+pub use times::{FaultTimes, SecondsRange, TimeBounds};
+
 /// The format of report and events. Keys are added within a format; one that goes away or changes its meaning makes the next.
 pub const REPORT_FORMAT: u32 = 1;
 
@@ -137,6 +143,23 @@ pub struct ChaosResult {
     /// Seconds from the start of the undo until `verify` said yes; null where it did not, or was not asked.
     #[serde(default)]
     pub time_to_recover_seconds: Option<f64>,
+    /// When its fault came and went.
+    #[serde(default, skip_serializing_if = "FaultTimes::is_empty")]
+    pub times: FaultTimes,
+    /// Bounds of its times, where checks only show that something happened between two of them.
+    #[serde(default, skip_serializing_if = "TimeBounds::is_empty")]
+    pub bounds: TimeBounds,
+    /// Seconds from asking `abort_if` the question that ended the fault until its undo was verified; absent where it did not end
+    /// it, or the undo was not verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_abort_seconds: Option<f64>,
+    /// Seconds before that question in which the stop condition may have turned already: since the last one that was answered no
+    /// was asked, or since the fault was active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort_unseen_seconds: Option<f64>,
+    /// The same without the fault, of an entry with `control: true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Box<ControlLeg>>,
     /// What the load gave, when the fault made one.
     #[serde(default)]
     pub load: Option<Box<LoadReport>>,
@@ -162,6 +185,11 @@ mod tests {
             timeline: vec![TimelinePoint { at_seconds: 0.001, event: "fired".into(), detail: String::new() }],
             time_to_detect_seconds: Some(0.25),
             time_to_recover_seconds: None,
+            times: FaultTimes { landing_seconds: Some(0.5), ..FaultTimes::default() },
+            bounds: TimeBounds { in_force_seconds: Some(SecondsRange::new(1.0, 1.5)), ..TimeBounds::default() },
+            time_to_abort_seconds: Some(0.04),
+            abort_unseen_seconds: None,
+            control: Some(Box::new(ControlLeg::new(ControlOrder::After))),
             load: None,
         }
     }

@@ -15,6 +15,7 @@ const EXPECTED: &[(&str, Verdict)] = &[
     ("load-slo.yaml", Verdict::Held),
     ("load-spike.yaml", Verdict::Held),
     ("paused-worker.yaml", Verdict::Held),
+    ("rate-limited-model.yaml", Verdict::Held),
     ("two-faults.yaml", Verdict::Held),
 ];
 
@@ -59,8 +60,16 @@ fn every_file_has_an_expected_verdict() {
     assert_eq!(there, EXPECTED.iter().map(|(file, _)| (*file).to_owned()).collect());
 }
 
+/// A test program has no `main` of ours, so it comes to be the process of a link by way of this.
+#[test]
+#[ignore = "started as the process of a link"]
+fn a_link() {
+    squall::helper::run_if_asked();
+}
+
 #[test]
 fn every_file_is_valid_and_ends_as_expected() {
+    squall::chaos_nodes::reached_by(&["a_link", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
     for (file, verdict) in EXPECTED {
         let subjects = Subjects::start();
         let text = fs::read_to_string(folder().join(file)).unwrap();

@@ -6,6 +6,7 @@
 //! | `disk` | faults on directories and their file systems |
 //! | `failpoint` | `failpoint`: arms a fail point of another process (feature `failpoint`) |
 //! | `load` | `load` makes load (feature `load`); `generate_load` has a model ask for it (feature `generate-load`) |
+//! | `network` | `slow_link`, `lossy_link`, `limit_bandwidth`, `black_hole`, `partition_pair`, `partition_subset`, `firewall_inbound`, `flap_link`, `reset_connections`, `nat_shift` on links (feature `links`), `http_fault` (feature `http-links`) |
 //! | `process` | `pause_process`, `kill_process`, `burst_kill`, `restart_process` on nodes and processes (feature `process`) |
 //! | `resources` | `limit_resources`, `oom`, `exhaust_fds`, `exhaust_pids`, `stress_cpu`, `stress_memory` (feature `process`) |
 //! | `shows` | what members show of a fault, together |
@@ -17,19 +18,21 @@ pub mod disk;
 mod failpoint;
 #[cfg(feature = "load")]
 mod load;
+#[cfg(feature = "links")]
+mod network;
 #[cfg(feature = "process")]
 mod process;
 #[cfg(feature = "process")]
 mod resources;
-#[cfg(feature = "process")]
+#[cfg(any(feature = "links", feature = "process"))]
 mod shows;
 
 #[cfg(feature = "process")]
 pub use clock::{ClockOffset, ClockOffsetError, ClockSkew, RatePercent, RatePercentError};
 #[cfg(feature = "failpoint")]
 pub use failpoint::{
-    BoundsError, ControlPlace, ControlPlaceError, DisarmFailpoint, Failpoint, LeaseSeconds, RuntimeSite, Share,
-    SiteName, VariableName,
+    BoundsError, ControlPlace, ControlPlaceError, DisarmFailpoint, Failpoint, FailpointHits, LeaseSeconds, RuntimeSite,
+    Share, SiteName, VariableName,
 };
 #[cfg(feature = "generate-load")]
 pub use load::GenerateLoad;
@@ -38,6 +41,13 @@ pub use load::GenerateLoad;
 pub use load::parsers;
 #[cfg(feature = "load")]
 pub use load::{Load, LoadEngine, StopFortio};
+#[cfg(feature = "http-links")]
+pub use network::HttpFault;
+#[cfg(feature = "links")]
+pub use network::{
+    BlackHole, FirewallInbound, FlapLink, HoleKind, LimitBandwidth, LinkTarget, LinkTargetError, LossyLink, LostPieces,
+    NatShift, PartitionPair, PartitionSubset, ResetConnections, Sides, SlowLink,
+};
 #[cfg(feature = "process")]
 pub use process::{BurstKill, KillProcess, PauseProcess, RestartProcess};
 #[cfg(feature = "process")]

@@ -5,19 +5,24 @@
 //! | `planned` | a load with nothing left open |
 //! | `engine`, `stop_fortio` | what makes it: the engine of this program, or a fortio and its undo step |
 //! | `make`, `follow`, `figures` | a load from its start to its report, and what it shows meanwhile |
-//! | `report`, `outcome` | what it gave, and whether it landed |
+//! | `followed`, `seconds` | what was seen on the way |
+//! | `report`, `phases`, `latency`, `outcome` | what it gave, and whether it landed |
 
 mod engine;
 mod figures;
 mod follow;
+mod followed;
 #[cfg(feature = "generate-load")]
 mod generate_load;
+mod latency;
 #[expect(clippy::module_inception, reason = "a fault's file is its `type`")]
 mod load;
 mod make;
 mod outcome;
+mod phases;
 mod planned;
 mod report;
+mod seconds;
 mod stop_fortio;
 #[cfg(test)]
 mod test_context;

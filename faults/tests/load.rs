@@ -165,6 +165,41 @@ fn method_headers_and_body_reach_the_service_and_no_report() {
 }
 
 #[test]
+fn trace_context_reaches_the_service_and_the_report_names_requests_of_it() {
+    let (bench, (url, seen)) = (Bench::new().unwrap(), recording());
+    let target = json!({"service_url": url, "qps": 100, "duration": "200ms", "trace_context": true});
+    let load = run(&bench, &target).load.unwrap();
+    let seen = seen.lock().unwrap();
+    let sent = |one: &Seen| {
+        let values: Vec<_> = one.headers.iter().filter_map(|line| line.strip_prefix("traceparent: ")).collect();
+        assert_eq!(values.len(), 1, "{one:?}");
+        values[0].to_owned()
+    };
+    let sent: Vec<String> = seen.iter().map(sent).collect();
+    assert_eq!((sent.len(), load.traces.len()), (20, 5));
+    for trace in &load.traces {
+        let header = format!("00-{}-{}-01", trace.trace_id, trace.span_id);
+        assert!(sent.contains(&header), "{header} {sent:?}");
+        assert_eq!((trace.status, trace.failure.as_deref()), (Some(200), None));
+    }
+    assert!(load.request.trace_context);
+}
+
+#[test]
+fn the_first_requests_that_fail_are_named_by_their_traces() {
+    let bench = Bench::new().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let target =
+        json!({"service_url": format!("http://{closed}/"), "qps": 100, "duration": "300ms", "trace_context": true});
+    let load = run(&bench, &target).load.unwrap();
+    assert_eq!(load.traces.len(), 5);
+    for trace in &load.traces {
+        assert_eq!((trace.status, trace.failure.as_deref()), (None, Some("connection refused")), "{trace:?}");
+    }
+    assert!(load.traces.is_sorted_by(|one, next| one.sent_seconds <= next.sent_seconds), "{:?}", load.traces);
+}
+
+#[test]
 fn a_body_alone_makes_a_post() {
     let (bench, (url, seen)) = (Bench::new().unwrap(), recording());
     run(&bench, &json!({"service_url": url, "qps": 10, "duration": "100ms", "body": "x"}));

@@ -15,6 +15,7 @@ mod hostile;
 mod inject;
 mod journal;
 mod lines;
+mod manifests;
 mod model_command;
 mod model_reply;
 mod report;
@@ -26,7 +27,7 @@ mod values;
 use crate::target::FuzzTarget;
 
 /// Every target.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "access_log",
     "answer",
     "command_line",
@@ -40,6 +41,7 @@ pub const NAMES: [&str; 20] = [
     "fortio",
     "inject",
     "journal",
+    "manifests",
     "model_command",
     "model_reply",
     "report",
@@ -65,6 +67,7 @@ pub fn of_name(name: &str) -> Option<Box<dyn FuzzTarget>> {
         "fortio" => Box::new(fortio::Results::new()),
         "inject" => Box::new(inject::Parameters),
         "journal" => Box::new(journal::Journals::new()?),
+        "manifests" => Box::new(manifests::Manifests),
         "model_command" => Box::new(model_command::ModelCommands),
         "model_reply" => Box::new(model_reply::Replies::new()),
         "report" => Box::new(report::Reports::new()),

@@ -15,7 +15,7 @@ fn what_broke_something_once_is_taken_or_refused() {
 fn most_of_what_is_made_is_valid_and_nothing_breaks() {
     let names: Vec<String> = NAMES.iter().map(ToString::to_string).collect();
     let folder = tempfile::tempdir().unwrap();
-    let limit = Limit::Inputs(2_000);
+    let limit = Limit::Inputs(4_000);
     let fuzzer = Fuzzer { names: &names, target: &of_name, seed: 7, limit, workers: 2, corpus: folder.path() };
     let outcome = fuzzer.run(|_, _| {});
     assert!(outcome.findings.is_empty(), "{:?}", outcome.findings);

@@ -4,8 +4,12 @@ use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::BuildHasher;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::num::NonZeroU16;
+use std::os::fd::OwnedFd;
+
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
 /// The lowest port that is given out: below are the well-known ones, and those that people pick by hand.
 const LOWEST: u16 = 10_000;
@@ -29,8 +33,9 @@ pub fn free_ports(count: usize) -> io::Result<Vec<NonZeroU16>> {
         if free.len() == count {
             break;
         }
-        let both = TcpListener::bind((Ipv4Addr::LOCALHOST, *port))
-            .and_then(|tcp| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).map(|udp| (tcp, udp)));
+        // A program that takes the port at this very moment, as servers do with `SO_REUSEADDR`, gets it.
+        let both = bound_port(*port, SocketType::STREAM, PortSharing::Shared)
+            .and_then(|tcp| Ok((tcp, bound_port(*port, SocketType::DGRAM, PortSharing::Alone)?)));
         match both {
             Ok(_) => free.extend(NonZeroU16::new(*port)),
             Err(error) if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {}
@@ -38,6 +43,28 @@ pub fn free_ports(count: usize) -> io::Result<Vec<NonZeroU16>> {
         }
     }
     Ok(free)
+}
+
+/// Whether others that say the same may bind a port at the same time, as long as nobody listens (`SO_REUSEADDR`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortSharing {
+    /// Nobody else may.
+    Alone,
+    /// They may.
+    Shared,
+}
+
+/// A port of 127.0.0.1, bound and not listened on.
+///
+/// # Errors
+/// When it can't be bound: [`io::ErrorKind::AddrInUse`] where somebody has it.
+pub fn bound_port(port: u16, kind: SocketType, sharing: PortSharing) -> io::Result<OwnedFd> {
+    let socket = socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC, None)?;
+    if sharing == PortSharing::Shared {
+        set_socket_reuseaddr(&socket, true)?;
+    }
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
+    Ok(socket)
 }
 
 fn parsed(range: &str) -> Option<(u16, u16)> {
@@ -58,5 +85,16 @@ mod tests {
         assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 20);
         assert!(ports.iter().all(|port| port.get() >= LOWEST && !(from..=to).contains(&port.get())), "{ports:?}");
         assert_eq!((parsed("32768\t60999\n"), parsed("x")), (Some((32_768, 60_999)), None));
+    }
+
+    #[test]
+    fn a_port_that_is_looked_at_can_be_taken_and_one_that_is_taken_is_not_free() {
+        let port = free_ports(1).unwrap()[0].get();
+        let look = || bound_port(port, SocketType::STREAM, PortSharing::Shared);
+        let looked_at = look().unwrap();
+        let server = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        drop(looked_at);
+        assert_eq!(look().unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(server);
     }
 }

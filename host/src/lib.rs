@@ -34,13 +34,14 @@ mod proc_file;
 mod process;
 mod process_limits;
 mod process_tree;
+mod remembered;
 
 pub use cgroup::{
     CgroupDir, CgroupError, CgroupVersion, Controller, GroupLimit, OwnGroup, RUN_PREFIX, SavedFile, own_memory_room,
 };
 pub use command_line::{with_argument, with_command_line};
 pub use engine_socket::engine_sockets;
-pub use free_ports::free_ports;
+pub use free_ports::{PortSharing, bound_port, free_ports};
 pub use identity::{ProcessIdentity, Sought};
 pub use listener::listening_on;
 pub use machine::{Ability, Fact};
@@ -49,7 +50,7 @@ pub use moment::moment;
 pub use namespace::{pid_namespace, proc_is_ours};
 pub use nested::sees_every_process;
 pub use pidfd::{PidFd, polls_in_seconds};
-pub use process::{ProcessOwner, ProcessStat, ancestors, thread_states};
+pub use process::{ProcessOwner, ProcessStat, ancestors, own_ancestors, thread_states};
 pub use process_limits::{LimitPair, ProcessLimit, ProcessUsage, has_sys_resource, memory_available};
 pub use process_tree::{ProcessTree, TreeMark};
 pub use rustix::process::Signal;

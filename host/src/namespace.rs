@@ -3,12 +3,15 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use crate::proc_file;
+use crate::remembered::Remembered;
 
 /// The inode of our pid namespace: pids of another one mean other processes.
 pub fn pid_namespace() -> io::Result<u64> {
-    inode("pid")
+    static INODE: Remembered<u64> = Remembered::new();
+    INODE.get(|| inode("pid").map(Arc::new), |_| true).map(|inode| *inode)
 }
 
 /// The inode of our time namespace: start times that another one reads are shifted. `None` on kernels without any
@@ -24,6 +27,11 @@ pub(crate) fn time_namespace() -> io::Result<Option<u64>> {
 /// Whether `/proc` shows our own pid namespace. After `nsenter --pid` without `--mount` it shows another one, in which
 /// the same pids are other processes.
 pub fn proc_is_ours() -> io::Result<bool> {
+    static OURS: Remembered<bool> = Remembered::new();
+    OURS.get(|| read_proc_is_ours().map(Arc::new), |_| true).map(|ours| *ours)
+}
+
+fn read_proc_is_ours() -> io::Result<bool> {
     match proc_file::read_text("/proc/self/status") {
         Ok(status) => Ok(shows(&status, std::process::id())),
         // `/proc` does not show us at all.

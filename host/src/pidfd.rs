@@ -65,6 +65,11 @@ impl PidFd {
         self.read(ProcessOwner::of)
     }
 
+    /// Both of these, read while it is the same process.
+    pub fn stat_and_owner(&self) -> io::Result<Option<(ProcessStat, ProcessOwner)>> {
+        self.read(|pid| Ok(ProcessStat::of(pid)?.zip(ProcessOwner::of(pid)?)))
+    }
+
     /// The state letters of all its threads; empty when it is gone.
     pub fn thread_states(&self) -> io::Result<Vec<char>> {
         let some = |pid| thread_states(pid).map(|states| Some(states).filter(|states| !states.is_empty()));

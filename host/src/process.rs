@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use crate::proc_file;
+use crate::remembered::Remembered;
 
 /// The kernel's mark of a thread of its own (`PF_KTHREAD` in `include/linux/sched.h`).
 const KERNEL_THREAD: u64 = 0x0020_0000;
@@ -135,6 +137,14 @@ pub fn ancestors(pid: u32) -> io::Result<Vec<u32>> {
     Ok(line)
 }
 
+/// The same of this process, as it was a second ago at the most. Whoever was an ancestor then is kept: a process whose parent has ended
+/// becomes the child of another ancestor.
+pub fn own_ancestors() -> io::Result<Arc<Vec<u32>>> {
+    static LINE: Remembered<Vec<u32>> = Remembered::new();
+    // One that does not lead to the first process was cut short by a parent that ended meanwhile.
+    LINE.get(|| ancestors(std::process::id()).map(Arc::new), |line| line.last() == Some(&1))
+}
+
 /// The state letters of all threads of a process; empty when it is gone.
 pub fn thread_states(pid: u32) -> io::Result<Vec<char>> {
     let tasks = match fs::read_dir(format!("/proc/{pid}/task")) {
@@ -211,8 +221,9 @@ mod tests {
     #[test]
     fn our_line_begins_with_us_and_holds_our_parent() {
         let us = std::process::id();
-        let line = ancestors(us).unwrap();
-        assert_eq!(line[..2], [us, std::os::unix::process::parent_id()]);
+        for line in [ancestors(us).unwrap(), own_ancestors().unwrap().to_vec()] {
+            assert_eq!(line[..2], [us, std::os::unix::process::parent_id()]);
+        }
     }
 
     #[test]

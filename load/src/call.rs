@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::failure::Failure;
 use crate::histogram::Histogram;
 use crate::plan::Buckets;
+use crate::trace_context::TraceIds;
 
 /// The status that stands for a request without an answer.
 pub(crate) const NO_ANSWER: i32 = -1;
@@ -30,6 +31,8 @@ pub(crate) struct Outcome {
     pub(crate) reusable: bool,
     /// The request was sent once more, as the server had not taken the first one.
     pub(crate) retried: bool,
+    /// The ids that the request carried, where it had some.
+    pub(crate) trace: Option<TraceIds>,
 }
 
 impl Outcome {
@@ -45,12 +48,24 @@ impl Outcome {
             stray: 0,
             reusable: false,
             retried: false,
+            trace: None,
         }
     }
 
     /// A call that was answered well with `size` bytes.
     pub(crate) fn answered(code: i32, size: u64) -> Self {
-        Self { code, failure: None, size, head: 0, sent: 0, interim: 0, stray: 0, reusable: true, retried: false }
+        Self {
+            code,
+            failure: None,
+            size,
+            head: 0,
+            sent: 0,
+            interim: 0,
+            stray: 0,
+            reusable: true,
+            retried: false,
+            trace: None,
+        }
     }
 
     /// Whether the target answered, in whatever way.

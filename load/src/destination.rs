@@ -12,6 +12,7 @@ use crate::error::LoadError;
 use crate::failure::{Failure, FailureKind};
 use crate::localhost::is_localhost;
 use crate::plan::{Buckets, LoadPlan};
+use crate::random::Random;
 use crate::request::Request;
 #[cfg(feature = "std-client")]
 use crate::standard_plan::StandardPlan;
@@ -38,6 +39,7 @@ pub(crate) struct Destination {
     pub(crate) half_close: bool,
     pub(crate) reuse: Option<(u64, u64)>,
     pub(crate) seed: u64,
+    trace_seed: Option<u64>,
     buckets: Buckets,
 }
 
@@ -68,6 +70,7 @@ impl Destination {
             half_close: transport.half_close && !load.keep_alive,
             reuse: load.reuse,
             seed: load.seed,
+            trace_seed: load.trace_context,
             buckets: load.buckets,
         })
     }
@@ -122,6 +125,11 @@ impl Destination {
             return Ok(Wire::Tls(Box::new(tls.wrap(stream).await?)));
         }
         Ok(Wire::Tcp(stream))
+    }
+
+    /// What the ids of one connection's requests are drawn from, where they carry trace context.
+    pub(crate) fn traces(&self, index: usize) -> Option<Random> {
+        self.trace_seed.map(|seed| Random::new(seed, index as u64))
     }
 
     /// Makes the report of a connection.

@@ -21,6 +21,13 @@ pub struct Latency {
     sum: u128,
 }
 
+impl Default for Latency {
+    /// No requests.
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Latency {
     pub(crate) fn new() -> Self {
         let histogram = Histogram::new(DIGITS).expect("1 to 5 digits are always accepted");
@@ -34,7 +41,8 @@ impl Latency {
         let _ = self.histogram.record(nanos.min(CEILING));
     }
 
-    pub(crate) fn add(&mut self, other: &Self) {
+    /// Adds the requests of another one.
+    pub fn add(&mut self, other: &Self) {
         self.sum += other.sum;
         // Both grow by themselves and have the same precision, so nothing can be refused.
         let _ = self.histogram.add(&other.histogram);

@@ -27,8 +27,8 @@
 //! | `running`, `control`, `coordinator`, `worker`, `worker_stats`, `context` | the threads of a run and who leads them |
 //! | `external` | a run whose requests another program makes |
 //! | `lanes`, `open` | the two models: fortio's rule, and one open schedule |
-//! | `client`, `standard_plan`, `destination`, `header`, `request`, `framing`, `wire`, `tls`, `alarm` | one request: bytes out, bytes in, deadline |
-//! | `call`, `failure`, `tally`, `latency`, `histogram`, `busy` | what is counted |
+//! | `client`, `standard_plan`, `destination`, `header`, `request`, `framing`, `wire`, `tls`, `trace_context`, `alarm` | one request: bytes out, bytes in, deadline |
+//! | `call`, `failure`, `tally`, `latency`, `histogram`, `exemplar`, `busy` | what is counted |
 //! | `observer`, `snapshot`, `result`, `summary` | what is reported, during and after |
 //! | `target` | a small server for demonstrations and tests |
 
@@ -43,6 +43,7 @@ mod control;
 mod coordinator;
 mod destination;
 mod error;
+mod exemplar;
 mod external;
 mod failure;
 mod framing;
@@ -72,6 +73,7 @@ mod tally;
 pub mod target;
 #[cfg(feature = "tls")]
 mod tls;
+mod trace_context;
 mod url_text;
 mod wire;
 mod worker;
@@ -79,6 +81,7 @@ mod worker_stats;
 
 pub use call::ConnectionReport;
 pub use error::LoadError;
+pub use exemplar::{Exemplars, TracedRequest};
 pub use external::{ExternalRequest, ExternalRun};
 pub use failure::{Failure, FailureKind};
 pub use header::is_header;
@@ -91,3 +94,4 @@ pub use running::{Canceller, Running, start, start_observed};
 pub use schedule::{Lowered, Split};
 pub use snapshot::{PhaseFigures, Snapshot, Spread};
 pub use tally::Histograms;
+pub use trace_context::TraceIds;

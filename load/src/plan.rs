@@ -11,6 +11,7 @@ use url::Url;
 use crate::error::LoadError;
 use crate::header;
 use crate::histogram::Histogram;
+use crate::trace_context;
 use crate::url_text::{authority, typed_path};
 
 /// Largest number of connections that one run may hold.
@@ -205,6 +206,10 @@ pub struct LoadPlan {
     pub threads: Option<NonZeroUsize>,
     /// Seed of every random choice.
     pub seed: u64,
+    /// Gives each request a W3C `traceparent` header with ids of its own, drawn from this seed; `None` sends no such
+    /// header. The same seed gives the same ids again, which a trace store would take for one trace: choose another for
+    /// each run.
+    pub trace_context: Option<u64>,
     /// Buckets of the result's histograms.
     pub buckets: Buckets,
 }
@@ -245,6 +250,7 @@ impl LoadPlan {
             abort_on: None,
             threads: None,
             seed: 0,
+            trace_context: None,
             buckets: Buckets::default(),
         })
     }
@@ -278,6 +284,9 @@ impl LoadPlan {
             let given = name.escape_debug().to_string();
             return bad("headers", given, "a name or value holds characters that no header may have");
         }
+        if self.trace_context.is_some() {
+            self.check_trace_context()?;
+        }
         if let Some(kind) = self.content_type.as_ref().filter(|kind| !header::is_header("Content-Type", kind)) {
             let given = kind.escape_debug().to_string();
             return bad("content_type", given, "it holds characters that no header may have");
@@ -307,6 +316,19 @@ impl LoadPlan {
             return bad("resolution", resolution.to_string(), "it must be above 0");
         }
         Ok(())
+    }
+
+    fn check_trace_context(&self) -> Result<(), LoadError> {
+        let bad = |given: &str, expected| {
+            Err(LoadError::BadPlan { field: "trace_context", given: given.to_owned(), expected })
+        };
+        if self.url.scheme() == "tcp" {
+            return bad("tcp", "only requests of `http` and `https` have headers that carry it");
+        }
+        match self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(trace_context::HEADER)) {
+            Some((name, _)) => bad(name, "the header is set by hand as well; remove one of them"),
+            None => Ok(()),
+        }
     }
 
     /// The URL with its path as it was typed, without credentials.

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::plan::LoadPlan;
 use crate::random::Random;
+use crate::trace_context::{self, TraceIds};
 use crate::url_text::authority;
 
 /// Text in a URL or body that is replaced by a fresh UUID for each request.
@@ -14,6 +15,8 @@ pub(crate) const UUID_MARK: &str = "{uuid}";
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pieces: Vec<Vec<u8>>,
+    /// Where the value of `traceparent` stands in the bytes that are sent, where there is one.
+    trace_at: Option<usize>,
     /// The answer will have no body.
     pub(crate) bodiless: bool,
     /// Its method may be repeated without another effect (RFC 9110, section 9.2.2).
@@ -27,7 +30,11 @@ impl Request {
         let method = method(load);
         let version = if load.transport.http10 { "1.0" } else { "1.1" };
         let mut text = format!("{method} {} HTTP/{version}\r\n", load.path);
+        let mut trace_at = None;
         for (name, value) in headers(load, &method) {
+            if load.trace_context.is_some() && name == trace_context::HEADER {
+                trace_at = Some(grown(text.as_bytes()) + name.len() + ": ".len());
+            }
             for part in [name.as_str(), ": ", value.as_str(), "\r\n"] {
                 text.push_str(part);
             }
@@ -35,20 +42,37 @@ impl Request {
         text.push_str("\r\n");
         let mut bytes = text.into_bytes();
         bytes.extend_from_slice(&load.body);
-        Self { pieces: split(&bytes), bodiless: method == "HEAD", idempotent: is_idempotent(&method) }
+        Self { pieces: split(&bytes), trace_at, bodiless: method == "HEAD", idempotent: is_idempotent(&method) }
     }
 
-    /// Gives the bytes of the next request; without a mark they are the same each time.
-    pub(crate) fn bytes<'a>(&'a self, random: &mut Random, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if let [only] = self.pieces.as_slice() {
-            return only;
-        }
-        scratch.clear();
-        for (index, piece) in self.pieces.iter().enumerate() {
-            if index > 0 {
-                scratch.extend_from_slice(random.uuid().as_bytes());
+    /// Gives the bytes of the next request, with the ids of its trace where the plan wants some; without these and without
+    /// a mark they are the same each time. `scratch` is the caller's, and belongs to this request alone.
+    pub(crate) fn bytes<'a>(
+        &'a self,
+        random: &mut Random,
+        trace: Option<TraceIds>,
+        scratch: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        let trace = trace.zip(self.trace_at);
+        match (self.pieces.as_slice(), trace) {
+            ([only], None) => return only,
+            // Made once: only the ids change.
+            ([only], Some(_)) if scratch.is_empty() => scratch.extend_from_slice(only),
+            ([_], Some(_)) => {}
+            (pieces, _) => {
+                scratch.clear();
+                for (index, piece) in pieces.iter().enumerate() {
+                    if index > 0 {
+                        scratch.extend_from_slice(random.uuid().as_bytes());
+                    }
+                    scratch.extend_from_slice(piece);
+                }
             }
-            scratch.extend_from_slice(piece);
+        }
+        if let Some((ids, at)) = trace
+            && let Some(value) = scratch.get_mut(at..)
+        {
+            ids.write(value);
         }
         scratch
     }
@@ -90,11 +114,14 @@ pub(crate) fn headers(load: &LoadPlan, method: &str) -> Vec<(String, String)> {
     }
     let has_body = !load.body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH");
     if has_body && named("content-length").is_none() {
-        rest.push(("Content-Length".to_owned(), body_length(&load.body).to_string()));
+        rest.push(("Content-Length".to_owned(), grown(&load.body).to_string()));
     }
     if named("content-type").is_none() && has_body {
         let kind = load.content_type.as_deref().unwrap_or("application/octet-stream");
         rest.push(("Content-Type".to_owned(), kind.to_owned()));
+    }
+    if load.trace_context.is_some() {
+        rest.push((trace_context::HEADER.to_owned(), trace_context::BLANK.to_owned()));
     }
     for (name, value) in &load.headers {
         let dropped =
@@ -108,9 +135,9 @@ pub(crate) fn headers(load: &LoadPlan, method: &str) -> Vec<(String, String)> {
     first
 }
 
-/// Length of a body after its marks are replaced: a mark has 6 bytes, a UUID 36.
-fn body_length(body: &[u8]) -> usize {
-    let pieces = split(body);
+/// Length of bytes after their marks are replaced: a mark has 6 bytes, a UUID 36.
+fn grown(bytes: &[u8]) -> usize {
+    let pieces = split(bytes);
     pieces.iter().map(Vec::len).sum::<usize>() + (pieces.len() - 1) * 36
 }
 
@@ -140,7 +167,12 @@ mod tests {
         change(&mut load);
         let request = Request::of(&load);
         let mut scratch = Vec::new();
-        String::from_utf8_lossy(request.bytes(&mut Random::new(1, 1), &mut scratch)).into_owned()
+        String::from_utf8_lossy(request.bytes(
+            &mut Random::new(1, 1),
+            Some(TraceIds::draw(&mut Random::new(2, 2))),
+            &mut scratch,
+        ))
+        .into_owned()
     }
 
     #[test]
@@ -158,6 +190,36 @@ mod tests {
         assert!(got.contains("Content-Length: 38\r\nContent-Type: application/octet-stream\r\n"), "{got}");
         let body = got.split("\r\n\r\n").nth(1).unwrap();
         assert_eq!(body.len(), 38);
+    }
+
+    #[test]
+    fn ids_stand_in_their_header_wherever_marks_move_it() {
+        let ids = TraceIds::draw(&mut Random::new(2, 2));
+        let want = format!("traceparent: 00-{}-{}-01", ids.trace_id(), ids.span_id());
+        for path in ["/ok", "/{uuid}/{uuid}"] {
+            let got = text(|load| {
+                load.path = path.to_owned();
+                load.trace_context = Some(1);
+                load.headers.push(("A".to_owned(), "{uuid}".to_owned()));
+            });
+            let lines: Vec<&str> = got.split("\r\n").filter(|line| line.starts_with("trace")).collect();
+            assert_eq!(lines, [want.as_str()], "{got}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_sent_again_gets_the_new_ids_alone() {
+        let mut load = LoadPlan::to("http://h/").unwrap();
+        load.trace_context = Some(1);
+        let (request, mut scratch, mut random) = (Request::of(&load), Vec::new(), Random::new(3, 3));
+        let mut next = || {
+            let ids = TraceIds::draw(&mut random);
+            let bytes = request.bytes(&mut Random::new(1, 1), Some(ids), &mut scratch);
+            (ids.trace_id(), String::from_utf8_lossy(bytes).into_owned())
+        };
+        let ((first, one), (second, two)) = (next(), next());
+        assert!(one.contains(&first) && !one.contains(&second), "{one}");
+        assert!(two.contains(&second) && !two.contains(&first) && two.len() == one.len(), "{two}");
     }
 
     #[test]

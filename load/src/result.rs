@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::call::ConnectionReport;
 use crate::control::Mark;
+use crate::exemplar::Exemplars;
 use crate::failure::FailureKind;
 use crate::histogram::Histogram;
 use crate::latency::Latency;
@@ -178,6 +179,8 @@ pub struct LoadResult {
     pub connects: Histogram,
     /// Durations and sizes in coarse buckets.
     pub histograms: Histograms,
+    /// The requests worth a look in the target's traces; none unless the plan has `trace_context`.
+    pub exemplars: Exemplars,
 }
 
 /// A program that makes requests in place of this engine.
@@ -259,6 +262,7 @@ impl LoadResult {
             engine_failure: None,
             codes: tally.codes,
             histograms: tally.histograms,
+            exemplars: tally.exemplars,
             connects,
             connections,
             plan,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::call::Outcome;
 use crate::clock::nanos;
+use crate::exemplar::Exemplars;
 use crate::failure::{Failure, FailureKind};
 use crate::histogram::Histogram;
 use crate::latency::Latency;
@@ -180,6 +181,7 @@ pub(crate) struct Tally {
     /// The calls that were due behind the settling, whatever their phase; `None` where nothing settles.
     pub(crate) measured: Option<Measured>,
     pub(crate) histograms: Histograms,
+    pub(crate) exemplars: Exemplars,
     /// End of the last request.
     pub(crate) last_done: u64,
 }
@@ -203,6 +205,7 @@ impl Tally {
             phases: vec![PhaseTally::new()],
             measured: (!load.settle.is_zero()).then(|| Measured { from: nanos(load.settle), part: PhaseTally::new() }),
             histograms: Histograms::of(load),
+            exemplars: Exemplars::default(),
             last_done: 0,
         }
     }
@@ -234,6 +237,7 @@ impl Tally {
             self.errors += 1;
             self.histograms.error_durations.record(seconds);
         }
+        self.exemplars.record(times.sent, times.service(), outcome);
         self.record_answer(outcome);
     }
 
@@ -274,6 +278,7 @@ impl Tally {
             mine.part.add(&theirs.part);
         }
         self.histograms.add(&other.histograms);
+        self.exemplars.add(&other.exemplars);
     }
 
     /// Empties it, keeping its memory for the next interval.
@@ -286,6 +291,7 @@ impl Tally {
         self.phases.iter_mut().for_each(PhaseTally::clear);
         self.measured.iter_mut().for_each(|measured| measured.part.clear());
         self.histograms.clear();
+        self.exemplars.clear();
     }
 
     /// Service times of the whole interval, over all phases.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use chaos_core::{
-    BoxFuture, Effect, Member, NodeContext, NodeExit, NodeKind, NodeStanding, NodeState, Nodes, Permission, Plan,
-    PluginError, ProcessAct, ProcessFacet, ProcessState, ProcessStatus, Reach, Requirement, Resource, ResourceId, Undo,
-    Undone, register_node,
+    BoxFuture, Effect, Member, NodeContext, NodeEnd, NodeExit, NodeKind, NodeStanding, NodeState, Nodes, Permission,
+    Plan, PluginError, ProcessAct, ProcessFacet, ProcessState, ProcessStatus, Reach, Requirement, Resource, ResourceId,
+    Undo, Undone, register_node,
 };
 use chaos_host::engine_sockets;
 use rustix::process::geteuid;
@@ -192,8 +192,8 @@ struct Inner {
     cx: NodeContext,
     engine: Engine,
     source: Source,
-    /// Its next end is of our making.
-    expected: AtomicBool,
+    /// Whether the end of what was started last is of our making.
+    expected: Mutex<Arc<AtomicBool>>,
     /// One start at a time.
     starting: tokio::sync::Mutex<()>,
 }
@@ -240,18 +240,25 @@ impl Inner {
     }
 
     async fn start(self: &Arc<Self>) -> Result<(), PluginError> {
-        self.expected.store(false, Ordering::Relaxed);
+        // Whoever still waits for the end before this start keeps what was expected of that one.
+        let expected = Arc::default();
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&expected);
         self.engine.tell(&format!("/containers/{}/start", self.name()), None).await?;
         if let Source::Made { .. } = self.source {
-            tokio::spawn(Arc::clone(self).watch());
+            tokio::spawn(Arc::clone(self).watch(expected));
         }
         Ok(())
     }
 
+    /// Says whether the end of what runs now is of our making.
+    fn expect_end(&self, ours: bool) {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).store(ours, Ordering::Relaxed);
+    }
+
     /// Waits for its end, and says so if it is not of our making.
-    async fn watch(self: Arc<Self>) {
+    async fn watch(self: Arc<Self>, expected: Arc<AtomicBool>) {
         let code = self.engine.ended(self.name()).await;
-        if self.expected.load(Ordering::Relaxed) || self.cx.expects_exit() {
+        if expected.load(Ordering::Relaxed) || self.cx.expects_exit() {
             return;
         }
         let how = code.map_or_else(|| "unknown exit".to_owned(), |code| format!("exit code {code}"));
@@ -263,14 +270,14 @@ impl Inner {
 
     /// Ends it with a signal, and waits for its end.
     async fn kill(&self, signal: &str) -> Result<(), PluginError> {
-        self.expected.store(true, Ordering::Relaxed);
+        self.expect_end(true);
         self.engine.tell(&format!("/containers/{}/kill?signal={signal}", self.name()), None).await?;
         let clock = self.cx.cx().clock();
         let until = clock.now() + SETTLE;
         while self.found().await?.is_some_and(|state| state.is_running) {
             if clock.now() >= until {
                 // A later end is not ours.
-                self.expected.store(false, Ordering::Relaxed);
+                self.expect_end(false);
                 let why = format!("{} did not end within {} s of {signal}", self.label(), SETTLE.as_secs());
                 return Err(PluginError::failed(why));
             }
@@ -314,7 +321,7 @@ impl Member for ContainerMember {
 
     /// What its step removes is ended by us.
     fn stop(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move { self.0.expected.store(true, Ordering::Relaxed) })
+        Box::pin(async move { self.0.expect_end(true) })
     }
 
     fn bring_up(&self) -> BoxFuture<'_, Result<Undone, PluginError>> {
@@ -335,6 +342,7 @@ impl Member for ContainerMember {
                     ready: found.is_running,
                     ports,
                     since: None::<SystemTime>,
+                    end: (!found.is_running && !found.is_paused).then_some(NodeEnd::ExitCode(found.exit_code)),
                     detail: format!("container {}", short(&found.id)),
                 },
                 Ok(None) => NodeStanding { ports, ..NodeStanding::default() },

@@ -11,8 +11,8 @@ use chaos_core::{
     ProcessStatus, Resource, ResourceId, SignalName,
 };
 use chaos_host::{
-    CgroupDir, PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, pid_namespace, polls_in_seconds,
-    proc_is_ours,
+    CgroupDir, PidFd, ProcessIdentity, ProcessOwner, ProcessStat, Signal, ancestors, own_ancestors, pid_namespace,
+    polls_in_seconds, proc_is_ours,
 };
 use rustix::process::geteuid;
 
@@ -58,11 +58,16 @@ pub(crate) fn is_of(what: &Resource, first: Option<NonZeroU32>, folder: Option<&
 
 /// What the process is, if that may be done to it at all.
 pub(crate) fn target(held: &PidFd, act: ProcessAct) -> Result<ProcessStat, PluginError> {
+    Ok(owned_target(held, act)?.0)
+}
+
+/// The same, and whose it is.
+fn owned_target(held: &PidFd, act: ProcessAct) -> Result<(ProcessStat, ProcessOwner), PluginError> {
     let (verb, reaches) = match act {
         ProcessAct::Pause(_) => ("stopping", "no signal stops"),
         ProcessAct::Kill(_) | ProcessAct::Restart => ("ending", "no signal ends"),
     };
-    let stat = ours_to_touch(held, verb, reaches)?;
+    let (stat, owner) = ours_to_touch(held, verb, reaches)?;
     if matches!(act, ProcessAct::Pause(_)) {
         if stat.is_stopped() || stat.is_traced() {
             let (label, state) = (stat.label(), stat.state);
@@ -74,18 +79,22 @@ pub(crate) fn target(held: &PidFd, act: ProcessAct) -> Result<ProcessStat, Plugi
             return Err(PluginError::refused(why));
         }
     }
-    Ok(stat)
+    Ok((stat, owner))
 }
 
-/// What the process is, unless no fault may touch it: `verb` is what would be done, `reaches` why a thread of the kernel is
+/// What the process is and whose, unless no fault may touch it: `verb` is what would be done, `reaches` why a thread of the kernel is
 /// out of reach.
-pub(crate) fn ours_to_touch(held: &PidFd, verb: &str, reaches: &str) -> Result<ProcessStat, PluginError> {
+pub(crate) fn ours_to_touch(
+    held: &PidFd,
+    verb: &str,
+    reaches: &str,
+) -> Result<(ProcessStat, ProcessOwner), PluginError> {
     let pid = held.pid();
-    let stat = held.stat().map_err(|error| failed("read the state of", pid, &error))?.ok_or_else(|| missing(pid))?;
+    let both = held.stat_and_owner().map_err(|error| failed("read the state of", pid, &error))?;
+    let (stat, owner) = both.ok_or_else(|| missing(pid))?;
     let refused = |why: &str| Err(PluginError::refused(format!("{} {why}", stat.label())));
     let us = std::process::id();
-    let line = ancestors(us).map_err(|error| PluginError::io("read our ancestors", &error))?;
-    let owner = owner(held)?;
+    let line = own_ancestors().map_err(|error| PluginError::io("read our ancestors", &error))?;
     if stat.pid == 1 {
         return refused(&format!("is the first process: {verb} it would stop the machine or the container"));
     }
@@ -105,14 +114,14 @@ pub(crate) fn ours_to_touch(held: &PidFd, verb: &str, reaches: &str) -> Result<P
     if stat.is_dead() {
         return refused("has ended");
     }
-    Ok(stat)
+    Ok((stat, owner))
 }
 
 /// What the act would touch.
 pub(crate) fn plan(held: &PidFd, act: ProcessAct) -> Result<Plan, PluginError> {
-    let target = target(held, act)?;
+    let (target, owner) = owned_target(held, act)?;
     let mut plan = Plan::new(target.label()).touching(resource(&target)?);
-    plan.permissions.extend(foreign(&target, held)?);
+    plan.permissions.extend(foreign(&target, &owner));
     Ok(plan)
 }
 
@@ -123,13 +132,13 @@ pub(crate) fn resource(target: &ProcessStat) -> Result<Resource, PluginError> {
 }
 
 /// Why it needs `other_user`: it belongs, in part, to another user than the one whose rights we use.
-pub(crate) fn foreign(target: &ProcessStat, held: &PidFd) -> Result<Option<PermissionNeed>, PluginError> {
+pub(crate) fn foreign(target: &ProcessStat, owner: &ProcessOwner) -> Option<PermissionNeed> {
     let ours = geteuid().as_raw();
-    let other = owner(held)?.uids.into_iter().find(|uid| *uid != ours);
-    Ok(other.map(|uid| {
+    let other = owner.uids.iter().find(|uid| **uid != ours);
+    other.map(|uid| {
         let why = format!("{} belongs to uid {uid}, not to {ours}", target.label());
         PermissionNeed { permission: Permission::OtherUser, why }
-    }))
+    })
 }
 
 pub(crate) fn owner(held: &PidFd) -> Result<ProcessOwner, PluginError> {

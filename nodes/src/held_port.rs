@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use rustix::net::sockopt::set_socket_reuseaddr;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+use chaos_host::{PortSharing, bound_port};
+use rustix::net::SocketType;
 
 /// The sockets that keep a port; empty once it was let go.
 type Sockets = Mutex<Vec<OwnedFd>>;
@@ -37,13 +36,15 @@ impl HeldPort {
         if let Some(sockets) = kept.get(&port).and_then(Weak::upgrade) {
             return Some(Self(sockets));
         }
-        let sockets = match bound(port, SocketType::STREAM, false) {
+        let sockets = match bound_port(port.get(), SocketType::STREAM, PortSharing::Alone) {
             // What was closed a moment ago is in nobody's way, and is not to be told from a listener otherwise.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => vec![bound(port, SocketType::STREAM, true).ok()?],
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                vec![bound_port(port.get(), SocketType::STREAM, PortSharing::Shared).ok()?]
+            }
             // A port that is not for us to bind can't be kept; whether it is free the node finds out.
             tcp => tcp.into_iter().collect(),
         };
-        let udp = bound(port, SocketType::DGRAM, false);
+        let udp = bound_port(port.get(), SocketType::DGRAM, PortSharing::Alone);
         let sockets = Arc::new(Mutex::new(sockets.into_iter().chain(udp).collect()));
         kept.retain(|_, sockets| sockets.strong_count() > 0);
         kept.insert(port, Arc::downgrade(&sockets));
@@ -56,18 +57,9 @@ impl HeldPort {
     }
 }
 
-fn bound(port: NonZeroU16, kind: SocketType, shared: bool) -> io::Result<OwnedFd> {
-    let socket = socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC, None)?;
-    if shared {
-        set_socket_reuseaddr(&socket, true)?;
-    }
-    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port.get()))?;
-    Ok(socket)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use super::*;
 

@@ -10,6 +10,7 @@
 //! | `held_port` | a port that is kept for a node until it is started |
 //! | `clock` | a started node's own wall clock: the preloaded library, its page, what it can't reach |
 //! | `files` | a started node's own file system: a tmpfs over its folder |
+//! | `link` | the kind `link`, the process that serves it, and its undo step (feature `links`) |
 //! | `locate` | a process by pid, pid file, port or command |
 //! | `program_file` | the file of a program, by its `PATH` |
 //! | `group` | the resource group of a started node: how it is made, and how a program starts in it |
@@ -27,6 +28,8 @@ mod files;
 mod group;
 mod held;
 mod held_port;
+#[cfg(feature = "links")]
+mod link;
 mod locate;
 mod log_files;
 mod process;
@@ -47,6 +50,8 @@ pub use container::ContainerNode;
 pub use container_steps::{RemoveContainer, StartContainer, UnpauseContainer};
 pub use files::{FreeNodeFiles, UnmountNodeFiles};
 pub use group::NodeLimits;
+#[cfg(feature = "links")]
+pub use link::{LinkNode, MendLink};
 pub use process::ProcessNode;
 pub use remove_group::RemoveGroup;
 pub use resources::{EndOom, RestoreLimit, RestoreProcessLimit, StopLoad};
@@ -56,5 +61,14 @@ pub use start_node::StartNode;
 pub use stop_node::StopNode;
 #[doc(hidden)]
 pub use stress::reached_by;
-pub use stress::run_if_asked;
 pub use thaw_group::ThawGroup;
+
+/// Becomes the process of a load or of a link where this program was started for that, and gives its exit code; `None` for
+/// every other start. It stands first in `main`.
+pub fn run_if_asked() -> Option<u8> {
+    #[cfg(feature = "links")]
+    if let Some(code) = link::run_if_asked() {
+        return Some(code);
+    }
+    stress::run_if_asked()
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chaos_core::{
@@ -18,6 +19,7 @@ use crate::clock::NodeClock;
 use crate::files::NodeFiles;
 use crate::group::{NodeGroup, NodeLimits};
 use crate::held;
+use crate::log_files::{STREAMS, log_path};
 use crate::remove_group::RemoveGroup;
 use crate::resources::Resources;
 use crate::running::node_resource;
@@ -123,7 +125,7 @@ impl ProcessNode {
         let group = (self.group || self.limits.is_some())
             .then(|| NodeGroup::plan(cx.cx().run_id(), cx.name(), &mark, limits))
             .transpose()?;
-        let program = Program { argv: self.argv.clone(), env, grace: self.stop_seconds.get(), group };
+        let program = Program { argv: self.argv.clone(), called: None, env, grace: self.stop_seconds.get(), group };
         Ok((Supervisor::new(program, mark, cx.clone())?, clock, files))
     }
 }
@@ -177,6 +179,11 @@ impl Member for ProcessMember {
 
     fn owns<'a>(&'a self, what: &'a Resource) -> BoxFuture<'a, bool> {
         Box::pin(std::future::ready(self.supervisor.owns(what)))
+    }
+
+    fn output_files(&self) -> Vec<PathBuf> {
+        let node = self.supervisor.node();
+        STREAMS.iter().map(|stream| log_path(&node.place().logs, node.name(), stream)).collect()
     }
 
     fn process(&self) -> Option<&dyn ProcessFacet> {

@@ -85,7 +85,7 @@ impl Orders {
 
 /// Does the work of a load where this program was started for that, and gives its exit code; `None` for every other start.
 /// It stands first in `main`.
-pub fn run_if_asked() -> Option<u8> {
+pub(crate) fn run_if_asked() -> Option<u8> {
     let asked = std::env::args_os().next().is_some_and(|name| name == NAME);
     if !asked {
         INSTALLED.store(true, Ordering::Relaxed);

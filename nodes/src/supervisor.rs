@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use chaos_core::{
-    NodeContext, NodeExit, NodeStanding, NodeState, Nodes, PluginError, Resource, ResourceId, SignalName, Undone,
-    blocking,
+    NodeContext, NodeEnd, NodeExit, NodeStanding, NodeState, Nodes, PluginError, Resource, ResourceId, SignalName,
+    Sources, Undone, blocking,
 };
 use chaos_host::{PidFd, Signal, TreeMark};
 use tokio::process::{Child, Command};
@@ -30,6 +30,8 @@ use crate::stop_node::StopNode;
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) argv: NodeArgv,
+    /// What it is called in place of its program's name.
+    pub(crate) called: Option<&'static str>,
     pub(crate) env: BTreeMap<String, String>,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
@@ -61,6 +63,8 @@ struct Life {
     up: Option<Arc<PidFd>>,
     /// How it ended the last time.
     ended: Option<String>,
+    /// The same in a type, where it is known.
+    end: Option<NodeEnd>,
     /// When it was started, or when it ended.
     since: Option<SystemTime>,
     /// It has been ready since its last start.
@@ -127,6 +131,8 @@ impl Supervisor {
     pub(crate) fn environment(&self) -> HashMap<String, String> {
         let mut environment = self.node.cx().environment();
         let mark = self.mark.value(environment.get(TreeMark::VARIABLE).map(String::as_str));
+        // What a source of evidence needs counts more than what we were started with, and less than the author's word.
+        environment.extend(self.node.cx().services().get::<Sources>().node_environment(self.node.name()));
         environment.extend(self.program.env.clone());
         environment.insert(TreeMark::VARIABLE.to_owned(), mark);
         environment
@@ -153,6 +159,9 @@ impl Supervisor {
             || by_file(program, &place.dir, environment.get("PATH").map(String::as_str)),
             |group| group.command(program),
         );
+        if let Some(name) = self.program.called {
+            command.arg0(name);
+        }
         command.args(self.program.argv.arguments()).current_dir(&place.dir).process_group(0).kill_on_drop(true);
         command.env_clear().envs(environment);
         command.stdin(Stdio::null()).stdout(log("stdout")?).stderr(log("stderr")?);
@@ -186,14 +195,14 @@ impl Supervisor {
 
     /// Waits for the end of the program, and says so if it is not of our making.
     async fn watch(self: Arc<Self>, mut child: Child) {
-        let how = match child.wait().await {
-            Ok(status) => how(status),
-            Err(error) => format!("unknown exit: {error}"),
+        let (how, end) = match child.wait().await {
+            Ok(status) => (how(status), end(status)),
+            Err(error) => (format!("unknown exit: {error}"), None),
         };
         let expected = {
             let mut life = self.life();
             life.up = None;
-            life.ended = Some(how.clone());
+            (life.ended, life.end) = (Some(how.clone()), end);
             (life.since, life.ready) = (Some(self.node.cx().clock().wall()), false);
             life.expected
         };
@@ -239,6 +248,7 @@ impl Supervisor {
             ready: life.ready && life.up.is_some(),
             ports: self.node.place().ports.clone(),
             since: life.since,
+            end: life.ended.as_ref().and(life.end),
             detail: life.ended.clone().unwrap_or_default(),
         }
     }
@@ -331,6 +341,11 @@ fn by_file(program: &str, dir: &Path, path: Option<&str>) -> Command {
     let mut command = Command::new(file.as_deref().unwrap_or(Path::new(program)));
     command.arg0(program);
     command
+}
+
+fn end(status: ExitStatus) -> Option<NodeEnd> {
+    let code = status.code().map(|code| NodeEnd::ExitCode(code.into()));
+    code.or_else(|| status.signal().map(NodeEnd::Signal))
 }
 
 /// How a program ended, in words.

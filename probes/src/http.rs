@@ -1,8 +1,8 @@
 //! The probe that asks a URL.
 
-mod body_pattern;
-mod exchange;
+pub(crate) mod exchange;
 mod json_expectation;
+mod json_length;
 mod json_pointer;
 mod status_range;
 mod status_set;
@@ -22,12 +22,13 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 
-pub use body_pattern::{BodyPattern, BodyPatternError};
 pub use json_expectation::{JsonExpectation, JsonExpectationError};
+pub use json_length::{LengthExpectation, LengthExpectationError};
 pub use json_pointer::{JsonPointer, JsonPointerError};
 pub use status_range::{StatusRange, StatusRangeError};
 pub use status_set::StatusSet;
 
+use crate::BodyPattern;
 use crate::asking::{Cut, ask, five_seconds};
 
 /// How many redirects are followed, as many as curl's and reqwest's users rarely need.
@@ -41,6 +42,11 @@ const MAX_REDIRECTS: usize = 5;
 /// answer has come within `timeout_seconds`: a service that is down is a no. Unknown when the policy does not allow the
 /// host, its name does not resolve, a file of `tls` can't be used, or this machine can't connect at all. The
 /// observation's value is the status.
+///
+/// # JSON
+/// Each item of `expect_json` names a place by its JSON pointer and what is there: a value (`equals`, `not_equals`), a number
+/// within limits (`above`, `below`, `at_least`, `at_most`, also together as a range), the `length` of a list, a text (`matches`), or whether there is
+/// anything at all (`exists`). As the probe of a trigger or in `within_seconds` and `for_seconds` it waits for such a value.
 ///
 /// # Limits
 /// A probe should change nothing, whatever its method: nothing undoes what a request does, and it may be asked often.
@@ -59,7 +65,8 @@ const MAX_REDIRECTS: usize = 5;
 /// expect_body: '"status": *"ok"'
 /// expect_json:
 ///   - {pointer: /status, equals: ok}
-///   - {pointer: /queue/depth, below: 100}
+///   - {pointer: /queue/depth, at_least: 0, below: 100}
+///   - {pointer: /members, length: {at_least: 3}}
 /// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]

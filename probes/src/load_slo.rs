@@ -2,7 +2,9 @@
 
 mod phases;
 mod ratio;
+mod settled;
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use chaos_core::{
@@ -15,6 +17,8 @@ use serde_json::{Map, Value, json};
 
 pub use phases::LoadPhase;
 pub use ratio::{Ratio, RatioError};
+pub use settled::{Percent, PercentError, Settled, SettlingTime, SettlingTimeError};
+use settled::{Reading, Readings};
 
 /// Fewest calls on which a share is judged: with less, one request more or less decides.
 const LEAST: u64 = 10;
@@ -31,9 +35,13 @@ const LEAST: u64 = 10;
 /// load's timeout; a service that fails fast does not meet it. With such a limit and no `error_ratio_below`, at most 1 % of
 /// the requests may fail.
 ///
+/// As a condition, such as the probe of a trigger: `after_requests` waits until enough were made, and `settled` until the load has come to
+/// rest. Its rate, over each second or more between two readings, and each percentile that has a limit, over all requests so far, must have stayed
+/// within `within_percent` of their mean for `for_seconds`. A reading is taken when the probe is asked, so ask it every second or more often.
+///
 /// # Answers
 /// Yes when every limit holds. No when one does not. Unknown when no limit is given, there is no such load, or the fault
-/// was not in that phase, or requests that were given up before the limit would decide, or there are too few requests:
+/// was not in that phase, or fewer requests than `after_requests` have ended, or the load has not been read for `for_seconds` yet, or requests that were given up before the limit would decide, or there are too few requests:
 /// for a percentile at least as many that one lies above it (10 for p90, 100 for p99, 1,000 for p99.9), for a ratio 10.
 /// The observation's value has the figures.
 ///
@@ -81,6 +89,13 @@ pub struct LoadSlo {
     /// The share of requests that ended, of those that were due, must be above this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved_ratio_above: Option<Ratio>,
+    /// Until so many requests have ended the answer is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub after_requests: Option<NonZeroU64>,
+    /// The rate and the percentiles that have limits must have stayed where they are for a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
 }
 
 impl Probe for LoadSlo {
@@ -89,7 +104,11 @@ impl Probe for LoadSlo {
     }
 
     fn reach(&self) -> Result<Reach, PluginError> {
-        if self.percentiles().next().is_none() && self.error_ratio_below.or(self.achieved_ratio_above).is_none() {
+        let has_limit = self.percentiles().next().is_some()
+            || self.error_ratio_below.or(self.achieved_ratio_above).is_some()
+            || self.after_requests.is_some()
+            || self.settled.is_some();
+        if !has_limit {
             let why = "`load_slo` has no limit; write one, such as `response_p99_below: 250ms`";
             return Err(PluginError::refused(why));
         }
@@ -109,10 +128,32 @@ impl LoadSlo {
             return Err(self.no_such_phase(cx));
         }
         let mut sum = Sum { answer: Answer::Yes, words: Vec::new(), value: Map::new() };
-        for (name, percentile, below) in self.percentiles() {
-            sum.percentile(name, percentile, below, &load.figures.slice(&segments, percentile, below));
-        }
         let whole = load.figures.slice(&segments, 99.0, Duration::MAX);
+        let slices: Vec<_> = self
+            .percentiles()
+            .map(|(name, percentile, below)| {
+                (name, percentile, below, load.figures.slice(&segments, percentile, below))
+            })
+            .collect();
+        // Read whatever else is asked: the time counts from the first reading.
+        let settled = self.settled.as_ref().map(|settled| {
+            let percentiles = slices.iter().map(|(name, .., slice)| (*name, slice.ok_response)).collect();
+            let reading = Reading { at: whole.elapsed, completed: whole.completed, percentiles };
+            settled.judge(&cx.services().get::<Readings>(), cx, reading)
+        });
+        if let Some(least) = self.after_requests {
+            let words = format!("{} of {least} requests have ended", whole.completed);
+            if whole.completed < least.get() {
+                return Err(Unjudged::TooFew(words));
+            }
+            sum.add(Answer::Yes, words);
+        }
+        if let Some((answer, words)) = settled {
+            sum.add(answer, words);
+        }
+        for (name, percentile, below, slice) in &slices {
+            sum.percentile(name, *percentile, *below, slice);
+        }
         match self.error_ratio_below {
             Some(below) => sum.errors(&whole, |ratio| ratio < below.get()),
             // Few requests of which none failed are no reason to doubt the percentiles, which count their own.
@@ -173,6 +214,8 @@ impl LoadSlo {
 enum Unjudged {
     #[error(transparent)]
     NoLimit(#[from] PluginError),
+    #[error("{0}")]
+    TooFew(String),
     #[error("no load has begun in this run")]
     NoLoad,
     #[error("no load of an entry `{0}` has begun")]

@@ -47,7 +47,7 @@ impl Probe for Tcp {
             Err(refusal) => return Observation::unknown(refusal.to_string()),
         };
         match ask(cx, self.timeout_seconds, connect(&present(addresses), cx.clock())).await {
-            Ok(Ok(at)) => Observation::yes(format!("{at} accepts connections")),
+            Ok(Ok((at, _))) => Observation::yes(format!("{at} accepts connections")),
             Ok(Err(error)) if lacks_here(&error) => {
                 Observation::unknown(format!("failed to ask {}: {error}", self.address))
             }
@@ -72,13 +72,13 @@ impl Probe for Tcp {
 register_probe!(Tcp, "tcp");
 
 /// Tries the addresses in turn; the first that accepts, or an error, of the far side where there is one.
-async fn connect(addresses: &[SocketAddr], clock: &dyn Clock) -> io::Result<SocketAddr> {
+pub(crate) async fn connect(addresses: &[SocketAddr], clock: &dyn Clock) -> io::Result<(SocketAddr, TcpStream)> {
     let mut waiting = addresses.iter();
     let mut open = FuturesUnordered::new();
     let mut failed = Vec::new();
     loop {
         if let Some(address) = waiting.next() {
-            open.push(async move { TcpStream::connect(address).await.map(|_| *address) });
+            open.push(async move { TcpStream::connect(address).await.map(|stream| (*address, stream)) });
         }
         let ended = match waiting.len() {
             0 => open.next().await,
@@ -88,7 +88,7 @@ async fn connect(addresses: &[SocketAddr], clock: &dyn Clock) -> io::Result<Sock
             },
         };
         match ended {
-            Some(Ok(address)) => return Ok(address),
+            Some(Ok(connected)) => return Ok(connected),
             Some(Err(error)) => failed.push(error),
             None => break,
         }
@@ -157,7 +157,7 @@ mod tests {
         let at = listener.local_addr().unwrap();
         let cx = plain();
         let _real = cx.clock().external();
-        assert_eq!(connect(&[full, at], cx.clock()).await.unwrap(), at);
+        assert_eq!(connect(&[full, at], cx.clock()).await.unwrap().0, at);
     }
 
     #[tokio::test]

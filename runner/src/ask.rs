@@ -6,6 +6,7 @@ use chaos_core::{
     Answer, Configured, DynProbe, EventKind, Observation, PROBE_TIMEOUT, Policy, ProbeRole, RunContext, RunScope,
     SteadyProbe, Verification,
 };
+use tracing::Instrument;
 
 use crate::guarded::{guarded, guarded_call};
 use crate::preflight::reach;
@@ -19,6 +20,11 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// Asks a probe once: its panic, a deadline and a policy refusal are "unknown".
 pub(crate) async fn ask<X>(probe: &Configured<dyn DynProbe, X>, cx: &RunContext) -> Observation {
+    let span = tracing::info_span!("probe", probe = probe.label(), path = cx.path());
+    asked(probe, cx).instrument(span).await
+}
+
+async fn asked<X>(probe: &Configured<dyn DynProbe, X>, cx: &RunContext) -> Observation {
     if let Err(refused) = reach(|| probe.reach(), cx).await {
         return Observation::unknown(refused.to_string());
     }
@@ -73,6 +79,7 @@ pub(crate) async fn ask_steady(
     let mut answers = Vec::new();
     for (index, probe) in probes.iter().enumerate() {
         let cx = scope.cx().child(&format!("{segment}/{index}"), None);
+        let asked = cx.clock().now();
         let within = probe.extra().within_seconds.map_or(Duration::ZERO, chaos_core::Seconds::get);
         let settled = settled(probe, start.saturating_add(within), &cx);
         let interrupted = async {
@@ -91,7 +98,9 @@ pub(crate) async fn ask_steady(
             seen.detail = format!("not within {}: {}", seconds(within), seen.detail);
         }
         let observation = seen.clone();
-        scope.emit_at(&cx, EventKind::Probed { role, probe: probe.label().to_owned(), observation });
+        let took_seconds = Some(cx.clock().now().saturating_sub(asked).as_secs_f64());
+        let probe_name = probe.label().to_owned();
+        scope.emit_at(&cx, EventKind::Probed { role, probe: probe_name, observation, took_seconds });
         answers.push(Verification::of(probe.label(), seen));
     }
     answers

@@ -39,6 +39,8 @@ pub(crate) enum Cause {
     Before(String),
     #[error("{0}")]
     Aborted(String),
+    #[error("nothing was injected: {0}")]
+    Control(String),
     #[error("the fault did not end within {0} s")]
     TooLong(u64),
     #[error("the fault did not stop within {0} s of being cancelled")]

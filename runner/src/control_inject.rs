@@ -100,6 +100,7 @@ impl Began {
             steady_state_after: Vec::new(),
             not_begun: None,
             node_exits: Vec::new(),
+            sources: Vec::new(),
             nodes_left: Vec::new(),
             baseline: None,
             recovered: RecoverReport::default(),

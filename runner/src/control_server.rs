@@ -130,7 +130,7 @@ async fn nodes(session: &Session) -> ControlReply {
             detail: panicked.to_string(),
             ..NodeStanding::default()
         });
-        let NodeStanding { state, pid, ready, ports, since, detail } = standing;
+        let NodeStanding { state, pid, ready, ports, since, end: _, detail } = standing;
         let since = since.and_then(|since| since.duration_since(UNIX_EPOCH).ok());
         let since_unix_seconds = since.map(|since| since.as_secs_f64());
         nodes.push(NodeReply { name, pid, state, ready, protected, ports, since_unix_seconds, detail });

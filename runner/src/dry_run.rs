@@ -9,7 +9,8 @@ use chaos_core::{
 use serde::Serialize;
 
 use crate::nodes::RunNodes;
-use crate::preflight::{self, reach_of};
+use crate::preflight::{self, Refused, reach_of};
+use crate::sources::RunSources;
 
 /// What one entry would do.
 #[derive(Debug, Clone, Serialize)]
@@ -29,7 +30,7 @@ pub struct DryEntry {
     pub refusal: Option<String>,
 }
 
-/// What starting one node would do.
+/// What starting one node or one source of evidence would do.
 #[derive(Debug, Clone, Serialize)]
 pub struct DryNode {
     /// Its name.
@@ -38,6 +39,15 @@ pub struct DryNode {
     pub plan: Option<Plan>,
     /// Why it would not be started; `None` when it would.
     pub refusal: Option<String>,
+}
+
+impl DryNode {
+    fn of((name, plan): (String, Result<Plan, Refused>)) -> Self {
+        match plan {
+            Ok(plan) => Self { name, plan: Some(plan), refusal: None },
+            Err(why) => Self { name, plan: None, refusal: Some(why.to_string()) },
+        }
+    }
 }
 
 /// What one leaf step of a workflow would do.
@@ -62,6 +72,9 @@ pub struct DryStep {
 /// What a run would do.
 #[derive(Debug, Clone, Serialize)]
 pub struct DryRun {
+    /// Its sources of evidence, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<DryNode>,
     /// Its nodes, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<DryNode>,
@@ -79,6 +92,7 @@ impl DryRun {
     /// Whether the run would start: everything that it declares is allowed.
     pub fn allowed(&self) -> bool {
         self.refusals.is_empty()
+            && self.sources.iter().all(|source| source.refusal.is_none())
             && self.nodes.iter().all(|node| node.refusal.is_none())
             && self.entries.iter().all(|entry| entry.refusal.is_none())
             && self.steps.iter().all(|step| step.refusal.is_none())
@@ -86,12 +100,10 @@ impl DryRun {
 }
 
 pub(crate) async fn dry_run(mut task: Task, cx: &RunContext, folder: &Path) -> DryRun {
+    let sources = RunSources::declare(std::mem::take(&mut task.evidence), cx);
+    let sources: Vec<DryNode> = sources.plans().await.into_iter().map(DryNode::of).collect();
     let declared = RunNodes::declare(std::mem::take(&mut task.nodes), cx, &folder.join(cx.run_id()));
-    let nodes = declared.plans().await.into_iter().map(|(name, plan)| match plan {
-        Ok(plan) => DryNode { name, plan: Some(plan), refusal: None },
-        Err(why) => DryNode { name, plan: None, refusal: Some(why.to_string()) },
-    });
-    let nodes: Vec<DryNode> = nodes.collect();
+    let nodes: Vec<DryNode> = declared.plans().await.into_iter().map(DryNode::of).collect();
     let mut entries = Vec::with_capacity(task.entries.len());
     for (index, spec) in task.entries.iter().enumerate() {
         let cx = cx.child(task.position(index).trim_start_matches('/'), None);
@@ -112,7 +124,7 @@ pub(crate) async fn dry_run(mut task: Task, cx: &RunContext, folder: &Path) -> D
     cx.services().get::<Nodes>().clear();
     let mut refusals = declared.refused().to_vec();
     refusals.extend(preflight::beside(&task.steady_state, &task.checks, cx).await);
-    DryRun { nodes, entries, steps, refusals }
+    DryRun { sources, nodes, entries, steps, refusals }
 }
 
 /// The leaf steps of a workflow, as far as they are known before it runs.

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    ChaosResult, ChaosSpec, EventKind, Evidence, InjectContext, Injection, LookAt, Observation, Outcome, Plan,
-    PluginError, Presence, ProbeBudget, ProbeRole, Reversible, Reverted, RunBudget, RunContext, RunScope, Sighting,
-    Span, UndoLog, Verification,
+    ChaosResult, ChaosSpec, ControlLeg, ControlOrder, EventKind, Evidence, Fired, InjectContext, Injection, LookAt,
+    Observation, Outcome, Plan, PluginError, Presence, ProbeBudget, ProbeRole, Reversible, Reverted, RunBudget,
+    RunContext, RunScope, Sighting, Span, UndoLog, Verification,
 };
+use tracing::Instrument;
 
 mod checks;
+mod control_leg;
 mod revert;
+mod times;
 
 use crate::ask::blocked;
 use crate::cause::Cause;
@@ -21,11 +24,11 @@ use crate::hold_time::{hold_time, overrun};
 use crate::judge::Facts;
 use crate::life::Life;
 use crate::preflight::{Refused, plan, plan_allowed};
-use crate::probe_load::probe_load;
+use crate::probe_load::{probe_load, trigger_load};
 use crate::resources::Held;
 use crate::shared::Shared;
-use crate::verify::verify;
-use crate::watch::{EndedBy, Watchers};
+use crate::verify::{Verified, verify};
+use crate::watch::{EndedBy, Leg, Noticed, Turned, Watchers};
 
 /// How long a fault may go on after it was cancelled, before its future is dropped.
 const GRACE: Duration = Duration::from_secs(5);
@@ -59,6 +62,14 @@ struct Record {
     /// When the undo began, on the run's clock.
     undo_began: Duration,
     recovered_after: Option<Duration>,
+    noticed: Option<Noticed>,
+    control: Option<Box<ControlLeg>>,
+    /// When `verify` said yes, and when it was last asked before and said no.
+    recovered: Option<(Duration, Option<Duration>)>,
+    /// The stop condition that ended it.
+    turned: Option<Turned>,
+    /// When the undo had ended and was checked.
+    undone: Duration,
 }
 
 impl Record {
@@ -67,6 +78,14 @@ impl Record {
         if self.facts.error.is_none() {
             self.facts.error = Some(cause.into().to_string());
         }
+    }
+
+    /// Notes that the stop condition ended it, and gives the cause.
+    fn aborted(&mut self, turned: Turned) -> Cause {
+        self.facts.aborted = true;
+        let cause = Cause::Aborted(turned.reason.clone());
+        self.turned = Some(turned);
+        cause
     }
 
     /// What ended the hold, as far as this knows.
@@ -111,33 +130,74 @@ impl Entry {
 
     /// Runs it to its end.
     pub(crate) async fn run(self) -> ChaosResult {
-        match self.wait_for_trigger().await {
+        let (name, path) = (self.spec.name.as_str(), self.cx().path());
+        let span = tracing::info_span!("entry", name, path, fault = self.spec.action.type_name());
+        self.legs().instrument(span).await
+    }
+
+    /// The control leg, if it comes first, and then all from the trigger on.
+    async fn legs(self) -> ChaosResult {
+        let mut control = None;
+        if self.control_order() == Some(ControlOrder::Before) {
+            let leg = Box::new(Box::pin(self.control_leg(ControlOrder::Before)).await);
+            if let Some(reason) = leg.reason.clone() {
+                // A fault would show nothing, so none is injected.
+                return self.not_injected(Some(leg), Cause::Control(reason));
+            }
+            control = Some(leg);
+        }
+        let trigger = tracing::info_span!("trigger", trigger = self.spec.trigger.type_name());
+        match self.wait_for_trigger().instrument(trigger).await {
             // Boxed, so that an entry that waits costs no more than its wait.
-            Ok(()) => Box::pin(self.fired()).await,
-            Err(cause) => self.not_begun(cause),
+            Ok(()) => Box::pin(self.fired(control)).await,
+            Err(cause) => self.not_injected(control, cause),
         }
     }
 
-    async fn fired(self) -> ChaosResult {
-        let mut record = Record::default();
+    async fn fired(self, control: Option<Box<ControlLeg>>) -> ChaosResult {
+        let mut record = Record { control, ..Record::default() };
         if let Err(cause) = self.after_trigger(&mut record).await {
             record.failed(cause);
+        }
+        let undone = record.reverted.is_some_and(|reverted| reverted != Reverted::Failed) && !record.facts.taken_over;
+        if self.control_order() == Some(ControlOrder::After) && record.facts.landed && undone {
+            let leg = self.control_leg(ControlOrder::After).await;
+            record.facts.uncontrolled = leg.reason.is_some();
+            record.control = Some(Box::new(leg));
         }
         self.end(record)
     }
 
     /// Ends it before it was injected.
     pub(crate) fn not_begun(self, cause: Cause) -> ChaosResult {
-        let mut record = Record::default();
+        self.not_injected(None, cause)
+    }
+
+    fn not_injected(self, control: Option<Box<ControlLeg>>, cause: Cause) -> ChaosResult {
+        let mut record = Record { control, ..Record::default() };
         record.failed(cause);
         self.end(record)
     }
 
     async fn wait_for_trigger(&self) -> Result<(), Cause> {
         let trigger = &self.spec.trigger;
-        let least = guarded_call(|| trigger.at_least());
+        let least = self.trigger_takes();
         self.life.step(Step::Wait(trigger.type_name(), least.as_ref().copied().unwrap_or_default()))?;
-        let limit = self.shared.trigger_timeout + least?;
+        let fired = self.trigger_fires(least?).await?;
+        Ok(self.life.step(Step::Fire(fired.0))?)
+    }
+
+    /// The least time that the trigger takes from now on.
+    fn trigger_takes(&self) -> Result<Duration, Panicked> {
+        guarded_call(|| self.spec.trigger.at_least_from(self.cx().clock().wall()))
+    }
+
+    async fn trigger_fires(&self, least: Duration) -> Result<Fired, Cause> {
+        let trigger = &self.spec.trigger;
+        let budget = self.cx().services().get::<ProbeBudget>();
+        let asks = trigger_load(&self.spec).map_err(Refused::from)?;
+        let _asked = budget.reserve(&asks, self.cx().policy()).map_err(Refused::from)?;
+        let limit = self.shared.trigger_timeout + least;
         let cx = self.cx().child("trigger", Some(limit));
         let spec = Arc::clone(&self.spec);
         let wait = self.shared.plug_ins.run(async move { guarded(spec.trigger.wait(&cx)).await });
@@ -149,8 +209,7 @@ impl Entry {
             fired = wait => fired,
         };
         let fired = fired.ok_or(Cause::TriggerLate(trigger.type_name()))??;
-        let fired = fired.map_err(|error| Cause::Trigger(trigger.type_name(), error))?;
-        Ok(self.life.step(Step::Fire(fired.0))?)
+        fired.map_err(|error| Cause::Trigger(trigger.type_name(), error))
     }
 
     async fn after_trigger(&self, record: &mut Record) -> Result<(), Cause> {
@@ -202,12 +261,13 @@ impl Entry {
         if record.irreversible {
             log.allow_irreversible();
         }
-        let mut watchers = Watchers::start(&self.spec, &self.life, plan.duration(), &self.shared.plug_ins);
+        let mut watchers = Watchers::start(&self.spec, &self.life, Leg::Fault, plan.duration(), &self.shared.plug_ins);
         let mut guard = None;
-        match self.inject(&log, plan, &mut watchers, record).await {
+        let inject = tracing::info_span!("inject", fault = self.spec.action.type_name());
+        match self.inject(&log, plan, &mut watchers, record).instrument(inject).await {
             Ok(Some(Injection::InForce(in_force))) => {
                 guard = Some(in_force);
-                self.hold(&mut watchers, record).await;
+                self.hold(start, &mut watchers, record).instrument(tracing::info_span!("hold")).await;
             }
             Ok(Some(Injection::Finished(outcome))) => {
                 // Before it can become active by its end: nothing is asked of a fault that is over.
@@ -221,7 +281,9 @@ impl Entry {
         record.undo_began = self.cx().clock().now();
         watchers.stop(record.ended_by());
         // The undo waits for no probe.
-        let reverted = self.revert(&log, guard, record).await;
+        let reverted = self.revert(&log, guard, record).instrument(tracing::info_span!("undo")).await;
+        record.undone = self.cx().clock().now();
+        record.noticed = watchers.noticed();
         record.facts.probes = watchers.finish(self.life.was_active()).await;
         if reverted != Reverted::Failed {
             record.step(self.life.step(Step::Undone));
@@ -266,10 +328,7 @@ impl Entry {
                     }
                     return done.map(Some);
                 }
-                reason = watchers.aborted() => {
-                    record.facts.aborted = true;
-                    break Cause::Aborted(reason);
-                }
+                turned = watchers.aborted() => break record.aborted(turned),
                 () = self.cx().cancelled() => break Cause::Interrupted,
                 () = self.life.released().cancelled(), if !record.released => self.note_release(record),
                 () = &mut too_long => break Cause::TooLong(limit.as_secs()),
@@ -347,8 +406,9 @@ impl Entry {
         record.witness = Some(sighting);
     }
 
-    /// Proves that a sustained fault landed, and holds it until its time, a release, an abort or a cancel.
-    async fn hold(&self, watchers: &mut Watchers, record: &mut Record) {
+    /// Proves that a sustained fault landed, which was armed no earlier than then, and holds it until its time, a release, an abort or a cancel.
+    async fn hold(&self, armed: Duration, watchers: &mut Watchers, record: &mut Record) {
+        let at_work = self.shared.guardian.at_work();
         let sighting = self.check(LookAt::AfterInject).await;
         record.facts.landed = sighting.presence == Presence::Present;
         record.witness = Some(sighting.clone());
@@ -360,13 +420,15 @@ impl Entry {
         record.step(self.life.step(Step::Activate(sighting.evidence)));
         let time = hold_time(&self.spec);
         let began = self.cx().clock().now_with_suspend();
+        self.shared.guardian.behind(self.cx().clock().now().saturating_sub(armed));
+        drop(at_work);
         record.step(self.life.step(Step::Hold(time)));
         tokio::select! {
             biased;
             () = self.cx().cancelled() => self.early(record, Cause::Interrupted),
-            reason = watchers.aborted() => {
-                record.facts.aborted = true;
-                self.early(record, Cause::Aborted(reason));
+            turned = watchers.aborted() => {
+                let cause = record.aborted(turned);
+                self.early(record, cause);
             }
             () = self.life.released().cancelled() => self.note_release(record),
             () = self.cx().clock().sleep(time) => {}
@@ -375,6 +437,7 @@ impl Entry {
         if let Some(late) = overrun(time, self.cx().clock().now_with_suspend().saturating_sub(began)) {
             self.cx().note(late);
         }
+        let _at_work = self.shared.guardian.at_work();
         let sighting = self.check(LookAt::EndOfHold).await;
         if sighting.presence != Presence::Present {
             let why = format!("the fault was gone before its time: {}", sighting.evidence.summary);
@@ -392,6 +455,7 @@ impl Entry {
     async fn verify_after(&self, record: &mut Record) {
         let Some(name) = &self.spec.verify else { return };
         let cx = self.cx().child("verify", None);
+        let began = self.cx().clock().now();
         let (shared, asked, its) = (Arc::clone(&self.shared), name.clone(), cx.clone());
         let answer = self
             .shared
@@ -400,12 +464,18 @@ impl Entry {
         let answer = tokio::select! {
             biased;
             answer = answer => answer,
-            () = blocked(&cx) => Verification::of(name, Observation::unknown("no answer before the run was interrupted")),
+            () = blocked(&cx) => {
+                let silent = Observation::unknown("no answer before the run was interrupted");
+                Verified { answer: Verification::of(name, silent), last_no: None }
+            }
         };
+        let Verified { answer, last_no } = answer;
         let seen = Observation { answer: answer.answer, value: answer.value.clone(), detail: answer.detail.clone() };
-        self.probed(ProbeRole::Verify, name, &seen);
+        self.probed(ProbeRole::Verify, name, &seen, began);
         if answer.success {
-            record.recovered_after = Some(self.cx().clock().now().saturating_sub(record.undo_began));
+            let now = self.cx().clock().now();
+            record.recovered_after = Some(now.saturating_sub(record.undo_began));
+            record.recovered = Some((now, last_no));
         }
         record.facts.probes.push(answer.clone());
         record.verification = Some(answer);
@@ -418,7 +488,12 @@ impl Entry {
         // The watchers' answers are in the order of the document: `detect` comes after `during`.
         let detect = self.spec.detect.as_ref().and_then(|_| record.facts.probes.get(self.spec.during.len()));
         let detected = detect.filter(|probe| probe.success).and_then(|probe| probe.value["after_seconds"].as_f64());
+        let turned = record.turned.as_ref().filter(|_| reverted == Reverted::Reverted);
         let probes = record.facts.probes.iter().filter(|probe| Some(*probe) != record.verification.as_ref());
+        let mut times = self.life.times();
+        times.detected_seconds = record.noticed.map(|noticed| noticed.by.as_secs_f64());
+        times.recovered_seconds = record.recovered.map(|(at, _)| at.as_secs_f64());
+        let bounds = record.bounds(&times, reverted);
         let result = ChaosResult {
             success,
             injected_fault: self.spec.action.type_name().to_owned(),
@@ -434,6 +509,11 @@ impl Entry {
             timeline: self.life.scope().take_timeline(),
             time_to_detect_seconds: detected,
             time_to_recover_seconds: record.recovered_after.map(|time| time.as_secs_f64()),
+            control: record.control,
+            times: times.since(self.life.scope().run_start()),
+            bounds,
+            time_to_abort_seconds: turned.map(|turned| record.undone.saturating_sub(turned.asked).as_secs_f64()),
+            abort_unseen_seconds: turned.map(|turned| turned.unseen.as_secs_f64()),
             load: record.load,
         };
         // Every path to here has left or never reached what must be left first.

@@ -4,6 +4,7 @@ use chaos_core::{Answer, Reverted, Verdict, Verification};
 
 /// What happened in an entry, as far as the verdict needs it.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, any of which may hold")]
 pub(crate) struct Facts {
     /// The fault was demonstrably in force.
     pub(crate) landed: bool,
@@ -13,6 +14,8 @@ pub(crate) struct Facts {
     pub(crate) aborted: bool,
     /// Somebody else undid it, since this process could not: what was seen shows nothing.
     pub(crate) taken_over: bool,
+    /// The control leg showed that the system was not steady without the fault, or it was not told.
+    pub(crate) uncontrolled: bool,
     /// Answers of every probe that was asked for.
     pub(crate) probes: Vec<Verification>,
 }
@@ -23,7 +26,7 @@ impl Facts {
         if reverted == Reverted::Failed {
             return Verdict::RevertFailed;
         }
-        if !self.landed || self.taken_over {
+        if !self.landed || self.taken_over || self.uncontrolled {
             return Verdict::Inconclusive;
         }
         if self.aborted || self.answers(Answer::No) {
@@ -106,9 +109,20 @@ mod tests {
                 error: error.then(|| "why".to_owned()),
                 aborted,
                 taken_over: false,
+                uncontrolled: false,
                 probes: answers.iter().map(|answer| probe(*answer)).collect(),
             };
             assert_eq!((facts.verdict(reverted), facts.success(reverted)), (verdict, success), "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn a_control_leg_that_failed_leaves_no_pass_and_no_deviation() {
+        for answers in [vec![Answer::Yes], vec![Answer::No], vec![]] {
+            let probes = answers.into_iter().map(probe).collect();
+            let facts = Facts { landed: true, uncontrolled: true, probes, ..Facts::default() };
+            assert_eq!(facts.verdict(Reverted::Reverted), Verdict::Inconclusive);
+            assert_eq!(facts.verdict(Reverted::Failed), Verdict::RevertFailed);
         }
     }
 

@@ -19,6 +19,7 @@
 //! | `probe_load` | what the probes of an entry ask of the world, for the policy |
 //! | `verify` | named checks, and the embedder's own verifier |
 //! | `judge`, `cause` | from what happened to a verdict; why an entry did not run its course |
+//! | `run_effects` | what the work of a run did itself, and no entry of it: undone when that work is over |
 //! | `undo_step` | runs one undo step, for a live run and for recovery alike |
 //! | `plug_in_threads`, `step_threads` | threads for calls that may block; whoever waits for one can go on without it |
 //! | `guardian`, `beats` | [`Guardian`]: the process that undoes a run which can't do it itself |
@@ -59,9 +60,12 @@ mod probe_load;
 mod recover;
 mod report;
 mod resources;
+mod run_effects;
 mod runner;
 mod session;
 mod shared;
+mod source_report;
+mod sources;
 mod step_threads;
 mod task_run;
 mod time_source;
@@ -86,13 +90,14 @@ pub use in_force::{KeptBy, RunInForce, StepInForce, in_force};
 pub use nodes::NodeFinding;
 pub use recover::{KeptJournal, RecoverReport, RecoveredStep, recover, recover_async, recover_until};
 pub use report::{
-    BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine, RepeatReport,
-    Report, ReportCase, RunDiff, RunOutcome, TimeSpread, escape_html, event_schema, html, html_invalid, html_runs,
-    report_schema, text, text_brief, utc_to_the_minute,
+    BaselineBounds, BaselineResult, CaseOutcome, EntryDiff, FigureDiff, FigureUnit, InvalidRun, Machine,
+    MedianInterval, RepeatReport, Report, ReportCase, RunDiff, RunOutcome, TimeSpread, escape_html, event_schema, html,
+    html_invalid, html_runs, report_schema, text, text_brief, utc_to_the_minute,
 };
 #[cfg(feature = "junit")]
 pub use report::{junit, junit_invalid, junit_rounds, junit_runs};
 pub use runner::{Runner, RunnerBuilder, seed_at};
 pub use session::{Driven, Session, SessionEnd, SessionPlan};
+pub use source_report::SourceReport;
 pub use time_source::TimeSource;
 pub use verify::Verifier;

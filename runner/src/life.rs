@@ -1,8 +1,9 @@
 //! The life of one entry: its one state, changed by one function, from which its events come.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
-use chaos_core::{ChaosResult, EntryScope, EventKind, RunContext, Stage};
+use chaos_core::{ChaosResult, EntryScope, EventKind, FaultTimes, RunContext, Stage};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,7 @@ pub(crate) struct Life {
     scope: EntryScope,
     state: watch::Sender<EntryState>,
     released: CancellationToken,
+    times: Mutex<FaultTimes>,
 }
 
 impl fmt::Debug for Life {
@@ -25,7 +27,7 @@ impl fmt::Debug for Life {
 impl Life {
     pub(crate) fn new(scope: EntryScope) -> Self {
         let (state, _) = watch::channel(EntryState { stage: EntryStage::Pending, active: None });
-        Self { scope, state, released: CancellationToken::new() }
+        Self { scope, state, released: CancellationToken::new(), times: Mutex::default() }
     }
 
     pub(crate) fn cx(&self) -> &RunContext {
@@ -88,6 +90,16 @@ impl Life {
         illegal.map_or(Ok(()), Err)
     }
 
+    fn edge(&self, stage: Stage) {
+        let at = self.scope.edge(stage);
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).note(stage, at);
+    }
+
+    /// When its fault came and went, as far as it has.
+    pub(crate) fn times(&self) -> FaultTimes {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self, step: Step, result: Option<&ChaosResult>) {
         let scope = &self.scope;
         match step {
@@ -100,20 +112,23 @@ impl Life {
                 });
             }
             Step::Fire(detail) => scope.emit(EventKind::Fired { detail }),
-            Step::Plan(plan) => scope.emit(EventKind::Planned { plan }),
+            Step::Plan(plan) => {
+                scope.planned(&plan);
+                scope.emit(EventKind::Planned { plan });
+            }
             Step::Inject(fault) => {
-                scope.edge(Stage::Landing);
+                self.edge(Stage::Landing);
                 if let Some(fault) = fault {
                     scope.emit(EventKind::Injecting { fault: fault.to_owned() });
                 }
             }
             Step::Activate(evidence) => {
-                scope.edge(Stage::InForce);
+                self.edge(Stage::InForce);
                 scope.emit(EventKind::Active { evidence });
             }
             Step::Hold(time) => scope.emit(EventKind::Holding { seconds: time.as_secs_f64() }),
-            Step::Leave => scope.edge(Stage::Leaving),
-            Step::Undone => scope.edge(Stage::Gone),
+            Step::Leave => self.edge(Stage::Leaving),
+            Step::Undone => self.edge(Stage::Gone),
             Step::End => {
                 if let Some(result) = result.filter(|_| scope.followed()) {
                     scope.emit(EventKind::Ended { result: Box::new(result.clone()) });

@@ -9,6 +9,7 @@ use chaos_core::Clock;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::step_threads::{Inside, StepThreads};
 
@@ -95,8 +96,8 @@ impl PlugInThreads {
         work: impl Future<Output = T> + Send + 'static,
     ) {
         match &self.faults {
-            Some(threads) => set.spawn_on(work, threads),
-            None => set.spawn(work),
+            Some(threads) => set.spawn_on(work.in_current_span(), threads),
+            None => set.spawn(work.in_current_span()),
         };
     }
 
@@ -107,8 +108,8 @@ impl PlugInThreads {
         work: impl Future<Output = T> + Send + 'static,
     ) {
         match &self.observers {
-            Some(threads) => set.spawn_on(counted(self.inside.clone(), work), threads),
-            None => set.spawn(work),
+            Some(threads) => set.spawn_on(counted(self.inside.clone(), work.in_current_span()), threads),
+            None => set.spawn(work.in_current_span()),
         };
     }
 }
@@ -119,7 +120,7 @@ async fn abandonable<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
     let Some(threads) = threads else { return work.await };
-    match AbortOnDropHandle::new(threads.spawn(counted(inside.clone(), work))).await {
+    match AbortOnDropHandle::new(threads.spawn(counted(inside.clone(), work.in_current_span()))).await {
         Ok(done) => done,
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => resume_unwind(panic),

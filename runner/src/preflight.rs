@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use chaos_core::{
-    ChaosSpec, Check, CheckBody, Configured, DynProbe, Nodes, Plan, PluginError, Reach, Refusal, RunContext, Span,
-    SteadyProbe,
+    ChaosSpec, Check, CheckBody, Configured, DynProbe, Nodes, Plan, PluginError, Reach, Refusal, RunContext, Sources,
+    Span, SteadyProbe,
 };
 
 use crate::guarded::{Panicked, guarded, guarded_call};
 use crate::hold_time::hold_time;
-use crate::probe_load::{NoReach, at_once, probe_load};
+use crate::probe_load::{NoReach, at_once, probe_load, trigger_load};
 
 /// Why something declared would not be allowed, or could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,8 @@ pub(crate) enum Refused {
     Plan { fault: String, why: PlanFailure },
     #[error("`duration_seconds` does not fit `{0}`, which runs to its own end; remove it")]
     Duration(String),
+    #[error("`control` needs a fault whose length is known beforehand, and `{0}` plans none; remove `control`")]
+    ControlLength(String),
     #[error(transparent)]
     Policy(#[from] Refusal),
     #[error(transparent)]
@@ -98,6 +100,7 @@ async fn allowed(
     cx: &RunContext,
 ) -> Result<(), Refused> {
     reach(|| spec.trigger.reach(), cx).await?;
+    trigger_load(spec)?.into_iter().try_for_each(|ceiling| cx.policy().check_probes(ceiling))?;
     cx.policy().check_fault(spec.action.type_name())?;
     if let Some(plan) = plan {
         plan_allowed(plan, cx).await?;
@@ -159,6 +162,9 @@ pub(crate) async fn plan(spec: &ChaosSpec, cx: &RunContext) -> Result<Plan, Refu
     } else if spec.duration_seconds.is_some() {
         return Err(Refused::Duration(fault()));
     }
+    if spec.control && plan.duration().is_none() {
+        return Err(Refused::ControlLength(fault()));
+    }
     Ok(plan)
 }
 
@@ -179,7 +185,10 @@ pub(crate) async fn reach_of(
 
 async fn reach_allowed(reach: &Reach, cx: &RunContext) -> Result<(), Refused> {
     reach.check_commands(cx.policy())?;
+    reach.clusters.iter().try_for_each(|cluster| cx.policy().check_cluster(cluster))?;
     reach.paths.iter().try_for_each(|path| cx.check_path(path))?;
+    let sources = cx.services().get::<Sources>();
+    reach.evidence.iter().try_for_each(|need| sources.check(need))?;
     for host in &reach.hosts {
         cx.allowed_addresses(host).await?;
     }

@@ -1,15 +1,20 @@
-//! What the probes of an entry ask of the world while its fault is in force.
+//! What the probes of an entry ask of the world while its fault is in force, and its trigger before that.
 
 use std::time::Duration;
 
-use chaos_core::{Ceiling, CeilingKind, ChaosSpec, Configured, DynProbe, PluginError, Reach};
+use chaos_core::{Ceiling, CeilingKind, ChaosSpec, Configured, DynProbe, PluginError, Reach, Sampling, StopProbe};
 
 use crate::guarded::{Panicked, guarded_call};
 
-/// How often `detect` and `abort_if` are asked.
+/// How often `detect` is asked, and `abort_if` where its author does not say.
 pub(crate) const POLL: Duration = Duration::from_millis(250);
 
-/// Why it can't be told what a probe asks.
+/// How often a stop condition is asked.
+pub(crate) fn watched_every(probe: &StopProbe) -> Duration {
+    probe.extra().interval_seconds.map_or(POLL, |interval| interval.get().max(Sampling::LEAST_INTERVAL))
+}
+
+/// Why it can't be told what a probe or a trigger asks.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(crate) enum NoReach {
@@ -27,23 +32,22 @@ pub(crate) fn probe_load(spec: &ChaosSpec) -> Result<[Ceiling; 2], NoReach> {
         load.add(probe, POLL)?;
     }
     if let Some(probe) = &spec.abort_if {
-        load.add(probe, POLL)?;
+        load.add(probe, watched_every(probe))?;
     }
-    let Load { a_second, at_once } = load;
-    Ok([
-        Ceiling { kind: CeilingKind::Qps, value: a_second },
-        Ceiling { kind: CeilingKind::Concurrency, value: at_once },
-    ])
+    Ok(load.ceilings())
+}
+
+/// What waiting for the trigger of an entry asks, in the same figures.
+pub(crate) fn trigger_load(spec: &ChaosSpec) -> Result<[Ceiling; 2], NoReach> {
+    let mut load = Load::default();
+    load.take(&guarded_call(|| spec.trigger.asks())??);
+    Ok(load.ceilings())
 }
 
 /// The connections that one look at a probe of that reach opens.
 pub(crate) fn at_once(reach: &Reach) -> Ceiling {
-    Ceiling { kind: CeilingKind::Concurrency, value: questions(reach) }
-}
-
-/// A look asks each host that a probe names once.
-fn questions(reach: &Reach) -> f64 {
-    f64::from(u32::try_from(reach.hosts.len()).unwrap_or(u32::MAX))
+    let [_, at_once] = reach.asked_every(POLL);
+    at_once
 }
 
 #[derive(Debug, Default)]
@@ -54,9 +58,21 @@ struct Load {
 
 impl Load {
     fn add<X>(&mut self, probe: &Configured<dyn DynProbe, X>, interval: Duration) -> Result<(), NoReach> {
-        let questions = questions(&guarded_call(|| probe.reach())??);
-        self.a_second += questions / interval.as_secs_f64();
-        self.at_once += questions;
+        self.take(&guarded_call(|| probe.reach())??.asked_every(interval));
         Ok(())
+    }
+
+    fn take(&mut self, ceilings: &[Ceiling]) {
+        let sum =
+            |kind| ceilings.iter().filter(|ceiling| ceiling.kind == kind).map(|ceiling| ceiling.value).sum::<f64>();
+        self.a_second += sum(CeilingKind::Qps);
+        self.at_once += sum(CeilingKind::Concurrency);
+    }
+
+    fn ceilings(&self) -> [Ceiling; 2] {
+        [
+            Ceiling { kind: CeilingKind::Qps, value: self.a_second },
+            Ceiling { kind: CeilingKind::Concurrency, value: self.at_once },
+        ]
     }
 }

@@ -15,11 +15,14 @@ mod invalid;
 #[cfg(feature = "junit")]
 mod junit;
 mod machine;
+mod median;
 mod outcome;
+mod phase_words;
 mod repeat;
 mod run_report;
 mod schema;
 mod text;
+mod timeline;
 mod words;
 
 pub use baseline::{BaselineBounds, BaselineResult};
@@ -33,6 +36,7 @@ pub use invalid::InvalidRun;
 #[cfg(feature = "junit")]
 pub use junit::{junit, junit_invalid, junit_rounds, junit_runs};
 pub use machine::Machine;
+pub use median::MedianInterval;
 pub use outcome::RunOutcome;
 pub use repeat::{RepeatReport, TimeSpread};
 pub use run_report::Report;

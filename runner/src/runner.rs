@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::{
-    BoxFuture, Check, Clock, Confinement, ContextParts, Events, FAULTS, Hosts, Journal, NODES, PROBES, Policy,
-    PolicyRequest, Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver, TRIGGERS,
-    Task, UNDO_STEPS, is_api_key,
+    BoxFuture, Check, Clock, Confinement, ContextParts, ControlOrder, Events, FAULTS, Hosts, Journal, NODES, PROBES,
+    Policy, PolicyRequest, Redactor, Resolve, RunScope, RunSteps, Secret, SecretMasking, StateDir, SystemResolver,
+    TRIGGERS, Task, UNDO_STEPS, is_api_key,
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ use crate::plug_in_threads::PlugInThreads;
 use crate::recover::{RecoverReport, recover_on};
 use crate::report::Report;
 use crate::resources::Resources;
+use crate::run_effects::RunEffects;
 use crate::session::{Driven, Session, SessionEnd, SessionPlan};
 use crate::shared::Shared;
 use crate::step_threads::StepThreads;
@@ -54,6 +55,7 @@ pub struct RunnerBuilder {
     seed: Option<u64>,
     sham: bool,
     hold_until_released: bool,
+    control_order: ControlOrder,
     control_socket: bool,
     verifier: Option<Arc<dyn Verifier>>,
     resolver: Arc<dyn Resolve>,
@@ -61,6 +63,7 @@ pub struct RunnerBuilder {
     time: TimeSource,
     executable: String,
     guardian: Option<Guardian>,
+    announced: Vec<String>,
 }
 
 /// Runs tasks. Cheap to clone; each run has a thread, a journal and a context of its own.
@@ -156,6 +159,13 @@ impl RunnerBuilder {
         self
     }
 
+    /// When the control leg of an entry with `control: true` comes. Default: before the fault.
+    #[must_use]
+    pub fn control_order(mut self, order: ControlOrder) -> Self {
+        self.control_order = order;
+        self
+    }
+
     /// Whether runs have a control socket in the state directory. Default: yes, under real time.
     #[must_use]
     pub fn control_socket(mut self, socket: bool) -> Self {
@@ -198,6 +208,13 @@ impl RunnerBuilder {
         self
     }
 
+    /// Says this on the stream of each run as it begins; may be given several times.
+    #[must_use]
+    pub fn announce(mut self, note: impl Into<String>) -> Self {
+        self.announced.push(note.into());
+        self
+    }
+
     /// The runner.
     ///
     /// # Errors
@@ -229,6 +246,7 @@ impl Runner {
             seed: None,
             sham: false,
             hold_until_released: false,
+            control_order: ControlOrder::default(),
             control_socket: true,
             verifier: None,
             resolver: Arc::new(SystemResolver),
@@ -236,6 +254,7 @@ impl Runner {
             time: TimeSource::default(),
             executable: executable.unwrap_or_else(|_| "squall".to_owned()),
             guardian: None,
+            announced: Vec::new(),
         }
     }
 
@@ -355,8 +374,8 @@ impl Runner {
                     let (entries, work) = begin(ready);
                     // Whoever started the run may have given up on it; it goes on to its end all the same.
                     let _ = started.send(Ok(Started { run_id, events, entries, control: session.control() }));
-                    if let Some(why) = no_socket {
-                        session.cx().note(why);
+                    for note in no_socket.iter().chain(&self.set.announced) {
+                        session.cx().note(note);
                     }
                     drop(session);
                     let output = work.await;
@@ -404,8 +423,12 @@ impl Runner {
         if guardian.is_wanted() {
             journal.keep_by(Keeper(Arc::clone(&guardian)));
         }
+        // A `finally` may still act after an interruption.
+        let its = scope.apart(control.again().clone()).child("effects", None);
+        let effects = RunEffects::new(its, Arc::clone(&journal), Arc::clone(&guardian), plug_ins.clone());
         let session = Session::new(Arc::new(Shared {
             scope,
+            effects,
             checks: setup.checks,
             verifier: self.set.verifier.clone(),
             journal,
@@ -415,6 +438,7 @@ impl Runner {
             trigger_timeout: self.set.trigger_timeout,
             sham: self.set.sham,
             hold_until_released: self.set.hold_until_released,
+            control_order: self.set.control_order,
             stop_new: watch::channel(None).0,
             tasks: TaskTracker::new(),
             control,

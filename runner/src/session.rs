@@ -4,11 +4,11 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chaos_core::{
-    ChaosResult, ChaosSpec, Check, Confinement, EventKind, EventStream, Nodes, Observation, PolicyRequest, ProbeNode,
-    REPORT_FORMAT, RunContext, RunScope, Verdict, Verification, blocking,
+    ChaosResult, ChaosSpec, Check, Confinement, EventKind, EventStream, JournalError, Nodes, Observation,
+    PolicyRequest, ProbeNode, REPORT_FORMAT, RunContext, RunScope, Undo, Verdict, Verification, blocking,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -117,6 +117,31 @@ impl Session {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Panicked> {
         self.shared.plug_ins.run(guarded(work)).await
+    }
+
+    /// The undo log of the run's own work: its steps are undone by [`Session::revert`], at the latest when that work is over,
+    /// and by the guardian or a recovery where the run dies. They can be armed until the run is interrupted twice.
+    ///
+    /// # Errors
+    /// No guardian can be started; nothing may be done then.
+    pub async fn undo(&self) -> Result<Undo, JournalError> {
+        self.shared.guarded().await?;
+        Ok(self.shared.effects.undo())
+    }
+
+    /// Undoes what the run's own work did, and refuses more of it; gives what may still be in force.
+    pub async fn revert(&self) -> Option<String> {
+        let left = self.shared.effects.revert().await;
+        (!left.is_empty()).then(|| left.join("; "))
+    }
+
+    /// Whether somebody else undoes this run by now, and kills what it started; the run is being ended then.
+    pub async fn is_lost(&self) -> bool {
+        let is_lost = self.shared.guardian.has_taken_over(&self.shared.journal).await;
+        if is_lost {
+            self.shared.lost();
+        }
+        is_lost
     }
 
     /// The session's events from now on.
@@ -268,6 +293,7 @@ impl Session {
             run_id: self.cx().run_id().to_owned(),
             entries,
             seed,
+            at_unix_seconds: unix_seconds(self.cx().clock().wall()),
         });
         if !recovered.is_empty() {
             scope.emit(EventKind::Recovered { steps: recovered.lines() });
@@ -305,11 +331,22 @@ impl Session {
             drop(outside);
         }
         let in_force = self.settled().await;
+        let in_force = self.revert().await.or(in_force);
         self.cx().services().get::<Nodes>().clear();
         let verdict = if in_force.is_some() { Verdict::RevertFailed } else { Verdict::Unchecked };
         self.tell_end(in_force.is_none(), verdict).await;
         SessionEnd { output, in_force, recovered }
     }
+}
+
+/// Seconds since 1970, to the millisecond; 0 before.
+fn unix_seconds(wall: SystemTime) -> f64 {
+    to_the_millisecond(wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+/// Seconds without what is finer than a millisecond.
+pub(crate) fn to_the_millisecond(time: Duration) -> f64 {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).as_secs_f64()
 }
 
 /// Preflight of one entry, then the entry.

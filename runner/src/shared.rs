@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{Check, Journal, JournalError, RunContext, RunScope, StateDir};
+use chaos_core::{Check, ControlOrder, Journal, JournalError, RunContext, RunScope, StateDir};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -12,6 +12,7 @@ use crate::control::RunControl;
 use crate::guardian::GuardianSlot;
 use crate::plug_in_threads::PlugInThreads;
 use crate::resources::Resources;
+use crate::run_effects::RunEffects;
 use crate::verify::Verifier;
 
 /// What is said of a run that somebody else undoes.
@@ -33,11 +34,14 @@ pub(crate) struct Shared {
     pub(crate) trigger_timeout: Duration,
     pub(crate) sham: bool,
     pub(crate) hold_until_released: bool,
+    pub(crate) control_order: ControlOrder,
     pub(crate) stop_new: watch::Sender<Option<String>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) control: RunControl,
     pub(crate) plug_ins: PlugInThreads,
     pub(crate) guardian: Arc<GuardianSlot>,
+    /// What the work of the run did itself.
+    pub(crate) effects: RunEffects,
 }
 
 impl Shared {
@@ -58,8 +62,13 @@ impl Shared {
 
     /// Ends a run that somebody has taken over: nothing of it is touched any more.
     pub(crate) fn lost(&self) {
-        self.cx().note(TAKEN_OVER);
-        self.stop_new(TAKEN_OVER.to_owned());
+        let is_new = self.stop_new.send_if_modified(|why| {
+            let told = why.replace(TAKEN_OVER.to_owned());
+            told.as_deref() != Some(TAKEN_OVER)
+        });
+        if is_new {
+            self.cx().note(TAKEN_OVER);
+        }
         self.control.token().cancel();
     }
 

@@ -9,6 +9,7 @@ use chaos_core::{BoxFuture, Clock};
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// How many replays go on at the same time; one that was given up is not counted.
 const AT_ONCE: usize = 64;
@@ -83,6 +84,7 @@ impl StepThreads {
     ) -> Ended<T> {
         let here = async |work| clock.timeout(limit, work).await.map_or(Ended::Late, Ended::Done);
         let Some(own) = &self.own else { return here(work).await };
+        let work: BoxFuture<'static, T> = Box::pin(work.in_current_span());
         // Nobody closes it.
         let _turn = own.turns.acquire().await;
         let (job, stop) = (Arc::new(Mutex::new(Some(work))), CancellationToken::new());

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::{
-    Answer, BoxFuture, ChaosResult, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe, Task, Verdict,
-    Verification, WorkflowStep,
+    Answer, BoxFuture, ChaosResult, FaultTimes, Nodes, Observation, ProbeRole, REPORT_FORMAT, Reverted, SteadyProbe,
+    Task, TimeBounds, Verdict, Verification, WorkflowStep,
 };
 
 use crate::ask::{ask_steady, blocked};
@@ -20,12 +20,15 @@ use crate::nodes::{self, NodeFinding, RunNodes};
 use crate::preflight::{self, Refused};
 use crate::recover::RecoverReport;
 use crate::report::{Machine, Report, SQUALL_VERSION};
-use crate::session::{self, Driven, Session};
+use crate::session::{self, Driven, Session, to_the_millisecond};
+use crate::source_report::SourceReport;
+use crate::sources::{self, RunSources};
 
 /// A task whose entries are known in a session; none has begun.
 pub(crate) struct TaskRun {
     session: Session,
     nodes: RunNodes,
+    sources: RunSources,
     entries: Vec<Entry>,
     steady_state: Arc<Vec<SteadyProbe>>,
     name: Option<String>,
@@ -59,11 +62,14 @@ struct Seen {
     not_begun: Option<String>,
     /// Nodes that may still run, and why.
     left: Vec<String>,
+    /// What the sources of evidence took in.
+    sources: Vec<SourceReport>,
 }
 
 impl TaskRun {
     pub(crate) fn new(session: Session, mut task: Task, seed: u64, recovered: RecoverReport) -> Self {
         let folder = session.shared().state.nodes().join(session.cx().run_id());
+        let sources = RunSources::declare(std::mem::take(&mut task.evidence), session.cx());
         let nodes = RunNodes::declare(std::mem::take(&mut task.nodes), session.cx(), &folder);
         let positions: Vec<String> = (0..task.entries.len()).map(|index| task.position(index)).collect();
         let specs = std::mem::take(&mut task.entries).into_iter().zip(positions);
@@ -72,6 +78,7 @@ impl TaskRun {
         Self {
             session,
             nodes,
+            sources,
             entries,
             steady_state,
             name,
@@ -110,12 +117,19 @@ impl TaskRun {
             after: Vec::new(),
             not_begun: None,
             left: Vec::new(),
+            sources: Vec::new(),
         };
         let names = self.entries.iter().map(|entry| entry.spec().name.clone()).collect();
         self.session.tell_start(self.name.clone(), names, self.seed, &self.recovered);
         let refused = self.preflight().await;
         seen.not_begun = refused.as_ref().map(|refused| refused.first.clone());
         let mut causes = refused.map(|refused| refused.causes);
+        let mut taking_in = Vec::new();
+        if causes.is_none() {
+            let (up, failed) = self.sources.start(self.session.shared()).await;
+            taking_in = up;
+            causes = failed.map(|why| self.not_up(&mut seen, why));
+        }
         let mut started = Vec::new();
         if causes.is_none() && !self.nodes.is_empty() {
             let made = self.nodes.make_folders(&self.session.shared().state.nodes());
@@ -124,11 +138,7 @@ impl TaskRun {
                 Err(error) => (Vec::new(), Some(format!("no folder for the nodes can be made: {error}"))),
             };
             started = up;
-            if let Some(why) = failed {
-                seen.not_begun = Some(why.clone());
-                causes = Some(self.entries.iter().map(|_| Cause::Skipped(why.clone())).collect());
-                self.session.shared().stop_new(why);
-            }
+            causes = failed.map(|why| self.not_up(&mut seen, why));
         }
         if causes.is_none() {
             seen.before = self.steady_state(ProbeRole::SteadyStateBefore).await;
@@ -153,10 +163,20 @@ impl TaskRun {
             seen.after = self.steady_state(ProbeRole::SteadyStateAfter).await;
         }
         seen.left = nodes::stop(started, self.session.shared()).await;
+        // What a node says at its end is taken in, too.
+        seen.sources = sources::stop(taking_in, self.session.shared()).await;
         // What was ended by us is none of them.
         let exits = nodes::findings(self.session.cx(), seen.begun);
         self.session.cx().services().get::<Nodes>().clear();
         self.report(results, driven.verdict, exits, seen).await
+    }
+
+    /// Nothing starts, since something around the entries is not up.
+    fn not_up(&self, seen: &mut Seen, why: String) -> Vec<Cause> {
+        seen.not_begun = Some(why.clone());
+        let causes = self.entries.iter().map(|_| Cause::Skipped(why.clone())).collect();
+        self.session.shared().stop_new(why);
+        causes
     }
 
     fn taken_drive(&self) -> Option<Drive> {
@@ -169,6 +189,7 @@ impl TaskRun {
         services.get::<DrivenSession>().begin(session.clone());
         let done = guarded(async move { drive(session).await }).await;
         let left = self.session.settled().await;
+        let left = self.session.revert().await.or(left);
         let others = services.get::<DrivenSession>().end();
         let mut driven = done.unwrap_or_else(|panicked| {
             let name = format!("the work of the run: {panicked}");
@@ -227,6 +248,7 @@ impl TaskRun {
         if !shared.real_time && self.nodes.need_real_time() {
             of_nodes.insert(0, "nodes can't be started under virtual time".to_owned());
         }
+        of_nodes.extend(self.sources.preflight(shared.real_time).await);
         let (steady, its) = (Arc::clone(&self.steady_state), Arc::clone(shared));
         let beside = async move { preflight::beside(&steady, &its.checks, its.cx()).await };
         let beside = tokio::select! {
@@ -351,6 +373,7 @@ impl TaskRun {
             not_begun: seen.not_begun.filter(|_| self.hold.is_some() || self.is_driven),
             node_exits: exits,
             nodes_left: seen.left,
+            sources: seen.sources,
             baseline: None,
             recovered: self.recovered,
             seed: self.seed,
@@ -382,10 +405,6 @@ struct NothingStarts {
     causes: Vec<Cause>,
 }
 
-fn to_the_millisecond(time: Duration) -> f64 {
-    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).as_secs_f64()
-}
-
 /// The result of an entry whose task is gone: every plug-in call is guarded, so this is a panic of the engine's own.
 fn lost(name: String) -> ChaosResult {
     ChaosResult {
@@ -403,6 +422,11 @@ fn lost(name: String) -> ChaosResult {
         timeline: Vec::new(),
         time_to_detect_seconds: None,
         time_to_recover_seconds: None,
+        times: FaultTimes::default(),
+        bounds: TimeBounds::default(),
+        time_to_abort_seconds: None,
+        abort_unseen_seconds: None,
+        control: None,
         load: None,
     }
 }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{DynUndoStep, PluginError, UndoContext, Undone};
+use chaos_core::{Clock, DynUndoStep, PluginError, UndoContext, UndoLog, Undone};
 
 use crate::guarded::{Panicked, guarded};
 use crate::step_threads::{Ended, StepThreads};
 
 /// How long one attempt of a step may take.
 pub(crate) const STEP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the engine waits for effects that are still being made before it gives up on undoing safely.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Pauses between attempts; a step is tried once more than there are pauses.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
@@ -25,6 +28,19 @@ pub(crate) enum UndoError {
     Late,
     #[error("did not end within {} s and blocks its thread, which is left behind", STEP_DEADLINE.as_secs())]
     Blocked,
+}
+
+/// An effect is still being made.
+#[derive(Debug, thiserror::Error)]
+#[error("an effect was still being made after {} s", DRAIN_DEADLINE.as_secs())]
+pub(crate) struct Undrained;
+
+/// Waits until no effect of a log is being made any more.
+///
+/// # Errors
+/// One still is: what is undone then may come again, so its steps stay for recovery.
+pub(crate) async fn drain(log: &UndoLog, clock: &dyn Clock) -> Result<(), Undrained> {
+    clock.timeout(DRAIN_DEADLINE, log.drained()).await.ok_or(Undrained)
 }
 
 /// Runs one step under its own deadline, with bounded retries; a panic is a failed attempt. One that blocks its thread is

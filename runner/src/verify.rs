@@ -38,7 +38,7 @@ pub(crate) async fn verify(
     checks: &BTreeMap<String, Check>,
     verifier: Option<&dyn Verifier>,
     cx: &RunContext,
-) -> Verification {
+) -> Verified {
     let check = checks.get(name);
     let opaque = check.and_then(|check| match &check.body {
         CheckBody::Opaque { value, .. } => Some(value),
@@ -53,16 +53,39 @@ pub(crate) async fn verify(
             }
         };
         // Its answers are judged as the check says, as those of a probe are.
+        let asked = cx.clock().now();
         if let Some(first) = ask().await {
             let more = || async { ask().await.unwrap_or_else(|| Observation::unknown("the verifier left it open")) };
-            return Verification::of(name, judged(first, more, check.filter(|_| !ours), cx).await);
+            return judged(asked, first, more, check.filter(|_| !ours), cx).await.of(name);
         }
     }
     let seen = match check {
-        Some(check) => run_check(check, cx).await,
-        None => Observation::unknown(unknown_name(name, checks.keys().map(String::as_str))),
+        Some(check) => judged_check(check, cx).await,
+        None => {
+            Judged { seen: Observation::unknown(unknown_name(name, checks.keys().map(String::as_str))), last_no: None }
+        }
     };
-    Verification::of(name, seen)
+    seen.of(name)
+}
+
+/// The answer to a `verify`.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) answer: Verification,
+    /// When the last answer that was no was asked for, on the run's clock; none where none was.
+    pub(crate) last_no: Option<Duration>,
+}
+
+/// The answer that counts.
+struct Judged {
+    seen: Observation,
+    last_no: Option<Duration>,
+}
+
+impl Judged {
+    fn of(self, name: &str) -> Verified {
+        Verified { answer: Verification::of(name, self.seen), last_no: self.last_no }
+    }
 }
 
 fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
@@ -73,25 +96,34 @@ fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) ->
 }
 
 pub(crate) async fn run_check(check: &Check, cx: &RunContext) -> Observation {
+    judged_check(check, cx).await.seen
+}
+
+async fn judged_check(check: &Check, cx: &RunContext) -> Judged {
     let probe = match &check.body {
         CheckBody::Probe(probe) => probe,
         CheckBody::Opaque { unknown_type, .. } => {
-            return Observation::unknown(format!(
+            let seen = Observation::unknown(format!(
                 "check type `{unknown_type}` belongs to the harness; it was not evaluated"
             ));
+            return Judged { seen, last_no: None };
         }
     };
-    judged(ask(probe, cx).await, || ask(probe, cx), Some(check), cx).await
+    let asked = cx.clock().now();
+    judged(asked, ask(probe, cx).await, || ask(probe, cx), Some(check), cx).await
 }
 
 /// From a first answer to the one that counts: the check's mode says whether more are asked for, and until when.
 async fn judged<F: Future<Output = Observation>>(
+    asked: Duration,
     first: Observation,
     more: impl Fn() -> F,
     check: Option<&Check>,
     cx: &RunContext,
-) -> Observation {
-    let Some(check) = check else { return first };
+) -> Judged {
+    let no = |seen: &Observation, asked: Duration| (seen.answer == Answer::No).then_some(asked);
+    let mut last_no = no(&first, asked);
+    let Some(check) = check else { return Judged { seen: first, last_no } };
     let limit = check.timeout_seconds.unwrap_or_else(|| Seconds::from(CHECK_SECONDS)).get();
     let end = cx.clock().now().saturating_add(limit);
     let mut seen = first;
@@ -102,8 +134,10 @@ async fn judged<F: Future<Output = Observation>>(
             CheckMode::Hold => seen.answer != Answer::Yes,
         };
         if stop || cx.clock().now() + POLL > end || !cx.sleep(POLL).await {
-            return seen;
+            return Judged { seen, last_no };
         }
+        let asked = cx.clock().now();
         seen = more().await;
+        last_no = no(&seen, asked).or(last_no);
     }
 }

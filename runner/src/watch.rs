@@ -19,8 +19,10 @@ mod during;
 mod end;
 mod stop_condition;
 
+pub(crate) use detect::Noticed;
 pub(crate) use end::EndedBy;
 use end::{HoldEnd, TOO_SHORT};
+pub(crate) use stop_condition::Turned;
 
 /// How long a watcher may take to stop; one that takes longer blocks its thread.
 const STOPPING: Duration = Duration::from_secs(1);
@@ -33,39 +35,59 @@ pub(crate) struct Watchers {
     tasks: JoinSet<Option<(usize, Verification)>>,
     stop: CancellationToken,
     end: Arc<OnceLock<HoldEnd>>,
-    abort: watch::Receiver<Option<String>>,
+    abort: watch::Receiver<Option<Turned>>,
+    noticed: Arc<OnceLock<Noticed>>,
+}
+
+/// Beside what the probes are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leg {
+    /// Beside the fault, from when it is active on.
+    Fault,
+    /// Without it, from now on.
+    Control,
 }
 
 /// What one watcher works with.
 struct Watcher {
     spec: Arc<ChaosSpec>,
     life: Arc<Life>,
+    leg: Leg,
     cx: RunContext,
     state: watch::Receiver<EntryState>,
     stop: CancellationToken,
     end: Arc<OnceLock<HoldEnd>>,
+    /// When `detect` said yes.
+    noticed: Arc<OnceLock<Noticed>>,
     /// How long the fault is to be in force, where its plan says so.
     lasts: Option<Duration>,
 }
 
 impl Watchers {
-    /// Starts them; each begins to ask once the fault is active.
+    /// Starts them; each begins to ask once the fault is active, or at once without it.
     pub(crate) fn start(
         spec: &Arc<ChaosSpec>,
         life: &Arc<Life>,
+        leg: Leg,
         lasts: Option<Duration>,
         plug_ins: &PlugInThreads,
     ) -> Self {
         let (stop, end) = (CancellationToken::new(), Arc::new(OnceLock::new()));
         let (condition, abort) = watch::channel(None);
+        let noticed = Arc::new(OnceLock::new());
         let mut tasks = JoinSet::new();
         let watcher = |segment: &str| Watcher {
             spec: Arc::clone(spec),
             life: Arc::clone(life),
-            cx: life.cx().child(segment, None),
+            leg,
+            cx: match leg {
+                Leg::Fault => life.cx().child(segment, None),
+                Leg::Control => life.cx().child(&format!("control/{segment}"), None),
+            },
             state: life.watch(),
             stop: stop.clone(),
             end: Arc::clone(&end),
+            noticed: Arc::clone(&noticed),
             lasts,
         };
         for index in 0..spec.during.len() {
@@ -91,15 +113,15 @@ impl Watchers {
                 Some((after_during + 1, answer))
             });
         }
-        Self { spec: Arc::clone(spec), life: Arc::clone(life), tasks, stop, end, abort }
+        Self { spec: Arc::clone(spec), life: Arc::clone(life), tasks, stop, end, abort, noticed }
     }
 
     /// Waits until the stop condition says so, with the reason; for ever when it never does.
-    pub(crate) async fn aborted(&mut self) -> String {
-        if let Ok(reason) = self.abort.wait_for(Option::is_some).await
-            && let Some(reason) = reason.as_ref()
+    pub(crate) async fn aborted(&mut self) -> Turned {
+        if let Ok(turned) = self.abort.wait_for(Option::is_some).await
+            && let Some(turned) = turned.as_ref()
         {
-            return reason.clone();
+            return turned.clone();
         }
         // There was no stop condition, or it ended with the watchers.
         std::future::pending().await
@@ -110,6 +132,11 @@ impl Watchers {
         // Already set: it was stopped before.
         let _ = self.end.set(HoldEnd { at: self.life.cx().clock().now(), by });
         self.stop.cancel();
+    }
+
+    /// When the system noticed; `None` when it did not, or nobody asked.
+    pub(crate) fn noticed(&self) -> Option<Noticed> {
+        self.noticed.get().copied()
     }
 
     /// Gives what they saw, in the order of the document, once they were stopped. A stop condition that answered in time
@@ -147,6 +174,9 @@ fn unseen(blocked: bool) -> Observation {
 impl Watcher {
     /// Waits until the fault is active; `None` when it ended without, or the watchers were stopped first.
     async fn began(&mut self) -> Option<()> {
+        if self.leg == Leg::Control {
+            return Some(());
+        }
         let settled = |state: &EntryState| state.active.is_some() || state.stage >= EntryStage::Undoing;
         let state = self.stop.run_until_cancelled(self.state.wait_for(settled)).await?.ok()?;
         state.active.is_some().then_some(())
@@ -154,17 +184,24 @@ impl Watcher {
 
     /// One answer; `None` when the hold ended first, whatever the answer would have been.
     async fn ask<X>(&self, probe: &Configured<dyn DynProbe, X>, role: ProbeRole) -> Option<Observation> {
+        let asked = self.now();
         let seen = self.stop.run_until_cancelled(ask(probe, &self.cx)).await?;
         if self.stop.is_cancelled() {
             // A probe that blocked its thread over the end of the hold.
             return None;
         }
-        self.tell(role, probe.label(), &seen);
+        self.tell_of(role, probe.label(), &seen, Some(self.now().saturating_sub(asked)));
         Some(seen)
     }
 
+    /// Says what is concluded without an answer.
     fn tell(&self, role: ProbeRole, probe: &str, seen: &Observation) {
-        let told = EventKind::Probed { role, probe: probe.to_owned(), observation: seen.clone() };
+        self.tell_of(role, probe, seen, None);
+    }
+
+    fn tell_of(&self, role: ProbeRole, probe: &str, seen: &Observation, took: Option<Duration>) {
+        let took_seconds = took.map(|took| took.as_secs_f64());
+        let told = EventKind::Probed { role, probe: probe.to_owned(), observation: seen.clone(), took_seconds };
         self.life.scope().emit_at(&self.cx, told);
     }
 

@@ -59,6 +59,8 @@ codes! {
     UnknownTrigger = "unknown-trigger" Error;
     /// A `type` that no node kind has.
     UnknownNode = "unknown-node" Error;
+    /// A `type` that no source of evidence has.
+    UnknownSource = "unknown-source" Error;
     /// A `type` that no step of a workflow has.
     UnknownStep = "unknown-step" Error;
     /// A probe `type` that is not registered.
@@ -101,6 +103,8 @@ codes! {
     UnusedVariable = "unused-variable" Warning;
     /// A `verify` that names no check of this document.
     UnknownVerify = "unknown-verify" Warning;
+    /// A `control` whose leg asks nothing, beside nothing that could tell its time apart.
+    ControlAsksNothing = "control-asks-nothing" Warning;
     /// A check whose `type` is not ours; only an embedder can evaluate it.
     OpaqueCheck = "opaque-check" Warning;
     /// Two checks of one name, or two bodies of one check.
@@ -147,6 +151,40 @@ codes! {
     UnknownKind = "unknown-kind" Error;
     /// A `chaos_spec` string that is not JSON.
     NotJson = "not-json" Error;
+    /// Text of a manifest that is not a length of time as Go reads it, or one that ends at once.
+    InvalidDeadline = "invalid-deadline" Error;
+    /// Chaos or a schedule in a manifest that nothing ends.
+    WithoutEnd = "without-end" Warning;
+    /// A child, branch or entry of a Workflow that is not a template of it.
+    UnknownTemplate = "unknown-template" Error;
+    /// A `templateType` that Chaos Mesh does not have.
+    UnknownTemplateType = "unknown-template-type" Error;
+    /// Two templates of one name.
+    DuplicateTemplate = "duplicate-template" Error;
+    /// Templates of a Workflow that lead to themselves.
+    CyclicTemplates = "cyclic-templates" Error;
+    /// A template that nothing leads to.
+    UnusedTemplate = "unused-template" Warning;
+    /// A `Serial` or `Parallel` without children, which has finished at once.
+    EmptyChildren = "empty-children" Warning;
+    /// A selector of chaos that narrows nothing, and so selects every pod of its namespaces.
+    EmptySelector = "empty-selector" Warning;
+    /// A branch without expression, which is never evaluated.
+    EmptyExpression = "empty-expression" Error;
+    /// A name that is longer than Chaos Mesh can handle.
+    NameTooLong = "name-too-long" Error;
+    /// A name that Kubernetes does not accept.
+    InvalidName = "invalid-name" Error;
+    /// A `Task` without container.
+    MissingContainer = "missing-container" Error;
+    /// `duration` in the chaos of a template.
+    DurationInTemplate = "duration-in-template" Error;
+    /// A Workflow without any annotation, which can't be aborted by a status check.
+    NoAnnotations = "no-annotations" Warning;
+    /// A Workflow whose name is not the one that is derived for it.
+    WorkflowName = "workflow-name" Error;
+    /// A `configMapRef` to another `ConfigMap` than the one that is derived for the Workflow.
+    ConfigMapName = "config-map-name" Error;
     /// Text that is neither YAML nor JSON.
     Syntax = "syntax" Error;
     /// Bytes that are not UTF-8.
@@ -243,7 +281,8 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn new(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+    /// A problem of that code, without place; [`Positions::placed`](crate::Positions::placed) gives it one.
+    pub fn new(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             severity: code.severity(),
             code,
@@ -258,7 +297,9 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// The same, with what would be right.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }

@@ -12,7 +12,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `load` | [`load`], [`load_bytes`], [`check_value`], [`read_value`]: the entrances; `options` and `loaded` go in and come out |
+//! | `load` | [`load`], [`load_bytes`], [`check_value`], [`read_value`], [`read_documents`]: the entrances; `options` and `loaded` go in and come out |
 //! | `document` | [`Document`] and [`TaskDocument`]: what a value is read into; [`Deferred`] parts of it |
 //! | `experiment`, `slo` | [`ExperimentSpec`] and its [`Slo`] |
 //! | `text` | text to a value, with the place of every key and value: strict JSON, or YAML 1.2 with its core schema |
@@ -62,7 +62,7 @@ pub use document::{AnyCheck, Deferred, Document, DocumentKind, Entries, NamedChe
 pub use experiment::{Budget, ExperimentSpec, FaultName, Goal, GoalError, LoadShape, Runs, RunsError, StrategyName};
 pub use generate::{Profile, schema};
 #[cfg(feature = "validate")]
-pub use load::{check_value, filled_entry, load, load_bytes, read_value};
+pub use load::{TextDocument, check_value, filled_entry, load, load_bytes, read_documents, read_value};
 #[cfg(feature = "validate")]
 pub use loaded::Loaded;
 #[cfg(feature = "validate")]

@@ -1,5 +1,7 @@
 //! The entrances: text, bytes or a value in; a typed document and every problem of it out.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::check::{self, Input, check, not_finite_at};
@@ -7,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::Positions;
 use crate::loaded::Loaded;
 use crate::options::LoadOptions;
-use crate::text::{Lowered, Source, decode, read};
+use crate::text::{Lowered, Source, decode, read, read_all};
 
 /// Loads YAML or JSON text; `name` is what messages call it.
 pub fn load(text: &str, name: &str, options: &LoadOptions) -> Loaded {
@@ -49,9 +51,37 @@ pub fn filled_entry(value: &Value, options: &LoadOptions) -> Option<Value> {
 /// Everything that a document would be refused for because of its text alone.
 pub fn read_value(text: &str, name: &str) -> Result<Value, Vec<Diagnostic>> {
     let source = Source::new(name, text);
-    let Lowered { value, places, diagnostics, not_finite, .. } = read(&source).map_err(|one| vec![*one])?;
+    let lowered = read(&source).map_err(|one| vec![*one])?;
+    let (TextDocument { value, .. }, found) = text_document(lowered, Arc::new(source));
+    if found.is_empty() { Ok(value) } else { Err(found) }
+}
+
+/// One document of a text that may hold several, as Kubernetes' files do.
+#[derive(Debug, Clone)]
+pub struct TextDocument {
+    /// What it says.
+    pub value: Value,
+    /// Where its parts stand in the text.
+    pub positions: Positions,
+}
+
+/// Reads every document of a text, by the same rules as one, and checks nothing. An empty one is null.
+///
+/// # Errors
+/// Everything that a document would be refused for because of its text alone.
+pub fn read_documents(text: &str, name: &str) -> Result<Vec<TextDocument>, Vec<Diagnostic>> {
+    let source = Arc::new(Source::new(name, text));
+    let all = read_all(&source).map_err(|one| vec![*one])?;
+    let (documents, found): (Vec<_>, Vec<_>) =
+        all.into_iter().map(|lowered| text_document(lowered, Arc::clone(&source))).unzip();
+    let found = found.concat();
+    if found.is_empty() { Ok(documents) } else { Err(found) }
+}
+
+fn text_document(lowered: Lowered, source: Arc<Source>) -> (TextDocument, Vec<Diagnostic>) {
+    let Lowered { value, places, diagnostics, not_finite, .. } = lowered;
     let positions = Positions::in_text(source, places);
     let infinite = not_finite.iter().map(|at| not_finite_at(at));
-    let found: Vec<Diagnostic> = diagnostics.into_iter().chain(infinite).map(|one| positions.placed(one)).collect();
-    if found.is_empty() { Ok(value) } else { Err(found) }
+    let found = diagnostics.into_iter().chain(infinite).map(|one| positions.placed(one)).collect();
+    (TextDocument { value, positions }, found)
 }

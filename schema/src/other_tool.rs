@@ -21,7 +21,7 @@ const LITMUS: OtherTool = OtherTool {
 };
 const CHAOS_MESH: OtherTool = OtherTool {
     what: "a resource of Chaos Mesh",
-    help: "apply it with `kubectl apply`; as a task, it is one entry of `chaos_spec` with a `trigger` and an `action`",
+    help: "apply it with `kubectl apply`, check it with `squall validate`; as a task, it is one entry of `chaos_spec` with a `trigger` and an `action`",
 };
 const CHAOS_BLADE: OtherTool = OtherTool {
     what: "a resource of ChaosBlade",

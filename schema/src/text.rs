@@ -14,6 +14,6 @@ mod yaml;
 pub(crate) use dialect::Dialect;
 pub(crate) use lower::Lowered;
 pub(crate) use places::Places;
-pub(crate) use read::{read, read_json};
+pub(crate) use read::{read, read_all, read_json};
 pub(crate) use scalar::finite;
 pub(crate) use source::{Source, decode};

@@ -5,7 +5,8 @@ mod plugins;
 
 use chaos_core::{CheckBody, CheckMode, FAULTS, Task};
 use chaos_schema::{
-    Code, Document, FromValue, KindHint, LoadOptions, Loaded, Placeholders, Severity, load, read_value, render,
+    Code, Document, FromValue, KindHint, LoadOptions, Loaded, Placeholders, Severity, load, read_documents, read_value,
+    render,
 };
 use serde_json::{Value, json};
 
@@ -401,5 +402,24 @@ fn syntax_messages_are_plain_words() {
         let loaded = loaded(text);
         assert_eq!(loaded.diagnostics[0].message, message, "{text}");
         assert!(loaded.diagnostics[0].help.is_some() && !loaded.diagnostics[0].message.contains('\\'), "{text}");
+    }
+}
+
+#[test]
+fn a_text_of_several_documents_is_read_with_the_place_of_each_part() {
+    let text = "# first\n---\na: &x 1\n---\n---\nb:\n  - c\n...\n";
+    let all = read_documents(text, "t.yaml").unwrap();
+    let values: Vec<&Value> = all.iter().map(|one| &one.value).collect();
+    assert_eq!(values, [&json!({"a": 1}), &Value::Null, &json!({"b": ["c"]})]);
+    let part = all[2].positions.inside("b").inside("0");
+    let (value, key) = part.spans().unwrap();
+    assert_eq!((&text[value.start..value.end], key), ("c", None));
+    assert_eq!(all[2].positions.inside("b").spans().unwrap().1.map(|key| &text[key.start..key.end]), Some("b"));
+    assert_eq!(read_documents("{\"a\": 1}", "t.json").unwrap()[0].value, json!({"a": 1}));
+    assert_eq!(read_documents("", "t.yaml").unwrap().len(), 0);
+    // Problems stand in the document that has them.
+    for (text, line) in [("a: 1\n---\nb: 1\nb: 2\n", 4), ("a: &x 1\n---\nb: *x\n", 3), ("a: 1\n---\nb: [\n", 3)] {
+        let found = read_documents(text, "t.yaml").unwrap_err();
+        assert_eq!(found[0].line, Some(line), "{text:?}: {found:?}");
     }
 }

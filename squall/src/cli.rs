@@ -20,6 +20,7 @@ mod down;
 mod execute;
 mod experiment;
 mod explain;
+mod exports;
 mod failure;
 mod figures;
 mod follow;
@@ -28,9 +29,14 @@ mod format;
 mod fortio;
 mod gate;
 mod inject;
+#[cfg(feature = "links")]
+mod links;
 mod list;
 mod live;
+mod manifests;
 mod only;
+#[cfg(feature = "otlp")]
+mod otlp_target;
 mod outcome;
 mod output_file;
 mod parameters;
@@ -66,6 +72,7 @@ mod validate;
 mod variables;
 mod verifier;
 mod workflow;
+mod workflow_run;
 mod writer;
 
 use console::Out;
@@ -107,6 +114,7 @@ enum Command {
     Shrink(Box<soak::ShrinkArgs>),
     Torture(Box<torture::Args>),
     StepRun(step_run::Args),
+    WorkflowRun(Box<workflow_run::Args>),
     Validate(validate::Args),
     Schema(schema::Args),
     List(list::Args),
@@ -114,6 +122,8 @@ enum Command {
     Doctor(doctor::Args),
     #[cfg(feature = "load")]
     Fortio(fortio::Args),
+    #[cfg(feature = "links")]
+    Links(links::Args),
     Recover(recover::Args),
     Release(release::Args),
     Tell(tell::Args),
@@ -141,6 +151,7 @@ impl Command {
             Self::Shrink(args) => soak::shrink(args),
             Self::Torture(args) => torture::run(args),
             Self::StepRun(args) => step_run::run(args),
+            Self::WorkflowRun(args) => workflow_run::run(args),
             Self::Validate(args) => validate::run(args),
             Self::Schema(args) => schema::run(args),
             Self::List(args) => list::run(args),
@@ -148,6 +159,8 @@ impl Command {
             Self::Doctor(args) => doctor::run(args),
             #[cfg(feature = "load")]
             Self::Fortio(args) => Ok(fortio::run(args)),
+            #[cfg(feature = "links")]
+            Self::Links(args) => links::run(args),
             Self::Recover(args) => recover::run(args),
             Self::Release(args) => release::run(args),
             Self::Tell(args) => tell::run(args),
@@ -167,6 +180,7 @@ impl Command {
             Self::Run(args) => args.flags.format,
             Self::Inject(args) => args.flags.format,
             Self::Up(args) => args.flags.format,
+            Self::WorkflowRun(args) => args.format(),
             Self::Doctor(args) => data(args.format),
             Self::Ps(args) => data(args.format),
             Self::Status(args) => data(args.format),
@@ -179,6 +193,8 @@ impl Command {
             Self::Diff(args) => data(args.format),
             Self::Recover(args) => data(args.format),
             Self::Release(args) => data(args.format),
+            #[cfg(feature = "links")]
+            Self::Links(args) => data(args.format()),
             _ => ReportFormat::Text,
         }
     }
@@ -187,6 +203,7 @@ impl Command {
     fn has_settings(&self) -> bool {
         let runs = matches!(self, Self::Run(_) | Self::Inject(_) | Self::Experiment(_) | Self::Up(_));
         let soaks = matches!(self, Self::Soak(_) | Self::Replay(_) | Self::Shrink(_) | Self::Torture(_));
+        let runs = runs || matches!(self, Self::WorkflowRun(_));
         runs || soaks
             || matches!(
                 self,
@@ -313,8 +330,9 @@ mod tests {
         let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         let pages =
             ["README.md", "action.yml", ".pre-commit-hooks.yaml", "docs/comparing-runs.md", "docs/task-file.md"];
+        let links = cfg!(feature = "links").then_some("docs/links.md");
         let mut checked = 0;
-        for page in pages {
+        for page in pages.into_iter().chain(links) {
             let text = std::fs::read_to_string(root.join(page)).unwrap();
             for line in text.lines() {
                 // Where a command begins: at the start of a line, of a pipe's end, of a code span or of a hook's entry.

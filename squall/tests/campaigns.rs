@@ -85,3 +85,15 @@ fn diagnostics_run_last_whatever_is_done_to_a_workflow() {
 fn killed_experiments_leave_nothing_stopped_and_their_report_so_far() {
     clean_with_the_fault("experiment", 12);
 }
+
+#[cfg(feature = "full")]
+#[test]
+fn killed_scenarios_leave_nothing_in_a_cluster_and_repeat_no_step() {
+    let met = clean("workflow-run", 64).met;
+    let skipped = met.keys().any(|what| what.starts_with("skipped"));
+    // Kills of runs, by their moment, and of the recovery of those that died.
+    let is_kill =
+        |what: &str| ["killed when", "killed before", "recovery killed"].iter().any(|kind| what.starts_with(kind));
+    let kills: u64 = met.iter().filter(|(what, _)| is_kill(what)).map(|(_, times)| times).sum();
+    assert!(skipped || kills >= 100, "too few kills: {met:?}");
+}

@@ -33,6 +33,8 @@ enum Hangs {
     Nothing,
     Inject,
     Undo,
+    /// Nothing, but each look at its file takes longer than a guardian waits behind the time of a step.
+    Check,
     /// Nothing, but somebody else takes the run over right after the undo, before the look.
     TakenOver,
 }
@@ -71,7 +73,10 @@ impl Fault for MakesFile {
         Ok(Injection::in_force())
     }
 
-    async fn witness(&self, _cx: &RunContext) -> Sighting {
+    async fn witness(&self, cx: &RunContext) -> Sighting {
+        if self.hangs == Hangs::Check && self.file.exists() {
+            cx.clock().sleep(Duration::from_secs(7)).await;
+        }
         if self.hangs == Hangs::TakenOver && UNDONE.swap(false, Ordering::SeqCst) {
             take_over(self.file.parent().unwrap());
             return Sighting::unknown("whoever took over has ended what was looked at");
@@ -90,7 +95,9 @@ impl UndoStep for RemovesFile {
             fs::write(self.file.with_extension("undoing"), "").unwrap();
             block();
         }
-        UNDONE.store(true, Ordering::SeqCst);
+        if self.hangs == Hangs::TakenOver {
+            UNDONE.store(true, Ordering::SeqCst);
+        }
         match fs::remove_file(&self.file) {
             Ok(()) => Ok(Undone::Reverted("removed".into())),
             Err(_) => Ok(Undone::NothingToDo("the file is gone".into())),
@@ -134,6 +141,7 @@ fn main() -> ExitCode {
         a_killed_run_whose_injection_hangs_is_undone_by_its_guardian,
         a_killed_run_whose_undo_hangs_is_undone_as_far_as_that_goes_and_by_the_next_one,
         a_run_that_was_taken_over_after_its_undo_is_inconclusive_and_nothing_failed,
+        a_run_whose_checks_are_slow_is_taken_over_by_nobody,
     ];
     let threads = cases.map(thread::spawn);
     let failed = threads.into_iter().filter_map(|thread| thread.join().err()).count();
@@ -148,9 +156,15 @@ fn run(case: &str) -> ExitCode {
         println!("{}", serde_json::to_string(&report).unwrap());
         return report.exit_code().into();
     }
+    // Whoever takes over in that case undoes nothing, so the other one must be over by then.
+    let seconds = |name: &str| match (case, name) {
+        ("taken_over", "first") => 3.0,
+        ("taken_over", _) => 0.1,
+        _ => 1.0,
+    };
     let entry = |name: &str, hangs: &str| {
         json!({
-            "name": name, "trigger": {"type": "immediate"}, "duration_seconds": 1,
+            "name": name, "trigger": {"type": "immediate"}, "duration_seconds": seconds(name),
             "action": {"type": "hangs_file", "file": folder.join(name), "hangs": hangs},
         })
     };
@@ -265,6 +279,13 @@ fn a_killed_run_whose_undo_hangs_is_undone_as_far_as_that_goes_and_by_the_next_o
     assert!(place.path("first").exists());
     fs::write(place.path("first.healed"), "").unwrap();
     assert_eq!(place.recover().0, Some(0));
+    assert!(!place.path("first").exists() && place.journals().is_empty());
+}
+
+fn a_run_whose_checks_are_slow_is_taken_over_by_nobody() {
+    let place = Place::new();
+    let (code, report) = ended(place.start("check"));
+    assert_eq!((code, &report["verdict"]), (Some(0), &json!("unchecked")), "{report:#}");
     assert!(!place.path("first").exists() && place.journals().is_empty());
 }
 

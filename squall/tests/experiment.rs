@@ -67,7 +67,7 @@ fn what_is_wrong_is_told_before_anything_is_asked_of_the_target() {
     let rows: [(&[&str], i32, &str); 6] = [
         (&["how much"], 64, "`--target URL` names the service"),
         (&["how much", "--target", &url, "--slo", "p98<1ms"], 65, "p99"),
-        (&["how much", "--target", &url, "--allow", "rm"], 65, "known: burst_kill, clock_skew, disk_full, fill_disk, "),
+        (&["how much", "--target", &url, "--allow", "rm"], 65, " clock_skew, disk_full, fill_disk, "),
         (&["how much", "--target", &url, "--budget", "steps=0"], 65, "steps"),
         (&["how much", "--target", &url, "--budget", "steps=NaN"], 64, "expected `KEY=NUMBER`"),
         (&["how much", "--target", "http://192.0.2.7/", "--offline"], 2, "--allow-host 192.0.2.7"),

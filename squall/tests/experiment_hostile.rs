@@ -55,7 +55,7 @@ const NEIGHBOUR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Conversations at a time, each with a service of its own.
 const LANES: usize = 4;
 /// An experiment that has not ended by then, five times its own wall, never will.
-const HANGS: Duration = Duration::from_mins(1);
+const HANGS: Duration = Duration::from_mins(3);
 
 /// What every experiment here may use up.
 fn budget() -> Value {

@@ -103,3 +103,42 @@ fn the_objective_is_met_before_and_after_a_pause_and_not_during_it() {
     assert!(max(&phases[2]) > 1000.0, "calls due at the start of the pause waited for its end: {phases:#?}");
     assert_eq!(journals(&place), 0);
 }
+
+/// The seconds of an entry's timeline at which that happened.
+fn at(entry: &Value, event: &str) -> f64 {
+    let timeline = entry["timeline"].as_array().unwrap();
+    timeline.iter().find(|point| point["event"] == event).unwrap()["at_seconds"].as_f64().unwrap()
+}
+
+#[test]
+fn a_fault_waits_until_the_load_has_made_its_requests_and_has_settled() {
+    let (place, server) = (place(), Server::start());
+    let target = json!({"service_url": server.url, "qps": 50, "duration": "12s", "concurrency": 4});
+    let settled = json!({
+        "type": "load_slo", "name": "settled", "after_requests": 100,
+        "settled": {"for_seconds": 2, "within_percent": 60},
+    });
+    let task = json!({"chaos_spec": [
+        {
+            "name": "steady load",
+            "trigger": {"type": "immediate"},
+            "action": {"type": "generate_load", "target": target},
+        },
+        {
+            "name": "pause",
+            "trigger": {"type": "probe", "probe": settled, "for_seconds": 1, "timeout_seconds": 60},
+            "action": {"type": "pause_process", "pid": server.child.id()},
+            "duration_seconds": 0.2,
+        },
+    ]});
+    let file = write(&place, "task.json", &task);
+    let (report, _) = report(&squall(&place, &["run", &file, "--format", "json"]));
+    let [load, pause] = [0, 1].map(|index| &report["entries"][index]);
+    assert_eq!(pause["verdict"], "unchecked", "{report:#}");
+    let fired = pause["timeline"].as_array().unwrap().iter().find(|point| point["event"] == "fired").unwrap();
+    let said = fired["detail"].as_str().unwrap();
+    assert!(said.contains("`settled` said yes for 1 s") && said.contains("of 100 requests have ended"), "{said}");
+    // Two seconds for a hundred requests and for the readings, one for the yes to last.
+    assert!(at(pause, "fired") - at(load, "injecting") >= 3.0, "{report:#}");
+    assert_eq!(journals(&place), 0);
+}

@@ -146,7 +146,8 @@ fn tree(root: &Path) -> (Folders, Vec<(String, PathBuf)>) {
 const NAMES: [&str; 8] =
     ["x.test", "a.x.test", "b.a.x.test", "ax.test", "x.test.evil.test", "evil.test", "y.test", "test"];
 const PROGRAMS: [&str; 9] = ["date", "/bin/date", "./date", "Date", "date ", "date;id", "../date", "sh", "dat"];
-const NAMES_OF_PERMISSIONS: [&str; 5] = ["other_user", "root", "net_admin", "irreversible", "outside_paths"];
+const NAMES_OF_PERMISSIONS: [&str; 6] =
+    ["other_user", "root", "net_admin", "irreversible", "outside_paths", "production"];
 
 /// Something that makes a policy wrong.
 type Loosened = fn(&mut Policy);

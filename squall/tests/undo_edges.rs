@@ -16,13 +16,15 @@ use serde_json::{Value, json};
 use squall::chaos_core::FAULTS;
 
 /// Faults that end by themselves, so that a killed run leaves none of them in force. What they start for that time has undo
-/// steps (`stop_fortio`, `start_node`) with tests of their own.
-const ENDED: [&str; 3] = ["generate_load", "load", "restart_process"];
+/// steps (`stop_fortio`, `start_node`, `mend_link`) with tests of their own.
+const ENDED: [&str; 5] = ["generate_load", "load", "nat_shift", "reset_connections", "restart_process"];
 
 /// What a fault is made on.
 enum Subject {
     /// A node with these keys beside the usual ones.
     Node(Value),
+    /// A link; the kind of the node and its keys are its own.
+    Link,
     /// A process that the run did not start.
     Pid,
     /// A node that is built with fail points.
@@ -39,7 +41,7 @@ struct Row {
 fn rows() -> Vec<Row> {
     let row = |fault, keys: Value, subject| {
         let mut action = json!({"type": fault});
-        if !matches!(subject, Subject::Pid) && keys.get("target").is_none() && fault != "failpoint" {
+        if !matches!(subject, Subject::Pid | Subject::Link) && keys.get("target").is_none() && fault != "failpoint" {
             action["target"] = json!({"node": "n1"});
         }
         action.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
@@ -48,18 +50,27 @@ fn rows() -> Vec<Row> {
     let group = || Subject::Node(json!({"group": true}));
     let plain = || Subject::Node(json!({}));
     vec![
+        row("black_hole", json!({"target": {"link": "n1"}}), Subject::Link),
         row("burst_kill", json!({"target": {"nodes": {"role": "member"}, "pick": 2}}), plain()),
         row("clock_skew", json!({"offset": "1h"}), Subject::Node(json!({"clock": true}))),
         row("disk_full", json!({}), Subject::Node(json!({"tmpfs_bytes": 1 << 20}))),
         row("exhaust_fds", json!({}), Subject::Pid),
         row("exhaust_pids", json!({}), group()),
         row("failpoint", json!({"site": "edges.tick", "error": "no"}), Subject::Sites),
+        row("firewall_inbound", json!({"node": "b"}), Subject::Link),
+        row("flap_link", json!({"target": {"link": "n1"}, "down": "50ms", "up": "50ms"}), Subject::Link),
+        row("http_fault", json!({"target": {"link": "n1"}, "effect": {"answer": {}}}), Subject::Link),
         row("kill_process", json!({}), plain()),
+        row("limit_bandwidth", json!({"target": {"link": "n1"}, "bytes_per_second": 100_000}), Subject::Link),
         row("limit_resources", json!({"cpus": 0.2}), group()),
+        row("lossy_link", json!({"target": {"link": "n1"}, "every": 2}), Subject::Link),
         row("oom", json!({}), group()),
+        row("partition_pair", json!({"a": "a", "b": "b"}), Subject::Link),
+        row("partition_subset", json!({"sides": {"a": ["a"], "b": ["b"]}}), Subject::Link),
         row("pause_process", json!({}), Subject::Pid),
         row("pause_process", json!({"method": "freezer"}), group()),
         row("pause_process", json!({"method": "runtime", "runtime": {"site": "edges.tick"}}), Subject::Sites),
+        row("slow_link", json!({"target": {"link": "n1"}, "latency": "20ms"}), Subject::Link),
         row("stress_cpu", json!({}), group()),
         row("stress_memory", json!({"bytes": 8_388_608}), group()),
     ]
@@ -121,6 +132,14 @@ impl Killed {
             Subject::Node(keys) => {
                 node.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
                 task["nodes"] = json!({"n1": node, "n2": node});
+            }
+            Subject::Link => {
+                // Nobody is there: the link is what matters.
+                task["nodes"]["n1"] =
+                    json!({"type": "link", "upstream": "127.0.0.1:9", "from": "a", "to": "b", "ports": ["listen"]});
+                if row.fault == "http_fault" {
+                    task["nodes"]["n1"]["protocol"] = "http".into();
+                }
             }
             Subject::Sites => {
                 let (control, ready) = (killed.path("control"), killed.path("ready"));

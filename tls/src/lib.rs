@@ -16,6 +16,6 @@ mod unchecked;
 mod words;
 
 pub use config::{ClientTls, TlsFileError, Trust};
-pub use words::in_words;
+pub use words::{cause_in_words, in_words};
 
 pub use rustls;

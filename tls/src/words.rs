@@ -18,6 +18,19 @@ pub fn in_words(error: &(dyn StdError + 'static)) -> String {
     error.to_string()
 }
 
+/// The words for an error of a handshake; of another error its innermost cause, which is what the system said.
+pub fn cause_in_words(error: &(dyn StdError + 'static)) -> String {
+    let mut text = in_words(error);
+    if text == error.to_string() {
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            text = inner.to_string();
+            cause = inner.source();
+        }
+    }
+    text
+}
+
 pub(crate) fn of(error: &Error) -> String {
     let Error::InvalidCertificate(reason) = error else { return error.to_string() };
     match reason {

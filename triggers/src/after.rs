@@ -1,8 +1,8 @@
 //! The trigger that fires when several have fired one after the other.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chaos_core::{Fired, PluginError, Reach, RunContext, Trigger, register_trigger};
+use chaos_core::{Ceiling, Fired, PluginError, Reach, RunContext, Trigger, register_trigger};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +37,19 @@ impl Trigger for After {
         self.triggers.least_times().fold(Duration::ZERO, Duration::saturating_add)
     }
 
+    fn at_least_from(&self, wall: SystemTime) -> Duration {
+        self.triggers.each().fold(Duration::ZERO, |sum, trigger| {
+            let least = wall.checked_add(sum).map_or(Duration::ZERO, |begun| trigger.at_least_from(begun));
+            sum.saturating_add(least)
+        })
+    }
+
     fn reach(&self) -> Result<Reach, PluginError> {
         self.triggers.reach()
+    }
+
+    fn asks(&self) -> Result<Vec<Ceiling>, PluginError> {
+        self.triggers.asks()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The trigger that fires once several have fired.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chaos_core::{Fired, PluginError, Reach, RunContext, Trigger, register_trigger};
+use chaos_core::{Ceiling, Fired, PluginError, Reach, RunContext, Trigger, register_trigger};
 use futures_util::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,8 +41,16 @@ impl Trigger for AllOf {
         self.triggers.least_times().max().unwrap_or_default()
     }
 
+    fn at_least_from(&self, wall: SystemTime) -> Duration {
+        self.triggers.each().map(|trigger| trigger.at_least_from(wall)).max().unwrap_or_default()
+    }
+
     fn reach(&self) -> Result<Reach, PluginError> {
         self.triggers.reach()
+    }
+
+    fn asks(&self) -> Result<Vec<Ceiling>, PluginError> {
+        self.triggers.asks()
     }
 }
 

@@ -1,9 +1,9 @@
 //! The trigger that fires with the first of several.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chaos_core::{Fired, PluginError, Reach, RunContext, Trigger, register_trigger};
+use chaos_core::{Ceiling, Fired, PluginError, Reach, RunContext, Trigger, register_trigger};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use schemars::JsonSchema;
@@ -49,8 +49,16 @@ impl Trigger for AnyOf {
         self.triggers.least_times().min().unwrap_or_default()
     }
 
+    fn at_least_from(&self, wall: SystemTime) -> Duration {
+        self.triggers.each().map(|trigger| trigger.at_least_from(wall)).min().unwrap_or_default()
+    }
+
     fn reach(&self) -> Result<Reach, PluginError> {
         self.triggers.reach()
+    }
+
+    fn asks(&self) -> Result<Vec<Ceiling>, PluginError> {
+        self.triggers.asks()
     }
 }
 

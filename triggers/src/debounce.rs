@@ -1,8 +1,8 @@
 //! The trigger that waits until another one has been quiet.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chaos_core::{Fired, PluginError, Reach, RunContext, Seconds, Trigger, TriggerNode, register_trigger};
+use chaos_core::{Ceiling, Fired, PluginError, Reach, RunContext, Seconds, Trigger, TriggerNode, register_trigger};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +48,16 @@ impl Trigger for Debounce {
         self.trigger.at_least().saturating_add(self.quiet_seconds.get())
     }
 
+    fn at_least_from(&self, wall: SystemTime) -> Duration {
+        self.trigger.at_least_from(wall).saturating_add(self.quiet_seconds.get())
+    }
+
     fn reach(&self) -> Result<Reach, PluginError> {
         self.trigger.reach()
+    }
+
+    fn asks(&self) -> Result<Vec<Ceiling>, PluginError> {
+        self.trigger.asks()
     }
 }
 

@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `immediate` | fires at once |
 //! | `time` | fires after a delay |
+//! | `schedule` | fires at a time of a cron expression (feature `schedule`) |
 //! | `probe` | fires when a probe says yes, and keeps saying so |
 //! | `event` | fires when another entry changes its stage, or when the harness tells an event |
 //! | `signal` | fires on a signal to this process |
 //! | `all`, `any`, `after` | several triggers as one |
 //! | `debounce` | waits until another trigger has been quiet |
 //! | `triggers` | what `all`, `any` and `after` have in common |
+//!
+//! The trigger `failpoint` stands in `chaos-faults`, beside the fault of that name: both speak to the same endpoints.
 
 mod after;
 mod all;
@@ -18,6 +21,8 @@ mod debounce;
 mod event;
 mod immediate;
 mod probe;
+#[cfg(feature = "schedule")]
+mod schedule;
 mod signal;
 mod time;
 mod triggers;
@@ -29,6 +34,8 @@ pub use debounce::Debounce;
 pub use event::OnEvent;
 pub use immediate::Immediate;
 pub use probe::WhenProbe;
+#[cfg(feature = "schedule")]
+pub use schedule::{CronError, CronExpression, Schedule, TimeZoneError, TimeZoneName};
 pub use signal::{OnSignal, UserSignal};
 pub use time::Time;
 pub use triggers::{NoTriggers, Triggers};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chaos_core::{
-    Answer, Fired, Observation, PROBE_TIMEOUT, PluginError, ProbeNode, Reach, RunContext, Sampling, Seconds, Trigger,
-    register_trigger,
+    Answer, Ceiling, Fired, Observation, PROBE_TIMEOUT, PluginError, ProbeNode, Reach, RunContext, Sampling, Seconds,
+    Trigger, register_trigger,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,10 @@ impl Trigger for WhenProbe {
     fn reach(&self) -> Result<Reach, PluginError> {
         self.probe.reach()
     }
+
+    fn asks(&self) -> Result<Vec<Ceiling>, PluginError> {
+        Ok(self.probe.reach()?.asked_every(self.interval_seconds.get()).into())
+    }
 }
 
 register_trigger!(WhenProbe, "probe");
@@ -129,7 +133,7 @@ register_trigger!(WhenProbe, "probe");
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use chaos_core::{Probe, TRIGGERS, TriggerNode, parse, register_probe};
+    use chaos_core::{CeilingKind, HostPort, Probe, TRIGGERS, TriggerNode, parse, register_probe};
     use chaos_test::run_context;
     use serde_json::{Value, json};
     use tokio_util::sync::CancellationToken;
@@ -142,6 +146,9 @@ mod tests {
     struct Script {
         /// `y`, `n`, `u`, or `h` for an answer that takes ten minutes.
         answers: String,
+        /// How many hosts it would ask.
+        #[serde(default)]
+        hosts: u16,
     }
 
     #[derive(Debug, Default)]
@@ -160,6 +167,11 @@ mod tests {
                 }
                 _ => Observation::unknown("as told"),
             }
+        }
+
+        fn reach(&self) -> Result<Reach, PluginError> {
+            let hosts = (0..self.hosts).map(|_| HostPort::new("127.0.0.1", 80)).collect();
+            Ok(Reach { hosts, ..Reach::default() })
         }
     }
 
@@ -232,5 +244,34 @@ mod tests {
             json!({"type": "probe", "probe": {"type": "test_script", "answers": "y"}, "interval_seconds": 0.009});
         let error = parse::<TriggerNode>(&node).unwrap_err();
         assert_eq!(error.pointer, "/interval_seconds", "{error}");
+    }
+
+    #[test]
+    fn what_it_asks_is_told_alone_and_within_others() {
+        let of = |hosts: u16, interval: f64| {
+            json!({
+                "type": "probe",
+                "probe": {"type": "test_script", "answers": "y", "hosts": hosts},
+                "interval_seconds": interval,
+            })
+        };
+        let within = |kind: &str| json!({"type": kind, "triggers": [of(1, 0.5), of(3, 0.25)]});
+        let quiet = json!({"type": "debounce", "trigger": of(2, 0.5), "quiet_seconds": 1});
+        let rows = [
+            (of(2, 0.1), 20.0, 2.0),
+            (of(0, 0.01), 0.0, 0.0),
+            (json!({"type": "probe", "probe": {"type": "test_script", "answers": "y", "hosts": 1}}), 4.0, 1.0),
+            (within("all"), 14.0, 4.0),
+            (within("any"), 14.0, 4.0),
+            (within("after"), 14.0, 4.0),
+            (quiet, 4.0, 2.0),
+            (json!({"type": "immediate"}), 0.0, 0.0),
+        ];
+        for (trigger, a_second, at_once) in rows {
+            let asks = parse::<TriggerNode>(&trigger).unwrap().asks().unwrap();
+            let sum = |kind| asks.iter().filter(|each| each.kind == kind).map(|each| each.value).sum::<f64>();
+            let seen = (sum(CeilingKind::Qps), sum(CeilingKind::Concurrency));
+            assert!((seen.0 - a_second).abs() < 1e-9 && (seen.1 - at_once).abs() < 1e-9, "{trigger}: {seen:?}");
+        }
     }
 }

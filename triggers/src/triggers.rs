@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos_core::{PluginError, Reach, RunContext, TriggerNode};
+use chaos_core::{Ceiling, PluginError, Reach, RunContext, TriggerNode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -52,13 +52,25 @@ impl Triggers {
         self.0.iter().enumerate().map(place).collect()
     }
 
+    pub(crate) fn each(&self) -> std::slice::Iter<'_, TriggerNode> {
+        self.0.iter()
+    }
+
     /// The least time of each.
     pub(crate) fn least_times(&self) -> impl Iterator<Item = Duration> {
-        self.0.iter().map(|trigger| trigger.at_least())
+        self.each().map(|trigger| trigger.at_least())
     }
 
     /// What waiting for all of them would use.
     pub(crate) fn reach(&self) -> Result<Reach, PluginError> {
         self.0.iter().try_fold(Reach::default(), |reach, trigger| Ok(reach.and(trigger.reach()?)))
+    }
+
+    /// How much waiting for all of them at the same time asks.
+    pub(crate) fn asks(&self) -> Result<Vec<Ceiling>, PluginError> {
+        self.0.iter().try_fold(Vec::new(), |mut all, trigger| {
+            all.extend(trigger.asks()?);
+            Ok(all)
+        })
     }
 }

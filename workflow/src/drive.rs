@@ -12,6 +12,7 @@ use crate::ledger::{Ledger, ledger_path};
 use crate::past::{OpenedLedger, Past};
 use crate::record::{Begun, KeptPlaces, LEDGER_FORMAT, Record, RecordedEnd, document_hash};
 use crate::rows::StepReport;
+use crate::witness::Witness;
 
 /// A workflow that begins.
 #[derive(Debug)]
@@ -71,8 +72,38 @@ impl WorkflowEnd {
     }
 }
 
-/// Runs a workflow to its end.
+/// Runs a workflow to its end; what its steps did themselves is undone then.
 pub async fn drive(session: Session, workflow: Arc<WorkflowStep>, source: WorkflowSource) -> WorkflowEnd {
+    drive_then(session, workflow, source, async {}).await
+}
+
+/// The same as [`drive`] with `last` between the end of the last step and the undo: it sees what the steps left.
+pub async fn drive_then(
+    session: Session,
+    workflow: Arc<WorkflowStep>,
+    source: WorkflowSource,
+    last: impl Future<Output = ()> + Send,
+) -> WorkflowEnd {
+    driven(session, workflow, source, None, last).await
+}
+
+/// The same as [`drive`] with a witness of failures that no step shows: after the first that it tells nothing but a `finally` begins.
+pub async fn drive_witnessed(
+    session: Session,
+    workflow: Arc<WorkflowStep>,
+    source: WorkflowSource,
+    witness: Arc<dyn Witness>,
+) -> WorkflowEnd {
+    driven(session, workflow, source, Some(witness), async {}).await
+}
+
+async fn driven(
+    session: Session,
+    workflow: Arc<WorkflowStep>,
+    source: WorkflowSource,
+    witness: Option<Arc<dyn Witness>>,
+    last: impl Future<Output = ()> + Send,
+) -> WorkflowEnd {
     let clock = session.cx().shared_clock();
     let (run_id, ledger, past) = {
         let _real = clock.external();
@@ -83,7 +114,7 @@ pub async fn drive(session: Session, workflow: Arc<WorkflowStep>, source: Workfl
     let host = Arc::new(SessionHost::new(session.clone()));
     let as_host: Arc<dyn StepHost> = Arc::clone(&host) as Arc<dyn StepHost>;
     session.cx().services().get::<StepHosts>().set(&as_host);
-    let executor = Executor::new(session.clone(), ledger, &workflow, past);
+    let executor = Executor::new(session.clone(), ledger, &workflow, past, witness);
     if resumed > 0 {
         let record = Record::Resumed { run_id: session.cx().run_id().to_owned() };
         if let Err(error) = executor.record(record).await {
@@ -91,7 +122,8 @@ pub async fn drive(session: Session, workflow: Arc<WorkflowStep>, source: Workfl
         }
     }
     let end = executor.workflow(&workflow).await;
-    let in_force = executor.in_force();
+    last.await;
+    let in_force = executor.in_force().or(session.revert().await);
     let finished = Record::Finished { end: RecordedEnd { in_force: in_force.clone(), ..end.clone() } };
     if let Err(error) = executor.record(finished).await {
         session.cx().note(format!("the end of the workflow can't be recorded in the ledger: {error}"));

@@ -20,6 +20,7 @@ use crate::past::{Past, PastAttempt};
 use crate::record::{Record, RecordedEnd};
 use crate::rows::Rows;
 use crate::scope::{Scope, Stop};
+use crate::witness::Witness;
 
 /// How long the disk may take for a line; one that hangs must not keep `finally` back.
 const LEDGER_WITHIN: Duration = Duration::from_mins(2);
@@ -33,6 +34,8 @@ pub(crate) struct Executor {
     pub(crate) outputs: RwLock<StepOutputs>,
     /// The steps of every `finally`.
     pub(crate) last: Scope,
+    /// Who knows of failures that no step shows.
+    pub(crate) witness: Option<Arc<dyn Witness>>,
     past: Mutex<HashMap<String, BTreeMap<u64, PastAttempt>>>,
     in_force: Mutex<Option<String>>,
 }
@@ -47,11 +50,18 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Executor {
-    pub(crate) fn new(session: Session, ledger: Ledger, workflow: &WorkflowStep, past: Past) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        ledger: Ledger,
+        workflow: &WorkflowStep,
+        past: Past,
+        witness: Option<Arc<dyn Witness>>,
+    ) -> Self {
         let rows = Rows::of(workflow, &past);
         Self {
             clock: session.cx().shared_clock(),
             last: Scope::new(session.interrupted_again(), true),
+            witness,
             session,
             ledger,
             rows,
@@ -75,15 +85,22 @@ impl Executor {
     /// Runs a step, unless it was ended before it began.
     fn step<'a>(&'a self, step: &'a WorkflowStep, scope: &'a Scope) -> BoxFuture<'a, RecordedEnd> {
         Box::pin(async move {
-            match scope.stopped() {
+            let told = scope.stopped().map(|why| (why.skips(), why.end()));
+            let why = told.or_else(|| self.shut(scope).map(|why| (why.detail.clone(), why)));
+            match why {
                 // What a run had begun comes to its end: a step in which it died is told, and `finally` runs.
-                Some(why) if !self.was_begun(step) => {
-                    self.rows.skipped(step, &why.skips());
-                    RecordedEnd::of(why.end())
+                Some((why, end)) if !self.was_begun(step) => {
+                    self.rows.skipped(step, &why);
+                    RecordedEnd::of(end)
                 }
                 _ => self.attempt(step, scope).await,
             }
         })
+    }
+
+    /// Why no step of that scope begins any more, as the witness knows it.
+    pub(crate) fn shut(&self, scope: &Scope) -> Option<StepEnd> {
+        self.witness.as_ref().filter(|_| !scope.is_last)?.failed()
     }
 
     /// Whether a run before the resume had begun a step, or one that it holds.
@@ -120,6 +137,7 @@ impl Executor {
             }
         };
         end.seconds = self.clock.now().saturating_sub(this.since).as_secs_f64();
+        let end = self.witnessed(this, end, &scope).await;
         self.ended(this, end, &scope).await
     }
 
@@ -234,7 +252,9 @@ impl Executor {
             let why = match (&end.first, &stopped) {
                 (Some(first), _) => format!("`{first}` failed first"),
                 (None, Some(stop)) => stop.skips(),
-                (None, None) => format!("`{}` failed first", step.name),
+                (None, None) => {
+                    self.shut(&scope).map_or_else(|| format!("`{}` failed first", step.name), |why| why.detail)
+                }
             };
             self.skip(rest, &why);
             return match stopped {
@@ -343,7 +363,7 @@ impl Executor {
             let end = self.step(step, &scope.attempt_of(number, attempts)).await;
             // What may have run must not run again, and nothing is tried beside what is left in force.
             let is_over = end.is_pass() || end.interrupted || end.in_force.is_some() || number >= attempts;
-            if is_over || scope.stopped().is_some() {
+            if is_over || scope.stopped().is_some() || self.shut(&scope).is_some() {
                 let detail = format!("attempt {number} of {attempts}: {}", end.detail);
                 return RecordedEnd { detail, outputs: BTreeMap::new(), ..end };
             }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use chaos_core::{BoxFuture, ChaosResult, ChaosSpec, Check, PluginError, StepContext, StepHost, Verification};
+use chaos_core::{BoxFuture, ChaosResult, ChaosSpec, Check, PluginError, StepContext, StepHost, Undo, Verification};
 use chaos_runner::Session;
 
 /// The session as leaf steps see it.
@@ -39,6 +39,10 @@ impl StepHost for SessionHost {
             self.results.lock().unwrap_or_else(PoisonError::into_inner).push(result.clone());
             Ok(result)
         })
+    }
+
+    fn undo(&self) -> BoxFuture<'_, Result<Undo, PluginError>> {
+        Box::pin(async move { self.session.undo().await.map_err(|error| PluginError::failed(error.with_cause())) })
     }
 
     fn check<'a>(&'a self, cx: &'a StepContext, check: Check) -> BoxFuture<'a, Verification> {

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use chaos_core::{Late, StepContext, StepEnd, StepNode, StepOutcome};
+use chaos_core::{Late, StepBody, StepContext, StepEnd, StepNode, StepOutcome};
 
 use crate::executor::{Attempt, Executor};
 use crate::record::{Record, RecordedEnd};
@@ -39,13 +39,15 @@ impl Executor {
             // What it tells of the failure matters more.
             self.session.cx().note(format!("step `{name}`: its start can't be recorded in the ledger: {error}"));
         }
-        if let Some(stop) = scope.stopped() {
-            return RecordedEnd::of(stop.end());
+        if let Some(end) = scope.stopped().map(|stop| stop.end()).or_else(|| self.shut(&scope)) {
+            return RecordedEnd::of(end);
         }
         let run = self.session.until(scope.token().clone()).child(this.step.at.trim_start_matches('/'), None);
         self.rows.started(name);
         run.note(format!("step `{name}`: started ({})", node.type_name()));
-        let cx = StepContext::new(run, self.ledger.folder().to_owned(), name.clone()).last(scope.is_last);
+        let cx = StepContext::new(run, self.ledger.folder().to_owned(), name.clone())
+            .last(scope.is_last)
+            .attempt_of(this.number);
         let work = self.session.aside(async move { node.run(&cx).await });
         let grace = async {
             scope.token().cancelled().await;
@@ -56,7 +58,27 @@ impl Executor {
             end = work => end.unwrap_or_else(|panicked| StepEnd::new(StepOutcome::InfraFail, panicked.to_string())),
             () = grace => StepEnd::new(StepOutcome::InfraFail, "it did not end and was left behind"),
         };
+        // What a guardian kills did not fail by itself; the run may be about to learn of it.
+        if end.outcome != StepOutcome::Pass && self.session.is_lost().await {
+            self.session.cx().note(format!("step `{name}`: {}", end.detail));
+        }
         RecordedEnd::of(settled(end, &scope))
+    }
+
+    /// What a leaf step came to, where the witness knows better. What failed by itself stays as it is.
+    pub(crate) async fn witnessed(&self, this: Attempt<'_>, end: RecordedEnd, scope: &Scope) -> RecordedEnd {
+        let Some(witness) = self.witness.as_ref().filter(|_| !scope.is_last) else { return end };
+        if !matches!(this.step.body, StepBody::Leaf(_)) {
+            return end;
+        }
+        let seen = {
+            let _real = self.clock.external();
+            scope.token().run_until_cancelled(witness.ended(&this.step.name, end.outcome)).await
+        };
+        match seen.flatten() {
+            Some(StepEnd { outcome, detail, .. }) if end.is_pass() => RecordedEnd { outcome, detail, ..end },
+            _ => end,
+        }
     }
 }
 

@@ -44,6 +44,11 @@ impl TaskError {
         move |source| Self::File { path, source }
     }
 
+    /// Wraps an error of starting a program.
+    pub(crate) fn start(program: &str) -> impl FnOnce(io::Error) -> Self {
+        |source| Self::Start { program: program.to_owned(), source }
+    }
+
     /// 64 for wrong usage, 1 for everything else.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {

@@ -96,11 +96,22 @@ fn linking_file(packages: &[Value]) -> Result<String, TaskError> {
         if name == "chaos-core" || !depends(name) || !registers(&sources)? {
             continue;
         }
+        if let Some(feature) = squall.and_then(|squall| feature_of(squall, name)) {
+            lines += &["#[cfg(feature = \"", feature, "\")]\n"].concat();
+        }
         lines += "use ";
         lines += &name.replace('-', "_");
         lines += " as _;\n";
     }
     Ok(lines)
+}
+
+/// The feature that brings an optional dependency along.
+fn feature_of<'a>(package: &'a Value, dependency: &str) -> Option<&'a str> {
+    let wanted = format!("dep:{dependency}");
+    let brings = |list: &Value| list.as_array().is_some_and(|list| list.iter().any(|item| *item == wanted));
+    let features = package["features"].as_object()?;
+    features.iter().find(|(_, list)| brings(list)).map(|(name, _)| name.as_str())
 }
 
 fn registers(folder: &Path) -> Result<bool, TaskError> {

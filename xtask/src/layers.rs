@@ -18,16 +18,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-host", &[]),
     ("chaos-tls", &[]),
     ("chaos-load", &["chaos-tls"]),
-    ("chaos-links", &[]),
     ("chaos-failpoints", &[]),
     // Compiled into a library by the build script of `chaos-nodes`, linked by nobody.
     ("chaos-preload", &[]),
     // Layer 1.
     ("chaos-fortio", &["chaos-load"]),
+    ("chaos-links", &["chaos-core", "chaos-tls"]),
     ("chaos-schema", &["chaos-core"]),
-    ("chaos-evidence", &["chaos-core"]),
+    ("chaos-evidence", &["chaos-core", "chaos-tls"]),
     ("chaos-agent", &["chaos-core", "chaos-tls"]),
-    ("chaos-nodes", &["chaos-core", "chaos-host"]),
+    ("chaos-nodes", &["chaos-core", "chaos-host", "chaos-links", "chaos-tls"]),
+    ("chaos-manifests", &["chaos-core", "chaos-schema"]),
+    ("chaos-kube", &["chaos-core", "chaos-manifests"]),
     // Layer 2: plug-ins, and the engine that sees them through the contract only.
     ("chaos-triggers", &["chaos-core", "chaos-evidence"]),
     ("chaos-probes", &["chaos-core", "chaos-host", "chaos-evidence", "chaos-tls"]),
@@ -43,6 +45,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     // It runs a soak around a command.
     ("chaos-torture", &["chaos-core", "chaos-host", "chaos-probes", "chaos-runner", "chaos-soak"]),
     ("chaos-workflow", &["chaos-core", "chaos-runner"]),
+    (
+        "chaos-workflow-run",
+        &[
+            "chaos-core",
+            "chaos-kube",
+            "chaos-manifests",
+            "chaos-probes",
+            "chaos-runner",
+            "chaos-schema",
+            "chaos-steps",
+            "chaos-tls",
+            "chaos-workflow",
+        ],
+    ),
     // Layer 4: the facade.
     (
         "squall",
@@ -66,12 +82,16 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-soak",
             "chaos-torture",
             "chaos-workflow",
+            "chaos-manifests",
+            "chaos-kube",
+            "chaos-workflow-run",
         ],
     ),
     // Development.
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
     // It starts the program and reads the world. The fail points are its own, as a victim's.
-    ("chaos-campaign", &["chaos-failpoints"]),
+    ("chaos-campaign", &["chaos-failpoints", "chaos-rig"]),
+    ("chaos-rig", &["chaos-kube", "chaos-manifests", "chaos-test"]),
     (
         "chaos-fuzz",
         &[
@@ -82,6 +102,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chaos-faults",
             "chaos-fortio",
             "chaos-load",
+            "chaos-manifests",
             "chaos-probes",
             "chaos-runner",
             "chaos-schema",

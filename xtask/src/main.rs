@@ -1,4 +1,4 @@
-//! Development tasks of this workspace: `cargo xtask test | gen | new | layers | house | words | features | campaign | fuzz`.
+//! Development tasks of this workspace: `cargo xtask test | install | gen | new | layers | house | words | features | campaign | fuzz`.
 
 use std::env;
 use std::process::ExitCode;
@@ -11,10 +11,13 @@ mod error;
 mod features;
 mod fuzz;
 mod generate;
+mod go_tools;
 mod house;
+mod kube_rig;
 mod layers;
 mod needs;
 mod process;
+mod programs;
 mod readme;
 mod rust;
 mod scaffold;
@@ -29,9 +32,11 @@ usage: cargo xtask <task>
 
   test [-p PACKAGE]… [CARGO-TEST-ARGUMENT]… [-- TEST-ARGUMENT…]
                              installs what the tests need, runs them, and counts what was skipped
+  install kuberig|otelcol|telemetrygen…
+                             builds what some tests and benches need and takes minutes; without it they are skipped
   gen [--check]              writes the generated files, or says which are out of date
-  new fault|trigger|probe NAME
-                             writes a plug-in that compiles and passes its contract, and links it
+  new fault|trigger|probe NAME [fault|trigger|probe NAME]…
+                             writes plug-ins that compile and pass their contract, and links them
   layers                     proves the arrows between crates, and what must not be linked
   house                      checks for circles of imports, errors that are a `String`, and names used twice
   words                      checks the wording of messages, docs and comments
@@ -57,9 +62,10 @@ fn run(arguments: &[String]) -> Result<ExitCode, TaskError> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["test", rest @ ..] => suite::run(rest),
+        ["install", name, more @ ..] => go_tools::install_named(&[&[*name], more].concat()),
         ["gen"] => generate::write(),
         ["gen", "--check"] => generate::check(),
-        ["new", kind, name] => scaffold::run(kind, name),
+        ["new", kind, name, more @ ..] => scaffold::run(&[&[*kind, *name], more].concat()),
         ["layers"] => layers::run(),
         ["house"] => house::run(),
         ["words"] => words::run(),

@@ -1,14 +1,28 @@
 //! Running other programs and reading what they say.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::error::TaskError;
 
 /// The cargo that started us, so that a pinned toolchain stays the same one.
+///
+/// What cargo tells us of ourselves is not passed on: build scripts that look at it would be run again, and all that stands on them
+/// compiled again, each time that somebody calls cargo himself.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if OF_A_PACKAGE.iter().any(|begins| name.to_string_lossy().starts_with(begins)) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
+
+/// How the variables begin that cargo sets for a package's own programs.
+const OF_A_PACKAGE: [&str; 5] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
 
 /// A command whose processes ignore no signal, whatever we inherited as ignored; as it is where `env` can't do that.
 ///
@@ -68,9 +82,37 @@ pub(crate) fn output(command: &mut Command) -> Result<String, TaskError> {
     Err(TaskError::Failed { command: typed(command), how: format!("ended with {}: {last}", output.status) })
 }
 
+/// Whether there is such a program, in the `PATH` or among the system's services.
+pub(crate) fn found(program: &str) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]).any(|dir| dir.join(program).is_file())
+}
+
+/// A command that is ended after so many seconds.
+pub(crate) fn bounded(program: &str, seconds: u32) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", &seconds.to_string(), program]).stdin(Stdio::null());
+    command
+}
+
+/// Fails where there is no such program.
+pub(crate) fn missing(program: &str) -> Result<(), TaskError> {
+    if found(program) { Ok(()) } else { Err(TaskError::Refused(format!("`{program}` is not there"))) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_is_not_told_whose_program_calls_it() {
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "cargo has told us");
+        let removed: Vec<_> =
+            cargo().get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name.to_owned()).collect();
+        for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"] {
+            assert!(removed.iter().any(|one| one == name), "{name}: {removed:?}");
+        }
+    }
 
     #[test]
     fn a_failure_names_the_command_and_what_it_said_last() {
@@ -101,5 +143,11 @@ mod tests {
     fn a_missing_program_is_named() {
         let error = output(&mut Command::new("no-such-program-here")).unwrap_err();
         assert!(error.to_string().starts_with("`no-such-program-here` could not be started"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_said_to_be_missing() {
+        assert_eq!(missing("no-such-program-here").unwrap_err().to_string(), "`no-such-program-here` is not there");
+        missing("sh").unwrap();
     }
 }

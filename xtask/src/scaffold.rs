@@ -1,4 +1,4 @@
-//! `cargo xtask new fault|trigger|probe NAME`: one new file, one `mod` line, and the generated files refreshed.
+//! `cargo xtask new fault|trigger|probe NAME …`: one new file and one `mod` line each, and the generated files refreshed.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,25 @@ use crate::generate;
 use crate::process;
 use crate::workspace;
 
-/// Writes the plug-in and links it.
-pub(crate) fn run(kind: &str, name: &str) -> Result<ExitCode, TaskError> {
+/// Writes the plug-ins, a kind and a name each, and links them.
+pub(crate) fn run(words: &[&str]) -> Result<ExitCode, TaskError> {
+    let (pairs, rest) = words.as_chunks::<2>();
+    if let [kind] = rest {
+        return Err(TaskError::Refused(format!("`{kind}` has no name behind it; try `{kind} NAME`")));
+    }
+    let mut next = Vec::new();
+    for [kind, name] in pairs {
+        next.push(write(kind, name)?);
+    }
+    generate::write()?;
+    for (file, package) in next {
+        println!("next: edit {file}, then run `cargo xtask test -p {package}`");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes one, and says which file and package it is in.
+fn write(kind: &str, name: &str) -> Result<(String, String), TaskError> {
     let (folder, template) = match kind {
         "fault" => ("faults", include_str!("templates/fault.txt")),
         "trigger" => ("triggers", include_str!("templates/trigger.txt")),
@@ -23,10 +40,9 @@ pub(crate) fn run(kind: &str, name: &str) -> Result<ExitCode, TaskError> {
     // A long name breaks lines elsewhere than the template does.
     let package = format!("chaos-{folder}");
     process::success(process::cargo().args(["fmt", "-p", &package]).current_dir(workspace::root()))?;
-    println!("wrote {folder}/src/{name}.rs, and its `mod` line in {folder}/src/lib.rs");
-    generate::write()?;
-    println!("next: edit {folder}/src/{name}.rs, then run `cargo xtask test -p chaos-{folder}`");
-    Ok(ExitCode::SUCCESS)
+    let file = format!("{folder}/src/{name}.rs");
+    println!("wrote {file}, and its `mod` line in {folder}/src/lib.rs");
+    Ok((file, package))
 }
 
 /// A name is a Rust module, a `type` in task files and a tool of a model at once: the narrowest rule of the three.
@@ -114,6 +130,13 @@ mod tests {
             assert!(check_name(wrong).unwrap_err().to_string().contains("snake_case"), "{wrong}");
         }
         check_name("fill_disk2").unwrap();
+    }
+
+    #[test]
+    fn a_kind_without_a_name_and_a_kind_that_is_none_are_refused() {
+        for (words, want) in [(&["fault"][..], "has no name behind it"), (&["step", "x"], "can't be made")] {
+            assert!(run(words).unwrap_err().to_string().contains(want), "{words:?}");
+        }
     }
 
     #[test]

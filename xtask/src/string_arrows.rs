@@ -13,17 +13,55 @@ use crate::rust::{self, Kind, Source, Token};
 use crate::workspace::{self, text};
 
 /// Macros that register a plug-in under a name.
-pub(crate) const REGISTRATIONS: &[&str] =
-    &["register_fault", "register_trigger", "register_probe", "register_node", "register_step", "register_undo_step"];
+pub(crate) const REGISTRATIONS: &[&str] = &[
+    "register_fault",
+    "register_trigger",
+    "register_probe",
+    "register_node",
+    "register_source",
+    "register_step",
+    "register_undo_step",
+];
 
 /// Names that are ordinary words, too; a string of this word counts only where a type is expected.
 const ORDINARY: &[&str] = &[
-    "after", "all", "any", "check", "command", "event", "fault", "http", "load", "none", "parallel", "probe",
-    "process", "running", "sequence", "signal", "soak", "tcp", "time", "wait",
+    "after",
+    "all",
+    "any",
+    // A toxic of a link, too.
+    "black_hole",
+    "check",
+    "command",
+    // A container of a pod, and a schedule, in manifests of Kubernetes.
+    "container",
+    "event",
+    "fault",
+    "http",
+    "link",
+    "load",
+    "log",
+    "metric",
+    "none",
+    "otlp",
+    "parallel",
+    "probe",
+    "process",
+    "prometheus",
+    "running",
+    "schedule",
+    "sequence",
+    "signal",
+    "soak",
+    "tcp",
+    "time",
+    "wait",
 ];
 
+/// Pointers that are paths of URLs, too.
+const PATHS: &[&str] = &["/status"];
+
 /// Registries: what is asked for in one is the name of a plug-in.
-const REGISTRIES: &[&str] = &["FAULTS", "TRIGGERS", "PROBES", "NODES", "STEPS", "UNDO_STEPS"];
+const REGISTRIES: &[&str] = &["FAULTS", "TRIGGERS", "PROBES", "NODES", "SOURCES", "STEPS", "UNDO_STEPS"];
 
 /// Crates that may name plug-ins: they show how to use them, or use the program as one would on the command line.
 const SHOWS: &[&str] = &[
@@ -134,7 +172,7 @@ fn types_in(text: &str) -> Vec<&str> {
 /// The plug-in of another crate whose parameter this pointer is, unless the crate has such a parameter itself, or what is not
 /// a plug-in has one.
 fn parameter<'a>(name: &str, pointer: &str, plug_ins: &'a PlugIns) -> Option<(&'a str, &'a str)> {
-    if !pointer.starts_with('/') || plug_ins.shared.contains(pointer) {
+    if !pointer.starts_with('/') || PATHS.contains(&pointer) || plug_ins.shared.contains(pointer) {
         return None;
     }
     let having = plug_ins.pointers.iter().filter(|(_, pointers)| pointers.contains(pointer));
@@ -161,10 +199,11 @@ fn pointers(schema: &Value) -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
-/// The pointers of the keys that a mapping has whatever its plug-in is.
+/// The pointers of the keys that a document has, and those that a mapping has whatever its plug-in is.
 fn shared(schema: &Value) -> BTreeSet<String> {
     let kinds = schema["definitions"].as_object().into_iter().flatten().map(|(_, kind)| kind);
-    let keys = kinds.flat_map(|kind| kind["properties"].as_object().into_iter().flatten());
+    let keys =
+        std::iter::once(schema).chain(kinds).flat_map(|kind| kind["properties"].as_object().into_iter().flatten());
     keys.map(|(name, _)| format!("/{name}")).collect()
 }
 

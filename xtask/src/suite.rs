@@ -2,98 +2,84 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::process::{Child, ExitCode, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::io;
+use std::process::{Command, ExitCode};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::error::TaskError;
 use crate::needs::{self, Tools};
 use crate::process;
-use crate::tally::Tally;
+use crate::programs::{self, Outcome, Program};
 use crate::workspace;
 
 /// Runs the tests of the packages named in `arguments`, or of the whole workspace.
 pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
     let (ours, theirs) = split(arguments);
-    let packages = packages(ours);
+    let only_documentation = ours.contains(&"--doc");
+    // What is said below. All are run, whatever fails.
+    let said = ["--no-fail-fast", "--doc"];
+    let ours: Vec<&str> = ours.iter().copied().filter(|argument| !said.contains(argument)).collect();
+    let packages = packages(&ours);
     let tools = needs::install(&packages);
-    let mut cargo = process::cargo();
-    cargo.arg("test").arg("--no-fail-fast").current_dir(workspace::root());
-    if packages.is_empty() && !ours.contains(&"--workspace") {
-        cargo.arg("--workspace");
-    }
-    // A test that needs a feature is left out by cargo without a word where that feature is off.
-    if !names_features(ours) {
-        cargo.arg("--all-features");
-    }
-    // Without `--show-output` the harness swallows the lines by which tests say that they were skipped.
-    cargo.args(ours).args(["--", "--show-output"]).args(theirs);
-    cargo.env("SQUALL_NODE_MODULES", &tools.node_modules).env("PATH", path(&tools));
-
-    let program = cargo.get_program().to_string_lossy().into_owned();
-    let mut cargo = process::heeding_signals(cargo);
-    let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(|source| TaskError::Start { program, source })?;
-    let mut tally = Tally::default();
-    let ended = |source| TaskError::Start { program: "cargo".into(), source };
-    let (status, left) = match child.stdout.take() {
-        Some(output) => followed(&mut child, &lines(output), LEFT_OPEN, &mut tally).map_err(ended)?,
-        None => (child.wait().map_err(ended)?, false),
-    };
-    println!("\n{}", tally.summary());
-    if left {
-        println!("a test has left a process behind that still holds the output; `ps` names it");
-    }
-    if !status.success() && tally.failed == 0 {
-        println!("cargo ended with {status} before every test had run");
-    }
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(101);
-    Ok(ExitCode::from(if left { code.max(1) } else { code }))
-}
-
-/// How long the output may stay open when cargo has ended.
-const LEFT_OPEN: Duration = Duration::from_secs(10);
-/// How often a silent cargo is looked at.
-const LOOK: Duration = Duration::from_millis(200);
-
-/// The lines of an output, as they come.
-fn lines(from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (told, lines) = channel();
-    thread::spawn(move || {
-        let all = BufReader::new(from).split(b'\n').map_while(Result::ok);
-        // Nobody listens any more once what holds the output open is given up.
-        let _ = all.map(|line| told.send(line)).take_while(Result::is_ok).count();
-    });
-    lines
-}
-
-/// Shows and counts the lines until cargo has ended and its output too; how it ended, and whether its output did not.
-fn followed(
-    child: &mut Child,
-    lines: &Receiver<Vec<u8>>,
-    patience: Duration,
-    tally: &mut Tally,
-) -> io::Result<(ExitStatus, bool)> {
-    let mut ended = None;
-    loop {
-        match lines.recv_timeout(LOOK) {
-            Ok(line) => show(&line, tally),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                if ended.is_none() {
-                    ended = child.try_wait()?.map(|status| (status, Instant::now()));
-                }
-                if let Some((status, at)) = ended
-                    && at.elapsed() > patience
-                {
-                    return Ok((status, true));
-                }
-            }
+    let cargo = |more: &[&str]| {
+        let mut cargo = process::cargo();
+        cargo.arg("test").current_dir(workspace::root());
+        if packages.is_empty() && !ours.contains(&"--workspace") {
+            cargo.arg("--workspace");
         }
+        // A test that needs a feature is left out by cargo without a word where that feature is off.
+        if !names_features(&ours) {
+            cargo.arg("--all-features");
+        }
+        cargo.args(&ours).args(more);
+        with_tools(cargo, &tools)
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    // Without `--show-output` the harness swallows the lines by which tests say that they were skipped.
+    let shown = [&["--show-output"], names(&ours).as_slice(), theirs].concat();
+    let (mut outcome, mut out) = (Outcome::default(), io::stdout());
+    let mut has_documentation = !names_targets(&ours);
+    if !only_documentation {
+        let programs = programs::build(&mut cargo(&[]))?;
+        // Cargo refuses to look for them where there is no library.
+        has_documentation &= programs.iter().any(Program::is_of_a_library);
+        outcome = programs::run(
+            &programs,
+            cores,
+            |mut command| {
+                command.args(&shown);
+                if env::var_os(THREADS).is_none() {
+                    command.env(THREADS, cores.to_string());
+                }
+                process::heeding_signals(with_tools(command, &tools))
+            },
+            &mut out,
+        );
     }
-    Ok((child.wait()?, false))
+    if has_documentation {
+        let documentation = [&["--doc", "--no-fail-fast", "--"], shown.as_slice()].concat();
+        outcome.add(programs::documentation(cargo(&documentation), &mut out).map_err(TaskError::start("cargo"))?);
+    }
+    println!();
+    for name in &outcome.failed {
+        println!("failed: cargo test {name}");
+    }
+    for name in &outcome.left {
+        println!("cargo test {name} has left a process behind that still holds its output; `ps` names it");
+    }
+    println!("{}", outcome.tally.summary());
+    let is_good = outcome.failed.is_empty() && outcome.left.is_empty();
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(101) })
 }
+
+/// Adds what the tests need to find their tools.
+fn with_tools(mut command: Command, tools: &Tools) -> Command {
+    command.env("SQUALL_NODE_MODULES", &tools.node_modules).env("PATH", path(tools));
+    command
+}
+
+/// How many tests of a program run at the same time.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// What stands before and behind the first `--`.
 fn split<'a>(arguments: &'a [&'a str]) -> (&'a [&'a str], &'a [&'a str]) {
@@ -107,6 +93,38 @@ fn split<'a>(arguments: &'a [&'a str]) -> (&'a [&'a str], &'a [&'a str]) {
 fn names_features(arguments: &[&str]) -> bool {
     let own = ["--features", "--all-features", "--no-default-features", "-F"];
     arguments.iter().any(|argument| own.iter().any(|flag| argument.starts_with(flag)))
+}
+
+/// Whether the caller chose which programs to run, so that the documentation's tests are none of them.
+fn names_targets(arguments: &[&str]) -> bool {
+    let one = ["--lib", "--bin", "--test", "--example", "--bench", "--all-targets"];
+    arguments.iter().any(|argument| one.iter().any(|flag| argument.starts_with(flag)))
+}
+
+/// The flags of `cargo test` whose value stands in the next word.
+const VALUED: [&str; 15] = [
+    "-p",
+    "--package",
+    "--exclude",
+    "-F",
+    "--features",
+    "--bin",
+    "--test",
+    "--example",
+    "--bench",
+    "--profile",
+    "--target",
+    "-j",
+    "--jobs",
+    "--color",
+    "--config",
+];
+
+/// The words that name tests, which cargo would hand on to each program.
+fn names<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let behind = std::iter::once("").chain(arguments.iter().copied());
+    let words = behind.zip(arguments).filter(|(before, word)| !word.starts_with('-') && !VALUED.contains(before));
+    words.map(|(_, word)| *word).collect()
 }
 
 /// The packages that `-p` and `--package` name.
@@ -126,19 +144,11 @@ fn packages<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     named
 }
 
-/// Our pinned tools first, and the folder of Python's programs last, so that its `python3` shadows nobody's.
+/// Our pinned tools first, and the folders of Python's programs and of clients last, so that its `python3` shadows nobody's.
 fn path(tools: &Tools) -> OsString {
     let old = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(tools.go_bin.clone()).chain(env::split_paths(&old));
-    env::join_paths(folders.chain([tools.python_bin.clone()])).unwrap_or(old)
-}
-
-fn show(line: &[u8], tally: &mut Tally) {
-    let line = String::from_utf8_lossy(line);
-    if tally.line(&line) {
-        // A reader that has gone away must not stop the tests.
-        let _ = writeln!(std::io::stdout(), "{line}");
-    }
+    env::join_paths(folders.chain([tools.python_bin.clone(), tools.clients_bin.clone()])).unwrap_or(old)
 }
 
 #[cfg(test)]
@@ -167,22 +177,23 @@ mod tests {
     }
 
     #[test]
-    fn arguments_of_the_harness_stand_behind_the_dashes() {
-        assert_eq!(split(&["-p", "a", "--", "name", "--", "x"]), (&["-p", "a"][..], &["name", "--", "x"][..]));
-        assert_eq!(split(&["name"]), (&["name"][..], &[][..]));
+    fn a_chosen_program_leaves_out_the_documentation() {
+        for chosen in ["--lib", "--test=model", "--tests", "--bins"] {
+            assert!(names_targets(&["-p", "a", chosen]), "{chosen}");
+        }
+        assert!(!names_targets(&["--doc", "-p", "a"]) && !names_targets(&["--workspace"]));
     }
 
     #[test]
-    fn an_output_that_a_process_holds_open_is_given_up_and_told() {
-        // It ends by itself, long after it was given up.
-        for (script, left) in [("echo one; sleep 5 &", true), ("echo one", false)] {
-            let mut child =
-                std::process::Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
-            let output = lines(child.stdout.take().unwrap());
-            let patience = Duration::from_millis(1);
-            let (status, was_left) = followed(&mut child, &output, patience, &mut Tally::default()).unwrap();
-            assert!(status.success());
-            assert_eq!(was_left, left, "{script}");
-        }
+    fn names_of_tests_are_told_from_values_of_flags() {
+        assert_eq!(names(&["-p", "a", "one", "--features", "x", "--lib"]), ["one"]);
+        assert_eq!(names(&["two"]), ["two"]);
+        assert_eq!(names(&["-pa", "--package=b", "--workspace"]), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn arguments_of_the_harness_stand_behind_the_dashes() {
+        assert_eq!(split(&["-p", "a", "--", "name", "--", "x"]), (&["-p", "a"][..], &["name", "--", "x"][..]));
+        assert_eq!(split(&["name"]), (&["name"][..], &[][..]));
     }
 }

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 /// The line by which a test says that it did not run.
 const SKIPPED: &str = "skipped: needs ";
 
-/// The counts of one `cargo test`.
+/// The counts of a test program, or of several.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     passed: usize,
-    pub(crate) failed: usize,
+    failed: usize,
     ignored: usize,
     skipped: BTreeMap<String, usize>,
     in_successes: bool,
     counted_this_test: bool,
+    has_result: bool,
+    /// What was said outside of the list of tests that passed, as programs with a `main` of their own do.
+    said: Option<String>,
 }
 
 impl Tally {
@@ -42,14 +45,42 @@ impl Tally {
 
     /// One test may print the line twice; it is one skipped test.
     fn skip(&mut self, what: &str) {
-        if self.in_successes && !self.counted_this_test {
+        let what = what.split(['(', ',', ';']).next().unwrap_or(what).trim().trim_end_matches('.').to_owned();
+        if !self.in_successes {
+            self.said = Some(what);
+        } else if !self.counted_this_test {
             self.counted_this_test = true;
-            let what = what.split(['(', ',', ';']).next().unwrap_or(what).trim().trim_end_matches('.');
-            *self.skipped.entry(what.to_owned()).or_default() += 1;
+            *self.skipped.entry(what).or_default() += 1;
+        }
+    }
+
+    /// The program is over. One that told no result is one test, which its `main` is.
+    pub(crate) fn ended(&mut self, is_good: bool) {
+        if self.has_result {
+            return;
+        }
+        if !is_good {
+            self.failed += 1;
+            return;
+        }
+        self.passed += 1;
+        if let Some(what) = self.said.take() {
+            *self.skipped.entry(what).or_default() += 1;
+        }
+    }
+
+    /// Adds the counts of another program.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+        for (what, number) in other.skipped {
+            *self.skipped.entry(what).or_default() += number;
         }
     }
 
     fn counts(&mut self, counts: &str) {
+        self.has_result = true;
         for count in counts.split(['.', ';']) {
             let mut words = count.split_whitespace();
             let number = words.next().and_then(|word| word.parse::<usize>().ok());

@@ -11,8 +11,10 @@ use crate::campaign::Campaign;
 use crate::child::{kill, send, sleep};
 use crate::control::Control;
 use crate::flaw::{Flaw, FlawKind};
-use crate::guarded::{GUARDED, Guarded, refused};
-use crate::moment::Moment;
+use crate::guarded::{GUARDED, Guarded, first_is_over, live_on, refused};
+use crate::link_client::Seen;
+use crate::link_watch::{LinkWatch, Standing};
+use crate::moment::KillMoment;
 use crate::processes::{guardians_of, kill_pid};
 use crate::round::Round;
 use crate::traced::{self, Deaths, Point, Since};
@@ -24,8 +26,15 @@ const AT_THE_LATEST: Duration = Duration::from_secs(2);
 const AFTER_A_STOP: Duration = Duration::from_secs(8);
 
 /// Most of a run's life before its first step is of no interest here.
-const MOMENTS: [Moment; 7] =
-    [Moment::Start, Moment::Journal, Moment::Armed, Moment::Armed, Moment::Stopped, Moment::Stopped, Moment::Stopped];
+const MOMENTS: [KillMoment; 7] = [
+    KillMoment::Start,
+    KillMoment::Journal,
+    KillMoment::Armed,
+    KillMoment::Armed,
+    KillMoment::Stopped,
+    KillMoment::Stopped,
+    KillMoment::Stopped,
+];
 
 /// The longest time between the death of the one and of the other.
 const APART: Duration = Duration::from_millis(6);
@@ -40,28 +49,43 @@ const SYNCS: u64 = 10;
 const OF_GUARDIAN: u64 = 1_200;
 const OF_TAKE_OVER: u64 = 600;
 
-/// Undoes at its end what it does, and has nobody to do that when it is killed.
+/// Undoes at its end what it does, and has nobody to do that when it is killed. Its link is a process that no client gets through, and
+/// lives as long as a round looks.
 const NO_GUARDIAN: Control = Control {
     program: r#"#!/bin/sh
 mkdir -p filled
 case "$1" in
 inject) pid=${3#pid=}; kill -STOP $pid ;;
-run) : >filled/file ;;
+run)
+    : >filled/file
+    if grep -q '"type":"link"' task.json; then
+        export SQUALL_LINK="{\"run\":$$,\"listen\":1}"
+        sh -c 'sleep 4; :' squall-link &
+    fi
+    ;;
 *) exit 0 ;;
 esac
 for i in 1 2 3 4 5; do sleep 0.01; done
 rm -f filled/file
 [ -z "$pid" ] || kill -CONT $pid
 "#,
-    found: &[FlawKind::LeftStopped],
+    found: &[FlawKind::LeftStopped, FlawKind::Harmed],
 };
 
 /// Attacks a run that has a guardian.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Guardian {
+    /// What is drawn from.
+    rows: Vec<&'static Guarded>,
     /// Why rows can't be run here, once they were asked about.
     refused: Mutex<BTreeMap<&'static str, Option<String>>>,
     traced: OnceLock<bool>,
+}
+
+impl Default for Guardian {
+    fn default() -> Self {
+        Self { rows: GUARDED.iter().collect(), refused: Mutex::default(), traced: OnceLock::new() }
+    }
 }
 
 impl Campaign for Guardian {
@@ -82,7 +106,7 @@ impl Campaign for Guardian {
     }
 
     fn round(&self, round: &mut Round) -> Result<(), Flaw> {
-        let subject = round.random.choose(&GUARDED);
+        let subject = *round.random.choose(&self.rows);
         let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(60));
         let args = (subject.arguments)(round, hold)?;
         if let Some(why) = self.refusal(round, subject, &args)? {
@@ -90,6 +114,9 @@ impl Campaign for Guardian {
             return Ok(());
         }
         let attack = Attack { row: subject.name, codes: subject.codes, args: &args, hold };
+        if round.link().is_some() && round.random.one_in(5) {
+            return attack.run_killed_after_its_undo(round);
+        }
         match round.random.below(20) {
             0 => attack.stopped(round),
             part @ (1..=6 | 12..=14) if !*self.traced.get_or_init(traced::is_allowed) => {
@@ -107,6 +134,13 @@ impl Campaign for Guardian {
 }
 
 impl Guardian {
+    /// The same with only those rows; `None` where one is unknown.
+    pub(super) fn of(names: &[String]) -> Option<Self> {
+        let row = |name: &String| GUARDED.iter().find(|row| row.name == name);
+        let rows: Option<Vec<&Guarded>> = names.iter().map(row).collect();
+        rows.filter(|rows| !rows.is_empty()).map(|rows| Self { rows, ..Self::default() })
+    }
+
     /// Asks once for each row.
     fn refusal(&self, round: &Round, subject: &Guarded, args: &[String]) -> Result<Option<String>, Flaw> {
         let mut refusals = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +167,7 @@ impl Attack<'_> {
         let mut run = round.start(self.args)?;
         round.run.set(run.id());
         let moment = *round.random.choose(&MOMENTS);
-        let moment = if moment == Moment::Stopped && !round.shows_effects() { Moment::Armed } else { moment };
+        let moment = if moment == KillMoment::Stopped && !round.shows_effects() { KillMoment::Armed } else { moment };
         let waited = moment.wait(round, &mut run, Duration::from_millis(40) + self.hold);
         if waited.is_err() {
             kill(&mut run);
@@ -182,6 +216,58 @@ impl Attack<'_> {
         round.settle()
     }
 
+    /// When the run has undone its fault on a link, and lives on with the link.
+    fn run_killed_after_its_undo(&self, round: &mut Round) -> Result<(), Flaw> {
+        let more = live_on(round)?.map(str::to_owned);
+        let mut run = round.start(&[self.args, &more].concat())?;
+        round.run.set(run.id());
+        let looked = self.undone_by_the_run(round, &mut run);
+        let (was, died) = (round.in_force(), Instant::now());
+        kill(&mut run);
+        round.tally.count_kill(self.row, "run after its undo");
+        looked?;
+        undone(round, died, was, AT_THE_LATEST)?;
+        round.settle()
+    }
+
+    /// Looks at the link while the fault is in force, and once it no longer is.
+    fn undone_by_the_run(&self, round: &mut Round, run: &mut Child) -> Result<(), Flaw> {
+        let start = Instant::now();
+        while !first_is_over(round) {
+            if round.has_effect() {
+                self.look(round);
+                let seen = round.link().and_then(LinkWatch::seen);
+                if matches!(seen, Some(Seen::Harmed(_) | Seen::NotThere(_))) {
+                    round.tally.count(&format!("{}: a client was harmed", self.row));
+                }
+                break;
+            }
+            if run.try_wait()?.is_some() || start.elapsed() > round.patience {
+                break;
+            }
+            sleep(Duration::from_micros(500));
+        }
+        let start = Instant::now();
+        while !first_is_over(round) {
+            if let Some(status) = run.try_wait()? {
+                return Err(
+                    round.finding(FlawKind::ExitCode, &format!("the run ended before its fault was over: {status}"))
+                );
+            }
+            if start.elapsed() > round.patience {
+                return Err(round.finding(FlawKind::Hang, "the fault on a link was never over"));
+            }
+            sleep(Duration::from_millis(1));
+        }
+        match round.link_stands("its undo in a run that lives")? {
+            Some(Standing::Passes) => round.tally.count("link passes after its undo"),
+            standing => {
+                return Err(round.finding(FlawKind::Harmed, &format!("the run lives, and its link is {standing:?}")));
+            }
+        }
+        Ok(())
+    }
+
     fn guardian_killed(&self, round: &mut Round) -> Result<(), Flaw> {
         let mut run = self.begun(round)?;
         self.look(round);
@@ -222,6 +308,7 @@ impl Attack<'_> {
         };
         round.tally.count_kill(self.row, what);
         round.count_moment(traced.ended.is_some());
+        fallen_back(round)?;
         round.settle()
     }
 
@@ -241,6 +328,7 @@ impl Attack<'_> {
         }
         round.tally.count_kill(self.row, "run and guardian");
         round.count_moment(false);
+        fallen_back(round)?;
         round.settle()
     }
 
@@ -259,6 +347,17 @@ impl Attack<'_> {
         round.ended(status, self.codes)?;
         round.settle()
     }
+}
+
+/// A link whose run and guardian are dead forwards and does nothing else, until somebody recovers.
+fn fallen_back(round: &mut Round) -> Result<(), Flaw> {
+    match round.link_stands("the deaths of run and guardian")? {
+        Some(Standing::Passes) => round.tally.count("link passes after both died"),
+        Some(Standing::Halted) => round.tally.count("link was being ended when both died"),
+        Some(Standing::Gone) => round.tally.count("link gone when both died"),
+        Some(Standing::Harmed(_)) | None => {}
+    }
+    Ok(())
 }
 
 /// Waits until nothing is in force, without anybody who recovers, and notes how long that took.

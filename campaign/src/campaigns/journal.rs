@@ -10,7 +10,7 @@ use crate::campaign::Campaign;
 use crate::child::kill;
 use crate::control::Control;
 use crate::flaw::{Flaw, FlawKind};
-use crate::moment::Moment;
+use crate::moment::KillMoment;
 use crate::random::Random;
 use crate::round::Round;
 use crate::sealed::sealed;
@@ -180,7 +180,7 @@ fn held(round: &mut Round, with_neighbour: bool) -> Result<PathBuf, Flaw> {
 /// Waits until the newest victim is stopped.
 fn stopped(round: &mut Round, run: &mut std::process::Child) -> Result<(), Flaw> {
     let others: Vec<_> = round.victims.drain(..round.victims.len() - 1).collect();
-    let waited = Moment::Stopped.wait(round, run, Duration::from_micros(1));
+    let waited = KillMoment::Stopped.wait(round, run, Duration::from_micros(1));
     round.victims.splice(0..0, others);
     waited
 }

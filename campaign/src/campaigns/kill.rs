@@ -11,7 +11,7 @@ use crate::campaign::Campaign;
 use crate::child::{kill, pid_of, send, sleep};
 use crate::control::{Control, NO_JOURNAL};
 use crate::flaw::{Flaw, FlawKind};
-use crate::moment::Moment;
+use crate::moment::KillMoment;
 use crate::round::Round;
 use crate::subject::SUBJECTS;
 
@@ -70,7 +70,7 @@ impl Campaign for Kill {
     fn round(&self, round: &mut Round) -> Result<(), Flaw> {
         let overhead = self.overhead(round)?;
         let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(30));
-        let (subject, moment) = (round.random.choose(&SUBJECTS), *round.random.choose(&Moment::ALL));
+        let (subject, moment) = (round.random.choose(&SUBJECTS), *round.random.choose(&KillMoment::ALL));
         let way = round.random.choose(&KILLS);
         let event = round.random.one_in(4).then(|| *round.random.choose(&EVENTS));
         let mut args = (subject.arguments)(round, hold)?;
@@ -80,7 +80,7 @@ impl Campaign for Kill {
         }
         let mut run = round.start(&args)?;
         // The start is the longest part of a run; behind the other moments lie the hold and the undo.
-        let longest = if moment == Moment::Start { overhead } else { Duration::from_millis(10) };
+        let longest = if moment == KillMoment::Start { overhead } else { Duration::from_millis(10) };
         let waited = match event {
             Some(event) => after(round, &mut run, event),
             None => moment.wait(round, &mut run, longest + hold * subject.holds),

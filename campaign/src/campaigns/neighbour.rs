@@ -9,7 +9,7 @@ use crate::campaign::Campaign;
 use crate::child::{kill, send};
 use crate::control::Control;
 use crate::flaw::{Flaw, FlawKind};
-use crate::moment::Moment;
+use crate::moment::KillMoment;
 use crate::round::Round;
 use crate::sleeper::Sleeper;
 
@@ -48,7 +48,7 @@ impl Campaign for Neighbour {
     fn round(&self, round: &mut Round) -> Result<(), Flaw> {
         let args = round.pause(Duration::from_mins(1))?;
         let mut live = round.start(&args)?;
-        let beside = Moment::Stopped
+        let beside = KillMoment::Stopped
             .wait(round, &mut live, Duration::from_micros(1))
             .and_then(|()| (0..=round.random.below(2)).try_for_each(|_| kill_beside(round, &mut live)));
         if beside.is_err() {
@@ -66,7 +66,7 @@ impl Campaign for Neighbour {
 fn kill_beside(round: &mut Round, live: &mut Child) -> Result<(), Flaw> {
     let hold = Duration::from_millis(1) + round.random.time(Duration::from_millis(20));
     let args = round.pause(hold)?;
-    let moment = *round.random.choose(&[Moment::Start, Moment::Armed]);
+    let moment = *round.random.choose(&[KillMoment::Start, KillMoment::Armed]);
     let mut run = round.start(&args)?;
     // Its own journal is the second one, so that the moment may come at once: then it is killed as it starts.
     let waited = moment.wait(round, &mut run, Duration::from_millis(60));

@@ -9,7 +9,7 @@ use crate::campaign::Campaign;
 use crate::child::{kill, send, spin_for};
 use crate::control::{Control, NO_JOURNAL};
 use crate::flaw::{Flaw, FlawKind};
-use crate::moment::Moment;
+use crate::moment::KillMoment;
 use crate::round::Round;
 use crate::sleeper::Sleeper;
 use crate::subject::SUBJECTS;
@@ -63,7 +63,7 @@ impl Campaign for Signals {
         let before = round.victims.len();
         let args = (subject.arguments)(round, HOLD)?;
         let mut run = round.start(&args)?;
-        let moment = *round.random.choose(&Moment::ALL);
+        let moment = *round.random.choose(&KillMoment::ALL);
         moment.wait(round, &mut run, HOLD)?;
         signalled(round, &mut run, HOLD)?;
         // A signal cuts short what it recovers, which the next recovery makes good.
@@ -86,7 +86,7 @@ impl Campaign for Signals {
 fn recovery(round: &mut Round) -> Result<(), Flaw> {
     let args = round.pause(Duration::from_mins(1))?;
     let mut left = round.start(&args)?;
-    let moment = *round.random.choose(&Moment::ALL);
+    let moment = *round.random.choose(&KillMoment::ALL);
     let waited = moment.wait(round, &mut left, Duration::from_millis(2));
     kill(&mut left);
     waited?;

@@ -14,7 +14,7 @@ use crate::campaign::Campaign;
 use crate::child::{heeded, kill, send, sleep};
 use crate::control::Control;
 use crate::flaw::{Flaw, FlawKind};
-use crate::moment::Moment;
+use crate::moment::KillMoment;
 use crate::round::Round;
 use crate::sleeper::state_of;
 
@@ -101,9 +101,9 @@ impl Campaign for Stall {
         drop(command);
         // A short effect may have passed before anybody saw it, and then the run waits for its reader.
         let (moment, longest) = if hold == LONG {
-            (*round.random.choose(&Moment::ALL), Duration::from_millis(20))
+            (*round.random.choose(&KillMoment::ALL), Duration::from_millis(20))
         } else {
-            (Moment::Start, Duration::from_millis(100))
+            (KillMoment::Start, Duration::from_millis(100))
         };
         let waited = moment.wait(round, &mut run, longest);
         let ended = waited.and_then(|()| stop(round, &mut run, readers));

@@ -7,7 +7,7 @@ use crate::campaign::Campaign;
 use crate::child::kill;
 use crate::control::{Control, NO_JOURNAL};
 use crate::flaw::{Flaw, FlawKind};
-use crate::moment::Moment;
+use crate::moment::KillMoment;
 use crate::round::Round;
 use crate::subject::SUBJECTS;
 use crate::traced;
@@ -63,7 +63,7 @@ fn prepared(round: &mut Round, subject: usize) -> Result<Vec<String>, Flaw> {
     }
     let args = round.pause(Duration::from_mins(1))?;
     let mut dead = round.start(&args)?;
-    let stopped = Moment::Stopped.wait(round, &mut dead, Duration::from_micros(1));
+    let stopped = KillMoment::Stopped.wait(round, &mut dead, Duration::from_micros(1));
     kill(&mut dead);
     stopped?;
     Ok(vec!["recover".to_owned()])

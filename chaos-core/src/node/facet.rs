@@ -15,6 +15,8 @@ pub enum Facet {
     Clock,
     /// Its own file system: [`crate::FilesFacet`].
     Files,
+    /// What passes through it: [`crate::LinkFacet`].
+    Link,
 }
 
 impl Facet {
@@ -24,6 +26,7 @@ impl Facet {
             Self::Process | Self::Resources => "",
             Self::Clock => "; declare it as a node of type `process` with `clock: true`",
             Self::Files => "; declare it as a node of type `process` with `tmpfs_bytes`",
+            Self::Link => "; name a link, which forwards between two nodes",
         }
     }
 }
@@ -35,6 +38,7 @@ impl fmt::Display for Facet {
             Self::Resources => "resources",
             Self::Clock => "clock",
             Self::Files => "files",
+            Self::Link => "link",
         })
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use super::clock::ClockFacet;
 use super::facet::Facet;
 use super::files::FilesFacet;
+use super::link::LinkFacet;
 use super::process::ProcessFacet;
 use super::resources::ResourcesFacet;
 use super::standing::NodeStanding;
@@ -42,6 +44,11 @@ pub trait Member: Debug + Send + Sync {
         Box::pin(std::future::ready(NodeStanding::default()))
     }
 
+    /// The files that what it prints goes to, whether or not they are there yet; none where it keeps none.
+    fn output_files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Whether it lives in the time of the world, so that no run under virtual time may start it; false for one that is kept in
     /// memory.
     fn needs_real_time(&self) -> bool {
@@ -73,6 +80,11 @@ pub trait Member: Debug + Send + Sync {
 
     /// Its own file system, if a fault may act on it.
     fn files(&self) -> Option<&dyn FilesFacet> {
+        None
+    }
+
+    /// What passes through it, if a fault may act on that.
+    fn link(&self) -> Option<&dyn LinkFacet> {
         None
     }
 }
@@ -108,6 +120,14 @@ impl dyn Member + '_ {
     /// [`PluginError::Refused`] when it has no such facet.
     pub fn files_facet(&self) -> Result<&dyn FilesFacet, PluginError> {
         self.files().ok_or_else(|| self.lacks(Facet::Files))
+    }
+
+    /// The facet, or a refusal that names the member and what would be one.
+    ///
+    /// # Errors
+    /// [`PluginError::Refused`] when it has no such facet.
+    pub fn link_facet(&self) -> Result<&dyn LinkFacet, PluginError> {
+        self.link().ok_or_else(|| self.lacks(Facet::Link))
     }
 
     fn lacks(&self, facet: Facet) -> PluginError {

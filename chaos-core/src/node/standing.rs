@@ -37,6 +37,15 @@ impl NodeState {
     }
 }
 
+/// How the program of a node has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeEnd {
+    /// By itself, with that exit code.
+    ExitCode(i64),
+    /// By that signal.
+    Signal(i32),
+}
+
 /// How a node stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeStanding {
@@ -50,6 +59,8 @@ pub struct NodeStanding {
     pub ports: BTreeMap<String, NonZeroU16>,
     /// When it was started, or when it ended.
     pub since: Option<SystemTime>,
+    /// How it has ended, where it has and this run can know that.
+    pub end: Option<NodeEnd>,
     /// What else there is to say, in one clause: "exit code 3".
     pub detail: String,
 }

@@ -15,7 +15,7 @@ use super::probe::DynProbe;
 use super::registry::PlugIn;
 use super::tagged::{Tagged, read_tagged};
 use super::trigger::DynTrigger;
-use crate::{DynNode, DynStep, Seconds};
+use crate::{DynNode, DynSource, DynStep, Seconds};
 
 /// Keys that the engine reads beside a plug-in's own, in the same mapping.
 pub trait Extra: Debug + Default + Send + Sync + Serialize + DeserializeOwned + schemars::JsonSchema + 'static {
@@ -74,6 +74,26 @@ impl Extra for Sampling {
     const KEYS: &'static [&'static str] = &["interval_seconds"];
 }
 
+/// How often an `abort_if` probe is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Watching {
+    /// Seconds between an answer and the next question, 0.01 or more; default 0.25.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Watching::spaced")]
+    #[schemars(with = "Option<Seconds>", range(min = 0.01))]
+    pub interval_seconds: Option<Seconds>,
+}
+
+impl Watching {
+    fn spaced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seconds>, D::Error> {
+        Sampling::spaced(deserializer).map(Some)
+    }
+}
+
+impl Extra for Watching {
+    const KEYS: &'static [&'static str] = &["interval_seconds"];
+}
+
 /// How soon a `detect` probe must turn to yes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +148,8 @@ pub type TriggerNode = Configured<dyn DynTrigger>;
 pub type ProbeNode = Configured<dyn DynProbe>;
 /// A probe that is asked again and again while a fault is in force.
 pub type SampledProbe = Configured<dyn DynProbe, Sampling>;
+/// A probe that ends a fault.
+pub type StopProbe = Configured<dyn DynProbe, Watching>;
 /// A probe that must turn to yes in time.
 pub type WithinProbe = Configured<dyn DynProbe, Within>;
 /// A probe of the steady state.
@@ -143,7 +165,7 @@ macro_rules! from_typed {
     )*};
 }
 
-from_typed!(DynFault, DynTrigger, DynProbe, DynNode, DynStep);
+from_typed!(DynFault, DynTrigger, DynProbe, DynNode, DynSource, DynStep);
 
 impl<T: ?Sized, X: Default> Configured<T, X> {
     /// A plug-in without a name.
@@ -231,7 +253,7 @@ macro_rules! type_names {
     )*};
 }
 
-type_names!(DynFault, DynTrigger, DynProbe, DynNode, DynStep);
+type_names!(DynFault, DynTrigger, DynProbe, DynNode, DynSource, DynStep);
 
 impl<T, X> Serialize for Configured<T, X>
 where

@@ -27,6 +27,8 @@ pub enum Kind {
     Probe,
     /// A member of the system under test.
     Node,
+    /// A source of evidence.
+    Source,
     /// A leaf step of a workflow.
     Step,
     /// A journalled step that undoes one effect.
@@ -41,6 +43,7 @@ impl Kind {
             Self::Trigger => "trigger",
             Self::Probe => "probe",
             Self::Node => "node",
+            Self::Source => "source",
             Self::Step => "step",
             Self::UndoStep => "undo step",
         }

@@ -5,22 +5,16 @@ use serde_json::{Value, json};
 
 /// Says in the schema of an object that it has exactly one of these keys, which are among its properties.
 pub fn exactly_one_of(schema: &mut Schema, keys: &[&str]) {
-    let forms = forms(schema, keys);
-    schema.insert("oneOf".to_owned(), forms);
+    schema.insert("oneOf".to_owned(), forms(keys));
 }
 
 /// Says in the schema of an object that it has at least one of these keys, which are among its properties.
 pub fn at_least_one_of(schema: &mut Schema, keys: &[&str]) {
-    let forms = forms(schema, keys);
-    schema.insert("anyOf".to_owned(), forms);
+    schema.insert("anyOf".to_owned(), forms(keys));
 }
 
-fn forms(schema: &Schema, keys: &[&str]) -> Value {
-    let type_of = |key: &str| schema.get("properties").and_then(|all| all.get(key)).and_then(|one| one.get("type"));
-    let form = |key: &&str| {
-        // Strict validators want what is required to be a property there too; what type it is says nothing new.
-        let kind = type_of(key).cloned().unwrap_or_else(|| json!("object"));
-        json!({ "required": [key], "properties": { *key: { "type": kind } } })
-    };
+fn forms(keys: &[&str]) -> Value {
+    // Strict validators want what is required to be a property there, too. Null is the same as nothing.
+    let form = |key: &&str| json!({ "required": [key], "properties": { *key: { "not": { "type": "null" } } } });
     keys.iter().map(form).collect()
 }

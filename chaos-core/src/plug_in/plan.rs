@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::resource::Resource;
-use crate::{Ceiling, CeilingKind, HostPort, Permission, PermissionNeed, Policy, Refusal};
+use crate::{Ceiling, CeilingKind, ClusterReach, EvidenceNeed, HostPort, Permission, PermissionNeed, Policy, Refusal};
 
-/// Hosts, commands and paths that a plug-in would use.
+/// Hosts, commands, paths, sources and clusters that a plug-in would use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reach {
     /// Hosts that it would connect to.
@@ -20,6 +20,12 @@ pub struct Reach {
     /// Files and folders that it would write; relative ones begin in the workspace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<PathBuf>,
+    /// What it reads of the sources of evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceNeed>,
+    /// What it makes, changes and removes in clusters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterReach>,
 }
 
 impl Reach {
@@ -38,13 +44,29 @@ impl Reach {
         Self { paths: vec![path.into()], ..Self::default() }
     }
 
+    /// A reach of what a source takes in.
+    pub fn evidence(need: EvidenceNeed) -> Self {
+        Self { evidence: vec![need], ..Self::default() }
+    }
+
     /// Both reaches together.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.hosts.extend(other.hosts);
         self.commands.extend(other.commands);
         self.paths.extend(other.paths);
+        self.evidence.extend(other.evidence);
+        self.clusters.extend(other.clusters);
         self
+    }
+
+    /// What asking for it that often comes to: requests a second, and connections at the same time. A question asks each host
+    /// once.
+    pub fn asked_every(&self, interval: Duration) -> [Ceiling; 2] {
+        let hosts = f64::from(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
+        // No host at all is asked nothing, however often.
+        let a_second = if hosts > 0.0 { hosts / interval.as_secs_f64() } else { 0.0 };
+        [Ceiling { kind: CeilingKind::Qps, value: a_second }, Ceiling { kind: CeilingKind::Concurrency, value: hosts }]
     }
 
     /// Asks the policy about the commands. Hosts and paths need a [`crate::RunContext`], which resolves them.

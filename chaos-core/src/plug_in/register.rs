@@ -50,6 +50,16 @@ macro_rules! register_node {
     };
 }
 
+/// Registers a source of evidence under its `type`: `register_source!(LogFile, "log_file");`. Options as for
+/// [`register_fault!`].
+#[macro_export]
+macro_rules! register_source {
+    ($ty:ident, $name:literal $(, aliases: [$($alias:literal),* $(,)?])? $(, status: $status:expr)? $(,)?) => {
+        $crate::__register!($ty, $name, [$($($alias),*)?], [$($status)?], DynSource, None, &[],
+            Some(|g| <$ty as $crate::schemars::JsonSchema>::json_schema(g)), None, None);
+    };
+}
+
 /// Registers a leaf step of workflows under its `type`: `register_step!(Wait, "wait");`. Options as for [`register_fault!`].
 #[macro_export]
 macro_rules! register_step {

@@ -8,7 +8,7 @@ use super::descriptor::{Descriptor, Kind, RemovedName, Status};
 use super::fault::DynFault;
 use super::probe::DynProbe;
 use super::trigger::DynTrigger;
-use crate::{DynNode, DynStep, DynUndoStep};
+use crate::{DynNode, DynSource, DynStep, DynUndoStep};
 
 /// An erased plug-in trait that has a registry.
 pub trait PlugIn: Send + Sync + 'static {
@@ -182,6 +182,8 @@ registries! {
     PROBES: DynProbe = Probe;
     /// Every node kind that is linked into this program.
     NODES: DynNode = Node;
+    /// Every source of evidence that is linked into this program.
+    SOURCES: DynSource = Source;
     /// Every leaf step of workflows that is linked into this program.
     STEPS: DynStep = Step;
     /// Every undo step that is linked into this program.

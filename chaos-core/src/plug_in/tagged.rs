@@ -12,7 +12,7 @@ use super::fault::DynFault;
 use super::probe::DynProbe;
 use super::registry::PlugIn;
 use super::trigger::DynTrigger;
-use crate::{DynNode, DynStep, DynUndoStep};
+use crate::{DynNode, DynSource, DynStep, DynUndoStep};
 
 /// A plug-in, and the keys that stood beside its own.
 pub(super) struct Tagged<T: ?Sized> {
@@ -39,7 +39,7 @@ macro_rules! boxes {
     )*};
 }
 
-boxes!(DynFault, DynTrigger, DynProbe, DynNode, DynStep, DynUndoStep);
+boxes!(DynFault, DynTrigger, DynProbe, DynNode, DynSource, DynStep, DynUndoStep);
 
 struct TaggedVisitor<'b, T: ?Sized> {
     is_beside: &'b dyn Fn(&str) -> bool,

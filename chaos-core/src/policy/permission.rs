@@ -22,11 +22,14 @@ pub enum Permission {
     Irreversible,
     /// Writes outside of every allowed path.
     OutsidePaths,
+    /// Touches a context or a namespace of a cluster that looks like production.
+    Production,
 }
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::OtherUser, Self::Root, Self::NetAdmin, Self::Irreversible, Self::OutsidePaths];
+    pub const ALL: [Self; 6] =
+        [Self::OtherUser, Self::Root, Self::NetAdmin, Self::Irreversible, Self::OutsidePaths, Self::Production];
 
     /// What the deprecated `allow_privileged` stands for.
     pub const PRIVILEGED: [Self; 3] = [Self::OtherUser, Self::Root, Self::NetAdmin];
@@ -39,6 +42,7 @@ impl Permission {
             Self::NetAdmin => "net_admin",
             Self::Irreversible => "irreversible",
             Self::OutsidePaths => "outside_paths",
+            Self::Production => "production",
         }
     }
 }
@@ -87,6 +91,7 @@ mod tests {
             assert_eq!(serde_json::to_value(permission).unwrap(), permission.name());
         }
         let error = "sudo".parse::<Permission>().unwrap_err().to_string();
-        assert_eq!(error, "unknown permission `sudo`; known: other_user, root, net_admin, irreversible, outside_paths");
+        let known = "other_user, root, net_admin, irreversible, outside_paths, production";
+        assert_eq!(error, format!("unknown permission `sudo`; known: {known}"));
     }
 }

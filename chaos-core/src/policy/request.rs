@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cluster::ClusterRules;
 use super::host_pattern::HostPattern;
 use super::permission::Permission;
 
@@ -45,6 +46,9 @@ pub struct PolicyRequest {
     /// Bytes that one fault may write and keep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
+    /// What of Kubernetes clusters may be touched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<ClusterRules>,
 }
 
 impl PolicyRequest {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::allowed_dir::AllowedDir;
 use super::ceiling::{Ceiling, CeilingKind};
+use super::cluster::ClusterRules;
 use super::confinement::Confinement;
 use super::host_pattern::{HostPattern, allows};
 use super::host_port::HostPort;
@@ -16,7 +17,7 @@ use super::refusal::{Refusal, flag};
 use super::request::PolicyRequest;
 
 /// What is allowed. The default: loopback only, 1,000 requests per second, 10 minutes, 64 connections, 1 GiB, nothing
-/// outside the workspace, no permission, no commands, every fault.
+/// outside the workspace, no permission, no commands, no cluster, every fault.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "PolicyRequest")]
 pub struct Policy {
@@ -38,6 +39,8 @@ pub struct Policy {
     pub max_concurrency: u32,
     /// Bytes that one fault may write and keep.
     pub max_bytes: u64,
+    /// What of Kubernetes clusters may be touched.
+    pub clusters: ClusterRules,
     /// What a document leaves of all that; loopback and the workspace need no mention there.
     pub within: PolicyRequest,
     /// Folders that no allowed path above them covers, such as the state directory.
@@ -61,6 +64,7 @@ impl Default for Policy {
             max_duration_seconds: 600.0,
             max_concurrency: 64,
             max_bytes: DEFAULT_MAX_BYTES,
+            clusters: ClusterRules::default(),
             within: PolicyRequest::default(),
             never_implied: Vec::new(),
             only_hosts: None,
@@ -82,6 +86,7 @@ impl From<PolicyRequest> for Policy {
             max_duration_seconds: file.max_duration_seconds.unwrap_or(default.max_duration_seconds),
             max_concurrency: file.max_concurrency.unwrap_or(default.max_concurrency),
             max_bytes: file.max_bytes.unwrap_or(default.max_bytes),
+            clusters: file.clusters.unwrap_or_default(),
             within: PolicyRequest::default(),
             never_implied: Vec::new(),
             only_hosts: None,
@@ -117,6 +122,11 @@ impl Policy {
         wide.allow_paths.extend(request.allow_paths.clone().unwrap_or_default());
         wide.allow_commands.extend(request.allow_commands.clone().unwrap_or_default());
         wide.permissions.extend(request.permissions().unwrap_or_default());
+        if let Some(asked) = &request.clusters {
+            wide.clusters.contexts.extend(asked.contexts.iter().cloned());
+            wide.clusters.namespaces.extend(asked.namespaces.iter().cloned());
+            wide.clusters.kinds.extend(asked.kinds.iter().cloned());
+        }
         wide.max_qps = request.max_qps.unwrap_or(self.max_qps);
         wide.max_duration_seconds = request.max_duration_seconds.unwrap_or(self.max_duration_seconds);
         wide.max_concurrency = request.max_concurrency.unwrap_or(self.max_concurrency);

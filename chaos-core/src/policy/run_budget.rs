@@ -10,12 +10,13 @@ use super::rules::Policy;
 #[derive(Debug, Default)]
 pub struct RunBudget(Arc<Mutex<Vec<Ceiling>>>);
 
-/// A run service: what the probes of the entries in force ask of the world together, beside what the faults do.
+/// A run service: what the probes of the entries in force, and the triggers of those that wait, ask of the world together, beside
+/// what the faults do.
 #[derive(Debug, Default)]
 pub struct ProbeBudget(RunBudget);
 
 impl ProbeBudget {
-    /// Takes all that the probes of an entry ask, or nothing.
+    /// Takes all that the probes of an entry, or its trigger, ask, or nothing.
     ///
     /// # Errors
     /// As [`RunBudget::reserve`].
@@ -46,7 +47,9 @@ impl RunBudget {
         allowed: impl Fn(Ceiling) -> Result<(), Refusal>,
     ) -> Result<Reserved, Refusal> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ceilings: Vec<Ceiling> = ceilings.iter().copied().filter(|ceiling| ceiling.kind.adds_up()).collect();
+        // What is nothing is not kept: thousands of entries may wait at the same time.
+        let counts = |ceiling: &Ceiling| ceiling.kind.adds_up() && ceiling.value.abs() != 0.0;
+        let ceilings: Vec<Ceiling> = ceilings.iter().copied().filter(counts).collect();
         for Ceiling { kind, .. } in &ceilings {
             let others = sum(&taken, *kind);
             if others > 0.0 {

@@ -171,6 +171,11 @@ impl RunContext {
         self.entry.as_ref().map(|entry| &entry.id)
     }
 
+    /// The nodes that the fault of this entry acts on, by its last plan; none outside an entry.
+    pub fn injected_nodes(&self) -> Vec<String> {
+        self.entry.as_ref().map(|entry| entry.nodes()).unwrap_or_default()
+    }
+
     /// What the plug-ins of this run show each other.
     pub fn services(&self) -> &RunServices {
         &self.services

@@ -14,7 +14,25 @@ pub struct EntryId {
     pub name: String,
 }
 
+/// What the path of a control leg has behind its entry's, and its name behind the fault's.
+const CONTROL: (&str, &str) = ("#control", " (control)");
+
 impl EntryId {
+    /// What the control leg of this entry is known by: the edges of nothing, so that loads keep its time apart.
+    pub(crate) fn control(&self) -> Self {
+        Self { path: format!("{}{}", self.path, CONTROL.0), name: format!("{}{}", self.name, CONTROL.1) }
+    }
+
+    /// Whether it is a control leg: no fault of the run.
+    pub fn is_control(&self) -> bool {
+        self.path.ends_with(CONTROL.0) && self.name.ends_with(CONTROL.1)
+    }
+
+    /// Whether it is the control leg of that entry.
+    pub fn is_control_of(&self, entry: &Self) -> bool {
+        self.is_control() && self.path.strip_suffix(CONTROL.0) == Some(entry.path.as_str())
+    }
+
     /// The name without the number that tells one event of a soak from the next: `pause` of `pause #3`.
     pub fn fault_name(&self) -> &str {
         match self.name.rsplit_once(" #") {
@@ -22,6 +40,11 @@ impl EntryId {
             _ => &self.name,
         }
     }
+}
+
+/// Whether a name is that of a control leg.
+pub fn is_control_name(name: &str) -> bool {
+    name.ends_with(CONTROL.1)
 }
 
 /// Where a fault is in its life, as far as checks show it. Between two checks nobody knows, so a fault comes and goes in

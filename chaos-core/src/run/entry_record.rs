@@ -2,18 +2,38 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{EntryId, EventKind, TimelinePoint};
+use crate::{EntryId, EventKind, Plan, ResourceId, TimelinePoint};
 
 /// What the contexts of one entry share.
 #[derive(Debug)]
 pub(crate) struct EntryRecord {
     pub(crate) id: Arc<EntryId>,
     timeline: Mutex<Vec<TimelinePoint>>,
+    /// The nodes that its fault acts on, as its plan says.
+    nodes: Mutex<Vec<String>>,
 }
 
 impl EntryRecord {
     pub(super) fn new(id: Arc<EntryId>) -> Self {
-        Self { id, timeline: Mutex::default() }
+        Self { id, timeline: Mutex::default(), nodes: Mutex::default() }
+    }
+
+    /// Keeps which nodes the plan acts on.
+    pub(super) fn planned(&self, plan: &Plan) {
+        let mut nodes: Vec<String> = Vec::new();
+        for id in plan.touches.iter().flat_map(crate::Resource::ids) {
+            if let ResourceId::Node { name, .. } = id {
+                nodes.push(name.clone());
+            }
+        }
+        nodes.sort();
+        nodes.dedup();
+        *self.nodes.lock().unwrap_or_else(PoisonError::into_inner) = nodes;
+    }
+
+    /// The nodes that its fault acts on.
+    pub(super) fn nodes(&self) -> Vec<String> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The timeline so far; the next call gives what came after.

@@ -106,6 +106,9 @@ pub enum EventKind {
         entries: Vec<String>,
         /// The seed of every random choice.
         seed: u64,
+        /// The wall clock at this event, in seconds since 1970, to the millisecond; 0 where it is not known.
+        #[serde(default)]
+        at_unix_seconds: f64,
     },
     /// Something that a crashed run left behind was undone before this one began.
     Recovered {
@@ -172,6 +175,9 @@ pub enum EventKind {
         probe: String,
         /// What it saw.
         observation: Observation,
+        /// How long the answer took, in seconds; absent where none came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took_seconds: Option<f64>,
     },
     /// The fault is being undone before its time.
     Aborted {
@@ -252,6 +258,11 @@ impl Events {
         let missed = Arc::default();
         self.lock().consumers.push(Consumer { tx, missed: Arc::clone(&missed) });
         EventStream { rx, missed }
+    }
+
+    /// When the run began, on its clock.
+    pub(crate) fn start(&self) -> Duration {
+        self.start
     }
 
     /// Puts one event at the end of the stream, and says when that was, in seconds since the run began.

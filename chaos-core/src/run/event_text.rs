@@ -46,7 +46,7 @@ impl EventKind {
             Self::Injecting { fault } => fault.clone(),
             Self::Active { evidence } => evidence.summary.clone(),
             Self::Holding { seconds } => format!("for {seconds} s"),
-            Self::Probed { role, probe, observation } => {
+            Self::Probed { role, probe, observation, .. } => {
                 format!("{} `{probe}`: {}: {}", word(role), word(&observation.answer), observation.detail)
             }
             Self::Aborted { reason } => reason.clone(),

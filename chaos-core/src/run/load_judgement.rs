@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use super::load_report::{LatencyReport, LoadFailure, LoadFailureKind, LoadReport, PercentileMs};
+use super::load_latency::{LatencyReport, PercentileMs};
+use super::load_report::{LoadFailure, LoadFailureKind, LoadReport};
 
 /// The share of failed requests that an SLO of the response time allows where no bound is named: 1 %.
 pub const DEFAULT_ERROR_RATIO: f64 = 0.01;

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::LoadRequest;
+use crate::{LatencyReport, LoadRequest, LoadSecond, PhaseReport};
 
 /// What a load gave. Times are in milliseconds unless the name says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,10 +60,39 @@ pub struct LoadReport {
     /// The requests by the edges of the run's other faults; empty where there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<LoadSegment>,
+    /// The requests before, while and after each of the run's other faults; empty where there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseReport>,
+    /// The figures second by second; empty of a load that another program made without telling them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seconds: Vec<LoadSecond>,
+    /// Requests worth a look in the target's traces, where the load carried trace context: the slowest of those that were
+    /// answered well, then the first that failed; at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traces: Vec<LoadTrace>,
     /// Why it ended before its planned end; absent when it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_early: Option<EarlyStop>,
     /// Why there was no load at all, in words of the generator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// One request of a load, and where it stands in the target's traces.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadTrace {
+    /// Its trace id, 32 digits of lower-case hex.
+    pub trace_id: String,
+    /// The span id that the target's own spans name as their parent, 16 digits of lower-case hex.
+    pub span_id: String,
+    /// When it was sent, in seconds from the start of the load.
+    pub sent_seconds: f64,
+    /// Time from there to its end, in milliseconds.
+    pub took_ms: f64,
+    /// The status of the answer, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Why it failed, in words; absent where it was answered well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
@@ -205,38 +234,6 @@ pub struct LoadFailure {
     pub count: u64,
     /// The first one in the system's words.
     pub first: String,
-}
-
-/// The times of many requests, in milliseconds; empty without requests.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LatencyReport {
-    /// Requests.
-    pub count: u64,
-    /// Shortest.
-    pub min_ms: f64,
-    /// Mean.
-    pub mean_ms: f64,
-    /// Longest.
-    pub max_ms: f64,
-    /// Percentiles, ascending, within 0.1 % of the truth.
-    pub percentiles: Vec<PercentileMs>,
-}
-
-impl LatencyReport {
-    /// A percentile (0 to 100) that the report holds.
-    pub fn percentile(&self, percentile: f64) -> Option<f64> {
-        let row = self.percentiles.iter().find(|row| row.percentile.total_cmp(&percentile).is_eq())?;
-        Some(row.ms)
-    }
-}
-
-/// One percentile, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PercentileMs {
-    /// Which one, 0 to 100.
-    pub percentile: f64,
-    /// Its value.
-    pub ms: f64,
 }
 
 /// The requests whose service time lies between two limits.

@@ -54,6 +54,11 @@ pub struct LoadRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-author-only" = true))]
     pub tls: Option<LoadTls>,
+    /// Gives each request a W3C `traceparent` header with ids of its own, so that the slowest and the first failed ones can
+    /// be looked up in the target's traces; the report names them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-author-only" = true))]
+    pub trace_context: bool,
 }
 
 impl LoadRequest {
@@ -70,6 +75,7 @@ impl LoadRequest {
             body: None,
             timeout_seconds: default_timeout(),
             tls: None,
+            trace_context: false,
         }
     }
 

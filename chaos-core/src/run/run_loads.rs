@@ -25,6 +25,8 @@ pub struct LoadSlice {
     pub ok_response: Option<Duration>,
     /// Requests that were answered well, and took longer than the limit.
     pub ok_slower: u64,
+    /// How long the load had gone on when these figures were taken; `None` where that is not known.
+    pub elapsed: Option<Duration>,
     /// After this time a request is given up: how long it would have taken is not known.
     pub timeout: Option<Duration>,
     /// Failures by cause, the most frequent first.

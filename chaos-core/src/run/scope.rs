@@ -1,11 +1,12 @@
 //! The engine's side of a run: what it may do, and plug-ins may not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::entry_record::EntryRecord;
-use crate::{ContextParts, Edge, EntryId, EventKind, EventStream, FaultEdges, RunContext, Stage, TimelinePoint};
+use crate::{ContextParts, Edge, EntryId, EventKind, EventStream, FaultEdges, Plan, RunContext, Stage, TimelinePoint};
 
 /// The engine's side of a run. Plug-ins get [`RunScope::cx`] or a part of it, which give no access to this.
 #[derive(Debug, Clone)]
@@ -94,14 +95,46 @@ impl EntryScope {
         self.cx.events().followed()
     }
 
-    /// Says that this entry's fault has changed its stage.
-    pub fn edge(&self, stage: Stage) {
-        let edge = Edge { entry: Arc::clone(&self.record.id), stage, at: self.cx.clock().now() };
-        self.cx.services().get::<FaultEdges>().tell(edge);
+    /// Says what this entry's fault is about to act on.
+    pub fn planned(&self, plan: &Plan) {
+        self.record.planned(plan);
+    }
+
+    /// Says that this entry's fault has changed its stage, and gives when, on the run's clock.
+    pub fn edge(&self, stage: Stage) -> Duration {
+        let at = self.cx.clock().now();
+        self.cx.services().get::<FaultEdges>().tell(Edge { entry: Arc::clone(&self.record.id), stage, at });
+        at
+    }
+
+    /// When the run began, on its clock.
+    pub fn run_start(&self) -> Duration {
+        self.cx.events().start()
+    }
+
+    /// The edges of the control leg of this entry.
+    pub fn control(&self) -> ControlScope {
+        ControlScope { cx: self.cx.clone(), id: Arc::new(self.record.id.control()) }
     }
 
     /// The timeline so far; the next call gives what came after.
     pub fn take_timeline(&self) -> Vec<TimelinePoint> {
         self.record.take_timeline()
+    }
+}
+
+/// The control leg of an entry, as loads see it.
+#[derive(Debug, Clone)]
+pub struct ControlScope {
+    cx: RunContext,
+    id: Arc<EntryId>,
+}
+
+impl ControlScope {
+    /// Says that a part of the leg begins, and gives when, on the run's clock.
+    pub fn edge(&self, stage: Stage) -> Duration {
+        let at = self.cx.clock().now();
+        self.cx.services().get::<FaultEdges>().tell(Edge { entry: Arc::clone(&self.id), stage, at });
+        at
     }
 }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::node::NodeLabels;
 use crate::{
-    FaultNode, ProbeNode, SampledProbe, Seconds, Span, SpecWarning, WithinProbe, exactly_one_of, pointer_segment,
+    FaultNode, ProbeNode, SampledProbe, Seconds, Span, SpecWarning, StopProbe, WithinProbe, exactly_one_of,
+    pointer_segment,
 };
 
 /// The key of `draw` that means the entry's hold, unless the fault has a parameter of that name.
@@ -86,7 +87,7 @@ pub struct SoakFault {
     pub detect: Option<WithinProbe>,
     /// A probe that ends the fault, and the soak, when it says yes or can't tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub abort_if: Option<ProbeNode>,
+    pub abort_if: Option<StopProbe>,
 }
 
 fn weight() -> u32 {

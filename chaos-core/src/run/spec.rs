@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FaultNode, ProbeNode, SampledProbe, Seconds, TriggerNode, WithinProbe};
+use crate::{FaultNode, SampledProbe, Seconds, StopProbe, TriggerNode, WithinProbe};
 
 /// The name of an entry that has none.
 pub const DEFAULT_ENTRY_NAME: &str = "Planned Disruption";
@@ -40,7 +40,11 @@ pub struct ChaosSpec {
     pub detect: Option<WithinProbe>,
     /// A probe that ends the fault at once when it says yes or can't tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub abort_if: Option<ProbeNode>,
+    pub abort_if: Option<StopProbe>,
+    /// Runs trigger and probes once more without the fault, for as long, before it or (in even rounds of `--repeat`) after it. Where the
+    /// system was not steady then, or `detect` said yes, the entry is inconclusive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub control: bool,
 }
 
 impl ChaosSpec {
@@ -55,6 +59,7 @@ impl ChaosSpec {
             during: Vec::new(),
             detect: None,
             abort_if: None,
+            control: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the faults of a run stand between two edges, told apart by their names: a soak has thousands of edges, and few of these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::edges::{Edge, EntryId, Stage};
@@ -65,6 +65,11 @@ impl FaultStandings {
         }
     }
 
+    /// The names of the faults that have begun; `None` where they are not told apart.
+    pub fn names(&self) -> Option<impl Iterator<Item = &str>> {
+        self.names.as_ref().map(|names| names.keys().map(String::as_str))
+    }
+
     /// The same without names.
     #[must_use]
     pub fn together(&self) -> Self {
@@ -77,6 +82,8 @@ impl FaultStandings {
 pub struct FaultsSoFar {
     there: Vec<(Arc<EntryId>, Stage)>,
     names: BTreeMap<String, FaultStanding>,
+    /// Names of control legs: nothing was injected in these.
+    controls: BTreeSet<String>,
 }
 
 impl FaultsSoFar {
@@ -92,7 +99,11 @@ impl FaultsSoFar {
         let at = |stage| self.there.iter().any(|(entry, its)| *its == stage && entry.fault_name() == name);
         let (landing, in_force, leaving) = (at(Stage::Landing), at(Stage::InForce), at(Stage::Leaving));
         *known = FaultStanding { landing, in_force, leaving, was_in_force };
-        let all = self.names.values().copied().reduce(FaultStanding::or);
+        if edge.entry.is_control() {
+            self.controls.insert(name.to_owned());
+        }
+        let faults = self.names.iter().filter(|(name, _)| !self.controls.contains(*name));
+        let all = faults.map(|(_, standing)| *standing).reduce(FaultStanding::or);
         FaultStandings { all, names: Some(self.names.clone()) }
     }
 }
@@ -102,6 +113,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_control_leg_has_a_name_and_is_no_fault() {
+        let entry = EntryId { path: "/chaos_spec/0".into(), name: "pause".into() };
+        let control = Arc::new(entry.control());
+        assert!(control.is_control() && !entry.is_control());
+        let mut faults = FaultsSoFar::default();
+        let edge = |stage| Edge { entry: Arc::clone(&control), stage, at: Duration::ZERO };
+        faults.note(&edge(Stage::Landing));
+        let during = faults.note(&edge(Stage::InForce));
+        assert_eq!(during.of(None), Ok(None), "no fault has begun");
+        assert!(during.of(Some("pause (control)")).unwrap().unwrap().in_force);
+        assert_eq!(during.of(Some("pause")), Ok(None));
+    }
 
     #[test]
     fn faults_of_one_name_stand_together_and_the_same_standing_comes_again() {

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChaosSpec, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe, WorkflowStep};
+use crate::{
+    ChaosSpec, DeclaredNode, DeclaredSource, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe, WorkflowStep,
+};
 
 /// A checked task, ready for the engine. Read from text by `chaos-schema`.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub struct Task {
     pub positions: Vec<String>,
     /// The members of the system under test, by name: started before the steady state, stopped at the end.
     pub nodes: BTreeMap<String, DeclaredNode>,
+    /// Sources of evidence, by name: started before the nodes, stopped after them.
+    pub evidence: BTreeMap<String, DeclaredSource>,
     /// Probes that must say yes before anything is injected, and again after.
     pub steady_state: Vec<SteadyProbe>,
     /// Named checks that `verify` refers to, of `verification_spec` and `probes` together.

@@ -13,19 +13,31 @@ pub struct StepContext {
     run: RunContext,
     folder: PathBuf,
     name: String,
+    attempt: u64,
     is_last: bool,
 }
 
 impl StepContext {
     /// A context for the step of that name, in a workflow whose files are in `folder`.
     pub fn new(run: RunContext, folder: PathBuf, name: impl Into<String>) -> Self {
-        Self { run, folder, name: name.into(), is_last: false }
+        Self { run, folder, name: name.into(), attempt: 1, is_last: false }
     }
 
     /// The same for a step of a `finally`, or not.
     #[must_use]
     pub fn last(self, is_last: bool) -> Self {
         Self { is_last, ..self }
+    }
+
+    /// The same for the attempt of that number, counted over every `retry` around the step.
+    #[must_use]
+    pub fn attempt_of(self, attempt: u64) -> Self {
+        Self { attempt, ..self }
+    }
+
+    /// Which attempt of the step it is; the first is 1.
+    pub fn attempt(&self) -> u64 {
+        self.attempt
     }
 
     /// Whether it is a step of a `finally`: it runs whatever happened, also on a full disk.

@@ -4,12 +4,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::context::StepContext;
-use crate::{BoxFuture, ChaosResult, ChaosSpec, Check, PluginError, Verification};
+use crate::{BoxFuture, ChaosResult, ChaosSpec, Check, PluginError, Undo, Verification};
 
 /// What the engine does for a leaf step.
 pub trait StepHost: Send + Sync {
     /// Runs an entry to its end, undone whatever happens; a step that is cancelled ends it early.
     fn entry<'a>(&'a self, cx: &'a StepContext, entry: ChaosSpec) -> BoxFuture<'a, Result<ChaosResult, PluginError>>;
+
+    /// The undo log of the run: for effects that outlive the step which makes them. They are undone when the workflow has
+    /// ended, after every `finally`; where the run dies, by its guardian or by a recovery.
+    ///
+    /// # Errors
+    /// Nobody would undo them if this process died; then nothing may be done.
+    fn undo(&self) -> BoxFuture<'_, Result<Undo, PluginError>>;
 
     /// Judges a check by its mode.
     fn check<'a>(&'a self, cx: &'a StepContext, check: Check) -> BoxFuture<'a, Verification>;

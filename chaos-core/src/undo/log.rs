@@ -177,6 +177,17 @@ impl Undo {
         self.arm_shared(Arc::new(step)).await
     }
 
+    /// Permission for one more effect that a step undoes which this log has armed already.
+    ///
+    /// # Errors
+    /// [`ArmError`]; then the effect must not be made.
+    pub fn another(&self) -> Result<EffectPermit, ArmError> {
+        let state = self.0.lock();
+        self.0.open_still(&state)?;
+        let armed = state.steps.iter().any(|armed| armed.seq.is_some());
+        if armed || state.irreversible { Ok(self.0.permit()) } else { Err(ArmError::Irreversible) }
+    }
+
     async fn arm_shared(&self, step: Arc<dyn DynUndoStep>) -> Result<EffectPermit, ArmError> {
         let record = self.0.record(step.as_ref())?;
         let described = record.describe.clone();

@@ -168,7 +168,9 @@ impl Single {
         let single = Self { cx, log };
         for (name, node) in nodes {
             let node: DeclaredNode = parse(node)?;
-            let place = NodePlace { dir: bench.path(name), logs: bench.path("logs"), ports: BTreeMap::new() };
+            let ports =
+                node.extra().ports.0.iter().filter_map(|(port, number)| Some((port.clone(), (*number)?))).collect();
+            let place = NodePlace { dir: bench.path(name), logs: bench.path("logs"), ports };
             let member = node.member(NodeContext::new(name, single.cx.clone(), place))?;
             let keys = node.extra();
             let known = single.cx.services().get::<Nodes>();

@@ -107,13 +107,13 @@ impl System {
     fn task(&self, place: &TempDir, lease: u16, hold: f64) -> String {
         let path = place.path().join("task.json");
         let task = json!({"chaos_spec": [{
-            "name": "Dispatches fail now and then",
+            "name": "Dispatches fail",
             "trigger": {"type": "immediate"},
             "action": {
                 "type": "failpoint",
                 "url": self.url,
                 "site": SITE,
-                "failure_rate": 0.3,
+                "failure_rate": 1.0,
                 "error": "injected by a task file",
                 "lease_seconds": lease,
             },

@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -38,6 +38,9 @@ fn seeds() -> Range<u64> {
     let (from, to) = text.split_once("..").unwrap_or(("0", &text));
     from.parse().unwrap()..to.parse().unwrap()
 }
+
+/// Held by a test that starts many clusters: twice as many on two cores take seconds for an election, which is a finding then.
+static CLUSTERS: Mutex<()> = Mutex::new(());
 
 /// How many clusters run at once: they mostly wait.
 const AT_ONCE: usize = 5;
@@ -97,16 +100,21 @@ fn a_fault_that_is_left_out_or_hits_another_process_is_not_noticed() {
     if !etcd_is_there() {
         return;
     }
+    let _alone = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|threads| {
         for file in etcd_files() {
             threads.spawn(move || {
                 let place = Place::new();
                 let (report, _) = place.run(&file, &["--sham"]);
                 let entry = &report["entries"][0];
-                assert_eq!(
-                    (&report["verdict"], &entry["witness"]["presence"]),
-                    (&"inconclusive".into(), &"absent".into())
-                );
+                // Where a load must settle first, there is none in a sham run, so that the fault is never reached.
+                let settles = fs::read_to_string(&file).unwrap().contains("type: load_slo");
+                let presence = if settles { Value::Null } else { "absent".into() };
+                assert_eq!((&report["verdict"], &entry["witness"]["presence"]), (&"inconclusive".into(), &presence));
+                if settles {
+                    let error = entry["error"].as_str().unwrap();
+                    assert!(error.contains("`the writes have settled` did not say yes"), "{error}");
+                }
                 // The same fault is in force, on a process that is nobody's member.
                 let other = place.path("other.yaml");
                 fs::write(&other, with_a_bystander(&fs::read_to_string(&file).unwrap(), "kv-client")).unwrap();
@@ -134,6 +142,7 @@ fn no_acknowledged_write_is_lost_for_any_seed() {
     if !etcd_is_there() {
         return;
     }
+    let _alone = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
     let files = etcd_files();
     let mut runs: Vec<Run> =
         seeds().map(|seed| Run { file: files[usize::try_from(seed).unwrap() % files.len()].clone(), seed }).collect();

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 mod burst;
 #[path = "support/collector.rs"]
 mod collector;
+#[path = "mesh/evidence.rs"]
+mod evidence;
 #[path = "support/harness.rs"]
 mod harness;
 #[path = "support/held.rs"]
@@ -63,6 +65,11 @@ fn main() -> ExitCode {
         (
             "a_fault_that_hits_another_process_or_none_is_not_noticed",
             a_fault_that_hits_another_process_or_none_is_not_noticed,
+        ),
+        ("survivors_spans_are_the_evidence_of_a_fault", evidence::survivors_spans_are_the_evidence_of_a_fault),
+        (
+            "without_survivors_spans_no_fault_counts_as_noticed",
+            evidence::without_survivors_spans_no_fault_counts_as_noticed,
         ),
         (
             "a_mistake_of_a_member_shows_again_and_in_two_events",

@@ -269,6 +269,9 @@ impl Simulation {
                 failures: measured,
             }),
             segments: Vec::new(),
+            phases: Vec::new(),
+            seconds: Vec::new(),
+            traces: Vec::new(),
             stopped_early: None,
             failure: None,
         }

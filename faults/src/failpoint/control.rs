@@ -184,6 +184,8 @@ pub(super) enum Rule {
     Fields(String),
     /// Callers wait until it is disarmed.
     Pause,
+    /// Nothing but that its hits are counted.
+    Count,
 }
 
 /// Named fields in a request's body.
@@ -215,6 +217,7 @@ impl Control {
         let (kind, body) = match rule {
             Rule::Fields(form) => ("application/x-www-form-urlencoded", form.as_str()),
             Rule::Pause => ("text/plain", "pause"),
+            Rule::Count => ("text/plain", "off"),
         };
         let head =
             format!("failpoint-owner: {owner}\r\nfailpoint-lease: {}\r\ncontent-type: {kind}\r\n", lease.as_secs());
@@ -332,6 +335,16 @@ impl Site {
     /// Who has armed it, if somebody has from outside.
     pub(super) fn owner(&self) -> Option<&str> {
         self.data["owner"].as_str()
+    }
+
+    /// How often it was hit since it was armed; `None` where it is not armed.
+    pub(super) fn hits(&self) -> Option<u64> {
+        if self.data["armed"] == true { self.data["hits"].as_u64() } else { None }
+    }
+
+    /// What is left of its lease, where it has one.
+    pub(super) fn lease_left(&self) -> Option<Duration> {
+        self.data["lease_ms"].as_u64().map(Duration::from_millis)
     }
 
     /// How many callers it holds up now.

@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{
-    AllowedDir, Clock, DirIdentity, Evidence, Fault, InjectContext, Injection, OpenDirError, Plan, PluginError, Reach,
-    Requirement, Resource, RunContext, Seconds, Secret, Sighting, Span, Undo, UndoContext, UndoStep, Undone,
-    register_fault, register_undo_step,
+    AllowedDir, Clock, DirIdentity, Evidence, Fault, InjectContext, Injection, Plan, PluginError, Requirement,
+    Resource, RunContext, Seconds, Secret, Sighting, Span, Undo, UndoContext, UndoStep, Undone, register_fault,
+    register_undo_step,
 };
 use rand::Rng;
 use schemars::JsonSchema;
@@ -18,7 +17,9 @@ use tokio::task::AbortHandle;
 
 use super::bounds::{LeaseSeconds, Share, SiteName, VariableName};
 use super::control::{Control, DEFAULT_TOKEN_ENV, Rule, Site, Token, Way};
-use super::place::{ControlPlace, split};
+use super::endpoint::{self, folder_of};
+use super::hits::counter;
+use super::place::ControlPlace;
 
 /// Arms a fail point of another process over its control endpoints.
 ///
@@ -107,6 +108,9 @@ pub struct DisarmFailpoint {
     pub token_env: Option<String>,
 }
 
+/// How often a site is armed for which a trigger makes room.
+const MOST_TRIES: u32 = 10;
+
 /// What every owner of ours begins with.
 const OURS: &str = "squall/";
 
@@ -116,19 +120,8 @@ impl Fault for Failpoint {
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         self.check_pause()?;
-        let reach = match &self.url {
-            ControlPlace::Http(url) if url.is_tls() => {
-                return Err(PluginError::refused(format!("`{}`: control endpoints are plain http", url.as_str())));
-            }
-            ControlPlace::Http(url) => Reach::host(url.host().clone()),
-            ControlPlace::Unix(path) => {
-                if cx.policy().only_hosts.is_some() {
-                    let what = "an experiment reaches its target alone: fail points over TCP, not over a unix socket";
-                    return Err(PluginError::refused(what));
-                }
-                Reach::path(folder_of(path)?.0)
-            }
-        };
+        endpoint::check_confinement(&self.url, cx)?;
+        let reach = endpoint::reach(&self.url)?;
         // Known before anything is said that could hold it.
         let _ = cx.secret(self.token_env());
         let resource = Resource::other("failpoint", format!("{}/{}", self.url, self.site));
@@ -147,11 +140,21 @@ impl Fault for Failpoint {
         };
         let (clock, rule) = (cx.shared_clock(), if self.pause { Rule::Pause } else { Rule::Fields(self.form(cx)) });
         let (site, lease) = (self.site.to_string(), self.lease_seconds.get());
+        let counter = counter(cx.run_id());
         let effect = undo.arm(step).await?;
         let armed = tokio::spawn(async move {
             // The permit goes with the request, wherever the run goes meanwhile.
             let _effect = effect;
-            control.arm(clock.as_ref(), &site, &owner, &rule, lease).await?;
+            let arm = || control.arm(clock.as_ref(), &site, &owner, &rule, lease);
+            make_room(&control, clock.as_ref(), &site, &counter).await?;
+            // The trigger may look in between, and arm the site once more.
+            let mut left = MOST_TRIES;
+            while let Err(refused) = arm().await {
+                left -= 1;
+                if left == 0 || !make_room(&control, clock.as_ref(), &site, &counter).await? {
+                    return Err(refused);
+                }
+            }
             Ok::<_, PluginError>(Renewal::start(control, clock, site, owner, lease))
         });
         let renewal = armed.await.map_err(|error| PluginError::failed(error.to_string()))??;
@@ -172,22 +175,20 @@ impl Fault for Failpoint {
     }
 }
 
+/// Has a trigger of this run that only counts the hits make room; it reads those of the next arming from here on. Says
+/// whether there was one.
+async fn make_room(control: &Control, clock: &dyn Clock, site: &str, counter: &str) -> Result<bool, PluginError> {
+    let waiting = control.look(clock, site).await?;
+    let counts = waiting.as_ref().and_then(Site::owner) == Some(counter);
+    if counts {
+        control.disarm(clock, site, counter).await?;
+    }
+    Ok(counts)
+}
+
 impl Failpoint {
     async fn control(&self, cx: &RunContext) -> Result<Control, PluginError> {
-        let way = match &self.url {
-            ControlPlace::Http(url) => Way::Tcp(cx.allowed_addresses(url.host()).await?),
-            ControlPlace::Unix(path) => {
-                let (folder, name) = folder_of(path)?;
-                let folder = cx.open_dir(folder).map_err(|error| match error {
-                    OpenDirError::Refused(refusal) => refusal.into(),
-                    error => PluginError::failed(error.to_string()),
-                })?;
-                Way::Unix(Arc::new(folder), name.to_owned())
-            }
-        };
-        let named = self.token_env.as_ref().map(VariableName::as_str);
-        let token = Token::find(named, |name| cx.secret(name), &way)?;
-        Ok(Control::new(&self.url, way, token))
+        endpoint::open(&self.url, self.token_env.as_ref(), cx).await
     }
 
     fn token_env(&self) -> &str {
@@ -268,11 +269,6 @@ impl Failpoint {
         let most = self.max_failures.map_or_else(String::new, |most| format!(", {most} times at the most"));
         format!("{effect}{rate}{most}")
     }
-}
-
-fn folder_of(socket: &Path) -> Result<(&Path, &str), PluginError> {
-    let why = || PluginError::refused(format!("`{}` is not the path of a socket", socket.display()));
-    split(socket).ok_or_else(why)
 }
 
 /// Renews the lease until it is dropped.

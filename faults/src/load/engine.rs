@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chaos_core::{LoadGenerator, PluginError, Reach, RunContext, Undo};
+use chaos_core::{LoadGenerator, LoadRequest, PluginError, Reach, RunContext, Undo};
 use chaos_fortio::{Fortio, find};
 use chaos_load::{LoadError, LoadPlan, Running, start};
 use schemars::JsonSchema;
@@ -36,11 +36,15 @@ pub(super) enum Engine {
 }
 
 impl LoadEngine {
-    /// Looks at `PATH` and the policy.
-    pub(super) fn chosen(self, cx: &RunContext) -> Result<Engine, PluginError> {
+    /// Looks at `PATH`, the policy, and what a real fortio can't send.
+    pub(super) fn chosen(self, request: &LoadRequest, cx: &RunContext) -> Result<Engine, PluginError> {
         let found = || cx.env("PATH").and_then(|places| find(places.as_ref()));
         match self {
             Self::Embedded => Ok(Engine::Embedded),
+            Self::Auto if request.trace_context => Ok(Engine::Embedded),
+            Self::Fortio if request.trace_context => Err(PluginError::refused(
+                "the engine `fortio` sends no `trace_context`; use the engine `embedded`, or leave it out",
+            )),
             Self::Fortio => found().map(Engine::Fortio).ok_or_else(|| {
                 PluginError::refused("no `fortio` is in a folder of `PATH`; install one, or use the engine `embedded`")
             }),
@@ -115,7 +119,7 @@ impl LoadStarter<'_> {
 mod tests {
     use chaos_core::Policy;
 
-    use super::super::test_context::TestContext;
+    use super::super::test_context::{TestContext, target};
     use super::*;
 
     #[test]
@@ -136,13 +140,20 @@ mod tests {
             // The engine refuses its plan, since that names the command.
             (LoadEngine::Fortio, &there, Policy::default(), real.clone()),
             (LoadEngine::Fortio, &there, allowed.clone(), real),
-            (LoadEngine::Fortio, &absent, allowed, Err(none.to_owned())),
+            (LoadEngine::Fortio, &absent, allowed.clone(), Err(none.to_owned())),
         ];
         for (engine, env, policy, want) in rows {
             let place = TestContext::new(env);
-            let chosen = engine.chosen(&place.cx_under(policy)).map_err(|error| error.to_string());
+            let chosen = engine
+                .chosen(&target("http://h/", 1, "", 0), &place.cx_under(policy))
+                .map_err(|error| error.to_string());
             assert_eq!(chosen, want, "{engine:?}");
         }
+        let traced = LoadRequest { trace_context: true, ..target("http://h/", 1, "", 0) };
+        let place = TestContext::new(&there);
+        assert_eq!(LoadEngine::Auto.chosen(&traced, &place.cx_under(allowed.clone())).ok(), Some(Engine::Embedded));
+        let refused = LoadEngine::Fortio.chosen(&traced, &place.cx_under(allowed)).unwrap_err().to_string();
+        assert!(refused.contains("sends no `trace_context`"), "{refused}");
         assert_eq!(Engine::Fortio(PathBuf::new()).reach().commands, ["fortio"]);
     }
 }

@@ -85,7 +85,10 @@ impl LoadFigures for RunFigures {
     }
 
     fn slice(&self, segments: &[usize], percentile: f64, limit: Duration) -> LoadSlice {
-        let figures = self.snapshots.borrow().over(segments, percentile, limit);
+        let (figures, elapsed) = {
+            let snapshot = self.snapshots.borrow();
+            (snapshot.over(segments, percentile, limit), snapshot.elapsed)
+        };
         LoadSlice {
             scheduled: figures.scheduled,
             completed: figures.completed,
@@ -95,6 +98,7 @@ impl LoadFigures for RunFigures {
             judged: figures.judged,
             ok_response: figures.ok_response,
             ok_slower: figures.ok_slower,
+            elapsed: Some(elapsed),
             timeout: figures.timeout,
             failures: figures.failures.iter().map(failure_row).collect(),
         }

@@ -2,15 +2,17 @@
 
 use std::pin::pin;
 
-use chaos_core::{EarlyStop, Evidence, FaultEdges, InjectContext, LoadProgress, Progress};
-use chaos_load::{LoadResult, Running, Snapshot};
+use chaos_core::{EarlyStop, Evidence, FaultEdges, InjectContext, LoadFigures, LoadProgress, Progress};
+use chaos_load::{Running, Snapshot};
 
 use super::figures::RunFigures;
+use super::followed::Followed;
+use super::seconds::Seconds;
 
-/// Gives the result, and why the load was asked to stop, if it was.
-pub(super) async fn follow(running: Running, cx: &InjectContext) -> (LoadResult, Option<EarlyStop>) {
-    let mut stopped = None;
-    {
+/// Gives the result, and what was seen on the way.
+pub(super) async fn follow(running: Running, cx: &InjectContext) -> Followed {
+    let (mut stopped, mut seconds) = (None, Seconds::default());
+    let standings = {
         let mut snapshots = running.snapshots();
         let (figures, mut edges) = (RunFigures::of(&running, cx), cx.services().get::<FaultEdges>().watch());
         edges.mark_changed();
@@ -40,6 +42,7 @@ pub(super) async fn follow(running: Running, cx: &InjectContext) -> (LoadResult,
                         break;
                     }
                     let snapshot = snapshots.borrow_and_update().clone();
+                    seconds.note(&snapshot);
                     cx.progress(Progress::Load(progress(&snapshot)));
                     if snapshot.finished {
                         break;
@@ -47,8 +50,9 @@ pub(super) async fn follow(running: Running, cx: &InjectContext) -> (LoadResult,
                 }
             }
         }
-    }
-    (running.wait().await, stopped)
+        figures.segments()
+    };
+    Followed { result: running.wait().await, stopped, standings, seconds: seconds.rows() }
 }
 
 fn progress(snapshot: &Snapshot) -> LoadProgress {

@@ -86,7 +86,7 @@ impl Fault for GenerateLoad {
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         let planner = Planner::of(cx)?;
         let offer = Offer::of(&self.target, planner.chooses(), cx.policy())?;
-        let plan = offer.longest().plan(offer.to_string(), self.engine.chosen(cx)?.reach());
+        let plan = offer.longest().plan(offer.to_string(), self.engine.chosen(&self.target, cx)?.reach());
         Ok(match planner.conversation_time() {
             Some(time) => plan.with_overhead(time),
             None => plan,
@@ -96,7 +96,7 @@ impl Fault for GenerateLoad {
     async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let planner = Planner::of(cx)?;
         let offer = Offer::of(&self.target, planner.chooses(), cx.policy())?;
-        let starter = LoadStarter { engine: self.engine.chosen(cx)?, undo };
+        let starter = LoadStarter { engine: self.engine.chosen(&self.target, cx)?, undo };
         let model = planner.model(&offer)?;
         drive::drive(model.as_ref(), &offer, &starter, self.allow_command, cx).await.map(Injection::Finished)
     }

@@ -33,6 +33,9 @@ use super::planned::PlannedLoad;
 /// with the feature `https`; certificates are checked unless the target's `tls` says otherwise. It landed when requests
 /// were answered, with whatever status: the share of errors is in the evidence.
 ///
+/// With `trace_context` each request carries a W3C `traceparent` header; the result's `traces` name the slowest requests
+/// and the first that failed. The embedded engine makes such a load.
+///
 /// A real fortio is a program that is started: the policy must allow the command `fortio`. It knows no open schedule, so
 /// it runs by its own rule with staggered connections (up to `concurrency` - 1 requests fewer), makes one uncounted
 /// request on each connection first, and may send a request again after a timeout; its access log gives the response
@@ -71,12 +74,12 @@ impl Fault for Load {
 
     async fn plan(&self, cx: &RunContext) -> Result<Plan, PluginError> {
         let planned = PlannedLoad::of(&self.target, cx.policy())?;
-        Ok(planned.plan(planned.to_string(), self.engine.chosen(cx)?.reach()))
+        Ok(planned.plan(planned.to_string(), self.engine.chosen(&self.target, cx)?.reach()))
     }
 
     async fn inject(&self, cx: &InjectContext, undo: &Undo) -> Result<Injection, PluginError> {
         let planned = PlannedLoad::of(&self.target, cx.policy())?;
-        let starter = LoadStarter { engine: self.engine.chosen(cx)?, undo };
+        let starter = LoadStarter { engine: self.engine.chosen(&self.target, cx)?, undo };
         let addresses = cx.allowed_addresses(planned.host()).await?;
         let outcome = match make(&planned, &addresses, &starter, cx).await {
             Ok(made) => outcome::of(made.report, outcome::Data::new()).with_output(made.text),

@@ -26,7 +26,7 @@ pub(super) async fn make(
 ) -> Result<MadeLoad, StartError> {
     let _real = cx.clock().external();
     let running = starter.start(planned.to_engine(addresses, cx)?, cx).await?;
-    let (result, stopped) = follow(running, cx).await;
-    let report = report(&planned.request(), starter.engine.generator(), &result, stopped);
-    Ok(MadeLoad { report, text: result.to_string() })
+    let followed = follow(running, cx).await;
+    let report = report(&planned.request(), starter.engine.generator(), &followed);
+    Ok(MadeLoad { report, text: followed.result.to_string() })
 }

@@ -1,6 +1,7 @@
 //! A load with nothing left open.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -37,6 +38,12 @@ impl PlannedLoad {
             && warmup.get() >= duration.get()
         {
             return Err(PluginError::refused("the warm-up takes all of the duration; make it shorter"));
+        }
+        if request.trace_context && request.headers.keys().any(|name| name.as_str().eq_ignore_ascii_case("traceparent"))
+        {
+            return Err(PluginError::refused(
+                "`headers` has `traceparent`, which `trace_context` sets; remove one of them",
+            ));
         }
         let most = NonZeroU32::new(policy.max_concurrency).unwrap_or(NonZeroU32::MIN);
         let duration = request.duration.map_or_else(|| DEFAULT_DURATION.min(longest(policy)), LoadDuration::get);
@@ -128,12 +135,21 @@ impl PlannedLoad {
         load.body = request.body.clone().unwrap_or_default().into_bytes();
         load.resolve = if self.host().is_localhost() { addresses.to_vec() } else { one_family(addresses) };
         load.seed = cx.seed();
+        load.trace_context = request.trace_context.then(|| trace_seed(cx));
         if let Some(tls) = &request.tls {
             tls::apply(tls, &mut load.transport, cx.workspace());
         }
         load.check()?;
         Ok(load)
     }
+}
+
+/// Where the ids of traces are drawn from: another one for each load of each run, whatever the run's seed, since a trace
+/// store takes the same id for the same trace.
+fn trace_seed(cx: &RunContext) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (cx.run_id(), cx.path(), cx.seed()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// IPv4 addresses alone if there are any, as fortio has it: half of the requests would fail on hosts without IPv6.
@@ -211,6 +227,23 @@ mod tests {
         assert_eq!(one_family(&[six]), [six]);
         let local = PlannedLoad::of(&target("http://localhost:8080/", 300, "2s", 4), &Policy::default()).unwrap();
         assert_eq!(local.to_engine(&[six, four], &place.cx()).unwrap().resolve, [six, four]);
+    }
+
+    #[test]
+    fn ids_of_traces_differ_between_runs_and_loads_of_one_seed() {
+        let mut request = target("http://h/", 1, "1s", 1);
+        let seed = |request: &LoadRequest, cx: &RunContext| {
+            PlannedLoad::of(request, &Policy::default()).unwrap().to_engine(&[], cx).unwrap().trace_context
+        };
+        let cx = TestContext::new(&[]).cx();
+        assert_eq!(seed(&request, &cx), None);
+        request.trace_context = true;
+        let other = chaos_test::run_context().run_id("another").scope();
+        let seeds = [&cx, &cx.child("chaos_spec/1", None), other.cx()].map(|cx| seed(&request, cx).unwrap());
+        assert!(seeds[0] != seeds[1] && seeds[0] != seeds[2] && seeds[1] != seeds[2], "{seeds:?}");
+        request.headers.insert("TraceParent".parse().unwrap(), "x".to_owned().try_into().unwrap());
+        let refused = PlannedLoad::of(&request, &Policy::default()).unwrap_err().to_string();
+        assert!(refused.contains("remove one of them"), "{refused}");
     }
 
     #[test]

@@ -3,24 +3,24 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use chaos_core::{
-    EarlyStop, LatencyBucket, LatencyReport, LoadCounts, LoadFailure, LoadFailureKind, LoadGenerator, LoadReport,
-    LoadRequest, LoadSchedule, LoadSegment, PercentileMs, StatusCount,
+    EarlyStop, LatencyBucket, LoadCounts, LoadFailure, LoadFailureKind, LoadGenerator, LoadReport, LoadRequest,
+    LoadSchedule, LoadSegment, LoadTrace, StatusCount,
 };
-use chaos_load::{Bucket, FailureCount, FailureKind, Latency, LoadModel, LoadResult, Phase, Stop};
+use chaos_load::{Bucket, FailureCount, FailureKind, LoadModel, LoadResult, Phase, Stop, TracedRequest};
+
+use super::followed::Followed;
+use super::latency::{latency, ms};
+use super::phases::phases;
 
 /// The report on a result. `request` has nothing left open; `stopped` says why the load was asked to stop.
-pub(super) fn report(
-    request: &LoadRequest,
-    generator: LoadGenerator,
-    result: &LoadResult,
-    stopped: Option<EarlyStop>,
-) -> LoadReport {
+pub(super) fn report(request: &LoadRequest, generator: LoadGenerator, followed: &Followed) -> LoadReport {
+    let Followed { result, stopped, standings, seconds } = followed;
     let (plan, counts) = (&result.plan, &result.counts);
     let failure =
         result.engine_failure.clone().or_else(|| result.warmup_failure.as_ref().map(|cold| cold.cause.clone()));
     let stopped_early = match failure {
         Some(_) => Some(EarlyStop::Failed),
-        None => result.interrupted.then_some(stopped.unwrap_or(EarlyStop::Cancelled)),
+        None => result.interrupted.then_some((*stopped).unwrap_or(EarlyStop::Cancelled)),
     };
     LoadReport {
         request: request.redacted(),
@@ -63,13 +63,12 @@ pub(super) fn report(
         generator_busy_ratio: result.generator_busy,
         measured: result.measured.as_ref().map(segment),
         segments: result.phases.iter().map(segment).collect(),
+        phases: phases(&result.phases, standings),
+        seconds: seconds.clone(),
+        traces: result.exemplars.slowest.iter().chain(&result.exemplars.failed).map(trace).collect(),
         stopped_early,
         failure,
     }
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
 
 fn whole_ms(time: Duration) -> u64 {
@@ -79,18 +78,6 @@ fn whole_ms(time: Duration) -> u64 {
 /// A code below zero stands for no answer, which is a failure with a cause.
 fn status(code: i32, count: u64) -> Option<StatusCount> {
     Some(StatusCount { status: u16::try_from(code).ok()?, count })
-}
-
-fn latency(latency: &Latency) -> LatencyReport {
-    let known = |time: Option<Duration>| ms(time.unwrap_or_default());
-    let row = |(percentile, time)| PercentileMs { percentile, ms: ms(time) };
-    LatencyReport {
-        count: latency.count(),
-        min_ms: known(latency.min()),
-        mean_ms: known(latency.mean()),
-        max_ms: known(latency.max()),
-        percentiles: latency.percentiles().map(row).collect(),
-    }
 }
 
 fn buckets(result: &LoadResult) -> Vec<LatencyBucket> {
@@ -108,6 +95,17 @@ fn segment(phase: &Phase) -> LoadSegment {
         response: latency(&phase.response),
         ok_response: latency(&phase.ok_response),
         failures: phase.failures.iter().map(failure_row).collect(),
+    }
+}
+
+fn trace(request: &TracedRequest) -> LoadTrace {
+    LoadTrace {
+        trace_id: request.ids.trace_id(),
+        span_id: request.ids.span_id(),
+        sent_seconds: request.sent.as_secs_f64(),
+        took_ms: ms(request.took),
+        status: u16::try_from(request.code).ok(),
+        failure: request.failure.map(|kind| kind.to_string()),
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{CgroupDir, CgroupVersion, Controller};
 use crate::proc_file;
 use crate::process::is_gone;
+use crate::remembered::Remembered;
 
 /// One mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +30,11 @@ pub(crate) struct Hierarchies(Vec<Hierarchy>);
 pub(crate) struct Membership(Vec<(Vec<String>, PathBuf)>);
 
 impl Hierarchies {
-    /// Reads `/proc/self/mountinfo`.
-    pub(crate) fn here() -> io::Result<Self> {
-        Ok(Self::read(&proc_file::read_text("/proc/self/mountinfo")?))
+    /// Reads `/proc/self/mountinfo`, once a second at the most.
+    pub(crate) fn here() -> io::Result<Arc<Self>> {
+        static HERE: Remembered<Hierarchies> = Remembered::new();
+        let read = || Ok(Arc::new(Self::read(&proc_file::read_text("/proc/self/mountinfo")?)));
+        HERE.get(read, |_| true)
     }
 
     /// Reads mounts as proc(5) describes them; what is mounted twice counts where it was mounted last.

@@ -1,6 +1,6 @@
 //! Measures this engine beside its peers, in one run: `cargo bench -p chaos-load --bench compare -- PART`.
 //!
-//! Parts: `cost`, `memory`, `start`, `paced`, `rate`, `stall`, `small`, `growth MINUTES`. Peers that are not
+//! Parts: `cost`, `memory`, `start`, `paced`, `rate`, `stall`, `small`, `traced`, `growth MINUTES`. Peers that are not
 //! installed are skipped and named. Nothing here is a test: figures go to `benches/README.md`.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on may as well stop there")]
@@ -11,6 +11,7 @@ mod pace;
 mod recorder;
 mod stall;
 mod tools;
+mod traced;
 
 use std::io;
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         // This binary is also the load generator that is measured.
         "load" => return ExitCode::from(chaos_fortio::run(&words, &mut io::stdout(), &mut io::stderr())),
         "open" => open(&words[1..]),
+        "full" => traced::full(&words[1..]),
+        "traced" => traced::traced(),
         "cost" => cost::cost(),
         "memory" => cost::memory(),
         "start" => pace::start_time(),
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
         "stall" => stall::stall(),
         "small" => stall::small(),
         "growth" => cost::growth(words.get(1).and_then(|word| word.parse().ok()).unwrap_or(1)),
-        _ => println!("skipped: needs a part: cost memory start paced rate stall small growth"),
+        _ => println!("skipped: needs a part: cost memory start paced rate stall small traced growth"),
     }
     ExitCode::SUCCESS
 }

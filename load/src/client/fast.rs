@@ -10,6 +10,7 @@ use crate::destination::Destination;
 use crate::failure::{ClosedBefore, Failure, FailureKind};
 use crate::framing::{Framing, MAX_HEAD, Step};
 use crate::random::Random;
+use crate::trace_context::TraceIds;
 use crate::wire::{BUFFER, Wire};
 
 /// Largest read buffer; a head that does not fit is refused before.
@@ -25,6 +26,8 @@ pub(crate) struct FastClient {
     line: Line,
     scratch: Vec<u8>,
     random: Random,
+    /// What the ids of traces are drawn from, where requests carry some.
+    traces: Option<Random>,
     report: ConnectionReport,
 }
 
@@ -47,6 +50,7 @@ impl FastClient {
             line: Line { wire: None, buffer: Vec::new(), left: 0, put: 0, seen: 0 },
             scratch: Vec::new(),
             random: Random::new(destination.seed, index as u64),
+            traces: destination.traces(index),
             report: destination.report(index),
             destination,
         }
@@ -60,13 +64,14 @@ impl FastClient {
     /// idempotent (RFC 9110, section 9.2.2) or not a byte went out, it is sent once more, inside the same deadline.
     /// A server that took the request and did not answer is a failure: sending it again would hide that.
     pub(crate) async fn call(&mut self, sent: Instant) -> Outcome {
-        let Self { destination, alarm, line, scratch, random, report } = self;
+        let Self { destination, alarm, line, scratch, random, traces, report } = self;
         let deadline = sent + destination.timeout;
         let alarm = alarm.get_or_insert_with(|| Alarm::new(deadline));
         alarm.set(deadline);
         line.seen = 0;
         line.drop_if_stale();
-        let request = destination.request.bytes(random, scratch);
+        let trace = traces.as_mut().map(TraceIds::draw);
+        let request = destination.request.bytes(random, trace, scratch);
         let mut retried = false;
         let result = alarm.guard(async {
             let kept = line.wire.is_some();
@@ -91,6 +96,7 @@ impl FastClient {
         });
         line.retire(destination, random, &outcome);
         outcome.retried = retried;
+        outcome.trace = trace;
         outcome.sent = request.len() as u64;
         outcome
     }
@@ -213,5 +219,6 @@ fn outcome(framing: &Framing, seen: u64, stray: u64) -> Outcome {
         stray,
         reusable: framing.persistent && stray == 0,
         retried: false,
+        trace: None,
     }
 }

@@ -11,6 +11,7 @@ use flate2::write::MultiGzDecoder;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
+use hyper::header::HeaderValue;
 use hyper::rt::Executor;
 use hyper::{HeaderMap, Method, Request, Response, Version, header};
 use hyper_util::rt::TokioIo;
@@ -24,6 +25,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::random::Random;
 use crate::request::UUID_MARK;
 use crate::standard_plan::{self, StandardPlan};
+use crate::trace_context::{self, TraceIds};
 
 /// Redirects that are followed, as Go's client has it.
 const MAX_REDIRECTS: usize = 10;
@@ -76,6 +78,8 @@ pub(crate) struct StandardClient {
     alarm: Option<Alarm>,
     sender: Option<Sender>,
     random: Random,
+    /// What the ids of traces are drawn from, where requests carry some.
+    traces: Option<Random>,
     report: ConnectionReport,
 }
 
@@ -97,6 +101,8 @@ struct Attempt<'a> {
     plan: &'a StandardPlan,
     sender: &'a mut Option<Sender>,
     random: &'a mut Random,
+    /// The ids that every request of this call carries, redirected or repeated.
+    trace: Option<TraceIds>,
     report: &'a mut ConnectionReport,
     sent: u64,
     seen: u64,
@@ -106,8 +112,8 @@ struct Attempt<'a> {
 impl StandardClient {
     pub(crate) fn new(destination: Arc<Destination>, plan: Arc<StandardPlan>, index: usize) -> Self {
         let random = Random::new(destination.seed, index as u64);
-        let report = destination.report(index);
-        Self { destination, plan, alarm: None, sender: None, random, report }
+        let (traces, report) = (destination.traces(index), destination.report(index));
+        Self { destination, plan, alarm: None, sender: None, random, traces, report }
     }
 
     pub(crate) fn into_report(self) -> ConnectionReport {
@@ -116,11 +122,13 @@ impl StandardClient {
 
     /// Makes one request, redirects included.
     pub(crate) async fn call(&mut self, start: Instant) -> Outcome {
-        let Self { destination, plan, alarm, sender, random, report } = self;
+        let Self { destination, plan, alarm, sender, random, traces, report } = self;
+        let trace = traces.as_mut().map(TraceIds::draw);
         let deadline = start + destination.timeout;
         let alarm = alarm.get_or_insert_with(|| Alarm::new(deadline));
         alarm.set(deadline);
-        let mut attempt = Attempt { destination, plan, sender, random, report, sent: 0, seen: 0, retried: false };
+        let mut attempt =
+            Attempt { destination, plan, sender, random, trace, report, sent: 0, seen: 0, retried: false };
         let result = alarm.guard(attempt.run()).await;
         let (sent, seen, retried) = (attempt.sent, attempt.seen, attempt.retried);
         let result = if let Some(result) = result {
@@ -144,6 +152,7 @@ impl StandardClient {
         }
         outcome.sent = sent;
         outcome.retried = retried;
+        outcome.trace = trace;
         outcome
     }
 }
@@ -262,6 +271,9 @@ impl Attempt<'_> {
         let mut request = built.map_err(|error| Failure::new(FailureKind::Io, error.to_string()))?;
         let headers = request.headers_mut();
         headers.clone_from(&self.plan.headers);
+        if let Some(value) = self.trace.and_then(|ids| HeaderValue::from_bytes(&ids.value()).ok()) {
+            headers.insert(trace_context::HEADER, value);
+        }
         if !hop.with_body {
             for of_body in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::TRANSFER_ENCODING] {
                 headers.remove(of_body);

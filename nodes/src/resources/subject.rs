@@ -92,8 +92,8 @@ impl Subject<'_> {
         let mut whole: Vec<ResourceId> = self.whole.iter().cloned().collect();
         let mut plan = Plan::new(format!("{}, {words}", self.label));
         if let Some(held) = &self.held {
-            let stat = held::ours_to_touch(held, "starving", "no limit of ours reaches")?;
-            plan.permissions.extend(held::foreign(&stat, held)?);
+            let (stat, owner) = held::ours_to_touch(held, "starving", "no limit of ours reaches")?;
+            plan.permissions.extend(held::foreign(&stat, &owner));
             if self.whole.is_none() {
                 whole.push(held::resource(&stat)?.id);
             }

@@ -4,27 +4,28 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use chaos_core::{HeaderName as Name, HeaderValue as Value, HttpUrl, HttpUrlError, LoadTls, Observation, RunContext};
-use chaos_tls::{ClientTls, TlsFileError, Trust, in_words};
+use chaos_tls::{ClientTls, TlsFileError, in_words};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, ToStrError};
 use reqwest::{Client, Method, Response, Url, redirect};
 
 use crate::asking::{lacks_here, present};
+use crate::client_tls::client_tls;
 
 /// Bytes of an answer that are looked at.
-pub(super) const MAX_BODY_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// What is asked, as its author wrote it.
-pub(super) struct Request<'a> {
-    pub(super) url: &'a HttpUrl,
-    pub(super) method: &'a str,
-    pub(super) headers: &'a BTreeMap<Name, Value>,
-    pub(super) body: Option<&'a str>,
-    pub(super) tls: Option<&'a LoadTls>,
+pub(crate) struct Request<'a> {
+    pub(crate) url: &'a HttpUrl,
+    pub(crate) method: &'a str,
+    pub(crate) headers: &'a BTreeMap<Name, Value>,
+    pub(crate) body: Option<&'a str>,
+    pub(crate) tls: Option<&'a LoadTls>,
 }
 
 /// A URL that is about to be asked.
-pub(super) struct Hop {
-    pub(super) url: HttpUrl,
+pub(crate) struct Hop {
+    pub(crate) url: HttpUrl,
     method: Method,
     has_body: bool,
 }
@@ -32,11 +33,11 @@ pub(super) struct Hop {
 /// Text that the client does not take for a URL.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct UrlError(String);
+pub(crate) struct UrlError(String);
 
 /// Why a redirect is not followed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RedirectError {
+pub(crate) enum RedirectError {
     /// Bytes that are not text.
     #[error("to something that is not a URL")]
     NotText(#[from] ToStrError),
@@ -61,13 +62,13 @@ enum SetUpError {
 
 impl Hop {
     /// The URL of the probe itself.
-    pub(super) fn first(http: &Request<'_>) -> Self {
+    pub(crate) fn first(http: &Request<'_>) -> Self {
         let method = Method::from_bytes(http.method.as_bytes()).expect("the parameter is a token");
         Self { url: http.url.clone(), method, has_body: http.body.is_some() }
     }
 
     /// Where an answer redirects to; `None` when it is not a redirect.
-    pub(super) fn next(&self, http: &Request<'_>, response: &Response) -> Result<Option<Self>, RedirectError> {
+    pub(crate) fn next(&self, http: &Request<'_>, response: &Response) -> Result<Option<Self>, RedirectError> {
         let status = response.status().as_u16();
         if !matches!(status, 301 | 302 | 303 | 307 | 308) {
             return Ok(None);
@@ -84,7 +85,7 @@ impl Hop {
     }
 
     /// One request, pinned to the addresses that the policy allows for its host.
-    pub(super) async fn send(&self, http: &Request<'_>, cx: &RunContext) -> Result<Response, Observation> {
+    pub(crate) async fn send(&self, http: &Request<'_>, cx: &RunContext) -> Result<Response, Observation> {
         let url = &self.url;
         let addresses = cx.allowed_addresses(url.host()).await;
         let addresses = addresses.map_err(|refusal| Observation::unknown(refusal.to_string()))?;
@@ -114,7 +115,7 @@ impl Hop {
 }
 
 /// The URL as the client reads it.
-pub(super) fn parsed(url: &HttpUrl) -> Result<Url, UrlError> {
+pub(crate) fn parsed(url: &HttpUrl) -> Result<Url, UrlError> {
     Url::parse(url.as_str()).map_err(|error| UrlError(error.to_string()))
 }
 
@@ -136,16 +137,10 @@ fn headers(http: &Request<'_>, has_all: bool) -> HeaderMap {
 /// Trusts what the author says for every hop; his certificate is for the first host only.
 fn tls(http: &Request<'_>, url: &HttpUrl, cx: &RunContext) -> ClientTls {
     let mut tls = ClientTls::http1(url.is_tls());
-    if let Some(LoadTls { ca_file, insecure, cert_file, key_file }) = http.tls.filter(|_| url.is_tls()) {
-        let path = |file: &std::path::PathBuf| cx.workspace().join(file);
-        match ca_file {
-            _ if *insecure => tls.trust = Trust::Everybody,
-            Some(file) => tls.trust = Trust::File(path(file)),
-            None => {}
-        }
-        if is_same_origin(http.url, url) {
-            tls.identity = cert_file.as_ref().map(path).zip(key_file.as_ref().map(path));
-        }
+    if let Some(own) = http.tls.filter(|_| url.is_tls()) {
+        let own = client_tls(own, cx);
+        tls.trust = own.trust;
+        tls.identity = own.identity.filter(|_| is_same_origin(http.url, url));
     }
     tls
 }
@@ -156,7 +151,7 @@ fn is_same_origin(one: &HttpUrl, other: &HttpUrl) -> bool {
 }
 
 /// The body up to the bound, and whether that is all of it.
-pub(super) async fn read(mut response: Response) -> reqwest::Result<(Vec<u8>, bool)> {
+pub(crate) async fn read(mut response: Response) -> reqwest::Result<(Vec<u8>, bool)> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         let room = MAX_BODY_BYTES - body.len();
@@ -169,7 +164,7 @@ pub(super) async fn read(mut response: Response) -> reqwest::Result<(Vec<u8>, bo
 }
 
 /// No answer came: a no, unless this machine lacked something to ask with.
-pub(super) fn unanswered(url: &HttpUrl, error: &reqwest::Error) -> Observation {
+pub(crate) fn unanswered(url: &HttpUrl, error: &reqwest::Error) -> Observation {
     let why = cause(error);
     let ours = causes(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(lacks_here);
     if error.is_builder() || ours {

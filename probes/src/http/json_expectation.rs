@@ -7,8 +7,9 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::body_pattern::BodyPattern;
+use super::json_length::LengthExpectation;
 use super::json_pointer::JsonPointer;
+use crate::body_pattern::BodyPattern;
 
 /// How many characters of a value are shown.
 const SHOWN: usize = 60;
@@ -32,6 +33,15 @@ pub struct JsonExpectation {
     /// It is a number below this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<f64>,
+    /// It is a number of this or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
+    /// It is a number of this or less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<f64>,
+    /// What the number of its items must be: of a list, the keys of a mapping, or the characters of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<LengthExpectation>,
     /// It has this regular expression somewhere; what is not a string is read as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<BodyPattern>,
@@ -40,11 +50,16 @@ pub struct JsonExpectation {
     pub exists: Option<bool>,
 }
 
+/// What a number must be beside a limit.
+type Meets = fn(Ordering) -> bool;
+
 /// Comparisons that can't be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JsonExpectationError {
     /// Nothing is compared.
-    #[error("no comparison: expected `equals`, `not_equals`, `above`, `below`, `matches` or `exists`")]
+    #[error(
+        "no comparison: expected `equals`, `not_equals`, `above`, `below`, `at_least`, `at_most`, `length`, `matches` or `exists`"
+    )]
     Nothing,
     /// A value that must be missing is compared.
     #[error("`exists: false` leaves nothing to compare; remove it, or the other comparisons")]
@@ -72,10 +87,12 @@ impl Serialize for JsonExpectation {
 
 impl JsonExpectation {
     fn check(&self) -> Result<(), JsonExpectationError> {
-        let Self { pointer: _, equals, not_equals, above, below, matches, exists } = self;
-        let is_compared =
-            equals.is_some() || not_equals.is_some() || above.is_some() || below.is_some() || matches.is_some();
-        match (is_compared, exists) {
+        let is_compared = self.equals.is_some()
+            || self.not_equals.is_some()
+            || self.limits().next().is_some()
+            || self.length.is_some()
+            || self.matches.is_some();
+        match (is_compared, self.exists) {
             (false, None) => Err(JsonExpectationError::Nothing),
             (true, Some(false)) => Err(JsonExpectationError::Missing),
             _ => Ok(()),
@@ -98,17 +115,27 @@ impl JsonExpectation {
         if self.not_equals.as_ref().is_some_and(|unwanted| is_same(found, unwanted)) {
             return Some(format!("{is}, which `not_equals` excludes"));
         }
-        if self.above.is_none() && self.below.is_none() {
-            return self.unmatched(found).map(|pattern| format!("{is}, which does not match `{pattern}`"));
+        for (word, limit, meets) in self.limits() {
+            let Some(number) = found.as_f64() else { return Some(format!("{is}, which is not a number")) };
+            if !number.partial_cmp(&limit).is_some_and(meets) {
+                return Some(format!("{is}, which is not {word} {limit}"));
+            }
         }
-        let Some(number) = found.as_f64() else { return Some(format!("{is}, which is not a number")) };
-        if let Some(limit) = self.above.filter(|limit| number.partial_cmp(limit) != Some(Ordering::Greater)) {
-            return Some(format!("{is}, which is not above {limit}"));
-        }
-        if let Some(limit) = self.below.filter(|limit| number.partial_cmp(limit) != Some(Ordering::Less)) {
-            return Some(format!("{is}, which is not below {limit}"));
+        if let Some(wrong) = self.length.as_ref().and_then(|length| length.contradicted_by(found)) {
+            return Some(format!("{is}, {wrong}"));
         }
         self.unmatched(found).map(|pattern| format!("{is}, which does not match `{pattern}`"))
+    }
+
+    /// Its limits of a number: the words for it, and what a number must be beside it.
+    fn limits(&self) -> impl Iterator<Item = (&'static str, f64, Meets)> {
+        let all: [(&'static str, Option<f64>, Meets); 4] = [
+            ("above", self.above, Ordering::is_gt),
+            ("below", self.below, Ordering::is_lt),
+            ("at least", self.at_least, Ordering::is_ge),
+            ("at most", self.at_most, Ordering::is_le),
+        ];
+        all.into_iter().filter_map(|(word, limit, meets)| Some((word, limit?, meets)))
     }
 
     /// The pattern that a value does not have.
@@ -169,6 +196,25 @@ mod tests {
             (json!({"pointer": "/n", "above": 16, "below": 18}), None),
             (json!({"pointer": "/n", "above": 17}), Some("`/n` is `17`, which is not above 17")),
             (json!({"pointer": "/n", "below": 17.0}), Some("`/n` is `17`, which is not below 17")),
+            (json!({"pointer": "/n", "at_least": 17, "at_most": 17}), None),
+            (json!({"pointer": "/n", "at_least": 17.5}), Some("`/n` is `17`, which is not at least 17.5")),
+            (json!({"pointer": "/n", "at_most": 16}), Some("`/n` is `17`, which is not at most 16")),
+            (json!({"pointer": "/n", "above": 1, "at_most": 16}), Some("`/n` is `17`, which is not at most 16")),
+            (json!({"pointer": "/status", "at_least": 1}), Some("`/status` is `\"degraded\"`, which is not a number")),
+            (json!({"pointer": "/list", "length": {"equals": 2}}), None),
+            (json!({"pointer": "/list", "length": {"at_least": 1, "at_most": 2}}), None),
+            (
+                json!({"pointer": "/list", "length": {"at_least": 3}}),
+                Some("`/list` is `[1,2.0]`, whose length 2 is not"),
+            ),
+            (
+                json!({"pointer": "/list", "length": {"at_most": 1}}),
+                Some("`/list` is `[1,2.0]`, whose length 2 is not"),
+            ),
+            (json!({"pointer": "/text", "length": {"equals": 2}}), None),
+            (json!({"pointer": "", "length": {"equals": 7}}), None),
+            (json!({"pointer": "/n", "length": {"equals": 2}}), Some("`/n` is `17`, which has no length")),
+            (json!({"pointer": "/gone", "length": {"equals": 0}}), Some("`/gone` is missing")),
             (json!({"pointer": "/text", "above": 1}), Some("`/text` is `\"42\"`, which is not a number")),
             (json!({"pointer": "/status", "matches": "^deg"}), None),
             (json!({"pointer": "/n", "matches": "^1.$"}), None),
@@ -210,6 +256,12 @@ mod tests {
             (json!({"pointer": "a", "exists": true}), "/pointer", "invalid JSON pointer `a`"),
             (json!({"equals": 1}), "", "missing field `pointer`"),
             (json!({"pointer": "/a", "equal": 1}), "", "unknown field `equal`"),
+            (
+                json!({"pointer": "/a", "length": {}}),
+                "/length",
+                "no comparison: expected `equals`, `at_least` or `at_most`",
+            ),
+            (json!({"pointer": "/a", "length": {"equals": -1}}), "/length/equals", "-1"),
             (json!({"pointer": "/a", "matches": "("}), "/matches", "invalid regular expression `(`"),
         ];
         for (value, pointer, message) in rows {

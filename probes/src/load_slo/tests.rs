@@ -84,6 +84,7 @@ impl LoadFigures for Failing {
             ok_slower: 0,
             timeout: Some(Duration::from_secs(3)),
             failures: self.0.clone(),
+            elapsed: None,
         }
     }
 }
@@ -228,4 +229,144 @@ fn parameters_are_closed_and_bounded() {
     }
     let error = parse::<ProbeNode>(&json!({"type": "load_slo", "response_p98_below": "1s"})).unwrap_err().to_string();
     assert!(error.contains("unknown field `response_p98_below`"), "{error}");
+}
+
+/// A load whose figures a test sets: seconds since its start, requests that have ended, the percentile in milliseconds.
+#[derive(Debug, Default)]
+struct Live(std::sync::Mutex<(f64, u64, u64)>);
+
+impl LoadFigures for Live {
+    fn segments(&self) -> Vec<FaultStandings> {
+        vec![FaultStandings::none()]
+    }
+
+    fn slice(&self, _segments: &[usize], _percentile: f64, _limit: Duration) -> LoadSlice {
+        let (elapsed, completed, millis) = *self.0.lock().unwrap();
+        LoadSlice {
+            scheduled: Some(completed),
+            completed,
+            judged: completed,
+            ok_response: (millis > 0).then_some(Duration::from_millis(millis)),
+            elapsed: Some(Duration::from_secs_f64(elapsed)),
+            ..LoadSlice::default()
+        }
+    }
+}
+
+fn live() -> (RunContext, Arc<Live>) {
+    let cx = chaos_test::run_context().virtual_time().build();
+    let entry = Arc::new(EntryId { path: String::new(), name: "load".to_owned() });
+    let figures = Arc::new(Live::default());
+    cx.services().get::<RunLoads>().post(PostedLoad { entry, figures: Arc::clone(&figures) as Arc<dyn LoadFigures> });
+    (cx, figures)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_before_enough_requests_have_ended() {
+    let (cx, load) = live();
+    let rows = [
+        (999, json!({"after_requests": 1000}), Answer::Unknown, "999 of 1000 requests have ended"),
+        (1000, json!({"after_requests": 1000}), Answer::Yes, "all of `load`: 1000 of 1000 requests have ended"),
+        // A limit that does not hold counts only from then on.
+        (999, json!({"after_requests": 1000, "achieved_ratio_above": 1}), Answer::Unknown, "999 of 1000"),
+        (1000, json!({"after_requests": 1000, "achieved_ratio_above": 1}), Answer::No, "achieved_ratio 1.0000"),
+    ];
+    for (completed, limits, answer, detail) in rows {
+        *load.0.lock().unwrap() = (1.0, completed, 5);
+        let seen = ask(&cx, limits.clone()).await;
+        assert_eq!(seen.answer, answer, "{limits}: {}", seen.detail);
+        assert!(seen.detail.contains(detail), "{}", seen.detail);
+    }
+    assert!(parse::<ProbeNode>(&json!({"type": "load_slo", "after_requests": 0})).is_err());
+}
+
+/// Lets the load go on a second at a time, asks after each, and gives the answers as letters.
+async fn asked(readings: &[(u64, u64)], limits: &Value) -> (String, Observation) {
+    let (cx, load) = live();
+    let (mut letters, mut last) = (String::new(), None);
+    let mut completed = 0;
+    for (second, (requests, millis)) in readings.iter().enumerate() {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        completed += requests;
+        #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
+        let elapsed = (second + 1) as f64;
+        *load.0.lock().unwrap() = (elapsed, completed, *millis);
+        let seen = ask(&cx, limits.clone()).await;
+        letters.push(match seen.answer {
+            Answer::Yes => 'y',
+            Answer::No => 'n',
+            Answer::Unknown => 'u',
+        });
+        last = Some(seen);
+    }
+    (letters, last.unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_has_settled_once_its_rate_has_stayed_in_the_band_for_the_time() {
+    let limits = json!({"settled": {"for_seconds": 3, "within_percent": 10}});
+    let rows: [(&[(u64, u64)], &str); 5] = [
+        // Three seconds lie between four readings.
+        (&[(100, 5); 6], "uuuyyy"),
+        // It grows, and comes to rest once the slow second has left the window.
+        (&[(10, 5), (50, 5), (100, 5), (100, 5), (104, 5), (96, 5)], "uuunyy"),
+        // One second out of the band begins it anew.
+        (&[(100, 5), (100, 5), (100, 5), (100, 5), (50, 5), (100, 5), (100, 5), (100, 5)], "uuuynnny"),
+        (&[(0, 0); 5], "uuunn"),
+        (&[(100, 5), (90, 5), (110, 5), (88, 5)], "uuun"),
+    ];
+    for (readings, want) in rows {
+        let (letters, last) = asked(readings, &limits).await;
+        assert_eq!(letters, want, "{readings:?}: {}", last.detail);
+    }
+    let (_, last) = asked(&[(100, 5); 4], &limits).await;
+    assert_eq!(last.detail, "all of `load`: rate 100.0/s ± 0.0 % (allowed 10 %), over 3 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_percentile_that_has_a_limit_must_stay_in_the_band_too() {
+    let limits = json!({"response_p50_below": "1s", "settled": {"for_seconds": 2, "within_percent": 10}});
+    let (letters, last) = asked(&[(100, 20), (100, 10), (100, 10), (100, 10)], &limits).await;
+    assert_eq!(letters, "uuny", "{}", last.detail);
+    assert!(last.detail.contains("p50 10.0 ms ± 0.0 % (allowed 10 %), over 2 s"), "{}", last.detail);
+    let (letters, _) = asked(&[(100, 20), (100, 10), (100, 10)], &json!({"settled": limits["settled"]})).await;
+    assert_eq!(letters, "uuy", "without its limit it is not looked at");
+    let (letters, last) = asked(&[(100, 0); 4], &limits).await;
+    assert_eq!(letters, "uuuu", "{}", last.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_that_has_ended_or_is_read_too_seldom_is_unknown() {
+    let limits = json!({"settled": {"for_seconds": 3, "within_percent": 10}});
+    let (cx, load) = live();
+    let mut seen = Observation::no("nothing");
+    for second in [1_u32, 2, 3, 4] {
+        *load.0.lock().unwrap() = (second.into(), u64::from(second) * 100, 5);
+        seen = ask(&cx, limits.clone()).await;
+    }
+    assert_eq!(seen.answer, Answer::Yes, "{}", seen.detail);
+    // The same figures again, and the end of the load a moment later: nothing new.
+    *load.0.lock().unwrap() = (4.1, 400, 5);
+    tokio::time::advance(Duration::from_secs(6)).await;
+    seen = ask(&cx, limits.clone()).await;
+    assert_eq!(seen.detail, "all of `load`: no new figures for 5 s: the load has ended");
+    let (cx, load) = live();
+    for second in [1_u32, 10] {
+        *load.0.lock().unwrap() = (second.into(), u64::from(second) * 100, 5);
+        seen = ask(&cx, limits.clone()).await;
+    }
+    assert_eq!((seen.answer, seen.detail.contains("ask it more often")), (Answer::Unknown, true), "{}", seen.detail);
+}
+
+#[test]
+fn the_band_and_the_time_are_bounded() {
+    for (settled, pointer) in [
+        (json!({"for_seconds": 1, "within_percent": 10}), "/settled/for_seconds"),
+        (json!({"for_seconds": 5, "within_percent": 0}), "/settled/within_percent"),
+        (json!({"for_seconds": 5, "within_percent": 101}), "/settled/within_percent"),
+        (json!({"for_seconds": 5}), "/settled"),
+    ] {
+        let error = parse::<ProbeNode>(&json!({"type": "load_slo", "settled": settled})).unwrap_err();
+        assert_eq!(error.pointer, pointer, "{settled}: {error}");
+    }
 }

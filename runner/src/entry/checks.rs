@@ -21,16 +21,18 @@ impl Entry {
     /// The stop condition must say no, and the system must not have "noticed" already.
     pub(super) async fn check_probes_before(&self) -> Result<(), Cause> {
         if let Some(probe) = &self.spec.abort_if {
+            let asked = self.cx().clock().now();
             let seen = ask(probe, &self.cx().child("abort_if", None)).await;
-            self.probed(ProbeRole::AbortIf, probe.label(), &seen);
+            self.probed(ProbeRole::AbortIf, probe.label(), &seen, asked);
             if seen.answer != Answer::No {
                 let label = probe.label();
                 return Err(Cause::Before(format!("refused: abort_if `{label}` before the fault: {}", seen.detail)));
             }
         }
         if let Some(probe) = &self.spec.detect {
+            let asked = self.cx().clock().now();
             let seen = ask(probe, &self.cx().child("detect", None)).await;
-            self.probed(ProbeRole::Detect, probe.label(), &seen);
+            self.probed(ProbeRole::Detect, probe.label(), &seen, asked);
             if seen.answer == Answer::Yes {
                 let label = probe.label();
                 return Err(Cause::Before(format!("detect `{label}` said yes before the fault: {}", seen.detail)));
@@ -39,8 +41,11 @@ impl Entry {
         Ok(())
     }
 
-    pub(super) fn probed(&self, role: ProbeRole, probe: &str, seen: &Observation) {
-        self.life.scope().emit(EventKind::Probed { role, probe: probe.to_owned(), observation: seen.clone() });
+    /// Says what a probe answered that was asked at that time of the run's clock.
+    pub(super) fn probed(&self, role: ProbeRole, probe: &str, seen: &Observation, asked: Duration) {
+        let took_seconds = Some(self.cx().clock().now().saturating_sub(asked).as_secs_f64());
+        let (probe, observation) = (probe.to_owned(), seen.clone());
+        self.life.scope().emit(EventKind::Probed { role, probe, observation, took_seconds });
     }
 
     pub(super) async fn absent_before(&self) -> Result<(), Cause> {

@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::{ArmedStep, EventKind, InForce, LookAt, PastJournal, Presence, Reverted, Span, UndoLog, blocking};
+use tracing::Instrument;
 
 use super::{Entry, Record};
 use crate::guarded::{Panicked, guarded_call};
 use crate::shared::TAKEN_OVER;
 use crate::step_threads::Ended;
-use crate::undo_step::{STEP_DEADLINE, undo_step};
-
-/// How long the engine waits for effects that are still being made before it gives up on undoing safely.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+use crate::undo_step::{STEP_DEADLINE, drain, undo_step};
 
 /// How often, and how long apart, what another process undoes is looked at.
 const OTHERS_LOOKS: u32 = 50;
@@ -35,10 +33,9 @@ impl Entry {
         let mut failures = Vec::new();
         log.seal();
         failures.extend(self.let_go(guard).await.err().map(|why| why.to_string()));
-        let drained = self.cx().clock().timeout(DRAIN_DEADLINE, log.drained()).await.is_some();
-        if !drained {
-            failures.push(format!("an effect was still being made after {} s", DRAIN_DEADLINE.as_secs()));
-        }
+        let undrained = drain(log, self.cx().clock()).await.err();
+        let drained = undrained.is_none();
+        failures.extend(undrained.map(|why| why.to_string()));
         let taken_over = self.taken_over().await;
         // Whoever has the run undoes them.
         let steps = if taken_over { Vec::new() } else { log.newest_first() };
@@ -48,7 +45,8 @@ impl Entry {
         }
         let cx = self.cx().undo_context(STEP_DEADLINE);
         for armed in &steps {
-            let undone = undo_step(&armed.step, &cx, self.shared.plug_ins.steps()).await;
+            let span = tracing::info_span!("undo_step", step = armed.described);
+            let undone = undo_step(&armed.step, &cx, self.shared.plug_ins.steps()).instrument(span).await;
             let step = armed.described.clone();
             match &undone {
                 // An effect that is still being made may come after this: its step stays for recovery to run again.
@@ -84,13 +82,9 @@ impl Entry {
         self.reverted(&failures, was_in_force || !steps.is_empty(), record)
     }
 
-    /// Whether somebody else undoes the run, on a thread that a disk may block.
+    /// Whether somebody else undoes the run.
     async fn taken_over(&self) -> bool {
-        if !self.shared.guardian.is_wanted() {
-            return false;
-        }
-        let journal = Arc::clone(&self.shared.journal);
-        blocking(move || journal.taken_over()).await.unwrap_or(false)
+        self.shared.guardian.has_taken_over(&self.shared.journal).await
     }
 
     /// A step of this entry that whoever took the run over has not undone, as the journal says: what the fault acted on may be

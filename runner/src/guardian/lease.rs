@@ -6,8 +6,10 @@ use super::protocol::LEASE;
 
 /// How long after a step's time its run may still be at it, while none of its entries says that it is at work.
 const GRACE: Duration = Duration::from_secs(5);
-/// The same while one does: an injection, and an undo that is tried three times.
+/// The same while one does: an injection, a check of the world, and an undo that is tried three times.
 const GRACE_AT_WORK: Duration = Duration::from_secs(100);
+/// No injection and no check takes longer, so that what a run says can't put its steps off for ever.
+const MOST_BEHIND: Duration = Duration::from_mins(2);
 /// A sleep that is shorter has kept nobody from speaking.
 const SHORT_SLEEP: Duration = Duration::from_millis(500);
 
@@ -18,20 +20,23 @@ pub(super) struct Lease {
     heard: Duration,
     /// How long the machine had slept until then.
     slept: Duration,
-    /// How many of its entries inject or undo.
+    /// How many of its entries inject, check or undo.
     at_work: usize,
+    /// How long after it was armed a fault was held, at most: a step's time counts from its arming, and that of the hold from the proof.
+    behind: Duration,
 }
 
 impl Lease {
     /// One that begins now.
     pub(super) fn new(now: Duration, slept: Duration) -> Self {
-        Self { heard: now, slept, at_work: 0 }
+        Self { heard: now, slept, at_work: 0, behind: Duration::ZERO }
     }
 
     /// The run said so at that time; nobody speaks in the future.
-    pub(super) fn alive(&mut self, said: Duration, at_work: usize, now: Duration) {
+    pub(super) fn alive(&mut self, said: Duration, at_work: usize, behind: Duration, now: Duration) {
         self.heard = self.heard.max(said.min(now));
         self.at_work = at_work;
+        self.behind = behind.min(MOST_BEHIND);
     }
 
     /// A machine that has slept kept the run from speaking: its lease begins once more. The time of a step goes on.
@@ -45,7 +50,7 @@ impl Lease {
     pub(super) fn due(&self, expiry: Option<Duration>) -> Duration {
         let lease = self.heard + LEASE;
         let grace = if self.at_work > 0 { GRACE_AT_WORK } else { GRACE };
-        expiry.map_or(lease, |at| lease.min(at + grace))
+        expiry.map_or(lease, |at| lease.min(at + self.behind + grace))
     }
 }
 
@@ -61,12 +66,12 @@ mod tests {
     fn a_run_that_is_silent_is_taken_over_at_the_end_of_its_lease_and_one_that_speaks_is_not() {
         let mut lease = Lease::new(s(100), s(0));
         assert_eq!(lease.due(None), s(105));
-        lease.alive(s(103), 0, s(103));
+        lease.alive(s(103), 0, s(0), s(103));
         assert_eq!(lease.due(None), s(108));
         // What was said before, and comes late, and what can't have been said yet.
-        lease.alive(s(101), 0, s(104));
+        lease.alive(s(101), 0, s(0), s(104));
         assert_eq!(lease.due(None), s(108));
-        lease.alive(s(900), 0, s(104));
+        lease.alive(s(900), 0, s(0), s(104));
         assert_eq!(lease.due(None), s(109));
     }
 
@@ -74,15 +79,27 @@ mod tests {
     fn the_time_of_a_step_is_kept_although_its_run_speaks_and_work_may_take_longer() {
         let mut lease = Lease::new(s(100), s(0));
         for now in 100..=130 {
-            lease.alive(s(now), 0, s(now));
+            lease.alive(s(now), 0, s(0), s(now));
         }
         assert_eq!(lease.due(Some(s(120))), s(125), "it hangs, and its engine still beats");
-        lease.alive(s(131), 1, s(131));
+        lease.alive(s(131), 1, s(0), s(131));
         assert_eq!(lease.due(Some(s(120))), s(136), "an undo is under way: the lease alone counts until 220");
         for now in 131..=219 {
-            lease.alive(s(now), 1, s(now));
+            lease.alive(s(now), 1, s(0), s(now));
         }
         assert_eq!(lease.due(Some(s(120))), s(220), "an undo that hangs");
+    }
+
+    #[test]
+    fn a_fault_that_was_proven_late_is_held_for_its_time_before_anybody_takes_over() {
+        let mut lease = Lease::new(s(100), s(0));
+        // Armed at 100 for 10 s, and its check took 20: it is held until 130.
+        for now in 100..=140 {
+            lease.alive(s(now), 0, s(20), s(now));
+        }
+        assert_eq!(lease.due(Some(s(110))), s(135));
+        lease.alive(s(141), 0, s(9_999_999), s(141));
+        assert_eq!(lease.due(Some(s(10))), s(135), "two minutes at most");
     }
 
     #[test]

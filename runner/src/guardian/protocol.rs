@@ -35,8 +35,8 @@ const LONGEST: usize = 1 << 16;
 pub(super) enum FromRun {
     /// First: the journal's path, with its locked descriptor beside.
     Keep { version: String, journal: PathBuf },
-    /// It is alive, and so many of its entries inject or undo at this moment.
-    Alive { boot_ms: u64, at_work: usize },
+    /// It is alive, so many of its entries inject, check or undo at this moment, and its faults are held so long after they were armed.
+    Alive { boot_ms: u64, at_work: usize, behind_ms: u64 },
     /// It has ended, and accounts for what is in the journal.
     Goodbye,
 }

@@ -144,8 +144,9 @@ impl Watch {
             match receive::<FromRun>(self.socket.as_fd()) {
                 Ok(Some(packet)) => match packet.message {
                     FromRun::Goodbye => return (true, false),
-                    FromRun::Alive { boot_ms, at_work } => {
-                        self.lease.alive(Duration::from_millis(boot_ms), at_work, since_boot());
+                    FromRun::Alive { boot_ms, at_work, behind_ms } => {
+                        let behind = Duration::from_millis(behind_ms);
+                        self.lease.alive(Duration::from_millis(boot_ms), at_work, behind, since_boot());
                     }
                     FromRun::Keep { .. } => {}
                 },

@@ -1,6 +1,9 @@
 //! Every form of a report says the same as its exit code, over all verdicts.
 
-use chaos_core::{Answer, ChaosResult, Observation, REPORT_FORMAT, Reverted, Verdict, Verification};
+use chaos_core::{
+    Answer, ChaosResult, FaultTimes, Observation, REPORT_FORMAT, Reverted, SecondsRange, TimeBounds, Verdict,
+    Verification,
+};
 
 use super::{InvalidRun, Machine, Report, html, html_invalid, junit, junit_invalid, text};
 use crate::judge::run_verdict;
@@ -35,6 +38,11 @@ fn entries() -> Vec<ChaosResult> {
         timeline: Vec::new(),
         time_to_detect_seconds: None,
         time_to_recover_seconds: None,
+        times: FaultTimes::default(),
+        bounds: TimeBounds::default(),
+        time_to_abort_seconds: None,
+        abort_unseen_seconds: None,
+        control: None,
         load: None,
     };
     rows.into_iter().map(entry).collect()
@@ -64,6 +72,7 @@ fn report(entries: Vec<ChaosResult>, before: &[Answer], after: &[Answer]) -> Rep
         steady_state_after: after,
         not_begun: None,
         node_exits: Vec::new(),
+        sources: Vec::new(),
         nodes_left: Vec::new(),
         baseline: None,
         recovered: RecoverReport::default(),
@@ -141,6 +150,29 @@ fn cases_are_unique_carry_their_reason_and_cover_steady_state_undo_and_skipped_e
         assert_eq!(xml.matches("<skipped").count(), skipped.count(), "{xml}");
         assert!(xml.contains("<testsuite name=\"A &lt;task&gt;\""), "{xml}");
     }
+}
+
+#[test]
+fn every_form_tells_the_same_bounds_of_times() {
+    let mut report = report(entries()[..1].to_vec(), &[], &[]);
+    let bounds = TimeBounds {
+        in_force_seconds: Some(SecondsRange::new(3.0, 3.5)),
+        detect_seconds: Some(SecondsRange::new(0.25, 0.75)),
+        recover_seconds: Some(SecondsRange::from(0.5)),
+    };
+    report.entries[0].bounds = bounds;
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["entries"][0]["bounds"]["in_force_seconds"], serde_json::json!({"at_least": 3.0, "at_most": 3.5}));
+    assert_eq!(json["entries"][0]["bounds"]["recover_seconds"], serde_json::json!({"at_least": 0.5, "at_most": null}));
+    let (text, page, xml) = (text(&report), html(&report), junit(&report));
+    assert_eq!(bounds.named().count(), 3);
+    for (name, range) in bounds.named() {
+        assert!(text.contains(&format!("  {name}: {range}\n")), "{text}");
+        assert!(page.contains(&format!("<dt>{name}</dt><dd>{range}</dd>")), "{page}");
+        assert!(xml.contains(&format!("<property name=\"{name}\" value=\"{range}\"/>")), "{xml}");
+    }
+    report.entries[0].bounds = TimeBounds::default();
+    assert!(!html(&report).contains("time in force") && !junit(&report).contains("time in force"));
 }
 
 #[test]

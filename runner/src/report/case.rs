@@ -21,6 +21,8 @@ pub struct ReportCase {
     pub seconds: f64,
     /// Why, one clause a line; empty where there is nothing to say.
     pub reasons: Vec<String>,
+    /// Its figures, each with its name, as text has them.
+    pub figures: Vec<(String, String)>,
 }
 
 /// What became of a case.
@@ -89,6 +91,7 @@ impl Report {
             outcome: CaseOutcome::Judged(baseline.verdict),
             seconds: 0.0,
             reasons: baseline.reasons.clone(),
+            figures: Vec::new(),
         })
     }
 
@@ -105,6 +108,7 @@ impl Report {
             outcome: CaseOutcome::Judged(self.verdict),
             seconds: self.elapsed_seconds,
             reasons: vec![why],
+            figures: Vec::new(),
         }
     }
 
@@ -115,6 +119,7 @@ impl Report {
             outcome,
             seconds: 0.0,
             reasons: vec![reason],
+            figures: Vec::new(),
         };
         let held = CaseOutcome::Judged(Verdict::Held);
         let recovered = &self.recovered;
@@ -146,6 +151,7 @@ fn steady(class: &str, probe: &Verification) -> ReportCase {
         outcome: CaseOutcome::Judged(verdict),
         seconds: 0.0,
         reasons: vec![probe.detail.clone()],
+        figures: Vec::new(),
     }
 }
 
@@ -158,6 +164,7 @@ fn node_case(exit: &NodeFinding) -> ReportCase {
         outcome: CaseOutcome::Judged(*verdict),
         seconds: *at_seconds,
         reasons: vec![format!("{exit}, {detail}")],
+        figures: Vec::new(),
     }
 }
 
@@ -169,6 +176,7 @@ fn left_case(left: &str) -> ReportCase {
         outcome: CaseOutcome::Judged(Verdict::RevertFailed),
         seconds: 0.0,
         reasons: vec![left.to_owned()],
+        figures: Vec::new(),
     }
 }
 
@@ -177,12 +185,18 @@ fn entry_case(entry: &ChaosResult) -> ReportCase {
     let outcome = if skipped.is_some() { CaseOutcome::Skipped } else { CaseOutcome::Judged(entry.verdict) };
     let probes = entry.probes.iter().chain(&entry.verification);
     let probes = probes.filter(|probe| !probe.success).map(|probe| format!("`{}`: {}", probe.name, probe.detail));
-    let mut reasons: Vec<String> = entry.error.clone().into_iter().chain(probes).collect();
+    // A control leg that kept the fault from being injected is the error.
+    let control = entry.control.as_ref().filter(|_| entry.error.is_none()).and_then(|leg| leg.reason.clone());
+    let mut reasons: Vec<String> = entry.error.clone().into_iter().chain(control).chain(probes).collect();
     if reasons.is_empty() && entry.verdict.exit_code() != 0 {
         reasons.push(entry.verdict.word().to_owned());
     }
     let (class, name) = (class_of(entry), entry.name.clone());
-    ReportCase { class, name, outcome, seconds: entry.elapsed_time, reasons }
+    ReportCase { class, name, outcome, seconds: entry.elapsed_time, reasons, figures: entry_figures(entry) }
+}
+
+fn entry_figures(entry: &ChaosResult) -> Vec<(String, String)> {
+    entry.bounds.named().map(|(name, range)| (name.to_owned(), range.to_string())).collect()
 }
 
 /// The undo of an entry, where there was something to undo.
@@ -198,7 +212,14 @@ fn revert_case(entry: &ChaosResult) -> Option<ReportCase> {
     };
     let class = format!("{}.revert", class_of(entry));
     let outcome = CaseOutcome::Judged(verdict);
-    Some(ReportCase { class, name: entry.name.clone(), outcome, seconds: 0.0, reasons: vec![reason] })
+    Some(ReportCase {
+        class,
+        name: entry.name.clone(),
+        outcome,
+        seconds: 0.0,
+        reasons: vec![reason],
+        figures: Vec::new(),
+    })
 }
 
 fn class_of(entry: &ChaosResult) -> String {

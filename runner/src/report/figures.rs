@@ -48,8 +48,9 @@ impl Figure {
 pub(super) fn of_entry(entry: &ChaosResult) -> Vec<Figure> {
     let detect = entry.time_to_detect_seconds.map(|time| Figure::seconds("time to detect", time));
     let recover = entry.time_to_recover_seconds.map(|time| Figure::seconds("time to recover", time));
+    let abort = entry.time_to_abort_seconds.map(|time| Figure::seconds("time to abort", time));
     let load = entry.load.as_deref().map(of_load).unwrap_or_default();
-    detect.into_iter().chain(recover).chain(load).collect()
+    detect.into_iter().chain(recover).chain(abort).chain(load).collect()
 }
 
 /// The times are those of requests that were answered well, so that failing fast is not an improvement; how many failed is a

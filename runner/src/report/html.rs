@@ -9,8 +9,10 @@ use super::date::utc;
 use super::escape::escape_html;
 use super::invalid::InvalidRun;
 use super::outcome::RunOutcome;
+use super::phase_words::phase_rows;
 use super::run_report::Report;
-use super::words::{reverted_word, word};
+use super::timeline::svg;
+use super::words::{control_words, reverted_word, trace_line, word};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -92,6 +94,7 @@ fn body(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out, "<section><h2>What was checked</h2><ul>")?;
     report.cases().iter().try_for_each(|one| case(out, one))?;
     writeln!(out, "</ul></section>")?;
+    svg(out, report)?;
     report.entries.iter().try_for_each(|one| entry(out, one))?;
     facts(out, report)
 }
@@ -133,17 +136,33 @@ fn entry(out: &mut String, entry: &ChaosResult) -> fmt::Result {
     row(out, "undo", reverted_word(entry.reverted))?;
     entry.probes.iter().try_for_each(|probe| checked(out, "probe", probe))?;
     entry.verification.iter().try_for_each(|probe| checked(out, "verify", probe))?;
+    if let Some(leg) = &entry.control {
+        let which = format!("control leg ({} the fault)", leg.order.word());
+        leg.probes.iter().try_for_each(|probe| checked(out, &format!("{which}, probe"), probe))?;
+        row(out, &which, &escape_html(control_words(leg)))?;
+    }
     if let Some(time) = entry.time_to_detect_seconds {
-        row(out, "time to detect", &format!("{time:.3} s"))?;
+        row(out, "detected", &format!("{time:.3} s after the fault became active"))?;
+    }
+    if let Some(time) = entry.time_to_abort_seconds {
+        let unseen = entry.abort_unseen_seconds.unwrap_or_default();
+        row(out, "time to abort", &format!("{time:.3} s, and not asked for {unseen:.3} s before"))?;
     }
     if let Some(time) = entry.time_to_recover_seconds {
-        row(out, "time to recover", &format!("{time:.3} s"))?;
+        row(out, "recovered", &format!("{time:.3} s after the undo began"))?;
+    }
+    for (what, range) in entry.bounds.named() {
+        row(out, what, &range.to_string())?;
     }
     row(out, "time in the fault", &format!("{:.1} s", entry.elapsed_time))?;
     if let Some(load) = &entry.load {
         let counts = &load.counts;
         let figures = format!("{:.1} requests per second, {} completed", load.achieved_qps, counts.completed);
         row(out, "load", &escape_html(&figures))?;
+        for (phase, figures) in phase_rows(load) {
+            row(out, &format!("load {}", escape_html(&phase)), &figures)?;
+        }
+        load.traces.iter().try_for_each(|trace| row(out, "trace", &escape_html(&trace_line(trace))))?;
     }
     if !entry.output.is_empty() {
         row(out, "output", &format!("<code>{}</code>", escape_html(&entry.output)))?;

@@ -127,6 +127,9 @@ fn case(case: &ReportCase) -> TestCase {
         status.set_description(lines(&case.reasons));
     }
     let mut told = TestCase::new(one_line(&case.name), status);
+    for (name, value) in &case.figures {
+        told.add_property((one_line(name).as_str(), one_line(value).as_str()));
+    }
     told.set_classname(one_line(&case.class)).set_time(seconds(case.seconds));
     told
 }

@@ -7,6 +7,7 @@ use chaos_core::{REPORT_FORMAT, Verdict, visible_line};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::median::{LEAST_VALUES, MedianInterval, median_interval};
 use super::run_report::Report;
 
 /// Several rounds of the same run.
@@ -33,7 +34,7 @@ pub struct RepeatReport {
 pub struct TimeSpread {
     /// The entry's name.
     pub entry: String,
-    /// `time to detect` or `time to recover`.
+    /// Which time: `time to detect`, `time to recover`, `time in force (at least)` or `time in force (at most)`.
     pub time: String,
     /// Rounds that have it.
     pub rounds: u32,
@@ -43,6 +44,10 @@ pub struct TimeSpread {
     pub median_seconds: f64,
     /// The longest.
     pub max_seconds: f64,
+    /// A confidence interval of the median, in seconds, of the rounds that have the time; null below six of them: no 95 % interval
+    /// exists then.
+    #[serde(default)]
+    pub median_interval: Option<MedianInterval>,
 }
 
 impl RepeatReport {
@@ -78,11 +83,12 @@ impl RepeatReport {
         let counts: Vec<String> = self.verdicts.iter().map(|(word, count)| format!("{count} {word}")).collect();
         writeln!(out, "rounds: {} of {} ({})", self.rounds.len(), self.rounds_wanted, counts.join(", "))?;
         for spread in &self.times {
-            let TimeSpread { entry, time, rounds, min_seconds, median_seconds, max_seconds } = spread;
+            let TimeSpread { entry, time, rounds, min_seconds, median_seconds, max_seconds, median_interval } = spread;
             let entry = visible_line(entry);
             writeln!(
                 out,
-                "{entry}: {time}: {min_seconds:.3} to {max_seconds:.3} s, median {median_seconds:.3} s ({rounds} of {})",
+                "{entry}: {time}: {min_seconds:.3} to {max_seconds:.3} s, median {median_seconds:.3} s, {} ({rounds} of {})",
+                interval_words(median_interval.as_ref()),
                 self.rounds.len()
             )?;
         }
@@ -92,13 +98,28 @@ impl RepeatReport {
     }
 }
 
+fn interval_words(interval: Option<&MedianInterval>) -> String {
+    match interval {
+        Some(MedianInterval { low, high, level }) => {
+            format!("median within {low:.3} to {high:.3} s at {:.1} %", level * 100.0)
+        }
+        None => format!("no 95 % interval below {LEAST_VALUES} values"),
+    }
+}
+
 /// The times of all rounds, in the order of the first round that has them.
 fn spreads(rounds: &[Report]) -> Vec<TimeSpread> {
     let mut times: Vec<(String, &str, Vec<f64>)> = Vec::new();
     for entry in rounds.iter().flat_map(|round| &round.entries) {
-        let both =
-            [("time to detect", entry.time_to_detect_seconds), ("time to recover", entry.time_to_recover_seconds)];
-        for (time, value) in both {
+        let in_force = entry.bounds.in_force_seconds;
+        let all = [
+            ("time to detect", entry.time_to_detect_seconds),
+            ("time to recover", entry.time_to_recover_seconds),
+            ("time in force (at least)", in_force.map(|range| range.at_least)),
+            ("time in force (at most)", in_force.and_then(|range| range.at_most)),
+            ("time to abort", entry.time_to_abort_seconds),
+        ];
+        for (time, value) in all {
             let Some(value) = value else { continue };
             match times.iter_mut().find(|(name, which, _)| *name == entry.name && *which == time) {
                 Some((_, _, values)) => values.push(value),
@@ -119,6 +140,7 @@ fn spread(entry: String, time: &str, mut values: Vec<f64>) -> Option<TimeSpread>
         min_seconds: *values.first()?,
         median_seconds: f64::midpoint(lower, upper),
         max_seconds: *values.last()?,
+        median_interval: median_interval(&values),
     })
 }
 
@@ -130,6 +152,10 @@ mod tests {
     fn a_spread_has_the_ends_and_the_median() {
         let found = spread("web".into(), "time to detect", vec![3.0, 1.0, 2.0, 8.0]).unwrap();
         assert_eq!((found.min_seconds, found.median_seconds, found.max_seconds, found.rounds), (1.0, 2.5, 8.0, 4));
+        assert_eq!(found.median_interval, None);
+        assert_eq!(interval_words(None), "no 95 % interval below 6 values");
+        let six = spread("web".into(), "time to detect", vec![3.0, 1.0, 2.0, 8.0, 5.0, 4.0]).unwrap();
+        assert_eq!(interval_words(six.median_interval.as_ref()), "median within 1.000 to 8.000 s at 96.9 %");
         assert_eq!(spread("web".into(), "time to detect", vec![]), None);
     }
 }

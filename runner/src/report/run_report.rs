@@ -8,6 +8,7 @@ use super::baseline::BaselineResult;
 use super::machine::Machine;
 use crate::nodes::NodeFinding;
 use crate::recover::RecoverReport;
+use crate::source_report::SourceReport;
 
 /// Version of the program, as reports and events name it.
 pub(crate) const SQUALL_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -49,6 +50,9 @@ pub struct Report {
     /// Nodes that ended by themselves, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub node_exits: Vec<NodeFinding>,
+    /// What the sources of evidence took in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceReport>,
     /// Nodes that may still run, and why; `squall recover` tries again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes_left: Vec<String>,

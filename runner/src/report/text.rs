@@ -5,8 +5,10 @@ use std::fmt::{self, Write};
 
 use chaos_core::{ChaosResult, Verification, visible_line};
 
+use super::phase_words::phase_rows;
 use super::run_report::Report;
-use super::words::{reverted_word, word};
+use super::timeline::chart;
+use super::words::{control_words, reverted_word, trace_line, word};
 
 /// The report as plain text, with a line break at its end.
 pub fn text(report: &Report) -> String {
@@ -39,6 +41,7 @@ fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
     for entry in &report.entries {
         write_entry(out, entry, timeline)?;
     }
+    chart(out, report)?;
     if let Some(why) = &report.not_begun {
         writeln!(out, "not begun: {}", one_line(why))?;
     }
@@ -48,6 +51,11 @@ fn write(out: &mut String, report: &Report, timeline: Timeline) -> fmt::Result {
     }
     for left in &report.nodes_left {
         writeln!(out, "may still run: {}", one_line(left))?;
+    }
+    for source in &report.sources {
+        let (name, from, detail) = (one_line(&source.name), one_line(&source.from), one_line(&source.detail));
+        let more = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+        writeln!(out, "evidence `{name}` ({from}): {} taken, {} dropped{more}", source.taken, source.dropped)?;
     }
     probes(out, "steady state after", &report.steady_state_after)?;
     baseline(out, report)?;
@@ -68,11 +76,31 @@ fn write_entry(out: &mut String, entry: &ChaosResult, timeline: Timeline) -> fmt
     writeln!(out, "  undo:     {}", reverted_word(entry.reverted))?;
     probes(out, "  probe", &entry.probes)?;
     probes(out, "  verify", entry.verification.as_slice())?;
+    if let Some(leg) = &entry.control {
+        probes(out, &format!("  control leg ({} the fault), probe", leg.order.word()), &leg.probes)?;
+        writeln!(out, "  control leg ({} the fault): {}", leg.order.word(), one_line(control_words(leg)))?;
+    }
     if let Some(time) = entry.time_to_detect_seconds {
         writeln!(out, "  detected:  {time:.3} s after the fault became active")?;
     }
+    if let Some(time) = entry.time_to_abort_seconds {
+        let unseen = entry.abort_unseen_seconds.unwrap_or_default();
+        writeln!(
+            out,
+            "  aborted:   {time:.3} s from the question to the verified undo; not asked for {unseen:.3} s before"
+        )?;
+    }
     if let Some(time) = entry.time_to_recover_seconds {
         writeln!(out, "  recovered: {time:.3} s after the undo began")?;
+    }
+    for (what, range) in entry.bounds.named() {
+        writeln!(out, "  {what}: {range}")?;
+    }
+    for (phase, figures) in entry.load.iter().flat_map(|load| phase_rows(load)) {
+        writeln!(out, "  load {}: {figures}", one_line(&phase))?;
+    }
+    for trace in entry.load.iter().flat_map(|load| &load.traces) {
+        writeln!(out, "  trace:    {}", one_line(&trace_line(trace)))?;
     }
     if !entry.output.is_empty() {
         writeln!(out, "  output:   {}", one_line(&entry.output))?;

@@ -9,6 +9,15 @@ use super::{EndedBy, Watcher};
 use crate::ask::seconds;
 use crate::probe_load::POLL;
 
+/// When the system noticed, on the run's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Noticed {
+    /// When the last answer that was no was asked for; none where the first one was yes.
+    pub(crate) last_no: Option<Duration>,
+    /// When the answer yes came.
+    pub(crate) by: Duration,
+}
+
 impl Watcher {
     /// Must turn to yes in time, and before the fault ends. A yes after the window does not count, and a question that is
     /// open when the window closes is a no. A fault that was ended early before the window had passed leaves it unknown.
@@ -16,6 +25,7 @@ impl Watcher {
         let start = self.now();
         let within = probe.extra().within_seconds.get();
         let mut last: Option<Observation> = None;
+        let mut last_no = None;
         let (waited, seen) = loop {
             let asked = self.now();
             let left = within.saturating_sub(asked.saturating_sub(start));
@@ -34,6 +44,8 @@ impl Watcher {
                     break (waited, self.told(probe, seen));
                 }
                 Some(Some(seen)) if seen.answer == Answer::Yes => {
+                    // Asked once for each fault, so it is set once.
+                    let _ = self.noticed.set(Noticed { last_no, by: start.saturating_add(waited) });
                     break (waited, Observation::yes(format!("noticed after {}: {}", tenths(waited), seen.detail)));
                 }
                 Some(Some(seen)) if waited + POLL > within => {
@@ -42,6 +54,7 @@ impl Watcher {
                     break (waited, Observation { answer, detail, ..seen });
                 }
                 Some(Some(seen)) => {
+                    last_no = (seen.answer == Answer::No).then_some(asked).or(last_no);
                     last = Some(seen);
                     self.pause(POLL).await;
                 }

@@ -2,12 +2,23 @@
 
 use std::time::Duration;
 
-use chaos_core::{Answer, Observation, ProbeNode, ProbeRole, Verification};
+use chaos_core::{Answer, Observation, ProbeRole, StopProbe, Verification};
 use tokio::sync::watch;
 
 use super::{EndedBy, Watcher};
 use crate::ask::seconds;
-use crate::probe_load::POLL;
+use crate::probe_load::watched_every;
+
+/// A stop condition that ended a fault.
+#[derive(Debug, Clone)]
+pub(crate) struct Turned {
+    /// What it said.
+    pub(crate) reason: String,
+    /// When it was asked, on the run's clock.
+    pub(crate) asked: Duration,
+    /// How long before that nobody had asked: it may have turned then.
+    pub(crate) unseen: Duration,
+}
 
 /// A stop condition whose answer was open for this long at the end has not watched over the fault.
 const HANGS: Duration = Duration::from_secs(1);
@@ -17,10 +28,10 @@ impl Watcher {
     /// nothing when it was answering and the fault ended first.
     pub(super) async fn abort_if(
         &self,
-        probe: &ProbeNode,
-        condition: &watch::Sender<Option<String>>,
+        probe: &StopProbe,
+        condition: &watch::Sender<Option<Turned>>,
     ) -> Option<Verification> {
-        let mut answers = 0_u64;
+        let (mut answers, mut last_no) = (0_u64, self.now());
         loop {
             let asked = self.now();
             let Some(seen) = self.ask(probe, ProbeRole::AbortIf).await else {
@@ -29,12 +40,13 @@ impl Watcher {
                 return Some(Verification::of(probe.label(), silent));
             };
             if seen.answer != Answer::No {
-                condition.send_replace(Some(format!("abort_if `{}`: {}", probe.label(), seen.detail)));
+                let reason = format!("abort_if `{}`: {}", probe.label(), seen.detail);
+                condition.send_replace(Some(Turned { reason, asked, unseen: asked.saturating_sub(last_no) }));
                 let answer = Observation { answer: Answer::No, ..seen };
                 return Some(Verification::of(probe.label(), answer));
             }
-            answers += 1;
-            if !self.pause(POLL).await {
+            (answers, last_no) = (answers + 1, asked);
+            if !self.pause(watched_every(probe)).await {
                 return None;
             }
         }

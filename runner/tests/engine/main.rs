@@ -4,6 +4,7 @@
 mod active;
 mod blocking;
 mod control_socket;
+mod figures;
 mod hanging;
 mod nodes;
 mod plug_ins;
@@ -14,3 +15,4 @@ mod release_races;
 mod reports;
 mod run;
 mod session;
+mod sources;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use chaos_core::{
-    Evidence, Fault, Fired, HostPort, InjectContext, Injection, Observation, Outcome, Plan, PluginError, Probe, Reach,
-    RunContext, Sighting, Span, Trigger, Undo, UndoContext, UndoStep, Undone, register_fault, register_probe,
-    register_trigger, register_undo_step,
+    Ceiling, Evidence, Fault, Fired, HostPort, InjectContext, Injection, Observation, Outcome, Plan, PluginError,
+    Probe, Reach, RunContext, Sighting, Span, Trigger, Undo, UndoContext, UndoStep, Undone, register_fault,
+    register_probe, register_trigger, register_undo_step,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,34 @@ impl Trigger for FarTrigger {
 }
 
 register_trigger!(FarTrigger, "engine_far");
+
+/// A trigger that opens so many connections at each look, for a while.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ManyTrigger {
+    connections: u16,
+    interval_ms: u64,
+    /// After so many seconds.
+    seconds: u64,
+}
+
+impl Trigger for ManyTrigger {
+    async fn wait(&self, cx: &RunContext) -> Result<Fired, PluginError> {
+        cx.clock().sleep(Duration::from_secs(self.seconds)).await;
+        Ok(Fired("asked".into()))
+    }
+
+    fn reach(&self) -> Result<Reach, PluginError> {
+        let hosts = (0..self.connections).map(|_| HostPort::new("127.0.0.1", 80)).collect();
+        Ok(Reach { hosts, ..Reach::default() })
+    }
+
+    fn asks(&self) -> Result<Vec<Ceiling>, PluginError> {
+        Ok(Trigger::reach(self)?.asked_every(Duration::from_millis(self.interval_ms)).into())
+    }
+}
+
+register_trigger!(ManyTrigger, "engine_many");
 
 /// A probe that answers after a time.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

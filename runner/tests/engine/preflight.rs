@@ -25,6 +25,10 @@ fn many(connections: u16, interval: f64) -> Value {
     json!({"type": "engine_many", "connections": connections, "interval_seconds": interval})
 }
 
+fn asking(connections: u16, interval_ms: u64, seconds: u64) -> Value {
+    json!({"type": "engine_many", "connections": connections, "interval_ms": interval_ms, "seconds": seconds})
+}
+
 fn far_check() -> Check {
     let body = CheckBody::Probe(parse(&json!({"type": "engine_far"})).unwrap());
     Check { body, mode: CheckMode::Assert, timeout_seconds: None }
@@ -50,6 +54,8 @@ fn one_declared_thing_that_is_refused_starts_nothing_and_a_dry_run_says_the_same
     let host = "`203.0.113.9`";
     let rows = [
         (json!({"trigger": far}), host),
+        (json!({"trigger": asking(11, 10, 1)}), "probes: qps 1100 is above the ceiling of 1000; `--max-qps 1100`"),
+        (json!({"trigger": asking(65, 1_000, 1)}), "`--max-concurrency 65`"),
         (json!({"during": [far]}), host),
         (json!({"detect": far}), host),
         (json!({"abort_if": far}), host),
@@ -157,4 +163,29 @@ fn the_probes_of_entries_in_force_at_the_same_time_are_held_against_their_bound_
     let wide = Policy { max_concurrency: 80, ..Policy::default() };
     let report = bench.runner().policy(wide).build().unwrap().run(task(&[of("a"), of("b")])).unwrap();
     assert!(report.entries.iter().all(|entry| entry.error.is_none()), "{:?}", report.entries);
+}
+
+#[test]
+fn the_triggers_of_entries_that_wait_at_the_same_time_count_with_the_probes_until_they_have_fired() {
+    let bench = Bench::new().unwrap();
+    let of = |name: &str, trigger: Value, during: Value| {
+        let mut entry = touch(&bench, name);
+        let more = [("trigger", trigger), ("during", during), ("duration_seconds", json!(5))];
+        entry.as_object_mut().unwrap().extend(more.map(|(key, value)| (key.to_owned(), value)));
+        entry
+    };
+    let nothing = json!([]);
+    let refused = |entries: &[Value]| {
+        let report = bench.runner().build().unwrap().run(task(entries)).unwrap();
+        report.entries.iter().filter_map(|entry| entry.error.clone()).collect::<Vec<_>>()
+    };
+    let why = "probes: concurrency 80 is above the ceiling of 64, with what is in force in this run";
+    // Both wait; one waits while the other is asked about; one waits no more when the other begins to be asked about.
+    let waiting = of("a", asking(40, 1_000, 4), nothing.clone());
+    let both = refused(&[waiting.clone(), of("b", asking(40, 1_000, 2), nothing.clone())]);
+    assert!(both.len() == 1 && both[0].contains(why), "{both:?}");
+    let beside = refused(&[waiting.clone(), of("b", json!({"type": "test_now"}), json!([many(40, 1.0)]))]);
+    assert!(beside.len() == 1 && beside[0].contains(why), "{beside:?}");
+    let later = json!({"type": "test_never", "after_seconds": 5});
+    assert_eq!(refused(&[waiting, of("b", later, json!([many(40, 1.0)]))]), Vec::<String>::new());
 }

@@ -46,9 +46,30 @@ fn entries(ours: &Value, names: &BTreeSet<&str>, report: &mut Report) {
             for (index, entry) in entries.iter().enumerate() {
                 verify(entry, &format!("/chaos_spec/{index}"), names, report);
             }
+            if let [only] = entries.as_slice() {
+                control(only, "/chaos_spec/0", report);
+            }
         }
-        Some(entry) => verify(entry, "/chaos_spec", names, report),
+        Some(entry) => {
+            verify(entry, "/chaos_spec", names, report);
+            control(entry, "/chaos_spec", report);
+        }
         None => {}
+    }
+}
+
+/// Warns of a control leg that shows nothing: no probe is asked in it, and where an entry is alone, there is no load that could
+/// keep its requests apart.
+fn control(only: &Value, at: &str, report: &mut Report) {
+    let asks = |key: &str| match only.get(key) {
+        Some(Value::Array(probes)) => !probes.is_empty(),
+        Some(value) => !value.is_null(),
+        None => false,
+    };
+    if only.get("control") == Some(&Value::Bool(true)) && !["during", "detect", "abort_if"].into_iter().any(asks) {
+        let message = "`control` has nothing to compare: no probe is asked in its leg";
+        let help = "write `during` or `detect`, put a load beside it as an entry of its own, or remove `control`";
+        report.add(Diagnostic::new(Code::ControlAsksNothing, format!("{at}/control"), message).help(help));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plug-ins of a document, by the definition that their node has in the schema.
 
-use chaos_core::{FAULTS, Kind, NODES, PROBES, STEPS, Status, TRIGGERS};
+use chaos_core::{FAULTS, Kind, NODES, PROBES, SOURCES, STEPS, Status, TRIGGERS};
 
 use crate::marker::CHECK;
 use crate::workflow::CONTROLS;
@@ -11,6 +11,7 @@ pub(super) fn kind_of_definition(name: &str) -> Option<Kind> {
         "fault" => Some(Kind::Fault),
         "trigger" => Some(Kind::Trigger),
         "node" => Some(Kind::Node),
+        "source" => Some(Kind::Source),
         "step" => Some(Kind::Step),
         "probe" | CHECK => Some(Kind::Probe),
         _ => None,
@@ -23,6 +24,7 @@ pub(super) fn known(kind: Kind) -> Vec<&'static str> {
         Kind::Fault => FAULTS.names(),
         Kind::Trigger => TRIGGERS.names(),
         Kind::Node => NODES.names(),
+        Kind::Source => SOURCES.names(),
         Kind::Step => CONTROLS.iter().map(|control| control.name).chain(STEPS.names()).collect(),
         _ => PROBES.names(),
     }
@@ -34,6 +36,7 @@ pub(super) fn status(kind: Kind, name: &str) -> Option<Status> {
         Kind::Fault => FAULTS.status(name),
         Kind::Trigger => TRIGGERS.status(name),
         Kind::Node => NODES.status(name),
+        Kind::Source => SOURCES.status(name),
         Kind::Step => STEPS.status(name),
         _ => PROBES.status(name),
     }
@@ -44,6 +47,7 @@ pub(super) fn any_deprecated() -> bool {
     let deprecated = |status| matches!(status, Status::Deprecated(_));
     FAULTS.all().iter().any(|one| deprecated(one.status))
         || NODES.all().iter().any(|one| deprecated(one.status))
+        || SOURCES.all().iter().any(|one| deprecated(one.status))
         || STEPS.all().iter().any(|one| deprecated(one.status))
         || TRIGGERS.all().iter().any(|one| deprecated(one.status))
         || PROBES.all().iter().any(|one| deprecated(one.status))

@@ -143,7 +143,7 @@ fn parts<'v>(value: &'v Value, at: &str) -> Vec<(String, &'v Value)> {
         Value::Array(items) => {
             items.iter().enumerate().map(|(i, item)| (pointer::join(at, &i.to_string()), item)).collect()
         }
-        Value::Object(map) if matches!(at, "/probes" | "/nodes") => {
+        Value::Object(map) if matches!(at, "/probes" | "/nodes" | "/evidence") => {
             map.iter().map(|(k, v)| (pointer::join(at, k), v)).collect()
         }
         _ => vec![(at.to_owned(), value)],

@@ -120,6 +120,13 @@ impl Violation<'_> {
         let names = properties.into_iter().flatten().map(|(name, _)| name.as_str());
         let known: Vec<&str> = names.filter(|name| !matches!(*name, "$schema" | "verification")).collect();
         let at = self.at();
+        if key == "control" && is_in_pool(&at) {
+            let diagnostic = Diagnostic::new(Code::UnknownKey, pointer::join(&at, key), format!("unknown key `{key}`"));
+            return Found {
+                diagnostic: diagnostic.help("a fault of a soak has no control leg: remove `control`"),
+                means: None,
+            };
+        }
         let free = known.iter().copied().filter(|name| self.error.instance().get(name).is_none());
         let near = suggestion(key, free);
         let means = near.map(|near| pointer::join(&at, near));
@@ -221,6 +228,7 @@ impl Violation<'_> {
                 Kind::Fault => Code::UnknownFault,
                 Kind::Trigger => Code::UnknownTrigger,
                 Kind::Node => Code::UnknownNode,
+                Kind::Source => Code::UnknownSource,
                 Kind::Step => Code::UnknownStep,
                 _ => Code::UnknownProbe,
             };
@@ -328,4 +336,10 @@ fn plain(value: &Value) -> String {
 
 fn first_sentence(text: &str) -> &str {
     text.split("\n\n").next().unwrap_or_default()
+}
+
+/// Whether a fault of the pool of a soak stands there.
+fn is_in_pool(at: &str) -> bool {
+    let mut inwards = at.rsplit('/').skip(1);
+    inwards.next() == Some("pool") && inwards.next() == Some("soak")
 }

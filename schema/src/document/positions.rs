@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+#[cfg(feature = "validate")]
+use crate::diagnostic::TextSpan;
 use crate::pointer;
 #[cfg(feature = "validate")]
 use crate::text::{Places, Source};
@@ -14,7 +16,7 @@ pub struct Positions {
     name: Arc<str>,
     at: String,
     #[cfg(feature = "validate")]
-    text: Option<Arc<(Source, Places)>>,
+    text: Option<(Arc<Source>, Arc<Places>)>,
 }
 
 impl Positions {
@@ -23,10 +25,11 @@ impl Positions {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// A whole document that was a text.
+    /// A whole document of a text, which may hold several.
     #[cfg(feature = "validate")]
-    pub(crate) fn in_text(source: Source, places: Places) -> Self {
-        Self { name: source.name.as_str().into(), at: String::new(), text: Some(Arc::new((source, places))) }
+    pub(crate) fn in_text(source: impl Into<Arc<Source>>, places: Places) -> Self {
+        let source = source.into();
+        Self { name: source.name.as_str().into(), at: String::new(), text: Some((source, Arc::new(places))) }
     }
 
     /// The part under that key or index.
@@ -45,12 +48,20 @@ impl Positions {
         &self.at
     }
 
+    /// The bytes of the part's value, and of its key where it has one; `None` where there is no text. What an alias stands
+    /// for has the bytes of the alias.
+    #[cfg(feature = "validate")]
+    pub fn spans(&self) -> Option<(TextSpan, Option<TextSpan>)> {
+        let (_, places) = self.text.as_ref()?;
+        places.exactly(&self.at).map(|place| (place.value, place.key))
+    }
+
     /// Gives a diagnostic, whose pointer counts from this part, its place in the document.
-    pub(crate) fn placed(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+    pub fn placed(&self, mut diagnostic: Diagnostic) -> Diagnostic {
         diagnostic.pointer.insert_str(0, &self.at);
         self.name.as_ref().clone_into(&mut diagnostic.file);
         #[cfg(feature = "validate")]
-        if let Some((source, places)) = self.text.as_deref() {
+        if let Some((source, places)) = &self.text {
             let place = places.nearest(&diagnostic.pointer);
             let at_key = diagnostic.code.is_of_key();
             let span = place.map(|place| if at_key { place.key.unwrap_or(place.value) } else { place.value });

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chaos_core::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use chaos_core::{
-    ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, PolicyRequest, ProbeNode, Seconds, SoakSpec, SteadyProbe,
-    Task,
+    ChaosSpec, Check, CheckBody, CheckMode, DeclaredNode, DeclaredSource, PolicyRequest, ProbeNode, Seconds, SoakSpec,
+    SteadyProbe, Task,
 };
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,9 @@ pub struct TaskDocument {
     /// The members of the system under test, by name; faults name them as `target`. They are started before the steady state and stopped at the end.
     #[serde(default)]
     pub nodes: BTreeMap<String, Deferred<DeclaredNode>>,
+    /// Sources of evidence, by name: what the system says of itself while the run lasts. Probes such as `metric` read what they take in.
+    #[serde(default)]
+    pub evidence: BTreeMap<String, Deferred<DeclaredSource>>,
     /// Probes that must say yes before anything is injected, and again after.
     #[serde(default)]
     pub steady_state: Vec<Deferred<SteadyProbe>>,
@@ -235,6 +238,12 @@ impl TaskDocument {
             let at = positions.inside("nodes").inside(&name);
             if let Some(node) = reader.read(node, at) {
                 task.nodes.insert(name, node);
+            }
+        }
+        for (name, source) in self.evidence {
+            let at = positions.inside("evidence").inside(&name);
+            if let Some(source) = reader.read(source, at) {
+                task.evidence.insert(name, source);
             }
         }
         for (index, probe) in self.steady_state.into_iter().enumerate() {

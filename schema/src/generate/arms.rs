@@ -1,7 +1,7 @@
 //! One plug-in in a document: the `type` that chooses, and an arm for each registered plug-in.
 
 use chaos_core::schemars::{Schema, SchemaGenerator};
-use chaos_core::{Descriptor, FAULTS, NODES, PROBES, PlugIn, Registry, STEPS, Status, TRIGGERS};
+use chaos_core::{Descriptor, FAULTS, NODES, PROBES, PlugIn, Registry, SOURCES, STEPS, Status, TRIGGERS};
 use serde_json::{Map, Value, json};
 
 use super::pool::{Node, Pool};
@@ -15,6 +15,7 @@ pub(crate) fn definition(pool: &mut Pool, node: &Node) -> Value {
         "trigger" => closed(pool, node, &TRIGGERS),
         "probe" => closed(pool, node, &PROBES),
         "node" => closed(pool, node, &NODES),
+        "source" => closed(pool, node, &SOURCES),
         "step" => step(pool, node),
         _ => check(pool),
     }

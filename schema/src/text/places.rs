@@ -22,6 +22,11 @@ impl Places {
         self.0.insert(pointer, place);
     }
 
+    /// The place of a pointer.
+    pub(crate) fn exactly(&self, pointer: &str) -> Option<Place> {
+        self.0.get(pointer).copied()
+    }
+
     /// The place of a pointer, or of what holds it where it has none of its own.
     pub(crate) fn nearest(&self, mut pointer: &str) -> Option<Place> {
         loop {

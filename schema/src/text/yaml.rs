@@ -34,11 +34,28 @@ pub(super) struct Tree {
 
 /// Reads YAML, or says where it stops being readable.
 pub(super) fn yaml(source: &Source) -> Result<Tree, Box<Diagnostic>> {
+    let builder = built(source, false)?;
+    let root = builder.root.unwrap_or_else(absent);
+    Ok(Tree { root, found: builder.found, second: builder.second })
+}
+
+/// Reads every document of a text, within the bounds of one; and what is wrong with them that does not end them.
+pub(super) fn yaml_documents(source: &Source) -> Result<(Vec<Node>, Vec<Diagnostic>), Box<Diagnostic>> {
+    let mut builder = built(source, true)?;
+    builder.before.extend(builder.root);
+    Ok((builder.before, builder.found))
+}
+
+fn absent() -> Node {
+    Node::new(Kind::Null, TextSpan { start: 0, end: 0 })
+}
+
+fn built(source: &Source, many: bool) -> Result<Builder<'_>, Box<Diagnostic>> {
     let options = granit_parser::options! {
         simple_key_max_lookahead: MAX_KEY,
         emit_comments: false,
     };
-    let mut builder = Builder { source, ..Builder::of(source) };
+    let mut builder = Builder { many, ..Builder::of(source) };
     // The mark of a byte order is not part of the text.
     let skipped = if source.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     builder.skipped = skipped;
@@ -48,8 +65,7 @@ pub(super) fn yaml(source: &Source) -> Result<Tree, Box<Diagnostic>> {
             break;
         }
     }
-    let root = builder.root.unwrap_or_else(|| Node::new(Kind::Null, TextSpan { start: 0, end: 0 }));
-    Ok(Tree { root, found: builder.found, second: builder.second })
+    Ok(builder)
 }
 
 /// A node that is known by an anchor.
@@ -70,6 +86,9 @@ struct Open {
 
 struct Builder<'s> {
     source: &'s Source,
+    /// Whether a text may hold several documents; those before the last one are then in `before`.
+    many: bool,
+    before: Vec<Node>,
     skipped: usize,
     open: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
@@ -86,6 +105,8 @@ impl<'s> Builder<'s> {
     fn of(source: &'s Source) -> Self {
         Self {
             source,
+            many: false,
+            before: Vec::new(),
             skipped: 0,
             open: Vec::new(),
             anchors: HashMap::new(),
@@ -105,7 +126,11 @@ impl<'s> Builder<'s> {
         match event {
             Event::DocumentStart(_, version) => {
                 self.documents += 1;
-                if self.documents > 1 {
+                if self.many {
+                    self.before.extend(self.root.take());
+                    // An alias stands for what its own document has.
+                    self.anchors.clear();
+                } else if self.documents > 1 {
                     let second = Diagnostic::new(Code::ManyDocuments, "", "a second document starts here");
                     self.second = Some(self.placed(second.help("one file holds one document"), at));
                     return Ok(false);

@@ -30,7 +30,8 @@ impl JsonSchema for AnyStep {
 pub(crate) struct Control {
     /// Its `type`.
     pub(crate) name: &'static str,
-    /// Its keys that hold steps.
+    /// Its keys that hold steps, for the check of texts.
+    #[cfg(feature = "validate")]
     pub(crate) holds: &'static [&'static str],
     /// One sentence.
     pub(crate) summary: &'static str,
@@ -44,6 +45,7 @@ pub(crate) struct Control {
 pub(crate) const CONTROLS: [Control; 4] = [
     Control {
         name: "branch",
+        #[cfg(feature = "validate")]
         holds: &["then", "else"],
         summary: "Runs `then` where a probe says yes, `else` where it says no.",
         example: "name: \nwhen: \nthen: []\nelse: []\n",
@@ -51,6 +53,7 @@ pub(crate) const CONTROLS: [Control; 4] = [
     },
     Control {
         name: "parallel",
+        #[cfg(feature = "validate")]
         holds: &["steps"],
         summary: "Runs its steps at the same time.",
         example: "name: \nsteps: []\nsuccess: all\n",
@@ -58,6 +61,7 @@ pub(crate) const CONTROLS: [Control; 4] = [
     },
     Control {
         name: "retry",
+        #[cfg(feature = "validate")]
         holds: &["step"],
         summary: "Runs a step again until it passes.",
         example: "name: \nattempts: 3\nstep: \n",
@@ -65,6 +69,7 @@ pub(crate) const CONTROLS: [Control; 4] = [
     },
     Control {
         name: "serial",
+        #[cfg(feature = "validate")]
         holds: &["steps", "finally"],
         summary: "Runs its steps one after the other, up to the first failure; `finally` runs last, whatever happened.",
         example: "name: \nsteps: []\nfinally: []\n",

@@ -115,7 +115,7 @@ pub(crate) async fn run_to_the_end(
     signals: &mut Signals,
 ) -> Result<Report, Failure> {
     let starting = runner.clone();
-    run_with(runner, move || starting.start(task), events, flags.watch(), signals).await
+    run_with(runner, move || starting.start(task), events, flags.watch()?, signals).await
 }
 
 /// Runs what `start` starts.
@@ -127,14 +127,15 @@ pub(crate) async fn run_with(
     signals: &mut Signals,
 ) -> Result<Report, Failure> {
     let mut handle = begin(runner, start, signals).await?;
-    let follower = handle.take_events().map(|stream| Follower::start(stream, events, watch.detail)).transpose()?;
+    let follower = handle.take_events().map(|stream| Follower::start(stream, events, watch.detail, &watch.exports));
+    let follower = follower.transpose()?;
     let control = handle.control();
     if watch.until_stdin_closes {
         stdin_hold::release_at_end(handle.control())?;
     }
     let report = wait(handle.wait(), &control, signals).await;
     if let Some(follower) = follower {
-        follower.finish()?;
+        watch.exports.send(follower.finish()?, signals).await;
     }
     report
 }

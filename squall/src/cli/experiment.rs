@@ -14,6 +14,7 @@ use super::console::Paint;
 use super::console::{Out, say};
 use super::document::{bytes, rendered};
 use super::execute::{begin, create, on_runtime, wait};
+use super::exports::ExportFlags;
 use super::failure::Failure;
 use super::follow::Follower;
 use super::format::DataFormat;
@@ -89,6 +90,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FOLDER")]
     workspace: Option<PathBuf>,
     #[command(flatten)]
+    exports: ExportFlags,
+    #[command(flatten)]
     variables: VariableFlags,
     /// What may be touched.
     #[command(flatten)]
@@ -160,14 +163,16 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         return Err(Failure::Usage("this build has no client for models (feature `openai`)".to_owned()));
     }
     let events = args.events.as_deref().map(private).transpose()?;
+    let exports = args.exports.start()?;
     let report = on_runtime(async |signals| {
         let starting = runner.clone();
         let mut run = begin(&runner, move || experiment.start(&starting), signals).await?;
-        let follower = run.take_events().map(|stream| Follower::start(stream, events, Detail::Figures)).transpose()?;
+        let follower = run.take_events().map(|stream| Follower::start(stream, events, Detail::Figures, &exports));
+        let follower = follower.transpose()?;
         let control = run.control();
         let report = wait(run.wait(), &control, signals).await;
         if let Some(follower) = follower {
-            follower.finish()?;
+            exports.send(follower.finish()?, signals).await;
         }
         report
     })?;
@@ -330,6 +335,10 @@ fn runner(args: &Args) -> Result<Runner, Failure> {
     }
     if let Some(seed) = args.seed {
         builder = builder.seed(seed);
+    }
+    args.exports.start()?;
+    if let Some(note) = args.exports.note() {
+        builder = builder.announce(note);
     }
     Ok(builder.build()?)
 }

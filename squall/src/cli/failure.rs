@@ -1,9 +1,8 @@
 //! Why a command could not do its work, and the exit code that says it.
 
-use std::error::Error;
 use std::path::PathBuf;
 
-use chaos_core::JournalError;
+use chaos_core::{JournalError, with_causes};
 use chaos_runner::{ControlError, InvalidRun, RunnerError};
 use chaos_schema::Diagnostic;
 use chaos_soak::ManifestError;
@@ -68,6 +67,15 @@ pub(crate) enum Failure {
     /// A live run that performed a fault for this command is gone.
     #[error("{0}, and what it had in force may be so still; `squall recover` undoes it")]
     Lost(ControlError),
+    /// A configuration of links is not what it should be.
+    #[cfg(feature = "links")]
+    #[error("`{}` is not a list of links: {why}", path.display())]
+    LinksConfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The journals of dead runs cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -82,6 +90,10 @@ pub(crate) enum Failure {
         "{0}: recovery is unfinished, the journals are kept, and something may still be in force; `squall recover` goes on"
     )]
     Unfinished(&'static str),
+    /// A scenario can't be run under that id.
+    #[cfg(feature = "kube")]
+    #[error(transparent)]
+    Scenario(chaos_workflow_run::FolderError),
     /// Something that should not happen.
     #[error("{0}")]
     Internal(String),
@@ -123,8 +135,12 @@ impl Failure {
                 USAGE
             }
             Self::Invalid { .. } | Self::Manifest(_) => INVALID,
+            #[cfg(feature = "links")]
+            Self::LinksConfig { .. } => INVALID,
             Self::Runner(RunnerError::StateDir(_) | RunnerError::Journal(_) | RunnerError::Interrupted)
             | Self::Declined(_) => INCONCLUSIVE,
+            #[cfg(feature = "kube")]
+            Self::Scenario(_) => INCONCLUSIVE,
             Self::Unfinished(_) | Self::Lost(_) | Self::InForce(_) => REVERT_FAILED,
             Self::Resume(error) if error.is_damage() => INVALID,
             Self::Resume(_) => USAGE,
@@ -149,16 +165,7 @@ impl Failure {
 
     /// The whole chain of causes, in one line.
     pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let next = error.to_string();
-            if !text.contains(&next) {
-                text = format!("{text}: {next}");
-            }
-            cause = error.source();
-        }
-        text
+        with_causes(self)
     }
 }
 

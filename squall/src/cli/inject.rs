@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 impl Args {
     /// Files that no report may take.
     pub(super) fn taken(&self) -> Vec<&Path> {
-        self.flags.events.iter().map(PathBuf::as_path).collect()
+        self.flags.events.iter().map(PathBuf::as_path).chain(self.flags.exports.file()).collect()
     }
 }
 

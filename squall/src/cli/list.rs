@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::format::DataFormat;
 use super::plug_in::{self, PlugIn, span_word};
 
-/// Lists the faults, triggers, probes, node kinds and leaf steps of workflows of this program.
+/// Lists the faults, triggers, probes, node kinds, sources of evidence and leaf steps of workflows of this program.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only these.
@@ -25,6 +25,7 @@ pub(super) enum PluginKind {
     Triggers,
     Probes,
     Nodes,
+    Sources,
     Steps,
 }
 
@@ -35,6 +36,7 @@ impl PluginKind {
             Self::Triggers => Kind::Trigger,
             Self::Probes => Kind::Probe,
             Self::Nodes => Kind::Node,
+            Self::Sources => Kind::Source,
             Self::Steps => Kind::Step,
         }
     }

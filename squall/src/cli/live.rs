@@ -158,7 +158,7 @@ impl Live {
 
     /// What is worth a line at this detail.
     fn line(&mut self, event: &Event) -> Option<String> {
-        if let EventKind::Probed { role, probe, observation } = &event.kind {
+        if let EventKind::Probed { role, probe, observation, .. } = &event.kind {
             let before = self.answers.insert((event.path.clone(), probe.clone()), observation.answer);
             let during = *role == ProbeRole::During && !matches!(self.detail, Detail::Figures | Detail::Notes);
             let turned = before != Some(observation.answer) && (before.is_some() || observation.answer != Answer::Yes);
@@ -410,7 +410,7 @@ mod tests {
     }
 
     fn probed(role: ProbeRole, observation: Observation) -> EventKind {
-        EventKind::Probed { role, probe: "up".into(), observation }
+        EventKind::Probed { role, probe: "up".into(), observation, took_seconds: None }
     }
 
     #[test]

@@ -46,8 +46,9 @@ fn text(plan: &DryRun) -> String {
 /// What each entry would do.
 pub(crate) fn outline(plan: &DryRun) -> String {
     let mut text = Vec::new();
-    for node in &plan.nodes {
-        text.push(format!("node {}", node.name));
+    let sources = plan.sources.iter().map(|source| ("source", source));
+    for (word, node) in sources.chain(plan.nodes.iter().map(|node| ("node", node))) {
+        text.push(format!("{word} {}", node.name));
         text.extend(node.plan.iter().flat_map(plan_lines).map(|line| format!("  {line}")));
         text.push(match &node.refusal {
             Some(refusal) => format!("  would not start: {refusal}"),
@@ -129,6 +130,7 @@ mod tests {
     #[test]
     fn a_plan_says_what_would_be_touched_and_whether_it_would_run() {
         let plan = DryRun {
+            sources: Vec::new(),
             nodes: Vec::new(),
             entries: vec![entry(None), entry(Some("not allowed"))],
             steps: Vec::new(),

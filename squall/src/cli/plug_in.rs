@@ -1,7 +1,7 @@
 //! One plug-in as the commands `list` and `explain` show it, whatever its kind.
 
 use chaos_core::{
-    Descriptor, FAULTS, Kind, NODES, PROBES, Registry, Requirement, STEPS, Span, Status, Successor, TRIGGERS,
+    Descriptor, FAULTS, Kind, NODES, PROBES, Registry, Requirement, SOURCES, STEPS, Span, Status, Successor, TRIGGERS,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -63,13 +63,14 @@ impl PlugIn {
     }
 }
 
-/// Every registered plug-in: faults, triggers, probes, node kinds, leaf steps, each sorted by name.
+/// Every registered plug-in: faults, triggers, probes, node kinds, sources of evidence, leaf steps, each sorted by name.
 pub(crate) fn all() -> Vec<PlugIn> {
     fn of<T: ?Sized>(kind: Kind, registry: &'static Registry<T>) -> impl Iterator<Item = PlugIn> {
         registry.all().iter().map(move |descriptor| PlugIn::of(kind, descriptor))
     }
     let observers = of(Kind::Trigger, &TRIGGERS).chain(of(Kind::Probe, &PROBES));
-    of(Kind::Fault, &FAULTS).chain(observers).chain(of(Kind::Node, &NODES)).chain(of(Kind::Step, &STEPS)).collect()
+    let members = of(Kind::Node, &NODES).chain(of(Kind::Source, &SOURCES));
+    of(Kind::Fault, &FAULTS).chain(observers).chain(members).chain(of(Kind::Step, &STEPS)).collect()
 }
 
 /// The word for a span in lists and pages.
@@ -77,5 +78,21 @@ pub(crate) fn span_word(span: Span) -> &'static str {
     match span {
         Span::Sustained => "sustained",
         Span::Finite => "finite",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A document reads these before the plug-in does, so it would never see its own.
+    #[test]
+    fn no_parameter_has_the_name_of_a_key_that_every_plug_in_has() {
+        let taken = |plug_in: &PlugIn| {
+            let parameters = plug_in.parameters();
+            parameters.iter().any(|parameter| matches!(parameter.name.as_str(), "name" | "type"))
+        };
+        let wrong: Vec<&str> = all().iter().filter(|plug_in| taken(plug_in)).map(|plug_in| plug_in.name).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chaos_core::{DurationText, HostPattern, Permission, Policy};
+use chaos_core::{DurationText, HostPattern, NamePattern, Permission, Policy};
 
 use super::document;
 use super::failure::Failure;
@@ -26,7 +26,19 @@ pub(crate) struct PolicyFlags {
     /// Allows writing in this folder, beside the workspace.
     #[arg(long, value_name = "PATH", value_parser = absolute)]
     allow_path: Vec<PathBuf>,
-    /// Grants a permission: `other_user`, `root`, `net_admin`, `irreversible` or `outside_paths`.
+    /// Allows a context of the kubeconfig; `*` stands for any text.
+    #[arg(long, value_name = "NAME")]
+    allow_context: Vec<NamePattern>,
+    /// Allows a namespace of a cluster; `*` stands for any text.
+    #[arg(long, value_name = "NAME")]
+    allow_namespace: Vec<NamePattern>,
+    /// Allows making, changing and removing objects of a kind, such as `Pod`; `*` stands for any text.
+    #[arg(long, value_name = "KIND")]
+    allow_kind: Vec<NamePattern>,
+    /// What contexts and namespaces of production look like, in place of `*prod*`; those need `--permit production`.
+    #[arg(long, value_name = "NAME")]
+    production: Vec<NamePattern>,
+    /// Grants a permission: `other_user`, `root`, `net_admin`, `irreversible`, `outside_paths` or `production`.
     #[arg(long, value_name = "NAME")]
     permit: Vec<Permission>,
     /// Deprecated: `--permit other_user --permit root --permit net_admin`.
@@ -65,6 +77,12 @@ impl PolicyFlags {
             policy.allow_faults.get_or_insert_default().extend(self.allow_fault.iter().cloned());
         }
         policy.allow_paths.extend(self.allow_path.iter().cloned());
+        policy.clusters.contexts.extend(self.allow_context.iter().cloned());
+        policy.clusters.namespaces.extend(self.allow_namespace.iter().cloned());
+        policy.clusters.kinds.extend(self.allow_kind.iter().cloned());
+        if !self.production.is_empty() {
+            policy.clusters.production.clone_from(&self.production);
+        }
         policy.permissions.extend(&self.permit);
         if self.allow_privileged {
             policy.permissions.extend(Permission::PRIVILEGED);

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use chaos_core::Task;
+use chaos_core::{ControlOrder, Task};
 use chaos_runner::{RepeatReport, Report, RunnerError, text};
 
 use super::coloured::coloured;
@@ -39,7 +39,7 @@ pub(crate) async fn repeat(
     let mut reports: Vec<Report> = Vec::new();
     for round in 0..rounds.wanted {
         let seed = reports.first().map_or(flags.seed, |first| Some(first.seed.wrapping_add(u64::from(round))));
-        let runner = flags.seeded_runner(None, seed)?;
+        let runner = flags.seeded_runner(None, seed, ControlOrder::of_round(round.saturating_add(1)))?;
         let events = events.as_ref().map(File::try_clone).transpose();
         let events = events.map_err(|error| Failure::Internal(format!("no handle for events: {error}")))?;
         let ended = run_to_the_end(&runner, (rounds.task)()?, events, flags, signals).await;

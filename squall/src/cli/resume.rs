@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use chaos_core::StateDir;
+use chaos_core::{ControlOrder, StateDir};
 use chaos_host::moment;
 use chaos_runner::recover;
 use chaos_schema::{LoadOptions, NodePool, load_bytes};
@@ -43,7 +43,7 @@ pub(super) fn resume(args: &Args, run_id: &str) -> Result<u8, Failure> {
     }
     undone(&settings::located_state_dir()?, &opened.runs())?;
     let (file, seed) = (PathBuf::from(&begun.file), begun.seed);
-    let runner = args.flags.seeded_runner(None, Some(seed))?;
+    let runner = args.flags.seeded_runner(None, Some(seed), ControlOrder::default())?;
     let events = args.flags.events.as_deref().map(create).transpose()?;
     let source = WorkflowSource::Resumed(Box::new(opened));
     let report =

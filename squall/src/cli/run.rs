@@ -104,7 +104,8 @@ enum NotAll {
 impl Args {
     /// Files that no report may take.
     pub(super) fn taken(&self) -> Vec<&Path> {
-        self.files.iter().chain(&self.flags.events).map(PathBuf::as_path).collect()
+        let given = self.files.iter().chain(&self.flags.events).map(PathBuf::as_path);
+        given.chain(self.flags.exports.file()).collect()
     }
 
     /// How documents are read.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_core::{DurationText, StateDir};
+use chaos_core::{ControlOrder, DurationText, StateDir};
 use chaos_runner::{Runner, RunnerBuilder};
 
+use super::exports::ExportFlags;
 use super::failure::Failure;
 use super::follow::Watch;
 use super::format::ReportFormat;
@@ -86,6 +87,8 @@ pub(crate) struct RunFlags {
     /// How long one answer of the verifier may take; default 30s.
     #[arg(long, value_name = "TIME", requires = "verifier")]
     pub(crate) verifier_timeout: Option<DurationText>,
+    #[command(flatten)]
+    pub(crate) exports: ExportFlags,
     /// What may be touched.
     #[command(flatten)]
     pub(crate) policy: PolicyFlags,
@@ -93,8 +96,9 @@ pub(crate) struct RunFlags {
 
 impl RunFlags {
     /// How it is followed.
-    pub(crate) fn watch(&self) -> Watch {
-        Watch { detail: self.detail(), until_stdin_closes: self.until_stdin_closes }
+    pub(crate) fn watch(&self) -> Result<Watch, Failure> {
+        let exports = self.exports.start()?;
+        Ok(Watch { detail: self.detail(), until_stdin_closes: self.until_stdin_closes, exports })
     }
 
     /// How much is shown while it runs.
@@ -104,13 +108,24 @@ impl RunFlags {
 
     /// The runner that they say; `state` takes the place of the user's state directory.
     pub(crate) fn runner(&self, state: Option<StateDir>) -> Result<Runner, Failure> {
-        self.seeded_runner(state, self.seed)
+        self.seeded_runner(state, self.seed, ControlOrder::default())
     }
 
-    /// The same with another seed.
-    pub(crate) fn seeded_runner(&self, state: Option<StateDir>, seed: Option<u64>) -> Result<Runner, Failure> {
+    /// The same with another seed, and with control legs before or after their faults.
+    pub(crate) fn seeded_runner(
+        &self,
+        state: Option<StateDir>,
+        seed: Option<u64>,
+        control: ControlOrder,
+    ) -> Result<Runner, Failure> {
         let mut builder = runner_within(&self.policy, state, self.workspace.as_deref())?.sham(self.sham);
-        builder = builder.hold_until_released(self.until_stdin_closes);
+        builder = builder.hold_until_released(self.until_stdin_closes).control_order(control);
+        if !self.dry_run {
+            self.exports.start()?;
+        }
+        if let Some(note) = self.exports.note() {
+            builder = builder.announce(note);
+        }
         if self.offline {
             builder =
                 builder.env(std::env::vars().filter(|(name, _)| !MODEL_VARIABLES.contains(&name.as_str())).collect());

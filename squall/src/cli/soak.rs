@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::console::{Out, say};
 use super::document::{Checks, DocumentFlags, bytes, task};
 use super::execute::{create, drive, on_runtime};
+use super::exports::ExportFlags;
 use super::failure::Failure;
 use super::follow::Watch;
 use super::format::DataFormat;
@@ -76,6 +77,8 @@ pub(crate) struct SoakFlags {
     /// Folder for files that plug-ins and soaks keep; default: the current one.
     #[arg(long, value_name = "FOLDER")]
     workspace: Option<PathBuf>,
+    #[command(flatten)]
+    exports: ExportFlags,
     /// What may be touched.
     #[command(flatten)]
     policy: PolicyFlags,
@@ -84,7 +87,11 @@ pub(crate) struct SoakFlags {
 impl SoakFlags {
     /// The runner that they say.
     pub(super) fn runner(&self, seed: u64) -> Result<Runner, Failure> {
-        Ok(runner_within(&self.policy, None, self.workspace.as_deref())?.seed(seed).build()?)
+        let mut builder = runner_within(&self.policy, None, self.workspace.as_deref())?.seed(seed);
+        if let Some(note) = self.exports.note() {
+            builder = builder.announce(note);
+        }
+        Ok(builder.build()?)
     }
 
     fn workspace(&self) -> &Path {
@@ -97,9 +104,9 @@ impl SoakFlags {
     }
 
     /// How a run is followed that shows so much by default.
-    pub(super) fn watch(&self, by_default: Detail) -> Watch {
+    pub(super) fn watch(&self, by_default: Detail) -> Result<Watch, Failure> {
         let detail = if self.quiet || self.verbose { Detail::asked(self.quiet, self.verbose) } else { by_default };
-        Watch { detail, until_stdin_closes: false }
+        Ok(Watch { detail, until_stdin_closes: false, exports: self.exports.start()? })
     }
 
     /// Where the report goes.
@@ -168,6 +175,7 @@ impl Source<'_> {
     async fn run(&self, plan: SoakPlan, signals: &mut Signals) -> Result<SoakReport, Failure> {
         let (task, spec, targets) = self.load()?;
         let (seed, planned, spec) = (plan.seed, plan.events.len(), Arc::new(spec));
+        let watch = self.flags.watch(Detail::Events)?;
         let runner = self.flags.runner(seed)?;
         let events = self.flags.event_file()?;
         let soak = Arc::clone(&spec);
@@ -178,7 +186,7 @@ impl Source<'_> {
             let verdict = Some(report.verdict);
             (report, Driven { results, verdict })
         };
-        let (run, report) = drive(&runner, task, work, events, self.flags.watch(Detail::Events), signals).await?;
+        let (run, report) = drive(&runner, task, work, events, watch, signals).await?;
         let report = report.unwrap_or_else(|| SoakReport::of(&spec, seed, planned, &SoakEnd::default()));
         Ok(report.with_run(&run))
     }

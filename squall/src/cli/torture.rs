@@ -203,6 +203,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 async fn torture(args: &Args, prepared: Prepared, signals: &mut Signals) -> Result<TortureReport, Failure> {
     let Prepared { task, spec, targets, plan, seed } = prepared;
     let (command, planned) = (Vec::from(plan.argv.clone()), plan.attempts.len());
+    let watch = args.flags.watch(Detail::Notes)?;
     let runner = args.flags.runner(seed)?;
     let events = args.flags.event_file()?;
     let words = command.clone();
@@ -212,7 +213,6 @@ async fn torture(args: &Args, prepared: Prepared, signals: &mut Signals) -> Resu
         let verdict = Some(TortureReport::of(words, seed, planned, &end).verdict);
         (end, Driven { results, verdict })
     };
-    let watch = args.flags.watch(Detail::Notes);
     let (run, end) = drive(&runner, task, work, events, watch, signals).await?;
     let end = end.unwrap_or_default();
     Ok(TortureReport::of(command, seed, planned, &end).with_run(&run))

@@ -1,6 +1,6 @@
 //! The registered `type`s as values that the command line offers and completes.
 
-use chaos_core::{Descriptor, FAULTS, NODES, PROBES, STEPS, TRIGGERS};
+use chaos_core::{Descriptor, FAULTS, NODES, PROBES, SOURCES, STEPS, TRIGGERS};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 
 /// The types of every kind, each once.
@@ -9,6 +9,7 @@ pub(crate) fn every() -> Vec<PossibleValue> {
     values.extend(TRIGGERS.all().iter().map(|descriptor| value(descriptor)));
     values.extend(PROBES.all().iter().map(|descriptor| value(descriptor)));
     values.extend(NODES.all().iter().map(|descriptor| value(descriptor)));
+    values.extend(SOURCES.all().iter().map(|descriptor| value(descriptor)));
     values.extend(STEPS.all().iter().map(|descriptor| value(descriptor)));
     values.sort_by(|a, b| a.get_name().cmp(b.get_name()));
     values.dedup_by(|a, b| a.get_name() == b.get_name());

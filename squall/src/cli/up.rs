@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let events = args.flags.events.as_deref().map(create).transpose()?;
     let (starting, limit) = (runner.clone(), args.hold.map(DurationText::get));
     let start = move || starting.up(task, limit);
-    let report = on_runtime(async |signals| run_with(&runner, start, events, args.flags.watch(), signals).await);
+    let report = on_runtime(async |signals| run_with(&runner, start, events, args.flags.watch()?, signals).await);
     let mut report = report?;
     finished(&mut report, Some(&args.file), None);
     let outcome = Outcome::Ran(Box::new(report));
@@ -60,7 +60,8 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
 impl Args {
     /// Files that no report may take.
     pub(super) fn taken(&self) -> Vec<&Path> {
-        std::iter::once(&self.file).chain(&self.flags.events).map(PathBuf::as_path).collect()
+        let given = std::iter::once(&self.file).chain(&self.flags.events).map(PathBuf::as_path);
+        given.chain(self.flags.exports.file()).collect()
     }
 
     /// The file, of which only the nodes are kept.

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use chaos_schema::{Code, Diagnostic, Document, LoadOptions, Placeholders, Severity};
+use chaos_schema::{Code, Diagnostic, Document, KindHint, LoadOptions, Loaded, Placeholders, Severity, load_bytes};
 use serde::Serialize;
 
 use super::console::{Colour, Paint, print, print_json};
-use super::document::{DocumentFlags, load_file, rendered, unanswered};
+use super::document::{DocumentFlags, bytes, rendered, unanswered};
 use super::failure::{Failure, INVALID, USAGE};
 use super::format::DataFormat;
+use super::manifests;
 
-/// Checks task files as `run` would, and as the published schema does; runs nothing.
+/// Checks task files as `run` would, and as the published schema does, and manifests of Chaos Mesh; runs nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The files (YAML or JSON), or folders of them; `-` reads standard input.
@@ -38,7 +39,7 @@ pub(super) struct Args {
 struct Checked {
     file: String,
     valid: bool,
-    /// What a valid file holds: `task`, `entry`, `experiment`, `policy`; absent while placeholders are left.
+    /// What a valid file holds: `task`, `entry`, `experiment`, `policy`, `manifests`; absent while placeholders are left.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     /// Entries of a valid task or entry.
@@ -50,6 +51,9 @@ struct Checked {
     /// Faults of the pool of its soak.
     #[serde(skip_serializing_if = "Option::is_none")]
     pool: Option<usize>,
+    /// Objects of a file of manifests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifests: Option<usize>,
     /// Why it could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<String>,
@@ -127,8 +131,8 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
 
 fn check(path: &Path, args: &Args, options: &LoadOptions) -> Checked {
     let file = path.display().to_string();
-    match load_file(path, options) {
-        Ok(loaded) => {
+    match bytes(path).map(|bytes| read(&bytes, &file, options)) {
+        Ok((loaded, manifests)) => {
             let strictly = |one: &Diagnostic| args.strict && one.severity == Severity::Warning;
             let loaded =
                 loaded.with_errors(|one| if unanswered(one) { args.verifier.is_none() } else { strictly(one) });
@@ -145,15 +149,28 @@ fn check(path: &Path, args: &Args, options: &LoadOptions) -> Checked {
                 Some(Document::Entry(_)) => (Some("entry"), Some(1)),
                 Some(Document::Experiment(_)) => (Some("experiment"), None),
                 Some(Document::Policy(_)) => (Some("policy"), None),
+                None if valid && manifests.is_some() => (Some("manifests"), None),
                 None => (None, None),
             };
-            Checked { file, valid, kind, entries, steps, pool, unreadable: None, diagnostics: loaded.diagnostics }
+            let (unreadable, diagnostics) = (None, loaded.diagnostics);
+            Checked { file, valid, kind, entries, steps, pool, manifests, unreadable, diagnostics }
         }
         Err(failure) => {
             let unreadable = Some(failure.chain());
-            let (kind, entries, steps, pool) = (None, None, None, None);
-            Checked { file, valid: false, kind, entries, steps, pool, unreadable, diagnostics: Vec::new() }
+            let (kind, entries, steps, pool, manifests) = (None, None, None, None, None);
+            Checked { file, valid: false, kind, entries, steps, pool, manifests, unreadable, diagnostics: Vec::new() }
         }
+    }
+}
+
+/// A document of ours, or manifests of Chaos Mesh with how many there are.
+fn read(bytes: &[u8], name: &str, options: &LoadOptions) -> (Loaded, Option<usize>) {
+    let loaded = load_bytes(bytes, name, options);
+    let others = matches!(options.kind, KindHint::Auto)
+        && loaded.diagnostics.iter().any(|one| matches!(one.code, Code::OtherTool | Code::ManyDocuments));
+    match others.then(|| manifests::check(bytes, name)).flatten() {
+        Some((count, diagnostics)) => (Loaded { document: None, diagnostics }, Some(count)),
+        None => (loaded, None),
     }
 }
 
@@ -173,6 +190,7 @@ fn text(checked: &Checked, paint: Paint) -> String {
         }
         (_, Some(1), _) => "valid, 1 entry".to_owned(),
         (_, Some(entries), _) => format!("valid, {entries} entries"),
+        (Some("manifests"), ..) => format!("valid, {}", counted(checked.manifests.unwrap_or_default(), "manifest")),
         (Some("policy"), ..) => "valid, a policy".to_owned(),
         (Some(_), ..) => "valid, an experiment".to_owned(),
         _ if checked.valid => "valid, with placeholders to fill".to_owned(),

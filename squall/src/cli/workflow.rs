@@ -75,7 +75,7 @@ pub(crate) async fn run_workflow(
         let driven = end.driven();
         (end, driven)
     };
-    let (mut run, end) = execute::drive(runner, task, work, events, flags.watch(), signals).await?;
+    let (mut run, end) = execute::drive(runner, task, work, events, flags.watch()?, signals).await?;
     execute::finished(&mut run, Some(file), None);
     Ok(WorkflowReport::of(&workflow, end, run))
 }

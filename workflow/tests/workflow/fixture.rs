@@ -13,7 +13,9 @@ use chaos_schema::{KindHint, LoadOptions, check_value};
 use chaos_steps as _;
 use chaos_test::Bench;
 use chaos_triggers as _;
-use chaos_workflow::{NewRun, OpenedLedger, WorkflowEnd, WorkflowReport, WorkflowSource, drive};
+use chaos_workflow::{
+    NewRun, OpenedLedger, Witness, WorkflowEnd, WorkflowReport, WorkflowSource, drive, drive_witnessed,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -99,25 +101,34 @@ impl Place {
 
     /// The same, with something done to the session at its beginning.
     pub(crate) fn run_with(&self, workflow: &Value, before: impl FnOnce(&Session) + Send + 'static) -> WorkflowReport {
-        let source = WorkflowSource::New(NewRun {
+        self.drive(workflow, self.new_run(workflow), None, before)
+    }
+
+    /// The same with a witness.
+    pub(crate) fn run_witnessed(&self, workflow: &Value, witness: Arc<dyn Witness>) -> WorkflowReport {
+        self.drive(workflow, self.new_run(workflow), Some(witness), |_| {})
+    }
+
+    fn new_run(&self, workflow: &Value) -> WorkflowSource {
+        WorkflowSource::New(NewRun {
             workspace: self.bench.folder().to_owned(),
             file: "w.json".into(),
             document: workflow.to_string().into_bytes(),
             places: None,
-        });
-        self.drive(workflow, source, before)
+        })
     }
 
     /// Goes on with a run.
     pub(crate) fn resume(&self, workflow: &Value, run_id: &str) -> WorkflowReport {
         let opened = OpenedLedger::open(self.bench.folder(), run_id).unwrap();
-        self.drive(workflow, WorkflowSource::Resumed(Box::new(opened)), |_| {})
+        self.drive(workflow, WorkflowSource::Resumed(Box::new(opened)), None, |_| {})
     }
 
     fn drive(
         &self,
         workflow: &Value,
         source: WorkflowSource,
+        witness: Option<Arc<dyn Witness>>,
         before: impl FnOnce(&Session) + Send + 'static,
     ) -> WorkflowReport {
         let workflow = read(workflow);
@@ -126,7 +137,10 @@ impl Place {
         let work = move |session: Session| {
             let work = async move {
                 before(&session);
-                let mut end = drive(session, steps, source).await;
+                let mut end = match witness {
+                    None => drive(session, steps, source).await,
+                    Some(witness) => drive_witnessed(session, steps, source, witness).await,
+                };
                 let driven = end.driven();
                 *slot.lock().unwrap() = Some(end);
                 driven

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod control;
+mod effects;
 mod fixture;
 mod ledgers;
 mod resume;
+mod witness;

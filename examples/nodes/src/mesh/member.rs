@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::arrivals::Arrivals;
 use super::config::MeshConfig;
 use super::identity::{Identity, IdentityError};
 use super::members::{BEAT, Change, MemberTable};
 use super::packet::{Packet, Rumour};
+use super::ping::{Ping, PingTable};
 use super::spans::Spans;
 use super::storage::Storage;
 use crate::http::{Reply, serve_http};
@@ -25,6 +27,9 @@ const JUDGE: Duration = Duration::from_millis(50);
 
 /// The largest packet that UDP carries.
 const LARGEST: usize = 65_507;
+
+/// The longest name of a client that tells something, in bytes.
+const LONGEST_NAME: usize = 64;
 
 /// Why a member does not run.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,8 @@ struct Member {
     began: Instant,
     beats: Mutex<u64>,
     table: Mutex<MemberTable>,
+    pings: Mutex<PingTable>,
+    arrivals: Mutex<Arrivals>,
     storage: Storage,
     spans: Spans,
 }
@@ -65,15 +72,17 @@ pub async fn run(config: MeshConfig) -> Result<(), MeshError> {
     let socket = UdpSocket::bind(config.gossip).await.map_err(|error| MeshError::Listen(config.gossip, error))?;
     let listener = TcpListener::bind(config.http).await.map_err(|error| MeshError::Listen(config.http, error))?;
     let spans = Spans::to(std::env::var(ENDPOINT).ok(), &config.name);
-    spans.tell("started", Duration::ZERO, &[("incarnation", identity.incarnation.to_string())]);
+    spans.tell("started", &[("incarnation", identity.incarnation.to_string())]);
     let peers = config.peers.iter().map(|(name, _)| name.as_str());
     let table = Mutex::new(MemberTable::new(peers, config.mistakes));
-    let (began, beats, storage) = (Instant::now(), Mutex::new(0), Storage::default());
-    let member = Arc::new(Member { config, identity, began, beats, table, storage, spans });
+    let (began, beats, pings, storage) = (Instant::now(), Mutex::new(0), Mutex::default(), Storage::default());
+    let arrivals = Mutex::default();
+    let member = Arc::new(Member { config, identity, began, beats, table, pings, arrivals, storage, spans });
     let socket = Arc::new(socket);
     tokio::spawn(member.storage.clone().keep(member.config.dir.clone(), member.spans.clone()));
     tokio::spawn(beat(Arc::clone(&member), Arc::clone(&socket)));
-    tokio::spawn(hear(Arc::clone(&member), socket));
+    tokio::spawn(hear(Arc::clone(&member), Arc::clone(&socket)));
+    tokio::spawn(carry(Arc::clone(&member), socket));
     tokio::spawn(judge(Arc::clone(&member)));
     let answer = move |path: String, _| {
         let member = Arc::clone(&member);
@@ -100,9 +109,32 @@ async fn hear(member: Arc<Member>, socket: Arc<UdpSocket>) {
     let mut bytes = vec![0; LARGEST];
     loop {
         // An error is one of an earlier packet.
-        let Ok((length, _)) = socket.recv_from(&mut bytes).await else { continue };
-        if let Some(packet) = bytes.get(..length).and_then(Packet::read) {
-            locked(&member.table).hear(packet, &member.config.name, Instant::now());
+        let Ok((length, from)) = socket.recv_from(&mut bytes).await else { continue };
+        let Some(datagram) = bytes.get(..length) else { continue };
+        if let Some(packet) = Packet::read(datagram) {
+            locked(&member.table).hear(packet, from, &member.config.name, Instant::now());
+        } else if let Some(ping) = Ping::read(datagram) {
+            if let Some(asker) = ping.asker_at_its_end() {
+                locked(&member.arrivals).note(asker, length, Instant::now());
+            }
+            let next = locked(&member.pings).hear(ping, from, &member.config.peers, Instant::now());
+            if let Some((ping, to)) = next {
+                let _ = socket.send_to(&ping.to_bytes(), to).await;
+            }
+        }
+    }
+}
+
+/// Asks again what has not been answered.
+async fn carry(member: Arc<Member>, socket: Arc<UdpSocket>) {
+    let mut every = interval(JUDGE);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let again = locked(&member.pings).again(Instant::now());
+        for (peer, ping, to) in again {
+            member.spans.tell("retransmit", &[("peer", peer)]);
+            let _ = socket.send_to(&ping.to_bytes(), to).await;
         }
     }
 }
@@ -121,11 +153,16 @@ async fn judge(member: Arc<Member>) {
             match change {
                 Change::Connected { name, incarnation } => {
                     let told = [("peer", name), ("incarnation", incarnation.to_string())];
-                    member.spans.tell("connected", Duration::ZERO, &told);
+                    member.spans.tell("connected", &told);
                 }
                 Change::Disconnected { name, silent_for } => {
                     let told = [("peer", name), ("waited_ms", silent_for.as_millis().to_string())];
-                    member.spans.tell("disconnected", silent_for, &told);
+                    member.spans.tell("disconnected", &told);
+                }
+                Change::OneWay { name } => member.spans.tell("one_way", &[("peer", name)]),
+                Change::Moved { name, from, to } => {
+                    let told = [("peer", name), ("from", from.to_string()), ("to", to.to_string())];
+                    member.spans.tell("moved", &told);
                 }
             }
         }
@@ -146,6 +183,13 @@ impl Member {
     }
 
     fn answer(&self, path: &str) -> Reply {
+        if let Some(client) = path.strip_prefix("/tell/").filter(|client| client.len() <= LONGEST_NAME) {
+            locked(&self.arrivals).note(client, path.len(), Instant::now());
+            return Reply::new(200, json!({"told": client}));
+        }
+        if let Some(client) = path.strip_prefix("/arrivals/") {
+            return Reply::new(200, locked(&self.arrivals).of(client));
+        }
         let members = locked(&self.table).to_json(Instant::now());
         let count = |state: &str| {
             members.as_object().map_or(0, |all| all.values().filter(|member| member["state"] == state).count())
@@ -157,7 +201,9 @@ impl Member {
                 let yes = stale == 0 && live > 0 && count("unheard") == 0;
                 Reply::new(if yes { 200 } else { 503 }, json!({"live": live, "stale": stale}))
             }
-            _ => Reply::new(404, json!({"error": "expected `/status` or `/converged`"})),
+            _ => {
+                Reply::new(404, json!({"error": "expected `/status`, `/converged`, `/tell/NAME` or `/arrivals/NAME`"}))
+            }
         }
     }
 
@@ -172,6 +218,7 @@ impl Member {
             "wall_ms": wall_ms(),
             "running_ms": u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "storage": self.storage.to_json(),
+            "pings": locked(&self.pings).to_json(),
             "members": members,
         })
     }

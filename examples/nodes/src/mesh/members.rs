@@ -1,6 +1,7 @@
 //! Who a member has heard, and when it stopped hearing them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -28,8 +29,24 @@ pub(super) enum Hearing {
 /// What has changed for one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
-    Connected { name: String, incarnation: u64 },
-    Disconnected { name: String, silent_for: Duration },
+    Connected {
+        name: String,
+        incarnation: u64,
+    },
+    Disconnected {
+        name: String,
+        silent_for: Duration,
+    },
+    /// It is heard, and does not hear this member any more.
+    OneWay {
+        name: String,
+    },
+    /// Its heartbeats come from another address.
+    Moved {
+        name: String,
+        from: SocketAddr,
+        to: SocketAddr,
+    },
 }
 
 #[derive(Debug)]
@@ -40,8 +57,16 @@ struct Known {
     /// What the peer's clock said in its last heartbeat.
     wall_ms: u64,
     hearing: Hearing,
+    /// The start of it that was last told to be connected.
+    told: Option<u64>,
     times_stale: u64,
     direct: bool,
+    /// Where its last heartbeat came from.
+    address: Option<SocketAddr>,
+    /// Whether it says that it hears this member.
+    hears_us: bool,
+    /// What is to be told with the next judgement.
+    untold: Vec<Change>,
 }
 
 /// What a member does wrong, on purpose.
@@ -68,13 +93,14 @@ impl MemberTable {
         Self { mistakes, missed: 0, known }
     }
 
-    /// Takes in a heartbeat that was received `now`; `own` is who receives it.
-    pub(super) fn hear(&mut self, packet: Packet, own: &str, now: Instant) {
+    /// Takes in a heartbeat that was received `now` from that address; `own` is who receives it.
+    pub(super) fn hear(&mut self, packet: Packet, from: SocketAddr, own: &str, now: Instant) {
         let Packet { sender, wall_ms, heard } = packet;
         // Somebody with our name is nobody's peer.
         if sender.name != own {
             let known = self.known.entry(sender.name.clone()).or_insert_with(|| Known::new(true));
             if known.is_news(&sender) {
+                known.meet(&sender, from, heard.iter().any(|rumour| rumour.name == own));
                 (known.newest, known.heard, known.wall_ms) = (Some(sender), Some(now), wall_ms);
             }
         }
@@ -91,6 +117,7 @@ impl MemberTable {
     pub(super) fn judge(&mut self, now: Instant, wall_ms: u64) -> Vec<Change> {
         let mut changes = Vec::new();
         for (name, known) in &mut self.known {
+            changes.append(&mut known.untold);
             let (Some(heard), Some(newest)) = (known.heard, &known.newest) else { continue };
             let silent_for = if self.mistakes.trusts_sender_clock && known.direct {
                 Duration::from_millis(wall_ms.abs_diff(known.wall_ms))
@@ -101,11 +128,14 @@ impl MemberTable {
             let hearing = if silent_for > limit { Hearing::Stale } else { Hearing::Live };
             let forgotten =
                 known.hearing == Hearing::Stale && self.mistakes.forgets_after.is_some_and(|n| self.missed >= n);
-            if hearing == known.hearing || forgotten {
+            // One that starts anew before it is missed is another connection all the same.
+            let is_new = hearing == Hearing::Live && known.told != Some(newest.incarnation);
+            if (hearing == known.hearing && !is_new) || forgotten {
                 continue;
             }
             known.hearing = hearing;
             changes.push(if hearing == Hearing::Live {
+                known.told = Some(newest.incarnation);
                 Change::Connected { name: name.clone(), incarnation: newest.incarnation }
             } else {
                 known.times_stale += 1;
@@ -133,6 +163,8 @@ impl MemberTable {
                 "beat": newest.map(|newest| newest.beat),
                 "direct": known.direct,
                 "times_stale": known.times_stale,
+                "address": known.address,
+                "hears_us": known.hears_us,
                 "silent_seconds": known.heard.map(|heard| now.saturating_duration_since(heard).as_secs_f64()),
             });
             (name.clone(), told)
@@ -144,7 +176,22 @@ impl MemberTable {
 impl Known {
     fn new(direct: bool) -> Self {
         let hearing = Hearing::Unheard;
-        Self { newest: None, heard: None, wall_ms: 0, hearing, times_stale: 0, direct }
+        let (newest, heard, told, address) = (None, None, None, None);
+        let (hears_us, untold) = (false, Vec::new());
+        Self { newest, heard, wall_ms: 0, hearing, told, times_stale: 0, direct, address, hears_us, untold }
+    }
+
+    /// Notes where a heartbeat of it came from, and whether it hears this member: news, unless it has started anew.
+    fn meet(&mut self, sender: &Rumour, from: SocketAddr, hears_us: bool) {
+        let goes_on = self.newest.as_ref().is_some_and(|newest| newest.incarnation == sender.incarnation);
+        let name = &sender.name;
+        if let Some(old) = self.address.filter(|old| goes_on && *old != from) {
+            self.untold.push(Change::Moved { name: name.clone(), from: old, to: from });
+        }
+        if goes_on && self.hears_us && !hears_us {
+            self.untold.push(Change::OneWay { name: name.clone() });
+        }
+        (self.address, self.hears_us) = (Some(from), hears_us);
     }
 
     /// A later start counts more than any heartbeat of an earlier one.
@@ -166,6 +213,8 @@ impl Hearing {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn rumour(name: &str, incarnation: u64, beat: u64) -> Rumour {
@@ -177,6 +226,11 @@ mod tests {
         Packet { sender: rumour("n2", 1, beat), wall_ms, heard: vec![rumour("far", 1, beat), rumour("n1", 1, beat)] }
     }
 
+    /// Where heartbeats come from.
+    fn from(port: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
     fn after(start: Instant, ms: u64) -> Instant {
         start + Duration::from_millis(ms)
     }
@@ -185,7 +239,7 @@ mod tests {
     fn a_silent_peer_is_stale_after_a_second_and_a_member_by_hearsay_after_two() {
         let (mut table, start) = (MemberTable::new(["n2"].into_iter(), Mistakes::default()), Instant::now());
         assert!(table.judge(start, 0).is_empty());
-        table.hear(packet(1, 0), "n1", start);
+        table.hear(packet(1, 0), from(2), "n1", start);
         let connected = |name: &str| Change::Connected { name: name.to_owned(), incarnation: 1 };
         assert_eq!(table.judge(start, 0), [connected("far"), connected("n2")]);
         assert!(table.judge(after(start, 1000), 0).is_empty());
@@ -194,9 +248,9 @@ mod tests {
         assert_eq!(table.judge(after(start, 1001), 0), [silent("n2", 1001)]);
         assert_eq!(table.judge(after(start, 2001), 0), [silent("far", 2001)]);
         // The same heartbeat again says nothing new.
-        table.hear(packet(1, 0), "n1", after(start, 2500));
+        table.hear(packet(1, 0), from(2), "n1", after(start, 2500));
         assert!(table.judge(after(start, 2500), 0).is_empty());
-        table.hear(packet(2, 0), "n1", after(start, 2600));
+        table.hear(packet(2, 0), from(2), "n1", after(start, 2600));
         assert_eq!(table.judge(after(start, 2600), 0), [connected("far"), connected("n2")]);
     }
 
@@ -204,8 +258,17 @@ mod tests {
     fn an_earlier_start_never_counts_and_a_later_one_does_whatever_its_heartbeats() {
         let (mut table, start) = (MemberTable::new(["n2"].into_iter(), Mistakes::default()), Instant::now());
         for (incarnation, beat, newest) in [(1, 50, 1), (2, 1, 2), (1, 51, 2)] {
-            table.hear(Packet { sender: rumour("n2", incarnation, beat), wall_ms: 0, heard: Vec::new() }, "n1", start);
+            table.hear(
+                Packet { sender: rumour("n2", incarnation, beat), wall_ms: 0, heard: Vec::new() },
+                from(2),
+                "n1",
+                start,
+            );
             assert_eq!(table.to_json(start)["n2"]["incarnation"], newest);
+            // A new start is told, though nobody was missed.
+            let told = if (incarnation, beat) == (1, 51) { vec![] } else { vec![newest] };
+            let connected = |incarnation| Change::Connected { name: "n2".to_owned(), incarnation };
+            assert_eq!(table.judge(start, 0), told.into_iter().map(connected).collect::<Vec<_>>());
         }
     }
 
@@ -214,9 +277,9 @@ mod tests {
         for (broken, sent_at, changes) in [(false, 30_000, 0), (true, 30_000, 1), (true, 0, 0), (false, 0, 0)] {
             let mistakes = Mistakes { trusts_sender_clock: broken, ..Mistakes::default() };
             let (mut table, start) = (MemberTable::new(["n2"].into_iter(), mistakes), Instant::now());
-            table.hear(packet(1, 0), "n1", start);
+            table.hear(packet(1, 0), from(2), "n1", start);
             table.judge(start, 0);
-            table.hear(packet(2, sent_at), "n1", after(start, 200));
+            table.hear(packet(2, sent_at), from(2), "n1", after(start, 200));
             assert_eq!(table.judge(after(start, 200), 200).len(), changes, "broken: {broken}, sent at {sent_at}");
         }
     }
@@ -228,11 +291,26 @@ mod tests {
         let mut states = Vec::new();
         for beat in 1..=4 {
             let at = after(start, 10_000 * beat);
-            table.hear(Packet { sender: rumour("n2", 1, beat), wall_ms: 0, heard: Vec::new() }, "n1", at);
+            table.hear(Packet { sender: rumour("n2", 1, beat), wall_ms: 0, heard: Vec::new() }, from(2), "n1", at);
             table.judge(at, 0);
             states.push(table.to_json(at)["n2"]["state"].clone());
             table.judge(after(at, 5_000), 0);
         }
         assert_eq!(states, ["live", "live", "stale", "stale"]);
+    }
+
+    #[test]
+    fn a_peer_that_moves_or_hears_nothing_any_more_is_told_once_and_a_new_start_of_it_is_not() {
+        let (mut table, start) = (MemberTable::new(["n2"].into_iter(), Mistakes::default()), Instant::now());
+        let mut told = |incarnation, beat, port, hears: bool| {
+            let heard = if hears { vec![rumour("n1", 1, 1)] } else { Vec::new() };
+            table.hear(Packet { sender: rumour("n2", incarnation, beat), wall_ms: 0, heard }, from(port), "n1", start);
+            let changes = table.judge(start, 0);
+            changes.into_iter().filter(|change| !matches!(change, Change::Connected { .. })).collect::<Vec<_>>()
+        };
+        assert_eq!((told(1, 1, 2, false), told(1, 2, 2, true)), (vec![], vec![]));
+        assert_eq!(told(1, 3, 3, true), [Change::Moved { name: "n2".to_owned(), from: from(2), to: from(3) }]);
+        assert_eq!(told(1, 4, 3, false), [Change::OneWay { name: "n2".to_owned() }]);
+        assert_eq!((told(1, 5, 3, false), told(1, 6, 3, true), told(2, 1, 4, false)), (vec![], vec![], vec![]));
     }
 }

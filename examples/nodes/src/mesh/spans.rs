@@ -28,11 +28,11 @@ impl Spans {
         Self(Some(sender))
     }
 
-    /// Something that happened, and for how long before now.
-    pub(super) fn tell(&self, what: &str, lasted: Duration, attributes: &[(&str, String)]) {
+    /// Something that happens now. How long it took to be noticed is an attribute: a span that began with the last heartbeat would
+    /// have begun before the fault that it shows.
+    pub(super) fn tell(&self, what: &str, attributes: &[(&str, String)]) {
         let Some(sender) = &self.0 else { return };
-        let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let start = end.saturating_sub(lasted);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string();
         let id = random().unwrap_or_default();
         let attributes = attributes.iter().map(|(key, value)| attribute(key, value)).collect::<Vec<_>>();
         let span = json!({
@@ -40,8 +40,8 @@ impl Spans {
             "spanId": id.get(..16),
             "name": what,
             "kind": 1,
-            "startTimeUnixNano": start.as_nanos().to_string(),
-            "endTimeUnixNano": end.as_nanos().to_string(),
+            "startTimeUnixNano": now,
+            "endTimeUnixNano": now,
             "attributes": attributes,
         });
         // A member that ends sends no more.

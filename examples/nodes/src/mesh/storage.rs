@@ -39,7 +39,7 @@ impl Storage {
                 Err(error) => Some(error.to_string()),
             };
             if let Some(why) = &failed {
-                spans.tell("storage_error", Duration::ZERO, &[("error", why.clone())]);
+                spans.tell("storage_error", &[("error", why.clone())]);
             }
             self.with(|written| {
                 *(if failed.is_some() { &mut written.failures } else { &mut written.writes }) += 1;

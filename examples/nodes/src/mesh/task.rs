@@ -16,6 +16,15 @@ pub fn bridged(count: usize) -> Value {
     task(&[("a", &names("a")), ("b", &names("b"))], &bridges)
 }
 
+/// Two meshes, `a` and `b`, of `count` members each, and a relay `r` that hears and is heard by all of them: the one way from mesh to
+/// mesh.
+pub fn relayed(count: usize) -> Value {
+    let names = |mesh: &str| (1..=count).map(|number| format!("{mesh}{number}")).collect::<Vec<_>>();
+    let (a, b, relay) = (names("a"), names("b"), ["r".to_owned()]);
+    let legs: Vec<_> = a.iter().chain(&b).map(|name| (relay[0].clone(), name.clone())).collect();
+    task(&[("a", &a), ("b", &b), ("relay", &relay)], &legs)
+}
+
 /// A mesh of `count` members, half of which are killed at the same moment for four seconds, drawn by the seed: what
 /// `remove-resilience.yaml` is for six.
 pub fn halved(count: usize) -> Value {

@@ -144,7 +144,12 @@ fn stat_fields(pid: u32) -> Option<Vec<String>> {
 
 /// What a member says of itself and the others; `None` when it does not answer.
 pub(crate) fn status(process: &Process) -> Option<Value> {
+    asked(process, "/status")
+}
+
+/// What it answers on a path; `None` when it does not.
+pub(crate) fn asked(process: &Process, path: &str) -> Option<Value> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let asked = runtime.block_on(get(&format!("{}/status", process.url), Duration::from_secs(2)));
+    let asked = runtime.block_on(get(&format!("{}{path}", process.url), Duration::from_secs(2)));
     asked.ok().map(|reply| reply.body)
 }

@@ -1,0 +1,57 @@
+//! Many steps: what each costs the API server, and what all of them cost us.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Place, exits};
+
+/// What a run costs beside its steps: a list and a watch at its beginning, lists at its end, a watch that is renewed.
+const AROUND: usize = 12;
+
+/// So many steps, `width` at a time.
+fn steps(count: usize, width: usize) -> Value {
+    let mut templates = Vec::new();
+    let groups: Vec<String> = (0..count / width).map(|group| format!("g{group}")).collect();
+    templates.push(json!({ "name": "all", "templateType": "Serial", "children": groups }));
+    for group in &groups {
+        let names: Vec<String> = (0..width).map(|step| format!("{group}-s{step}")).collect();
+        templates.push(json!({ "name": group, "templateType": "Parallel", "children": names }));
+        templates.extend(names.iter().map(|name| exits(name, 0)));
+    }
+    json!({ "entry": "all", "templates": templates })
+}
+
+/// The most memory that this process has had, in MiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+/// Requests and steps of a run.
+async fn asked(place: &Place, count: usize, width: usize) -> usize {
+    let report = place.run(&steps(count, width), &[]).await;
+    assert_eq!(report.exit_code, 0, "{}", report.text());
+    let memory = peak();
+    let asked = place.asked();
+    let created = asked.iter().filter(|request| request.verb == "create" && request.code == 201).count();
+    assert_eq!(created, count);
+    println!("{count} steps: {} requests, {memory} MiB at the most", asked.len());
+    asked.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_costs_three_requests_its_deletion_included() {
+    let Some(place) = Place::new().await else { return };
+    let requests = asked(&place, 40, 10).await;
+    assert!(requests <= 3 * 40 + AROUND, "{requests}");
+}
+
+/// `cargo test -p chaos-workflow-run --test strict -- --ignored --nocapture a_thousand_steps`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes some minutes of a rig"]
+async fn a_thousand_steps_need_less_than_a_hundred_mebibytes_and_three_requests_each() {
+    let Some(place) = Place::new().await else { return };
+    let requests = asked(&place, 1000, 50).await;
+    assert!(requests <= 3 * 1000 + AROUND, "{requests}");
+    assert!(peak() <= 100, "{} MiB", peak());
+}
