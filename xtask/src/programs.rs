@@ -22,6 +22,9 @@ const LEFT_OPEN: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(200);
 /// How often it is said what is under way, while nothing ends.
 const SAID: Duration = Duration::from_mins(1);
+/// So many lines, and characters of a line, are said again of a program that failed.
+const WHY: usize = 60;
+const WIDTH: usize = 1_000;
 /// What the test harness says of a test that takes long.
 const SLOW: &str = " has been running for over ";
 
@@ -98,10 +101,26 @@ pub(crate) struct Ended {
 pub(crate) struct Outcome {
     /// The counts of all.
     pub(crate) tally: Tally,
-    /// Those that failed, by name.
-    pub(crate) failed: Vec<String>,
+    /// Those that failed.
+    pub(crate) failed: Vec<Failed>,
     /// Those that left a process behind that still holds the output.
     pub(crate) left: Vec<String>,
+}
+
+/// A program of which a test failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) name: String,
+    /// What it said of that.
+    pub(crate) why: Vec<String>,
+}
+
+/// The lines that tell why a program failed: a test harness repeats them at its end.
+fn why(lines: &[String]) -> Vec<String> {
+    let first = |part: &str| lines.iter().position(|line| line.contains(part));
+    let start = first("failures:").or_else(|| first("panicked at")).unwrap_or(lines.len().saturating_sub(WHY));
+    let cut = |line: &String| line.chars().take(WIDTH).collect();
+    lines[start..].iter().take(WHY).map(cut).collect()
 }
 
 enum Told {
@@ -145,8 +164,8 @@ fn shown(programs: &[Program], told: &Receiver<Told>, out: &mut dyn Write) -> Ou
             Ok(Told::Started(index)) => drop(under_way.insert(index, Instant::now())),
             Ok(Told::Line(line)) => show(out, &line),
             Ok(Told::Ended(index, ended)) => {
-                under_way.remove(&index);
-                outcome.take(&programs[index].name, ended, out);
+                let took = under_way.remove(&index).unwrap_or_else(Instant::now).elapsed();
+                outcome.take(&programs[index].name, took, ended, out);
             }
             Err(RecvTimeoutError::Timeout) => {
                 for (index, since) in &under_way {
@@ -166,8 +185,8 @@ impl Outcome {
         self.left.extend(other.left);
     }
 
-    fn take(&mut self, name: &str, ended: io::Result<Ended>, out: &mut dyn Write) {
-        show(out, &format!("\n     Running {name}"));
+    fn take(&mut self, name: &str, took: Duration, ended: io::Result<Ended>, out: &mut dyn Write) {
+        show(out, &format!("\n     Running {name}: {:.1} s", took.as_secs_f64()));
         match ended {
             Ok(ended) => {
                 ended.lines.iter().for_each(|line| show(out, line));
@@ -176,12 +195,13 @@ impl Outcome {
                     self.left.push(name.to_owned());
                 }
                 if !ended.is_good {
-                    self.failed.push(name.to_owned());
+                    self.failed.push(Failed { name: name.to_owned(), why: why(&ended.lines) });
                 }
             }
             Err(error) => {
-                show(out, &format!("it could not be run: {error}"));
-                self.failed.push(name.to_owned());
+                let why = format!("it could not be run: {error}");
+                show(out, &why);
+                self.failed.push(Failed { name: name.to_owned(), why: vec![why] });
             }
         }
     }
@@ -221,13 +241,15 @@ pub(crate) fn documentation(cargo: Command, out: &mut dyn Write) -> io::Result<O
     let mut child = cargo.stdout(Stdio::piped()).spawn()?;
     let Some(output) = child.stdout.take() else { return Err(io::Error::other("cargo has no output")) };
     let mut outcome = Outcome::default();
+    let mut shown = Vec::new();
     let (status, has_left) = followed(&mut child, &lines(output), LEFT_OPEN, |line| {
         if outcome.tally.line(line) {
             show(out, line);
+            shown.push(line.to_owned());
         }
     })?;
     let name = || "--doc".to_owned();
-    outcome.failed.extend((!status.success()).then(name));
+    outcome.failed.extend((!status.success()).then(|| Failed { name: name(), why: why(&shown) }));
     outcome.left.extend(has_left.then(name));
     Ok(outcome)
 }
@@ -317,9 +339,25 @@ mod tests {
         let (own, skips, dies) = ("echo done", "echo 'skipped: needs docker'", "kill -9 $$");
         let (programs, prepared) = scripts(&[good, bad, own, skips, dies]);
         let outcome = run(&programs, 1, prepared, &mut io::sink());
-        assert_eq!(outcome.failed, [bad, dies]);
+        assert_eq!(names(&outcome.failed), [bad, dies]);
         assert_eq!(outcome.left, Vec::<String>::new());
         assert_eq!(outcome.tally.summary(), "1 skipped: needs docker (1)\n4 passed, 4 failed, 1 skipped");
+    }
+
+    fn names(failed: &[Failed]) -> Vec<&str> {
+        failed.iter().map(|failed| failed.name.as_str()).collect()
+    }
+
+    #[test]
+    fn why_a_program_failed_is_what_its_harness_repeats_or_where_it_panicked() {
+        let harness: &[&str] = &["test a ... ok", "test b ... FAILED", "failures:", "---- b stdout ----"];
+        let own: &[&str] = &["test a ... ok", "thread 'main' panicked at b.rs:1:", "no", "test b ... FAILED"];
+        for (said, from) in [(harness, 2), (own, 1), (&["killed"], 0)] {
+            let lines: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
+            assert_eq!(why(&lines), said[from..]);
+        }
+        let long = vec!["é".repeat(2 * WIDTH); 2 * WHY];
+        assert_eq!(why(&long), vec!["é".repeat(WIDTH); WHY]);
     }
 
     #[test]
@@ -332,13 +370,15 @@ mod tests {
             format!("until [ -p {folder}/f ]; do :; done; : <{folder}/f"),
         );
         let (programs, prepared) = scripts(&[&one, &two]);
-        assert_eq!(run(&programs, 2, prepared, &mut io::sink()).failed, Vec::<String>::new());
+        assert_eq!(run(&programs, 2, prepared, &mut io::sink()).failed, []);
     }
 
     #[test]
     fn a_program_that_is_not_there_has_failed() {
         let program = Program { name: "p".into(), file: "/no/such".into(), manifest: "/Cargo.toml".into() };
-        assert_eq!(run(&[program], 1, |command| command, &mut io::sink()).failed, ["p"]);
+        let failed = run(&[program], 1, |command| command, &mut io::sink()).failed;
+        assert_eq!(names(&failed), ["p"]);
+        assert!(failed[0].why[0].starts_with("it could not be run: "), "{failed:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::thread;
 use crate::error::TaskError;
 use crate::needs::{self, Tools};
 use crate::process;
-use crate::programs::{self, Outcome, Program};
+use crate::programs::{self, Failed, Outcome, Program};
 use crate::workspace;
 
 /// Runs the tests of the packages named in `arguments`, or of the whole workspace.
@@ -61,7 +61,11 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
         outcome.add(programs::documentation(cargo(&documentation), &mut out).map_err(TaskError::start("cargo"))?);
     }
     println!();
-    for name in &outcome.failed {
+    for Failed { name, why } in &outcome.failed {
+        println!("why {name} failed:");
+        why.iter().for_each(|line| println!("    {line}"));
+    }
+    for Failed { name, .. } in &outcome.failed {
         println!("failed: cargo test {name}");
     }
     for name in &outcome.left {
