@@ -12,7 +12,7 @@ use kube::api::{Api, ListParams, PostParams, WatchParams};
 use serde_json::json;
 
 /// What has not come about by then never will.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// A write to a store that is frozen is given up after it.
 const SHORT: Duration = Duration::from_secs(2);
 /// Asks this program to start a rig, to say where it is, and to wait to be killed.
