@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chaos_kube::{Cluster, ClusterAccess};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -148,7 +149,11 @@ impl Plane {
         if signal == Signal::STOP {
             // The state is left as it is: its end is for others to collect.
             let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
-            waitid(WaitId::Pid(pid), stopped).map_err(|error| failed(error.into()))?;
+            match retry_on_intr(|| waitid(WaitId::Pid(pid), stopped)) {
+                // One that has ended does nothing more either.
+                Ok(_) | Err(Errno::CHILD) => {}
+                Err(error) => return Err(failed(error.into())),
+            }
         }
         Ok(())
     }
