@@ -318,14 +318,13 @@ async fn a_reply_that_breaks_off_is_not_asked_for_twice() {
 
 #[tokio::test]
 async fn a_refused_connection_is_tried_again_and_then_told_without_the_address() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound").to_string();
-    drop(listener);
+    // The kernel gives no such port to anybody.
+    let address = "127.0.0.1:1";
     let run = go(with_key(&format!("http://{address}/v1"))).await;
     let message = run.ended_by_model_error().to_string();
     assert!(message.starts_with("model server did not answer after 4 attempts: no connection: "), "{message}");
     assert!(message.contains("refused"), "{message}");
-    assert!(!message.contains(&address), "{message}");
+    assert!(!message.contains(address), "{message}");
 }
 
 #[tokio::test]
@@ -334,11 +333,11 @@ async fn the_time_for_one_answer_counts_all_attempts() {
     let mut config = with_key(&server.base_url());
     config.retry.first_wait = Duration::from_hours(1);
     config.retry.max_wait = Duration::from_hours(1);
-    config.total_time = Duration::from_secs(1);
+    config.total_time = Duration::from_secs(5);
     let run = go(config).await;
     assert_eq!(
         run.ended_by_model_error().to_string(),
-        "model server did not answer after 1 attempts: no answer within 1 s (`CHAOS_MODEL_TIMEOUT_SECONDS`); before that: status 503: busy"
+        "model server did not answer after 1 attempts: no answer within 5 s (`CHAOS_MODEL_TIMEOUT_SECONDS`); before that: status 503: busy"
     );
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -67,9 +67,12 @@ impl Interrupt {
 pub fn run(argv: &[String], stdout: &mut (dyn Write + Send), stderr: &mut (dyn Write + Send)) -> u8 {
     let interrupt = Interrupt::new();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (listens, is_up) = sync_channel::<()>(0);
     let listener = interrupt.clone();
     let listening =
-        std::thread::Builder::new().name("load-signal".to_owned()).spawn(move || listen(&listener, stopped));
+        std::thread::Builder::new().name("load-signal".to_owned()).spawn(move || listen(&listener, stopped, listens));
+    // Nothing is sent: it is dropped when signals are heard, or never will be. One before that would end the process.
+    let _ = is_up.recv();
     let code = run_with(argv, stdout, stderr, &interrupt);
     drop(stop);
     if let Ok(listening) = listening {
@@ -79,8 +82,8 @@ pub fn run(argv: &[String], stdout: &mut (dyn Write + Send), stderr: &mut (dyn W
     code
 }
 
-/// Turns signals into triggers until the run is over. A second SIGINT ends the process.
-fn listen(interrupt: &Interrupt, mut stopped: tokio::sync::oneshot::Receiver<()>) {
+/// Turns signals into triggers until the run is over. A second SIGINT ends the process. `listens` is dropped as soon as they are heard.
+fn listen(interrupt: &Interrupt, mut stopped: tokio::sync::oneshot::Receiver<()>, listens: SyncSender<()>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;
     };
@@ -88,6 +91,7 @@ fn listen(interrupt: &Interrupt, mut stopped: tokio::sync::oneshot::Receiver<()>
         let Ok(mut signals) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()) else {
             return;
         };
+        drop(listens);
         loop {
             tokio::select! {
                 _ = &mut stopped => return,

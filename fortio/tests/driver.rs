@@ -84,7 +84,7 @@ fn a_program_that_is_no_fortio_is_told_by_its_last_words() {
 fn marks_cut_its_calls_by_phase_too() {
     let Some(fortio) = fortio() else { return };
     let server = server(Behaviour::new());
-    let running = Fortio::new(&fortio, plan(&server.url(), 100.0, Stop::Count(200))).unwrap().start().unwrap();
+    let running = Fortio::new(&fortio, plan(&server.url(), 100.0, Stop::Count(600))).unwrap().start().unwrap();
     let mut snapshots = running.snapshots();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let result = runtime.block_on(async {

@@ -405,7 +405,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "an answer to HEAD",
-        flags: "-X HEAD -timeout 300ms",
+        flags: "-X HEAD -timeout 1s",
         path: "/",
         curl: Some("-I"),
         reply: |_, _| keep("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"),

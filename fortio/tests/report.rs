@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chaos_fortio::{Interrupt, run_with};
+use chaos_host::free_ports;
 use chaos_load::target::{Behaviour, serve};
 use real_fortio::fortio;
 
@@ -39,13 +40,15 @@ struct Report {
 
 impl Report {
     fn start(fortio: &Path, folder: &Path) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // None that the kernel gives to others meanwhile.
+        let port = free_ports(1).unwrap()[0].get();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut command = Command::new(fortio);
         command.args(["report", "-quiet", "-redirect-port", "disabled", "-http-port", &address.to_string()]);
         command.arg("-data-dir").arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let report = Self { child: command.spawn().unwrap(), address };
         // It listens, and then serves, some time after its start: ask again for a while.
-        let serves = (0..1000).any(|_| {
+        let serves = (0..12_000).any(|_| {
             thread::park_timeout(Duration::from_millis(10));
             report.get("/data/index.tsv").is_some()
         });
@@ -159,7 +162,7 @@ fn drawn(chromium: &Path, url: &str) -> String {
         .unwrap();
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        if start.elapsed() > Duration::from_mins(2) {
+        if start.elapsed() > Duration::from_mins(4) {
             child.kill().unwrap();
             child.wait().unwrap();
             panic!("the browser did not end");

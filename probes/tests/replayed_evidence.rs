@@ -40,7 +40,7 @@ impl Fault for NoticedHit {
         let environment = cx.services().get::<Sources>().node_environment("n1");
         if let Some(endpoint) = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT").cloned() {
             std::thread::spawn(move || {
-                for (node, wait) in [("n3", 10), ("n1", 365), ("n2", 500)] {
+                for (node, wait) in [("n3", 10), ("n1", 1365), ("n2", 2000)] {
                     std::thread::park_timeout(Duration::from_millis(wait));
                     tell(&endpoint, node);
                 }
@@ -82,8 +82,8 @@ fn run(runner: RunnerBuilder, bench: &Bench, source: &Value) -> Report {
         "name": "hit n3",
         "trigger": {"type": "test_never", "after_seconds": 0.3},
         "action": {"type": "test_noticed_hit", "file": bench.path("hit")},
-        "duration_seconds": 2,
-        "detect": {"type": "otlp_span", "span": "disconnected", "count": {"at_least": 2}, "within_seconds": 1.9},
+        "duration_seconds": 8,
+        "detect": {"type": "otlp_span", "span": "disconnected", "count": {"at_least": 2}, "within_seconds": 7.9},
     });
     let mut task = Task::of(parse(&entry).unwrap());
     task.evidence.insert("app".to_owned(), parse(source).unwrap());

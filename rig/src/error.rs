@@ -53,6 +53,9 @@ pub enum RigError {
     /// No port is free.
     #[error("no free port on loopback")]
     Ports,
+    /// Whether ports are free can't be told.
+    #[error("sockets on loopback")]
+    Sockets(#[source] std::io::Error),
     /// The cluster can't be reached.
     #[error("cluster")]
     Cluster(#[from] chaos_kube::ClusterError),

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 /// Waits for the end of its input, which comes when our process has ended, and removes the folder; what the kernel has just killed
 /// may write to it for a moment longer.
-const SCRIPT: &str = "cat >/dev/null; for n in 1 2 3 4 5; do rm -rf \"$1\" 2>/dev/null && exit; sleep 0.2; done";
+const SCRIPT: &str =
+    "cat >/dev/null; n=0; until rm -rf \"$1\" 2>/dev/null || [ $n -ge 100 ]; do n=$((n+1)); sleep 0.2; done";
 
 /// A process that outlives ours to remove our folder.
 ///

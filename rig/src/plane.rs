@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chaos_kube::{Cluster, ClusterAccess};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
@@ -138,13 +139,23 @@ impl Plane {
         }
     }
 
-    /// Sends a signal to a part that is running.
+    /// Sends a signal to a part that is running. After SIGSTOP it has stopped, with all its threads, when this returns.
     pub(crate) fn signal(&self, part: RigPart, signal: Signal) -> Result<(), RigError> {
         let failed = |source| RigError::Process { part: part.name(), source };
         let children = self.children();
         let pid = children.get(&part).map(Child::id).and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
-        kill_process(pid, signal).map_err(|error| failed(error.into()))
+        kill_process(pid, signal).map_err(|error| failed(error.into()))?;
+        if signal == Signal::STOP {
+            // The state is left as it is: its end is for others to collect.
+            let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
+            match retry_on_intr(|| waitid(WaitId::Pid(pid), stopped)) {
+                // One that has ended does nothing more either.
+                Ok(_) | Err(Errno::CHILD) => {}
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
+        Ok(())
     }
 
     /// The process of a part, where it runs.

@@ -28,9 +28,9 @@ use crate::{resources, users};
 const EXTERNAL: &str = "SQUALL_TEST_KUBECONFIG";
 /// A line of the audit log that shows that all before it is written.
 const MARKER: &str = "/version?marker=";
-/// How often it is looked for, and how long in all: 5 s.
-const LOOK: Duration = Duration::from_millis(5);
-const LOOKS: usize = 1000;
+/// How often it is looked for, and how often at most: 60 s in all, for a machine that is busy.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: usize = 6000;
 
 /// The rig of this process. A static, since the harness gives tests no other thing in common; what ends it is the end of the process.
 static LOCAL: OnceLock<Rig> = OnceLock::new();
@@ -126,9 +126,9 @@ impl Rig {
                 Ok(()) => return Ok(name),
                 Err(error) => last = error.to_string(),
             }
-            tokio::time::sleep(LOOK * 5).await;
+            tokio::time::sleep(LOOK).await;
         }
-        Err(RigError::Late { what: format!("service account of `{name}`"), seconds: 25, last })
+        Err(RigError::Late { what: format!("service account of `{name}`"), seconds: 60, last })
     }
 
     /// The Workflows, their nodes, status checks, chaos and pods of a namespace, as `workflows/NAME`.

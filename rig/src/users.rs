@@ -22,8 +22,8 @@ use crate::resources::MANAGER;
 const NAMESPACE: &str = "rig-users";
 /// So long a token is valid.
 const TOKEN_SECONDS: i64 = 86_400;
-/// The API server sees a new right a moment after it was given.
-const ATTEMPTS: usize = 200;
+/// The API server sees a new right a moment after it was given: 60 s in all, for a machine that is busy.
+const ATTEMPTS: usize = 2400;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Users of this process have numbers.

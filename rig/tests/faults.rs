@@ -12,7 +12,7 @@ use kube::api::{Api, ListParams, PostParams, WatchParams};
 use serde_json::json;
 
 /// What has not come about by then never will.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// A write to a store that is frozen is given up after it.
 const SHORT: Duration = Duration::from_secs(2);
 /// Asks this program to start a rig, to say where it is, and to wait to be killed.
@@ -63,11 +63,15 @@ async fn a_killed_api_server_comes_back_with_its_data_and_old_watches_get_410() 
 /// Whether a watch from a version gets 410.
 async fn expired(maps: &Api<ConfigMap>, version: &str) -> bool {
     use futures_util::StreamExt;
-    let parameters = WatchParams::default().timeout(5);
-    let watch = match maps.watch(&parameters, version).await {
-        Ok(watch) => watch,
-        Err(kube::Error::Api(status)) => return status.code == 410,
-        Err(error) => panic!("{error}"),
+    let parameters = WatchParams::default().timeout(60);
+    let watch = loop {
+        match maps.watch(&parameters, version).await {
+            Ok(watch) => break watch,
+            // It has just begun, and asks for a pause, which the client keeps.
+            Err(kube::Error::Api(status)) if status.code == 429 => {}
+            Err(kube::Error::Api(status)) => return status.code == 410,
+            Err(error) => panic!("{error}"),
+        }
     };
     let first = Box::pin(watch).next().await;
     matches!(&first, Some(Ok(kube::api::WatchEvent::Error(status))) if status.code == 410)

@@ -11,7 +11,7 @@ use kube::api::{Api, DeleteParams, DynamicObject, LogParams, Patch, PatchParams,
 use serde_json::{Value, json};
 
 /// A pod that does not come about by then never will.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn pod(name: &str, labels: impl Into<Value>) -> Pod {
     let labels: Value = labels.into();

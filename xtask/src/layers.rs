@@ -91,7 +91,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos-test", &["chaos-core", "chaos-schema", "chaos-runner"]),
     // It starts the program and reads the world. The fail points are its own, as a victim's.
     ("chaos-campaign", &["chaos-failpoints", "chaos-rig"]),
-    ("chaos-rig", &["chaos-kube", "chaos-manifests", "chaos-test"]),
+    ("chaos-rig", &["chaos-host", "chaos-kube", "chaos-manifests", "chaos-test"]),
     (
         "chaos-fuzz",
         &[

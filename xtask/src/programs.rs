@@ -384,11 +384,11 @@ mod tests {
     #[test]
     fn an_output_that_a_process_holds_open_is_given_up_and_told() {
         // It ends by itself, long after it was given up.
-        for (script, left) in [("echo one; sleep 5 &", true), ("echo one", false)] {
+        let held = ("echo one; sleep 30 2>/dev/null &", Duration::from_secs(2), true);
+        for (script, patience, left) in [held, ("echo one", Duration::from_mins(2), false)] {
             let mut child = Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
             let output = lines(child.stdout.take().unwrap());
             let mut said = Vec::new();
-            let patience = Duration::from_millis(1);
             let (status, was_left) =
                 followed(&mut child, &output, patience, |line| said.push(line.to_owned())).unwrap();
             assert!(status.success());

@@ -187,7 +187,9 @@ mod tests {
     fn only_loopback_is_served_and_the_end_frees_the_address() {
         let error = MetricsServer::start(([0, 0, 0, 0], 9).into()).unwrap_err().to_string();
         assert!(error.contains("not a loopback address") && error.ends_with("use `127.0.0.1:9`"), "{error}");
-        let server = MetricsServer::start(([127, 0, 0, 1], 0).into()).unwrap();
+        // None that the kernel gives to others once it is free.
+        let port = chaos_host::free_ports(1).unwrap()[0].get();
+        let server = MetricsServer::start(([127, 0, 0, 1], port).into()).unwrap();
         let address = server.address;
         assert!(matches!(MetricsServer::start(address), Err(NotServed::Address(..))));
         drop(server);

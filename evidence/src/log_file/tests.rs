@@ -135,7 +135,9 @@ async fn what_is_read_and_what_is_lost_is_recorded_with_what_is_kept() {
     assert_eq!(Source::plan(&source, &cx).await.unwrap().reach.paths, [Path::new("past.jsonl")]);
     let running = Source::start(&source, &cx).await.unwrap();
     let store = scope.cx().services().get::<LogStore>();
-    append(&path, &format!("{}\nsecond\n", "x".repeat(70_000)));
+    // Whole at once: what is written into a file may be read in parts.
+    fs::write(folder.path().join("new"), format!("{}\nsecond\n", "x".repeat(70_000))).unwrap();
+    fs::rename(folder.path().join("new"), &path).unwrap();
     while store.len() < 2 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

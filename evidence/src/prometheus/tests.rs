@@ -163,9 +163,9 @@ async fn a_real_node_exporter_is_read_without_a_loss() {
         eprintln!("skipped: needs prometheus-node-exporter");
         return;
     }
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    // None that the kernel gives to others meanwhile.
+    let port = chaos_host::free_ports(1).unwrap()[0].get();
+    let address = format!("127.0.0.1:{port}");
     let cx = run_context().build();
     // It is not up yet when the source starts.
     let more = json!({"interval_seconds": 0.05, "timeout_seconds": 20});

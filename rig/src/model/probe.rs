@@ -207,6 +207,11 @@ mod tests {
         assert!(!succeeded(&spec).await, "another code");
         assert!(!succeeded(&spec).await, "no HTTP");
         server.await.unwrap();
-        assert!(!succeeded(&spec).await, "nobody listens");
+        // Bound and not listened on, so that nobody else listens there meanwhile.
+        let silent = tokio::net::TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}/health", silent.local_addr().unwrap());
+        let http = spec.http.clone().map(|http| HttpCheck { url, ..http });
+        assert!(!succeeded(&CheckSpec { http, ..spec }).await, "nobody listens");
     }
 }

@@ -22,7 +22,7 @@ const AGENT: &str = "squall-rig-model";
 /// How many errors are kept.
 const KEPT: usize = 50;
 /// How long one object may take: an API server that hangs is left, and asked again.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(30);
 /// The pause before a cluster that can't be reached is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Seen, World, after, serial, task};
+use crate::world::{Seen, World, endless, serial, task};
 
 fn with(mut task: Value, branches: &[(&str, &str)]) -> Value {
     let branch = |(target, expression): &(&str, &str)| json!({ "target": target, "expression": expression });
@@ -33,7 +33,8 @@ async fn model_a_task_runs_the_branches_that_its_exit_code_selects() {
 async fn model_an_empty_expression_keeps_its_task_open_until_the_deadline() {
     let Some(world) = World::new().await else { return };
     let mut step = with(task("step", 0), &[("next", "")]);
-    step["deadline"] = "15s".into();
+    // Long enough that the pod ends before it on a busy machine, too.
+    step["deadline"] = "20s".into();
     world.flow(&[serial("entry", None, &["step"]), step, task("next", 0)]).await;
     let seen = world.until("the Workflow is accomplished", Seen::accomplished).await;
     let step = seen.node("step").unwrap();
@@ -48,12 +49,13 @@ async fn model_an_abort_leaks_into_branches_when_the_pod_ends_later() {
     world
         .flow(&[
             serial("entry", None, &["step"]),
-            with(after("step", "5s"), &[("next", "exitCode == 0")]),
+            with(endless("step", None), &[("next", "exitCode == 0")]),
             task("next", 0),
         ])
         .await;
-    world.until("the pod is there", |seen| seen.pods_of("step").len() == 1).await;
+    let seen = world.until("the pod is there", |seen| seen.pods_of("step").len() == 1).await;
     world.abort(Some("true")).await;
     world.until("it is aborted", |seen| seen.holds("step", "Aborted")).await;
+    world.end_pod(seen.pods_of("step")[0]).await;
     world.until("the branch of an aborted step starts", |seen| seen.has("next")).await;
 }

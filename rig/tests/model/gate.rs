@@ -1,8 +1,5 @@
 //! Status checks as gates.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
-
 use chaos_manifests::ABORT_ANNOTATION;
 use kube::ResourceExt as _;
 use kube::api::ListParams;
@@ -12,20 +9,19 @@ use tokio::net::TcpListener;
 
 use crate::world::{Seen, World, endless, serial, task};
 
-/// A server that answers the code that it is told.
-async fn server() -> (String, Arc<AtomicU16>) {
+/// A server that answers so many requests well, and the others with a failure.
+async fn server(good: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/health", listener.local_addr().unwrap());
-    let code = Arc::new(AtomicU16::new(500));
-    let answered = Arc::clone(&code);
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
+        for request in 0.. {
+            let Ok((mut stream, _)) = listener.accept().await else { return };
             let _ = stream.read(&mut [0; 1024]).await;
-            let code = answered.load(Ordering::SeqCst);
+            let code = if request < good { 200 } else { 500 };
             let _ = stream.write_all(format!("HTTP/1.1 {code} So\r\nContent-Length: 0\r\n\r\n").as_bytes()).await;
         }
     });
-    (url, code)
+    url
 }
 
 fn gate(url: &str, abort: bool, check: Value) -> Value {
@@ -43,7 +39,7 @@ fn aborted(seen: &Seen) -> bool {
 #[tokio::test]
 async fn model_0_14_three_failures_abort_the_workflow_and_one_more_step_may_start() {
     let Some(world) = World::new().await else { return };
-    let (url, _) = server().await;
+    let url = server(0).await;
     let check = json!({ "mode": "Synchronous", "intervalSeconds": 1, "failureThreshold": 3 });
     let steps = ["gate", "next", "never"];
     world
@@ -70,20 +66,10 @@ async fn model_0_14_three_failures_abort_the_workflow_and_one_more_step_may_star
 #[tokio::test]
 async fn model_0_14_a_last_failure_at_the_end_of_the_duration_aborts() {
     let Some(world) = World::new().await else { return };
-    let (url, code) = server().await;
-    code.store(200, Ordering::SeqCst);
+    // It fails from the first success on, so the last record is a failure, and far from the threshold.
+    let url = server(1).await;
     let check = json!({ "mode": "Continuous", "intervalSeconds": 1, "failureThreshold": 1000, "duration": "12s" });
     world.flow(&[serial("entry", None, &["gate"]), gate(&url, true, check)]).await;
-    let checks = world.cluster.chaos_mesh("StatusCheck", "statuschecks", &world.namespace);
-    // The server fails from the first success on, so the last record is a failure, and far from the threshold.
-    for _ in 0..2400 {
-        let checks = checks.list(&ListParams::default()).await.unwrap().items;
-        if checks.iter().any(|it| it.data["status"]["records"].to_string().contains("Success")) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    code.store(500, Ordering::SeqCst);
     let seen = world.until("all is aborted", aborted).await;
     assert_eq!(seen.node("gate").unwrap().reason("Aborted"), Some("StatusCheckNotExceedSuccessThreshold"));
 }
@@ -91,7 +77,7 @@ async fn model_0_14_a_last_failure_at_the_end_of_the_duration_aborts() {
 #[tokio::test]
 async fn model_0_14_a_deadline_before_the_decision_gives_none() {
     let Some(world) = World::new().await else { return };
-    let (url, _) = server().await;
+    let url = server(0).await;
     let mut gate = gate(&url, true, json!({ "intervalSeconds": 3600 }));
     gate["deadline"] = "3s".into();
     world.flow(&[serial("entry", None, &["gate", "next"]), gate, task("next", 0)]).await;
@@ -106,8 +92,7 @@ async fn model_0_14_a_deadline_before_the_decision_gives_none() {
 #[tokio::test]
 async fn model_a_check_that_passes_lets_the_next_step_run() {
     let Some(world) = World::new().await else { return };
-    let (url, code) = server().await;
-    code.store(200, Ordering::SeqCst);
+    let url = server(usize::MAX).await;
     let check = json!({ "intervalSeconds": 1, "successThreshold": 2 });
     world.flow(&[serial("entry", None, &["gate", "next"]), gate(&url, true, check), task("next", 0)]).await;
     let seen = world.until("the Workflow is accomplished", Seen::accomplished).await;
@@ -119,7 +104,7 @@ async fn model_a_check_that_passes_lets_the_next_step_run() {
 #[tokio::test]
 async fn model_0_15_without_any_annotation_a_gate_aborts_nothing_but_itself() {
     let Some(world) = World::new().await else { return };
-    let (url, _) = server().await;
+    let url = server(0).await;
     let check = json!({ "intervalSeconds": 1, "failureThreshold": 1 });
     let templates = [serial("entry", None, &["gate", "next"]), gate(&url, true, check), task("next", 0)];
     world.create("flow", None, &templates).await;

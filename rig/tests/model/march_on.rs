@@ -27,6 +27,7 @@ async fn model_0_1_all_five_steps_run_after_the_second_failed() {
         let code = exit.unwrap().terminated.as_ref().unwrap().exit_code;
         assert_eq!((pods.len(), code), (1, i32::from(step == "two")), "the exit code of {step} is on its pod alone");
     }
+    world.caught_up().await;
     let reasons = world.reasons().await;
     for reason in ["EntryCreated", "NodesCreated", "TaskPodSpawned", "NodeAccomplished", "WorkflowAccomplished"] {
         assert!(reasons.iter().any(|it| it == reason), "no event {reason}: {reasons:?}");
@@ -50,5 +51,6 @@ async fn model_a_name_that_is_too_long_is_told_by_an_event_and_a_condition() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    world.caught_up().await;
     assert!(world.reasons().await.contains(&"InvalidEntry".to_owned()));
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use chaos_rig::Rig;
 use chaos_rig::model::WorkflowModel;
 
-use crate::world::{Seen, World, after, serial, task};
+use crate::world::{Seen, World, after, endless, serial, task};
 
 #[tokio::test]
 async fn model_a_model_that_was_killed_goes_on_where_it_was() {
     let Some(mut world) = World::new().await else { return };
-    world.flow(&[serial("entry", None, &["one", "two"]), after("one", "3s"), task("two", 0)]).await;
-    world.until("the first pod is there", |seen| seen.pods.len() == 1).await;
+    world.flow(&[serial("entry", None, &["one", "two"]), endless("one", None), task("two", 0)]).await;
+    let seen = world.until("the first pod is there", |seen| seen.pods.len() == 1).await;
     drop(world.model.take());
+    world.end_pod(&seen.pods[0]).await;
     world.until("the first pod has ended", |seen| crate::world::phase(&seen.pods[0]) == "Succeeded").await;
     assert!(!world.seen().await.has("two"), "nobody decides any more");
     world.model = Some(WorkflowModel::start_in(&world.rig.access(), &world.namespace));

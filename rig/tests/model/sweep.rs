@@ -23,6 +23,8 @@ async fn model_0_11_a_pod_swept_before_its_node_runs_again_also_after_an_abort()
     world.until("the node is aborted", |seen| seen.holds("step", "Aborted")).await;
     world.pods().delete(&seen.pods[0].name_any(), &DeleteParams::default()).await.unwrap();
     world.until("a third pod, of an aborted node", other(&second)).await;
+    // The answer to its creation is in the log by then.
+    world.caught_up().await;
     assert_eq!(world.pods_created(), 3);
 }
 

@@ -1,5 +1,6 @@
 //! A namespace with the model in it, and what a test asks of both.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chaos_kube::Cluster;
@@ -14,6 +15,11 @@ use serde_json::{Value, json};
 /// How often a state is looked for, and how often at most: 120 s in all, for a machine that is busy.
 const LOOK: Duration = Duration::from_millis(50);
 const LOOKS: usize = 2400;
+/// What the names of Workflows that show that the model has caught up begin with, and their only template.
+const MARKER: &str = "marker-";
+const MARKED: &str = "nothing";
+/// Each of them has a number: the node of the one before may not be gone yet.
+static MARKERS: AtomicUsize = AtomicUsize::new(1);
 
 /// A namespace with the model in it.
 pub(crate) struct World {
@@ -89,6 +95,11 @@ impl Seen {
 
 pub(crate) fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|it| it.phase.as_deref()).unwrap_or_default()
+}
+
+/// Whether the only pod of a template runs.
+pub(crate) fn runs(seen: &Seen, template: &str) -> bool {
+    matches!(seen.pods_of(template)[..], [pod] if phase(pod) == "Running")
 }
 
 impl World {
@@ -172,12 +183,13 @@ impl World {
 
     /// Runs another Workflow to its end: the model has seen by then all that came before it.
     pub(crate) async fn caught_up(&self) {
-        self.create("marker", None, &[json!({ "name": "nothing", "templateType": "Serial", "children": [] })]).await;
+        let name = format!("{MARKER}{}", MARKERS.fetch_add(1, Ordering::Relaxed));
+        self.create(&name, None, &[serial(MARKED, None, &[])]).await;
         for _ in 0..LOOKS {
-            let marker = self.workflows().get("marker").await.unwrap();
+            let marker = self.workflows().get(&name).await.unwrap();
             let ends = &marker.data["status"]["endTime"];
             if ends.is_string() {
-                self.workflows().delete("marker", &DeleteParams::default()).await.unwrap();
+                self.workflows().delete(&name, &DeleteParams::default()).await.unwrap();
                 return;
             }
             tokio::time::sleep(LOOK).await;
@@ -193,11 +205,23 @@ impl World {
         self.rig.audit().iter().filter(created).count()
     }
 
-    /// Reasons of events about Workflows and nodes.
+    /// Reasons of what the model told, beside what it told of the Workflow that shows that it has caught up. It tells a change after
+    /// it was written: [`World::caught_up`] waits for that.
     pub(crate) async fn reasons(&self) -> Vec<String> {
         let events: Api<Event> = Api::namespaced(self.cluster.client(), &self.namespace);
         let events = events.list(&ListParams::default()).await.unwrap();
-        events.items.into_iter().filter_map(|it| it.reason).collect()
+        let is_its = |it: &Event| {
+            let about = it.involved_object.name.as_deref().unwrap_or_default();
+            let source = it.source.as_ref().and_then(|it| it.component.as_deref());
+            source == Some("model-of-chaos-mesh") && !about.starts_with(MARKER) && !about.starts_with(MARKED)
+        };
+        events.items.into_iter().filter(is_its).filter_map(|it| it.reason).collect()
+    }
+
+    /// Lets a pod that runs for ever end well.
+    pub(crate) async fn end_pod(&self, pod: &Pod) {
+        let patch = json!({ "metadata": { "labels": { "rig.squall.dev/exit": "0" } } });
+        self.pods().patch(&pod.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
 }
 

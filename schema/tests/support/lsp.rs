@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// Longest wait for one answer; the server needs 2 s to start on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A problem as an editor shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,10 @@ use crate::stage::{Stage, anything, captured, options_as};
 /// What of a pod makes the model refuse to inject, or to recover.
 const REFUSES: &str = "rig.squall.dev/refuses-chaos";
 const KEEPS: &str = "rig.squall.dev/keeps-chaos";
+/// How long chaos is there: long enough that it is injected on a busy machine, too.
+const DEADLINE: &str = "12s";
+/// How long a run waits for chaos that is never recovered: long enough that everything else is gone by then on a busy machine, too.
+const CLEAN: Duration = Duration::from_secs(30);
 
 /// Chaos on pods with the label `app: target`.
 fn on_targets() -> Value {
@@ -37,7 +41,7 @@ fn scenario(stage: &Stage, chaos: &Value) {
 }
 
 fn cut(spec: &Value) -> Value {
-    json!({"name": "cut", "templateType": "PodChaos", "deadline": "2s", "podChaos": spec})
+    json!({"name": "cut", "templateType": "PodChaos", "deadline": DEADLINE, "podChaos": spec})
 }
 
 /// A pod that chaos is done to, with an annotation that is true.
@@ -102,7 +106,7 @@ async fn model_chaos_that_is_not_recovered_is_told_by_name() {
     let Some(stage) = Stage::new().await else { return };
     target(&stage, "a", Some(KEEPS)).await;
     scenario(&stage, &cut(&on_targets()));
-    let options = ScenarioOptions { clean_timeout: Duration::from_secs(12), ..stage.options("r1") };
+    let options = ScenarioOptions { clean_timeout: CLEAN, ..stage.options("r1") };
     let report = stage.run(options).await;
     assert_eq!(report.exit_code, 3, "{}", report.text());
     let left = report.left.as_deref().unwrap();
@@ -123,7 +127,10 @@ async fn model_a_schedule_passes_when_what_it_makes_lands() {
         }
         let schedule =
             json!({"schedule": "@every 1s", "type": "PodChaos", "historyLimit": 2, "podChaos": on_targets()});
-        scenario(&stage, &json!({"name": "again", "templateType": "Schedule", "deadline": "4s", "schedule": schedule}));
+        scenario(
+            &stage,
+            &json!({"name": "again", "templateType": "Schedule", "deadline": DEADLINE, "schedule": schedule}),
+        );
         let report = stage.run(stage.options("r1")).await;
         assert_eq!(report.outcome, want, "{}", report.text());
         assert_eq!(outcome_of(&report, "again"), Some(want));
@@ -138,8 +145,8 @@ async fn model_what_a_schedule_made_and_is_not_recovered_is_told_by_name() {
     let Some(stage) = Stage::new().await else { return };
     target(&stage, "a", Some(KEEPS)).await;
     let schedule = json!({"schedule": "@every 1s", "type": "PodChaos", "historyLimit": 2, "podChaos": on_targets()});
-    scenario(&stage, &json!({"name": "again", "templateType": "Schedule", "deadline": "4s", "schedule": schedule}));
-    let options = ScenarioOptions { clean_timeout: Duration::from_secs(12), ..stage.options("r1") };
+    scenario(&stage, &json!({"name": "again", "templateType": "Schedule", "deadline": DEADLINE, "schedule": schedule}));
+    let options = ScenarioOptions { clean_timeout: CLEAN, ..stage.options("r1") };
     let report = stage.run(options).await;
     assert_eq!(report.exit_code, 3, "{}", report.text());
     let left = report.left.as_deref().unwrap();

@@ -19,7 +19,7 @@ async fn model_an_interrupted_run_is_captured_and_cleaned() {
     let Some(stage) = Stage::new().await else { return };
     stage.scenario(Some("10m"), &[("one", 0, "600s"), ("two", 0, "0s")]);
     let started = stage.start(stage.options("r1"));
-    stage.until_pod("one").await;
+    stage.until_followed("one").await;
     started.control.cancel();
     let (report, run) = started.end().await;
     assert_eq!(report.first_failure.as_ref().unwrap().detail, "poll: interrupted", "{}", report.text());
@@ -55,7 +55,7 @@ async fn model_a_panic_at_any_step_leaves_nothing() {
 async fn model_what_can_not_be_removed_is_told() {
     let Some(stage) = Stage::new().await else { return };
     stage.scenario(Some("10m"), &[("one", 0, "600s")]);
-    let started = stage.start(ScenarioOptions { clean_timeout: Duration::from_secs(8), ..stage.options("r1") });
+    let started = stage.start(ScenarioOptions { clean_timeout: Duration::from_secs(20), ..stage.options("r1") });
     let pod = stage.until_pod("one").await;
     let pods = stage.cluster.pods(&stage.namespace);
     let patch = json!({"metadata": {"finalizers": ["example.org/stays"]}});
@@ -157,6 +157,7 @@ async fn model_an_api_server_that_restarts_is_survived() {
     stage.scenario(Some("10m"), &[("one", 0, "5s"), ("two", 1, "0s"), ("three", 0, "5s")]);
     let started = stage.start(stage.options("r1"));
     stage.until_pod("one").await;
+    stage.until_followed("one").await;
     stage.rig.kill_api();
     tokio::time::sleep(Duration::from_secs(5)).await;
     stage.rig.start_api().await;
@@ -176,6 +177,7 @@ async fn model_a_store_that_hangs_for_half_a_minute_is_survived() {
     stage.scenario(Some("10m"), &[("one", 0, "5s"), ("two", 1, "0s"), ("three", 0, "600s")]);
     let started = stage.start(stage.options("r1"));
     stage.until_pod("one").await;
+    stage.until_followed("one").await;
     stage.rig.freeze_etcd();
     tokio::time::sleep(Duration::from_secs(30)).await;
     stage.rig.thaw_etcd();
@@ -198,9 +200,11 @@ async fn model_an_interruption_while_the_store_hangs_is_captured_and_cleaned() {
     stage.scenario(Some("10m"), &[("one", 0, "600s")]);
     let started = stage.start(stage.options("r1"));
     stage.until_pod("one").await;
+    stage.until_followed("one").await;
     stage.rig.freeze_etcd();
     started.control.cancel();
-    tokio::time::sleep(Duration::from_secs(30)).await;
+    // Longer than one request may take, and far from the time that is given up after.
+    tokio::time::sleep(Duration::from_secs(20)).await;
     stage.rig.thaw_etcd();
     let (report, run) = started.end().await;
     assert_eq!(report.first_failure.as_ref().unwrap().detail, "poll: interrupted", "{}", report.text());

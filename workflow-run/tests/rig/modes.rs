@@ -56,10 +56,13 @@ async fn a_strict_sequence_begins_nothing_after_a_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_strict_run_heeds_what_its_steps_say() {
     let Some(stage) = Stage::new().await else { return };
-    stage.scenario(Some("10m"), &[("one", 0, "3s"), ("two", 0, "0s")]);
+    stage.commit(&held(&[("one", None), ("two", Some(0))], true));
     let started = stage.start(ScenarioOptions { mode: ScenarioMode::Strict, ..stage.options("r1") });
-    stage.until_pod("release-r1-one").await;
-    stage.say(&["pass", "task-fail", "pass"]).await;
+    let pod = stage.until_pod("release-r1-one").await;
+    stage.say(&["pass", "task-fail"]).await;
+    stage.until_decided("EXIT_REASON is `task-fail`").await;
+    stage.say_now("pass").await;
+    end_pod(&stage, &pod).await;
     let (report, _) = started.end().await;
     assert_eq!((report.outcome, report.exit_code), (ScenarioOutcome::TaskFail, 1), "{}", report.text());
     let first = report.first_failure.clone().unwrap();
@@ -76,7 +79,7 @@ fn created(stage: &Stage) -> Vec<String> {
 }
 
 /// A scenario of these steps, of which those without an exit code end when the test says so.
-fn held(steps: &[(&str, Option<i32>)], names_variables: bool) -> String {
+pub(crate) fn held(steps: &[(&str, Option<i32>)], names_variables: bool) -> String {
     let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
     let from = "            envFrom: [{configMapRef: {name: workflow-vars-release-$RUN_ID, optional: true}}]\n";
     let from = if names_variables { from } else { "" };
@@ -96,7 +99,7 @@ fn held(steps: &[(&str, Option<i32>)], names_variables: bool) -> String {
 }
 
 /// Lets a pod end well that has no exit code so far.
-async fn end_pod(stage: &Stage, pod: &str) {
+pub(crate) async fn end_pod(stage: &Stage, pod: &str) {
     let patch = json!({ "metadata": { "labels": { "rig.squall.dev/exit": "0" } } });
     let pods = stage.cluster.pods(&stage.namespace);
     pods.patch(pod, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();

@@ -17,16 +17,19 @@ use chaos_workflow_run::{
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-/// How often a state is looked for, and how often at most: 60 s in all, for a machine that is busy.
+/// How often a state is looked for, and how often at most: 120 s in all, for a machine that is busy.
 const LOOK: Duration = Duration::from_millis(50);
-const LOOKS: usize = 1200;
+const LOOKS: usize = 2400;
+
+/// The variables of run `r1`.
+const VARIABLES: &str = "workflow-vars-release-r1";
 
 /// One step of a scenario: its name, its exit code, and how long it takes.
 pub(crate) type StepLine = (&'static str, i32, &'static str);
 
-/// Five steps of which the second fails.
+/// Five steps of which the second fails. The third, where it begins all the same, goes on for longer than the run.
 pub(crate) const FIVE: [StepLine; 5] =
-    [("one", 0, "0s"), ("two", 1, "0s"), ("three", 0, "2s"), ("four", 0, "0s"), ("five", 0, "0s")];
+    [("one", 0, "0s"), ("two", 1, "0s"), ("three", 0, "600s"), ("four", 0, "0s"), ("five", 0, "0s")];
 
 /// Where runs of a scenario are made.
 pub(crate) struct Stage {
@@ -116,7 +119,7 @@ impl Stage {
             mode: ScenarioMode::Compatible,
             finally: Vec::new(),
             timeout: None,
-            clean_timeout: Duration::from_mins(1),
+            clean_timeout: Duration::from_mins(3),
             workspace: self.workspace(),
             store: None,
             at_step: None,
@@ -171,17 +174,6 @@ impl Stage {
         nodes.iter().filter_map(|node| Some(node.data["spec"]["templateName"].as_str()?.to_owned())).collect()
     }
 
-    /// Waits until a template has a node.
-    pub(crate) async fn until_begun(&self, template: &str) {
-        for _ in 0..LOOKS {
-            if self.templates().await.iter().any(|name| name == template) {
-                return;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        panic!("`{template}` has not begun");
-    }
-
     /// Names of pods of the run, once there are some.
     pub(crate) async fn until_pod(&self, prefix: &str) -> String {
         for _ in 0..LOOKS {
@@ -193,6 +185,11 @@ impl Stage {
             tokio::time::sleep(LOOK).await;
         }
         panic!("no pod `{prefix}`");
+    }
+
+    /// Waits until run `r1` has seen that a step has begun.
+    pub(crate) async fn until_followed(&self, step: &str) {
+        self.until_decided(&format!("step `{step}` has begun")).await;
     }
 
     /// Waits until run `r1` has decided something.
@@ -209,13 +206,19 @@ impl Stage {
 
     /// Says these under `EXIT_REASON`, one after the other, as steps of run `r1` would.
     pub(crate) async fn say(&self, reasons: &[&str]) {
-        let (name, maps) = ("workflow-vars-release-r1", self.cluster.config_maps(&self.namespace));
-        let map = serde_json::from_value(json!({"metadata": {"name": name}, "data": {}})).unwrap();
+        let maps = self.cluster.config_maps(&self.namespace);
+        let map = serde_json::from_value(json!({"metadata": {"name": VARIABLES}, "data": {}})).unwrap();
         maps.create(&PostParams::default(), &map).await.unwrap();
         for reason in reasons {
-            let patch = json!({"data": {"EXIT_REASON": reason}});
-            maps.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+            self.say_now(reason).await;
         }
+    }
+
+    /// Says this in the place of what was said before.
+    pub(crate) async fn say_now(&self, reason: &str) {
+        let patch = json!({"data": {"EXIT_REASON": reason}});
+        let maps = self.cluster.config_maps(&self.namespace);
+        maps.patch(VARIABLES, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
     }
 
     /// That nothing of a Workflow is left.

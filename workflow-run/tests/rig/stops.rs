@@ -75,8 +75,10 @@ async fn model_the_first_exit_reason_stays() {
     let Some(stage) = Stage::new().await else { return };
     stage.scenario(Some("10m"), &[("one", 0, "0s"), ("two", 0, "60s"), ("three", 0, "0s")]);
     let started = stage.start(stage.options("r1"));
-    stage.until_begun("two").await;
-    stage.say(&["pass", "task-fail", "pass"]).await;
+    stage.until_followed("two").await;
+    stage.say(&["pass", "task-fail"]).await;
+    stage.until_decided("EXIT_REASON is `task-fail`").await;
+    stage.say_now("pass").await;
     let (report, _) = started.end().await;
     assert_eq!(report.outcome, ScenarioOutcome::TaskFail, "{}", report.text());
     let first = report.first_failure.unwrap();
@@ -116,9 +118,9 @@ async fn model_ends_of_pods_are_classified() {
 async fn model_the_hard_timeout_ends_it() {
     let Some(stage) = Stage::new().await else { return };
     stage.scenario(None, &[("one", 0, "600s")]);
-    let options = ScenarioOptions { timeout: Some(std::time::Duration::from_secs(3)), ..stage.options("r1") };
+    let options = ScenarioOptions { timeout: Some(std::time::Duration::from_secs(20)), ..stage.options("r1") };
     let report = stage.run(options).await;
-    assert_eq!(report.first_failure.as_ref().unwrap().detail, "poll: not ended within 3 s", "{}", report.text());
+    assert_eq!(report.first_failure.as_ref().unwrap().detail, "poll: not ended within 20 s", "{}", report.text());
     assert_eq!(report.exit_code, 2);
     assert!(captured(&report, "workflow-nodes.txt").contains("one [Task]"));
     stage.assert_nothing_left().await;

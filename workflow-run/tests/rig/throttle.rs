@@ -22,7 +22,7 @@ use crate::stage::Stage;
 /// How often it is looked whether something has come about.
 const LOOK: Duration = Duration::from_millis(50);
 /// What has not come about by then never will.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// So many refusals of one kind show that they were tried again.
 const SEVERAL: usize = 3;
 

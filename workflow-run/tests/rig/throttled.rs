@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
+use crate::modes::{end_pod, held};
 use crate::stage::{Stage, options_as};
 use crate::throttle::{Throttle, pauses_are_kept, refusals, somebody};
 
@@ -50,7 +51,8 @@ async fn model_a_server_that_throttles_costs_no_verdict() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_strict_run_survives_a_server_that_throttles() {
     let Some(stage) = Stage::of_shared(false).await else { return };
-    stage.scenario(Some("10m"), &[("one", 0, "8s"), ("two", 0, "0s"), ("three", 1, "0s"), ("four", 0, "0s")]);
+    let steps = [("one", None), ("two", Some(0)), ("three", Some(1)), ("four", Some(0))];
+    stage.commit(&held(&steps, true));
     let user = somebody(&stage).await;
     let options = ScenarioOptions { mode: ScenarioMode::Strict, ..options_as(stage.options("r1"), user.clone()) };
     let throttle = Throttle::begin(&stage, &user, &["*"], &["*"]).await;
@@ -59,7 +61,10 @@ async fn a_strict_run_survives_a_server_that_throttles() {
     throttle.until_felt("list", "pods").await;
     pauses_are_kept(&user, &refusals(&stage, "list", "pods")).await;
     throttle.end().await;
-    let throttle = Throttle::begin(&stage, &user, &["create", "get"], &["pods", "pods/log"]).await;
+    // The first step goes on until the next pods are refused.
+    let pod = stage.until_pod("release-r1-one").await;
+    let throttle = Throttle::begin(&stage, &user, &["create"], &["pods"]).await;
+    end_pod(&stage, &pod).await;
     throttle.until_felt("create", "pods").await;
     pauses_are_kept(&user, &refusals(&stage, "create", "pods")).await;
     throttle.end().await;

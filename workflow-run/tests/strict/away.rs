@@ -37,6 +37,7 @@ async fn an_api_server_that_is_killed_and_comes_back_costs_no_step() {
     let Some(rig) = Rig::alone() else { return };
     let place = Place::of(rig).await;
     let (rig, pods, run) = (place.rig.clone(), place.pods().await, place.run.clone());
+    let (tell, restarted) = tokio::sync::oneshot::channel();
     let report = place
         .run_while(&steps(), &[], move |_| {
             tokio::spawn(async move {
@@ -49,9 +50,12 @@ async fn an_api_server_that_is_killed_and_comes_back_costs_no_step() {
                     rig.kill_api();
                     rig.start_api().await;
                 }
+                let _ = tell.send(());
             });
         })
         .await;
+    // Before that the server may be away when it is asked.
+    restarted.await.unwrap();
     assert_eq!(outcomes(&report), ENDS, "{}", report.text());
     each_once(&place);
     assert_eq!(place.left().await, Vec::<String>::new());

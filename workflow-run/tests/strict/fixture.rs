@@ -131,7 +131,7 @@ impl Place {
         // Whoever reads the events of a run waits for their end.
         let mut events = events.recv().unwrap();
         let ended = async { while events.recv().await.is_some() {} };
-        tokio::time::timeout(Duration::from_mins(1), ended).await.expect("the events do not end");
+        tokio::time::timeout(Duration::from_mins(2), ended).await.expect("the events do not end");
         let end = done.lock().unwrap().take();
         WorkflowReport::of(&tree, end, run)
     }

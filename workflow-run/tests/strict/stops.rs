@@ -89,13 +89,13 @@ fn leaf(step: &serde_json::Value) -> chaos_core::WorkflowStep {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_kills_the_pod_and_what_has_ended_before_it_is_a_success() {
     let Some(place) = Place::new().await else { return };
-    let slow = with(task("slow", &[]), &json!({ "deadline": "2s" }));
+    let slow = with(task("slow", &[]), &json!({ "deadline": "5s" }));
     let quick = with(exits("quick", 0), &json!({ "deadline": "60s" }));
     let report = place.run(&serial(&[quick, slow, exits("next", 0), exits("report", 0)]), &["report"]).await;
     let expected =
         [("all", "timed_out"), ("quick", "pass"), ("slow", "timed_out"), ("next", "skipped"), ("report", "pass")];
     assert_eq!(outcomes(&report), expected);
-    assert_eq!(detail(&report, "slow"), "the deadline of `slow` (2 s) has passed");
+    assert_eq!(detail(&report, "slow"), "the deadline of `slow` (5 s) has passed");
     assert_eq!(report.exit_code, 1);
     // It was gone before the diagnostics began.
     let asked = place.asked();

@@ -226,7 +226,9 @@ async fn a_node_gets_where_to_send_and_who_it_is() {
 
 #[tokio::test]
 async fn what_is_under_way_at_the_end_is_taken_in_and_the_port_is_free_again() {
-    let up = Up::new().await;
+    // None that the kernel gives to others once it is free.
+    let port = chaos_host::free_ports(1).unwrap()[0].get();
+    let up = Up::with(json!({"port": port})).await;
     let body = serde_json::to_vec(&request()).unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", up.port())).await.unwrap();
     let head = format!(

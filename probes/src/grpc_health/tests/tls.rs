@@ -27,7 +27,7 @@ fn secure(certificate: &str, guests: bool) -> SocketAddr {
 }
 
 async fn asked(address: &str, parameters: &Value) -> Observation {
-    let mut value = json!({"type": "grpc_health", "address": address, "service": "a.Up", "timeout_seconds": 5});
+    let mut value = json!({"type": "grpc_health", "address": address, "service": "a.Up", "timeout_seconds": 60});
     value.as_object_mut().unwrap().extend(parameters.as_object().unwrap().clone());
     parse::<ProbeNode>(&value).unwrap().observe(&plain()).await
 }
