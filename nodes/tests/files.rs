@@ -20,7 +20,7 @@ mod recovery;
 use recovery::{recovery, undo_all};
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 const BYTES: u64 = 8 * 1024 * 1024;
 

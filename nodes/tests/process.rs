@@ -23,7 +23,7 @@ mod recovery;
 use recovery::{recovery, undo_all};
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 /// A node in a run of its own, stopped when this is dropped.
 struct Run {

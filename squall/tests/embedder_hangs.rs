@@ -209,7 +209,7 @@ impl Place {
 
 /// Its exit code and what it printed; killed where it does not end.
 fn ended(mut child: Child) -> (Option<i32>, Value) {
-    for _ in 0..900 {
+    for _ in 0..1800 {
         if child.try_wait().unwrap().is_some() {
             let output = child.wait_with_output().unwrap();
             return (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default());

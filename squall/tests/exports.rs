@@ -351,7 +351,7 @@ fn until<T>(why: &str, mut what: impl FnMut() -> Option<T>) -> T {
         if let Some(done) = what() {
             return done;
         }
-        assert!(began.elapsed() < Duration::from_mins(1), "{why}");
+        assert!(began.elapsed() < Duration::from_mins(2), "{why}");
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -48,7 +48,7 @@ impl Nginx {
         let nginx = Self { process, port, folder };
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(30), "nginx does not answer");
+            assert!(start.elapsed() < Duration::from_mins(2), "nginx does not answer");
             std::thread::yield_now();
         }
         Some(nginx)

@@ -17,7 +17,7 @@ mod shell;
 use shell::{command, journals, place, report, squall, write};
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 /// A `squall up` in the background.
 struct Up {

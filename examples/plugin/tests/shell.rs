@@ -18,7 +18,7 @@ impl Worker {
     }
 
     fn wait_until_stopped_is(&self, stopped: bool) {
-        let end = Instant::now() + Duration::from_mins(1);
+        let end = Instant::now() + Duration::from_mins(2);
         while self.is_stopped() != stopped {
             assert!(Instant::now() < end, "the worker is still in the other state");
             std::thread::park_timeout(Duration::from_millis(10));

@@ -14,7 +14,7 @@ use crate::held::{self, Process, members, status};
 use crate::place::Place;
 
 /// A hang is an error; an answer on this machine takes milliseconds.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 /// Pings on each way.
 pub(crate) const PINGS: u64 = 10;

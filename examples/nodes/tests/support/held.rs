@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::place::Place;
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_mins(1);
+const HANG: Duration = Duration::from_mins(2);
 
 /// Waits for something that comes.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

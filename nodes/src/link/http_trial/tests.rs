@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 
-const WAIT: Duration = Duration::from_secs(30);
+const WAIT: Duration = Duration::from_mins(2);
 
 fn rule(effect: &serde_json::Value) -> HttpRule {
     serde_json::from_value(json!({ "effect": effect })).unwrap()
