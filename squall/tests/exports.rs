@@ -44,7 +44,7 @@ fn task(place: &TempDir, sleeper: &Sleeper) -> String {
         "name": "pause it",
         "trigger": {"type": "time", "delay_seconds": 1},
         "action": {"type": "pause_process", "pid": sleeper.pid()},
-        "duration_seconds": 0.5,
+        "duration_seconds": 1.5,
         "during": [{"type": "command", "argv": ["true"], "interval_seconds": 0.1}],
     });
     write(place, "task.json", &json!({"name": "drill", "steady_state": [probe], "chaos_spec": [entry]}))
@@ -99,7 +99,7 @@ fn the_trace_of_a_run_reads_as_its_time_line() {
     }
     let (hold, undo) = (named(&spans, "hold"), named(&spans, "undo"));
     assert_eq!((times(hold)[0], times(undo)[0]), (nanos(at("active")), nanos(at("undoing"))));
-    assert!(times(hold)[1] - times(hold)[0] >= 500_000_000 && hold.end_time_unix_nano <= undo.start_time_unix_nano);
+    assert!(times(hold)[1] - times(hold)[0] >= 1_500_000_000 && hold.end_time_unix_nano <= undo.start_time_unix_nano);
     let step = spans.iter().find(|span| span.parent_span_id == undo.span_id).unwrap();
     assert_eq!(times(step)[1], nanos(at("undid")));
     let probes = |parent: &Span| {

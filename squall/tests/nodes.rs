@@ -165,9 +165,14 @@ fn a_node_that_ends_by_itself_makes_the_run_deviate_and_before_any_fault_inconcl
         "{found}"
     );
     assert_eq!(exit["verdict"], "deviated");
-    let mut before = task("exit 4", &json!({"type": "pause_process", "target": {"node": "n2"}}), 0.1);
+    let pid = place.path("pid").display().to_string();
+    let script = format!("echo $$ > {pid}.new; mv {pid}.new {pid}; exit 4");
+    let mut before = task(&script, &json!({"type": "pause_process", "target": {"node": "n2"}}), 0.1);
     before["nodes"]["n2"] = node("exec sleep 600");
-    let gone = json!({"type": "command", "argv": ["sh", "-c", "sleep 0.3"]});
+    // Its end has been heard of once nobody has that pid.
+    let gone =
+        format!("until test -e {pid}; do sleep 0.01; done; while kill -0 $(cat {pid}); do sleep 0.01; done; true");
+    let gone = json!({"type": "command", "argv": ["sh", "-c", gone], "timeout_seconds": 120});
     before["steady_state"] = json!([gone]);
     let found = report(&place.run(&before, &[]));
     let inconclusive = found["verdict"] == "inconclusive";

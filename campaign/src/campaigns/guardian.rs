@@ -61,7 +61,7 @@ run)
     : >filled/file
     if grep -q '"type":"link"' task.json; then
         export SQUALL_LINK="{\"run\":$$,\"listen\":1}"
-        sh -c 'sleep 4; :' squall-link &
+        sh -c 'sleep 8; :' squall-link &
     fi
     ;;
 *) exit 0 ;;

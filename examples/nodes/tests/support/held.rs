@@ -150,6 +150,6 @@ pub(crate) fn status(process: &Process) -> Option<Value> {
 /// What it answers on a path; `None` when it does not.
 pub(crate) fn asked(process: &Process, path: &str) -> Option<Value> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let asked = runtime.block_on(get(&format!("{}{path}", process.url), Duration::from_secs(2)));
+    let asked = runtime.block_on(get(&format!("{}{path}", process.url), Duration::from_secs(10)));
     asked.ok().map(|reply| reply.body)
 }
