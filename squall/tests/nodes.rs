@@ -287,15 +287,19 @@ fn mistakes_in_nodes_are_told_at_their_place() {
 #[test]
 fn a_protected_node_is_spared_under_every_name() {
     let place = Place::new();
-    let own = "echo $$ > pid; setsid sh -c 'echo $$ > worker; exec sleep 601' & exec sleep 602";
+    // Command lines that no other test has.
+    let [asleep, aside] = [602, 604].map(|seconds| format!("{seconds}.{}", std::process::id()));
+    let own = format!("echo $$ > pid; setsid sh -c 'echo $$ > worker; exec sleep 601' & exec sleep {asleep}");
+    let is_sleep = "grep -aq ^sleep /proc/$(cat $0/pid)/cmdline";
     let running = Sleeper::start();
     let dir = place.path("own");
     fs::create_dir(&dir).unwrap();
     let nodes = json!({
         "own": {"type": "process", "argv": ["sh", "-c", own], "dir": dir, "protected": true,
-            "ready": {"type": "command", "argv": ["sh", "-c", "test -s $0", dir.join("worker")]}},
+            "ready": {"type": "command", "argv": ["sh", "-c", format!("test -s $0/worker && {is_sleep}"), dir]}},
         "db": {"type": "running", "pid": running.pid(), "protected": true},
-        "other": node("exec sleep 604"),
+        "other": {"type": "process", "argv": ["sh", "-c", format!("echo $$ > pid; exec sleep {aside}")],
+                  "ready": {"type": "command", "argv": ["sh", "-c", is_sleep, "{{node.other.dir}}"]}},
     });
     let targets = [
         (json!({"type": "pause_process", "target": {"node": "db"}}), "db"),
@@ -303,7 +307,7 @@ fn a_protected_node_is_spared_under_every_name() {
         (json!({"type": "kill_process", "target": {"pid": running.pid()}}), "db"),
         (json!({"type": "exhaust_fds", "target": {"pid": running.pid()}}), "db"),
         (json!({"type": "stress_cpu", "target": {"pid": running.pid()}}), "db"),
-        (json!({"type": "pause_process", "target": {"command": ["sleep", "602"]}}), "own"),
+        (json!({"type": "pause_process", "target": {"command": ["sleep", asleep]}}), "own"),
         (json!({"type": "pause_process", "target": {"pid_file": dir.join("pid")}}), "own"),
         // In a session of its own, and none of the nodes' first processes.
         (json!({"type": "pause_process", "target": {"pid_file": dir.join("worker")}}), "own"),
@@ -325,7 +329,7 @@ fn a_protected_node_is_spared_under_every_name() {
         assert_eq!(report["verdict"], "inconclusive", "{action}");
     }
     let other = json!({"nodes": nodes, "chaos_spec": [
-        {"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "target": {"command": ["sleep", "604"]}},
+        {"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "target": {"command": ["sleep", aside]}},
             "duration_seconds": 0.05},
     ]});
     assert_eq!(report(&place.run(&other, &[]))["verdict"], "unchecked");

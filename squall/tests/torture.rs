@@ -176,14 +176,15 @@ fn until_ended(place: &TempDir, events: u32) -> String {
 fn no_fault_acts_on_the_command_by_any_name() {
     let place = place();
     let pids = place.path().join("inner.pid").display().to_string();
-    // In a session of its own.
-    let start = format!("setsid sleep 4321 & echo $! > {pids}.new; mv {pids}.new {pids}; ");
+    // In a session of its own, with a command line that no other test has.
+    let seconds = format!("4321.{}", std::process::id());
+    let start = format!("setsid sleep {seconds} & echo $! > {pids}.new; mv {pids}.new {pids}; ");
     let mut document = document();
     // Time for the command to tell its pids, which the first fault needs.
     document["soak"]["interval_seconds"] = json!(2);
     document["soak"]["pool"] = json!([
         { "name": "by pid file", "action": { "type": "pause_process", "target": { "pid_file": pids } }, "duration_seconds": 0.1 },
-        { "name": "by command", "action": { "type": "kill_process", "target": { "command": ["sleep", "4321"] } }, "duration_seconds": 0.1 },
+        { "name": "by command", "action": { "type": "kill_process", "target": { "command": ["sleep", seconds] } }, "duration_seconds": 0.1 },
     ]);
     document["soak"]["events"] = json!(6);
     let script = format!("{start}{BASELINE}{}; kill -0 $(cat {pids}) || exit 9", until_ended(&place, 6));
