@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::flaw::{Flaw, FlawKind};
 
 /// How long a program of a round may take where nobody says otherwise: a bound against a hang, no more.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Kills a process and waits for its end.
 pub fn kill(child: &mut Child) {

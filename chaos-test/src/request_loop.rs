@@ -120,7 +120,7 @@ impl RequestLoop {
                 let seconds = self.seconds.get();
                 thread::spawn(move || {
                     pause(seconds);
-                    (0..200).try_for_each(|_| {
+                    (0..600).try_for_each(|_| {
                         pause(Duration::from_millis(10));
                         request(address).map(drop)
                     })
@@ -129,7 +129,7 @@ impl RequestLoop {
             FiniteMisbehave::KeepsConnection => {
                 let kept = TcpStream::connect(address).map_err(failed)?;
                 thread::spawn(move || {
-                    pause(Duration::from_secs(10));
+                    pause(Duration::from_mins(1));
                     drop(kept);
                 });
             }

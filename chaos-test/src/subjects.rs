@@ -21,10 +21,13 @@ use crate::time::pause;
 pub(crate) const MARK: &str = "SQUALL_CONTRACT";
 
 /// How long a connection that was closed may take to be seen as closed, and a program to be gone.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_secs(4);
+
+/// A process that was killed and has not ended by then never will.
+const HANG: Duration = Duration::from_mins(1);
 
 /// How long the service is watched for requests that should not come any more.
-const QUIET: Duration = Duration::from_millis(120);
+const QUIET: Duration = Duration::from_millis(250);
 
 /// Fresh subjects, each started when it is asked for; all are gone when this is dropped.
 #[derive(Debug)]
@@ -79,7 +82,7 @@ impl Process {
         };
         let mut state_now = state()?;
         // One that has just begun runs or waits for its file, and sleeps then; what is frozen goes on to wait.
-        for _ in 0..200 {
+        for _ in 0..6000 {
             if !state_now.contains("R (running)") && !state_now.contains("D (disk sleep)") {
                 break;
             }
@@ -93,7 +96,7 @@ impl Process {
 /// Kills a process that its parent has not been told of, and waits until it has ended.
 pub(crate) fn kill_behind(pid: u32) -> io::Result<()> {
     Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status()?;
-    let deadline = Instant::now() + SETTLE;
+    let deadline = Instant::now() + HANG;
     let is_over = || {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with(['Z', 'X']))

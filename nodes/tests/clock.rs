@@ -22,7 +22,7 @@ mod recovery;
 use recovery::{recovery, undo_all};
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 const HOUR: SkewAct = SkewAct { offset_ns: 3600 * 1_000_000_000, rate_ppb: 0 };
 const BEHIND: SkewAct = SkewAct { offset_ns: -60 * 1_000_000_000, rate_ppb: 0 };
@@ -57,12 +57,14 @@ impl Run {
         self.log.handle().perform(effect).await.unwrap();
     }
 
-    async fn offset_seconds(&self) -> f64 {
+    /// That its clock is ahead of the machine's by so many seconds, as far as the reading can tell: it is coarse where other
+    /// programs have the processor in between.
+    async fn is_ahead_by(&self, seconds: f64) {
         let read = self.member.clock_facet().unwrap().read().await.unwrap();
         assert!(read.reached, "{read:?}");
         #[expect(clippy::cast_precision_loss, reason = "milliseconds are compared")]
-        let seconds = read.offset_ns as f64 / 1e9;
-        seconds
+        let [offset, error] = [read.offset_ns as f64, read.offset_error_ns as f64].map(|nanos| nanos / 1e9);
+        assert!((offset - seconds).abs() < 0.05 + error, "{read:?}");
     }
 
     fn files(&self) -> PathBuf {
@@ -193,13 +195,13 @@ async fn a_wait_until_a_time_is_as_long_as_the_node_means_it_to_be() {
 #[tokio::test]
 async fn a_skew_is_undone_by_its_step_alone_twice_and_where_it_never_was() {
     let run = Run::sleeping().await;
-    assert!(run.offset_seconds().await.abs() < 0.05);
+    run.is_ahead_by(0.0).await;
     run.skew(HOUR).await;
-    assert!((run.offset_seconds().await - 3600.0).abs() < 0.05);
+    run.is_ahead_by(3600.0).await;
     let reverted = Undone::Reverted("the clock of node `n1` is the machine's again".into());
     let nothing = Undone::NothingToDo("the clock of node `n1` is not shifted".into());
     assert_eq!(run.step().undo(&recovery()).await.unwrap(), reverted);
-    assert!(run.offset_seconds().await.abs() < 0.05);
+    run.is_ahead_by(0.0).await;
     assert_eq!(run.step().undo(&recovery()).await.unwrap(), nothing);
     // A step whose effect never was.
     let armed = run.member.clock_facet().unwrap().effect(HOUR).await.unwrap();
@@ -217,10 +219,10 @@ async fn a_skew_is_undone_after_its_node_has_died_and_a_restarted_node_has_the_r
     // Restarted, it is still in force; then it is not.
     run.step().undo(&recovery()).await.unwrap();
     run.member.bring_up().await.unwrap();
-    assert!((run.offset_seconds().await - 3600.0).abs() < 0.05);
+    run.is_ahead_by(3600.0).await;
     let reset = run.log.newest_first()[1].step.clone();
     assert!(matches!(reset.undo(&recovery()).await.unwrap(), Undone::Reverted(_)));
-    assert!(run.offset_seconds().await.abs() < 0.05);
+    run.is_ahead_by(0.0).await;
 }
 
 #[tokio::test]

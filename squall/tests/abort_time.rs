@@ -11,7 +11,7 @@ use chaos_campaign::{Place, Sleeper, wait_until};
 use serde_json::{Value, json};
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_mins(1);
+const HANG: Duration = Duration::from_mins(2);
 
 /// Keeps every core busy twice over while `work` goes on.
 fn under_load<T>(work: impl FnOnce() -> T) -> T {

@@ -172,7 +172,7 @@ fn a_torn_last_line_is_ignored() {
 fn two_live_runs_and_a_recover_beside_them_leave_each_other_alone() {
     let place = place();
     let victims = [Sleeper::start().unwrap(), Sleeper::start().unwrap()];
-    let runs = [pause(&place, &victims[0], "20s"), pause(&place, &victims[1], "20s")];
+    let runs = [pause(&place, &victims[0], "300s"), pause(&place, &victims[1], "300s")];
     victims.iter().for_each(wait_until_stopped);
     let (code, report) = place.recover().unwrap();
     assert_eq!((code, report["live"].as_u64()), (0, Some(2)), "{report}");
@@ -191,9 +191,9 @@ fn two_live_runs_and_a_recover_beside_them_leave_each_other_alone() {
 fn a_second_run_on_a_held_process_is_refused() {
     let place = place();
     let victim = Sleeper::start().unwrap();
-    let mut run = pause(&place, &victim, "20s");
+    let mut run = pause(&place, &victim, "300s");
     wait_until_stopped(&victim);
-    let output = pause(&place, &victim, "20s").wait_with_output().unwrap();
+    let output = pause(&place, &victim, "300s").wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(victim.is_stopped(), "the refused run undid the first one's fault");

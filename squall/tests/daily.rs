@@ -122,7 +122,8 @@ fn rounds_have_the_spread_of_their_times() {
     let noticed = json!({"type": "command", "argv": argv, "within_seconds": 5, "name": "alarm"});
     let mut entry = pause("web", &sleeper);
     entry["detect"] = noticed;
-    entry["duration_seconds"] = json!(1);
+    // It is seen only while it is stopped.
+    entry["duration_seconds"] = json!(4);
     entry["verify"] = json!("back");
     let checks = json!({"back": {"type": "none", "checks": [{"type": "command", "argv": argv}]}});
     let file = write(&place, "task.json", &json!({"chaos_spec": [entry], "probes": checks}));

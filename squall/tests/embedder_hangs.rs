@@ -158,7 +158,7 @@ fn run(case: &str) -> ExitCode {
     }
     // Whoever takes over in that case undoes nothing, so the other one must be over by then.
     let seconds = |name: &str| match (case, name) {
-        ("taken_over", "first") => 3.0,
+        ("taken_over", "first") => 10.0,
         ("taken_over", _) => 0.1,
         _ => 1.0,
     };
@@ -209,7 +209,7 @@ impl Place {
 
 /// Its exit code and what it printed; killed where it does not end.
 fn ended(mut child: Child) -> (Option<i32>, Value) {
-    for _ in 0..900 {
+    for _ in 0..1800 {
         if child.try_wait().unwrap().is_some() {
             let output = child.wait_with_output().unwrap();
             return (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default());

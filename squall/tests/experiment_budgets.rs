@@ -26,7 +26,7 @@ use experiment::{TRANSCRIPT, experiment, planned_by, replay, replayed};
 use shell::{journals, place, report};
 
 /// Time before an answer that comes too late.
-const SLOW: Duration = Duration::from_secs(5);
+const SLOW: Duration = Duration::from_secs(15);
 /// Turns that a model has something to say.
 const TURNS: usize = 6;
 
@@ -134,9 +134,9 @@ fn a_load_that_the_wall_cuts_off_is_on_the_record() {
     let load = json!({"target": {"service_url": service.url(), "qps": 20, "duration": "500ms"}}).to_string();
     let conversation = Conversation::default().asks(None, &[("load", &load)]).says("one word too many");
     let Some(server) = Aimock::start(&conversation) else { return };
-    let asked = experiment(&place, &service.url(), &["--budget", "wall_seconds=3", "--format", "json"]);
+    let asked = experiment(&place, &service.url(), &["--budget", "wall_seconds=8", "--format", "json"]);
     let output = planned_by(&server.base_url(), asked).output().unwrap();
-    let report = ran_out(&place, &service, "wall_seconds=3", &output);
+    let report = ran_out(&place, &service, "wall_seconds=8", &output);
     assert_eq!(report["steps"].as_array().unwrap().len(), 1, "{report:#}");
 }
 

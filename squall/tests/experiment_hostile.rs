@@ -17,7 +17,7 @@ mod table;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -106,8 +106,8 @@ fn no_conversation_gets_around_the_guardrails() {
 
 /// Holds every conversation of one lane, and gives what was said in each.
 fn hold(lane: usize) -> Vec<String> {
-    let other_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let neighbour = OtherServices::listen(&[NEIGHBOUR], other_port);
+    let neighbour = OtherServices::listen(&[NEIGHBOUR], 0);
+    let other_port = neighbour.port();
     let service = Service::start(other_port);
     let port = service.port();
     let others: Vec<IpAddr> = OTHERS.map(IpAddr::V4).into_iter().chain(["::1".parse().unwrap()]).collect();

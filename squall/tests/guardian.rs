@@ -88,7 +88,8 @@ fn a_killed_run_is_undone_without_anybody_who_recovers() {
 #[test]
 fn a_run_that_ends_by_itself_takes_its_guardian_along() {
     let (place, victim) = (place(), Sleeper::start().unwrap());
-    let (run, guardian) = paused(&place, &victim, "300ms");
+    // Long enough for its guardian to be found meanwhile.
+    let (run, guardian) = paused(&place, &victim, "8s");
     let output = run.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(is_over(guardian), "it was waited for");
@@ -155,7 +156,10 @@ fn status_tells_that_a_dead_run_has_something_in_force() {
 fn where_both_are_killed_recover_undoes_it_once() {
     let (place, victim) = (place(), Sleeper::start().unwrap());
     let (mut run, guardian) = paused(&place, &victim, "60s");
-    signal("-KILL", guardian);
+    // Neither sees the other one's end: a run starts another guardian.
+    for (name, pid) in [("-STOP", guardian), ("-STOP", run.id()), ("-KILL", guardian)] {
+        signal(name, pid);
+    }
     kill(&mut run);
     wait_until("the guardian ended", || is_over(guardian)).unwrap();
     assert!(victim.is_stopped(), "nobody has undone it yet");
@@ -183,6 +187,7 @@ fn recover_names_a_stopped_guardian_that_holds_the_journal() {
     let (place, victim) = (place(), Sleeper::start().unwrap());
     let (mut run, guardian) = paused(&place, &victim, "60s");
     signal("-STOP", guardian);
+    wait_until("the guardian stopped", || stat(guardian, 3).as_deref() == Some("T")).unwrap();
     kill(&mut run);
     let (code, told) = place.recover().unwrap();
     let problem = told["kept"][0]["problems"][0]["what"].as_str().unwrap();

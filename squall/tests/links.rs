@@ -12,14 +12,17 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "support/kept_port.rs"]
+mod kept_port;
 #[path = "support/shell.rs"]
 #[expect(dead_code, reason = "runs need more of it")]
 mod shell;
 
+use kept_port::KeptPort;
 use shell::{place, write};
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 /// What the web server answers.
 const BODY: usize = 4000;
@@ -273,7 +276,8 @@ fn each_failure_has_its_exit_code_and_says_what_would_be_right() {
     let taken = json!([{"name": "x", "listen": format!("127.0.0.1:{port}"), "upstream": "127.0.0.1:1"}]);
     let nameless = json!([{"listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}]);
     let (taken, nameless) = (write(&place, "taken.json", &taken), write(&place, "nameless.json", &nameless));
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let kept = KeptPort::new();
+    let nobody = format!("127.0.0.1:{}", kept.number());
     let api = ["links", "--host", &server.url];
     let with = |words: &[&'static str]| [&api[..], words].concat();
     let serve = |words: &[&'static str]| [&["links", "serve", "--port", "0"], words].concat();

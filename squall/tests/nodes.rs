@@ -14,7 +14,7 @@ mod sleeper;
 use sleeper::Sleeper;
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 /// A place of its own for one run.
 struct Place(tempfile::TempDir);
@@ -165,9 +165,14 @@ fn a_node_that_ends_by_itself_makes_the_run_deviate_and_before_any_fault_inconcl
         "{found}"
     );
     assert_eq!(exit["verdict"], "deviated");
-    let mut before = task("exit 4", &json!({"type": "pause_process", "target": {"node": "n2"}}), 0.1);
+    let pid = place.path("pid").display().to_string();
+    let script = format!("echo $$ > {pid}.new; mv {pid}.new {pid}; exit 4");
+    let mut before = task(&script, &json!({"type": "pause_process", "target": {"node": "n2"}}), 0.1);
     before["nodes"]["n2"] = node("exec sleep 600");
-    let gone = json!({"type": "command", "argv": ["sh", "-c", "sleep 0.3"]});
+    // Its end has been heard of once nobody has that pid.
+    let gone =
+        format!("until test -e {pid}; do sleep 0.01; done; while kill -0 $(cat {pid}); do sleep 0.01; done; true");
+    let gone = json!({"type": "command", "argv": ["sh", "-c", gone], "timeout_seconds": 120});
     before["steady_state"] = json!([gone]);
     let found = report(&place.run(&before, &[]));
     let inconclusive = found["verdict"] == "inconclusive";
@@ -282,15 +287,19 @@ fn mistakes_in_nodes_are_told_at_their_place() {
 #[test]
 fn a_protected_node_is_spared_under_every_name() {
     let place = Place::new();
-    let own = "echo $$ > pid; setsid sh -c 'echo $$ > worker; exec sleep 601' & exec sleep 602";
+    // Command lines that no other test has.
+    let [asleep, aside] = [602, 604].map(|seconds| format!("{seconds}.{}", std::process::id()));
+    let own = format!("echo $$ > pid; setsid sh -c 'echo $$ > worker; exec sleep 601' & exec sleep {asleep}");
+    let is_sleep = "grep -aq ^sleep /proc/$(cat $0/pid)/cmdline";
     let running = Sleeper::start();
     let dir = place.path("own");
     fs::create_dir(&dir).unwrap();
     let nodes = json!({
         "own": {"type": "process", "argv": ["sh", "-c", own], "dir": dir, "protected": true,
-            "ready": {"type": "command", "argv": ["sh", "-c", "test -s $0", dir.join("worker")]}},
+            "ready": {"type": "command", "argv": ["sh", "-c", format!("test -s $0/worker && {is_sleep}"), dir]}},
         "db": {"type": "running", "pid": running.pid(), "protected": true},
-        "other": node("exec sleep 604"),
+        "other": {"type": "process", "argv": ["sh", "-c", format!("echo $$ > pid; exec sleep {aside}")],
+                  "ready": {"type": "command", "argv": ["sh", "-c", is_sleep, "{{node.other.dir}}"]}},
     });
     let targets = [
         (json!({"type": "pause_process", "target": {"node": "db"}}), "db"),
@@ -298,7 +307,7 @@ fn a_protected_node_is_spared_under_every_name() {
         (json!({"type": "kill_process", "target": {"pid": running.pid()}}), "db"),
         (json!({"type": "exhaust_fds", "target": {"pid": running.pid()}}), "db"),
         (json!({"type": "stress_cpu", "target": {"pid": running.pid()}}), "db"),
-        (json!({"type": "pause_process", "target": {"command": ["sleep", "602"]}}), "own"),
+        (json!({"type": "pause_process", "target": {"command": ["sleep", asleep]}}), "own"),
         (json!({"type": "pause_process", "target": {"pid_file": dir.join("pid")}}), "own"),
         // In a session of its own, and none of the nodes' first processes.
         (json!({"type": "pause_process", "target": {"pid_file": dir.join("worker")}}), "own"),
@@ -320,7 +329,7 @@ fn a_protected_node_is_spared_under_every_name() {
         assert_eq!(report["verdict"], "inconclusive", "{action}");
     }
     let other = json!({"nodes": nodes, "chaos_spec": [
-        {"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "target": {"command": ["sleep", "604"]}},
+        {"trigger": {"type": "immediate"}, "action": {"type": "pause_process", "target": {"command": ["sleep", aside]}},
             "duration_seconds": 0.05},
     ]});
     assert_eq!(report(&place.run(&other, &[]))["verdict"], "unchecked");

@@ -39,7 +39,8 @@ const NAMED: [&str; 19] = [
 /// A run that holds a fault on the victim.
 fn held(place: &TempDir, victim: &Sleeper) -> Child {
     let pid = format!("pid={}", victim.pid());
-    let mut squall = command(place, &["inject", "pause_process", &pid, "--for=60s", "--format=json"]);
+    let arguments = ["inject", "pause_process", &pid, "--for=300s", "--format=json", "--events=events.jsonl"];
+    let mut squall = command(place, &arguments);
     let child = squall.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     until("the fault", || victim.is_stopped());
     child
@@ -85,6 +86,9 @@ fn a_signal_that_would_end_or_stop_us_undoes_first_and_the_exit_code_is_2() {
 fn a_signal_that_means_nothing_by_default_changes_nothing() {
     let (place, victim) = (place(), Sleeper::start());
     let mut child = held(&place, &victim);
+    // A release before that cancels.
+    let events = place.path().join("events.jsonl");
+    until("the hold", || std::fs::read_to_string(&events).is_ok_and(|text| text.contains("\"holding\"")));
     for name in ["CHLD", "URG", "WINCH", "CONT"] {
         signal(child.id(), name);
     }

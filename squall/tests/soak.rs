@@ -81,7 +81,8 @@ fn an_interrupted_soak_undoes_what_is_in_force() {
     let mut document = document(0.2, 1000);
     document["soak"]["pool"][0]["draw"] = json!({ "duration_seconds": { "min": 30, "max": 60 } });
     let file = write(&place, "soak.json", &document);
-    let (child, mut lines) = started(&place, &[&["soak", &file, "--format", "json"], &ALLOWED[..]].concat());
+    let (child, mut lines) =
+        started(&place, &[&["soak", &file, "--format", "json", "--seed", "4"], &ALLOWED[..]].concat());
     let mut seen = String::new();
     while !seen.contains("active") {
         assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "it ended early: {seen}");
@@ -121,7 +122,8 @@ fn a_node_that_ends_by_itself_fails_the_soak_at_once_and_what_is_in_force_is_und
     let script = script.replace("../end", &end.display().to_string());
     document["nodes"]["n3"]["argv"] = json!(["sh", "-c", script]);
     let file = write(&place, "soak.json", &document);
-    let arguments = ["soak", &file, "--format", "json", "--allow-command", "sleep", "--allow-command", "sh"];
+    let arguments =
+        [&["soak", &file, "--format", "json", "--seed", "4", "--allow-command", "sh"], &ALLOWED[..]].concat();
     let (child, mut lines) = started(&place, &arguments);
     let mut seen = String::new();
     while !seen.contains("active") {
@@ -150,7 +152,8 @@ fn a_node_that_a_fault_kills_as_planned_is_no_failure() {
         "duration_seconds": 0.1,
     }]);
     let file = write(&place, "soak.json", &document);
-    let (report, code) = report(&squall(&place, &[&["soak", &file, "--format", "json"], &ALLOWED[..]].concat()));
+    let (report, code) =
+        report(&squall(&place, &[&["soak", &file, "--format", "json", "--seed", "4"], &ALLOWED[..]].concat()));
     assert_eq!((code, &report["n"], &report["passed"]), (0, &json!(4), &json!(4)), "{report:#}");
 }
 
@@ -161,7 +164,7 @@ fn workflow(place: &tempfile::TempDir, soak: &Value) -> String {
     let told = place.path().join("told").display().to_string();
     let values = "{{steps.shake.output.events}} {{steps.shake.output.failed_events}} {{steps.shake.output.manifest}}";
     document["workflow"] = json!({
-        "type": "serial", "name": "all", "deadline_seconds": 60,
+        "type": "serial", "name": "all", "deadline_seconds": 300,
         "steps": [
             { "type": "soak", "name": "shake", "seed": 4, "soak": soak },
             { "type": "command", "name": "after", "argv": ["sh", "-c", "touch \"$0\"", place.path().join("after")] },

@@ -146,18 +146,18 @@ fn a_deadline_ends_the_whole_tree_and_is_a_time_out() {
         &place,
         "for pid in $(cat pids); do kill -0 $pid 2>/dev/null && ! grep -q ') [ZX]' /proc/$pid/stat && echo alive >> aborted; done; true",
     );
-    let output = step(&place, &["--deadline", "2s", "--grace", "100ms", "--abort", &abort], TREE);
+    let output = step(&place, &["--deadline", "6s", "--grace", "100ms", "--abort", &abort], TREE);
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     let pids = read(&place, "pids");
     assert_eq!(pids.lines().count(), 2, "{pids}");
     assert_eq!(
         read(&place, "aborted"),
-        "sh|timed_out||`sh` did not end within 2 s\n",
+        "sh|timed_out||`sh` did not end within 6 s\n",
         "nothing lives when it is aborted"
     );
     pids.lines().for_each(|pid| until("the tree is over", || is_over(pid)));
     // One that heeds SIGTERM has the grace to say why; that it then ends with 0 does not count.
-    let output = step(&place, &["--deadline", "1s"], "trap 'echo bye; exit 0' TERM; sleep 600 & wait");
+    let output = step(&place, &["--deadline", "4s"], "trap 'echo bye; exit 0' TERM; sleep 600 & wait");
     assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b"bye\n"[..]), "{}", err(&output));
 }
 

@@ -9,11 +9,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+#[path = "support/kept_port.rs"]
+mod kept_port;
+
+use kept_port::KeptPort;
+
 /// An nginx of this test's own, on loopback.
 struct Nginx {
     process: Child,
     port: u16,
     folder: tempfile::TempDir,
+    _kept: KeptPort,
 }
 
 impl Nginx {
@@ -24,8 +30,8 @@ impl Nginx {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        // The port is free again when the listener is dropped; nginx takes it at once.
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let kept = KeptPort::new();
+        let port = kept.number();
         let at = folder.path().display();
         let config = format!(
             "daemon off; worker_processes 1; pid {at}/pid; error_log {at}/error.log;\n\
@@ -45,26 +51,37 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let nginx = Self { process, port, folder };
+        let nginx = Self { process, port, folder, _kept: kept };
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(30), "nginx does not answer");
+            assert!(start.elapsed() < Duration::from_mins(2), "nginx does not answer");
             std::thread::yield_now();
         }
         Some(nginx)
     }
 
-    /// How many requests for `path` it logged.
-    fn logged(&self, path: &str) -> usize {
+    /// How many requests for `path` it logged. It is ended first, since it writes a line only after it has answered.
+    fn logged(&mut self, path: &str) -> usize {
+        self.end();
         let log = fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default();
         log.lines().filter(|line| line.contains(&format!("\"GET {path} "))).count()
+    }
+
+    /// Ends it, once it is done with every request.
+    fn end(&mut self) {
+        if self.process.try_wait().unwrap().is_none() {
+            Command::new("kill").args(["-QUIT", &self.process.id().to_string()]).status().unwrap();
+            self.process.wait().unwrap();
+        }
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
+        if let Ok(None) = self.process.try_wait() {
+            let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+            let _ = self.process.wait();
+        }
     }
 }
 
@@ -126,13 +143,9 @@ fn finished(mut command: Command) -> (i32, Value, Output) {
     (output.status.code().unwrap(), report, output)
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
-
 #[test]
 fn a_benchmark_task_puts_the_asked_load_on_a_real_nginx() {
-    let Some(nginx) = Nginx::start() else { return };
+    let Some(mut nginx) = Nginx::start() else { return };
     let (code, report, output) = Place::new(TASK).run(nginx.port);
     let entry = &report["entries"][0];
     assert_eq!((code, report["verdict"].as_str()), (0, Some("held")), "{output:?}");
@@ -152,7 +165,8 @@ fn a_benchmark_task_puts_the_asked_load_on_a_real_nginx() {
 
 #[test]
 fn with_the_service_stopped_the_error_names_the_cause() {
-    let (code, report, _) = Place::new(TASK).run(free_port());
+    let nobody = KeptPort::new();
+    let (code, report, _) = Place::new(TASK).run(nobody.number());
     let entry = &report["entries"][0];
     assert_eq!((code, report["verdict"].as_str(), &entry["success"]), (2, Some("inconclusive"), &false.into()));
     let error = entry["error"].as_str().unwrap();
@@ -161,7 +175,7 @@ fn with_the_service_stopped_the_error_names_the_cause() {
 
 #[test]
 fn a_verify_that_names_nothing_lists_what_is_known() {
-    let Some(nginx) = Nginx::start() else { return };
+    let Some(mut nginx) = Nginx::start() else { return };
     let task = TASK.replace("verify: serves", "verify: srves").replace("duration: 5s", "duration: 1s");
     let (code, report, output) = Place::new(&task).run(nginx.port);
     assert_eq!((code, &report["error"]), (65, &"unknown check `srves` in `verify`".into()));

@@ -70,12 +70,12 @@ fn a_run_goes_on_when_it_is_told_by_its_stages_and_by_a_signal() {
 fn an_entry_whose_condition_never_comes_is_inconclusive_with_the_last_answer() {
     let (place, sleeper) = (place(), Sleeper::start());
     let closed = json!({"type": "tcp", "address": "127.0.0.1:1"});
-    let trigger = json!({"type": "probe", "probe": closed, "for_seconds": 1, "timeout_seconds": 1});
+    let trigger = json!({"type": "probe", "probe": closed, "for_seconds": 1, "timeout_seconds": 4});
     let file = write(&place, "task.json", &pause("never", &trigger, &sleeper));
     let output = squall(&place, &["run", &file, "--format", "json"]);
     let (report, code) = report(&output);
     assert_eq!((code, &report["verdict"]), (2, &json!("inconclusive")), "{report:#}");
     let error = report["entries"][0]["error"].as_str().unwrap();
-    assert!(error.contains("did not say yes for 1 s within 1 s; the last answer was no"), "{error}");
+    assert!(error.contains("did not say yes for 1 s within 4 s; the last answer was no"), "{error}");
     assert!(!sleeper.is_stopped());
 }

@@ -29,7 +29,7 @@ fn document() -> Value {
     json!({
         "nodes": { "n1": { "type": "process", "argv": ["sh", "-c", NODE], "labels": { "role": "member" } } },
         "steady_state": [{
-            "name": "n1 is there", "type": "command", "argv": ["test", "-e", "{{node.n1.dir}}/pid"], "within_seconds": 20,
+            "name": "n1 is there", "type": "command", "argv": ["test", "-e", "{{node.n1.dir}}/pid"], "within_seconds": 60,
         }],
         "soak": {
             "pool": [{
@@ -161,7 +161,7 @@ fn a_soak_that_fails_by_itself_is_1() {
     let asks = format!("echo > {}; exit 1", asked.display());
     document["soak"]["invariants"] = json!([{ "name": "never", "type": "command", "argv": ["sh", "-c", asks] }]);
     let script = format!("{BASELINE}until [ -e {} ]; do sleep 0.01; done", asked.display());
-    let (output, report) = torture(&place, &document, &["--deadline", "60s"], &script);
+    let (output, report) = torture(&place, &document, &["--deadline", "300s"], &script);
     assert_eq!((output.status.code(), report["verdict"].as_str()), (Some(1), Some("deviated")), "{}", told(&output));
     assert!(report["why"].as_str().unwrap().contains("invariant `never`"), "{report}");
 }
@@ -176,16 +176,19 @@ fn until_ended(place: &TempDir, events: u32) -> String {
 fn no_fault_acts_on_the_command_by_any_name() {
     let place = place();
     let pids = place.path().join("inner.pid").display().to_string();
-    // In a session of its own.
-    let start = format!("setsid sleep 4321 & echo $! > {pids}; ");
+    // In a session of its own, with a command line that no other test has.
+    let seconds = format!("4321.{}", std::process::id());
+    let start = format!("setsid sleep {seconds} & echo $! > {pids}.new; mv {pids}.new {pids}; ");
     let mut document = document();
+    // Time for the command to tell its pids, which the first fault needs.
+    document["soak"]["interval_seconds"] = json!(2);
     document["soak"]["pool"] = json!([
         { "name": "by pid file", "action": { "type": "pause_process", "target": { "pid_file": pids } }, "duration_seconds": 0.1 },
-        { "name": "by command", "action": { "type": "kill_process", "target": { "command": ["sleep", "4321"] } }, "duration_seconds": 0.1 },
+        { "name": "by command", "action": { "type": "kill_process", "target": { "command": ["sleep", seconds] } }, "duration_seconds": 0.1 },
     ]);
     document["soak"]["events"] = json!(6);
     let script = format!("{start}{BASELINE}{}; kill -0 $(cat {pids}) || exit 9", until_ended(&place, 6));
-    let flags = ["--seed", "2", "--events", "events.jsonl", "--deadline", "60s", "--permit", "irreversible"];
+    let flags = ["--seed", "2", "--events", "events.jsonl", "--deadline", "300s", "--permit", "irreversible"];
     let (output, report) = torture(&place, &document, &flags, &script);
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
     let events = report["attempts"][0]["soak"]["events"].as_array().unwrap();
@@ -203,15 +206,16 @@ fn no_fault_acts_on_the_command_by_any_name() {
 fn what_runs_inside_the_command_is_a_target_where_it_is_named() {
     let place = place();
     let pids = place.path().join("inner.pid").display().to_string();
-    let start = format!("sleep 600 & echo $! > {pids}; ");
+    let start = format!("sleep 600 & echo $! > {pids}.new; mv {pids}.new {pids}; ");
     let mut document = document();
     document["nodes"]["inner"] = json!({ "type": "running", "pid_file": pids });
     document["soak"]["pool"][0]["action"] = json!({ "type": "pause_process", "target": { "node": "inner" } });
     document["soak"]["pool"][0]["duration_seconds"] = json!(0.1);
+    document["soak"]["interval_seconds"] = json!(3);
     for (flags, landed) in [(&[][..], 0), (&["--target-inside", "inner"][..], 1)] {
         let _ = fs::remove_file(&pids);
         let script = format!("{start}{BASELINE}{}", until_ended(&place, 1));
-        let fixed = ["--events", "events.jsonl", "--deadline", "60s"];
+        let fixed = ["--events", "events.jsonl", "--deadline", "300s"];
         let (output, report) = torture(&place, &document, &[&fixed[..], flags].concat(), &script);
         assert_eq!(report["attempts"][0]["soak"]["n"], landed, "{flags:?} {report:#} {}", told(&output));
         assert_eq!(output.status.code(), Some(if landed == 1 { 0 } else { 2 }), "{}", told(&output));
@@ -224,7 +228,7 @@ fn a_command_that_hangs_is_ended_with_all_that_it_started() {
     let pids = place.path().join("pids");
     let script =
         format!("{BASELINE}setsid sleep 600 & echo $! $$ > {}; trap '' TERM; sleep 600; sleep 600", pids.display());
-    let (output, report) = torture(&place, &document(), &["--deadline", "500ms"], &script);
+    let (output, report) = torture(&place, &document(), &["--deadline", "4s"], &script);
     assert_eq!(
         (output.status.code(), &report["attempts"][0]["command"]["end"]["how"]),
         (Some(124), &json!("timed_out"))
@@ -245,6 +249,8 @@ fn started(place: &TempDir) -> (std::process::Child, BufReader<std::process::Chi
     let script = format!("{BASELINE}setsid sleep 600 & inner=$!; {UNTIL_PAUSED}echo $inner $$; sleep 600");
     let flags = ["torture", "--soak", &file, "--parts", "none", "--json", "report.json", "--allow-command", "*"];
     let mut command = command(place, &[&flags[..], &["--", "sh", "-c", &script]].concat());
+    // What a killed one leaves is for `recover` here.
+    command.env("SQUALL_GUARDIAN", "none");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut pids = String::new();

@@ -316,8 +316,9 @@ fn seen(process: &Sleeper) -> String {
     let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", process.pid())).unwrap();
     let (status, limits) = (read("status"), read("limits"));
     let state = status.lines().find(|line| line.starts_with("State:")).unwrap();
-    // One that has just begun runs, and sleeps then.
-    let state = if state.contains("R (running)") { "State:\tS (sleeping)" } else { state };
+    // One that has just begun runs or waits for its file, and sleeps then.
+    let is_at_work = ["R (running)", "D (disk sleep)"].iter().any(|at_work| state.contains(at_work));
+    let state = if is_at_work { "State:\tS (sleeping)" } else { state };
     format!("{state} {} {} {limits}", read("cgroup"), read("oom_score_adj"))
 }
 

@@ -17,7 +17,7 @@ mod shell;
 use shell::{command, journals, place, report, squall, write};
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 /// A `squall up` in the background.
 struct Up {
@@ -168,8 +168,9 @@ fn faults_come_from_another_terminal_and_down_stops_the_nodes() {
 }
 
 /// A client whose fault is in force, and the rest of its display.
-fn pausing(place: &TempDir, run_id: &str) -> (Child, BufReader<ChildStderr>) {
-    let arguments = ["inject", "--in", run_id, "pause_process", "target.node=n1", "--for", "60s", "--format", "json"];
+fn pausing(place: &TempDir, run_id: &str, node: &str) -> (Child, BufReader<ChildStderr>) {
+    let target = format!("target.node={node}");
+    let arguments = ["inject", "--in", run_id, "pause_process", &target, "--for", "60s", "--format", "json"];
     let mut client = command(place, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut shown = BufReader::new(client.stderr.take().unwrap());
     let mut told = String::new();
@@ -185,8 +186,8 @@ fn a_client_that_goes_away_ends_its_fault_and_one_that_is_released_ends_its_hold
     let mut up = Up::start(&place, &nodes(), &[]);
     let run_id = up.run_id();
     let pid = ps(&place).1("n1")["pid"].as_u64().unwrap();
-    for end in ["KILL", "INT", "USR1"] {
-        let (client, _shown) = pausing(&place, &run_id);
+    for end in ["INT", "USR1", "KILL"] {
+        let (client, _shown) = pausing(&place, &run_id, "n1");
         assert_eq!(state_of(pid), 'T', "{end}");
         assert_eq!(ps(&place).1("n1")["state"], "paused");
         signal(&client, end);
@@ -202,8 +203,9 @@ fn a_client_that_goes_away_ends_its_fault_and_one_that_is_released_ends_its_hold
         }
         assert_ne!(state_of(pid), 'T', "{end}");
     }
-    // Down while a fault is in force: released, undone, judged; then the nodes are stopped.
-    let (last, _shown) = pausing(&place, &run_id);
+    // Down while a fault is in force: released, undone, judged; then the nodes are stopped. It is on another node, since nobody
+    // tells when the run is done with what the killed client left behind.
+    let (last, _shown) = pausing(&place, &run_id, "n2");
     up.signal("INT");
     up.until("then stopping the nodes");
     let (report, seen, _) = up.end();

@@ -217,7 +217,7 @@ fn model_a_signal_while_a_step_runs_captures_first_and_leaves_nothing() {
 fn interrupted(mode: &'static str, name: &str) {
     let Some(scene) = Scene::new(mode) else { return };
     // The second one takes its time to go, so that the second signal finds the run at its end.
-    let slow = "rig.squall.dev/after: 600s, rig.squall.dev/grace: 2s";
+    let slow = "rig.squall.dev/after: 600s, rig.squall.dev/grace: 8s";
     let ends = r#"rig.squall.dev/exit: "0""#;
     scene.serial("slow", &[("one", ends), ("two", slow), ("three", ends)]);
     let mut child = scene.command("slow", "r1", &["--format", "json"]).spawn().unwrap();

@@ -46,7 +46,7 @@ impl Campaign for Neighbour {
     }
 
     fn round(&self, round: &mut Round) -> Result<(), Flaw> {
-        let args = round.pause(Duration::from_mins(1))?;
+        let args = round.pause(Duration::from_mins(5))?;
         let mut live = round.start(&args)?;
         let beside = KillMoment::Stopped
             .wait(round, &mut live, Duration::from_micros(1))

@@ -174,7 +174,7 @@ fn kill_while_armed(system: &System, place: &TempDir, lease: u16) {
 
 fn a_task_file_arms_a_site_and_the_report_shows_its_hits() {
     let (system, place) = (System::start(&[]), tempfile::tempdir().unwrap());
-    let task = system.task(&place, 10, 2.0);
+    let task = system.task(&place, 10, 5.0);
     assert!(system.url.starts_with("unix:"), "{}", system.url);
     let (refused, output) = run(&place, &["run", &task, "--format", "json"]);
     assert_eq!(output.status.code(), Some(2), "a folder that the policy does not allow: {refused:#}");

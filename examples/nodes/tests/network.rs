@@ -30,7 +30,9 @@ use held::{Process, members, until};
 use live::Live;
 use place::{Host, Place};
 use rows::{A, B, END, NARROW, Pace, RELAY, Row, elsewhere, of_a_mesh, of_meshes, task};
-use ways::{Ways, counted, fastest, gossip, is_bound, just_cut, missed, pinger, rate, state, told, ways as all_ways};
+use ways::{
+    Ways, counted, fastest, gossip, is_bound, just_cut, missed, pinger, rate, socket, state, told, ways as all_ways,
+};
 
 fn main() -> ExitCode {
     let tests: &[harness::Test] = &[
@@ -97,12 +99,15 @@ impl<'a> Mesh<'a> {
 
     fn end(mut self, before: &Host) {
         self.live.finite(self.names.len(), END);
+        let sockets: Vec<_> = self.ways.values().map(|address| (*address, socket(*address))).collect();
         let report = self.live.end();
         assert_eq!(report["verdict"], "held", "{report:#}");
         let source = &report["sources"][0];
         assert_eq!((&source["name"], &source["dropped"]), (&json!("spans"), &json!(0)), "{source}");
         left_as_it_was(self.place, before);
-        assert!(self.ways.values().all(|address| !is_bound(*address)), "sockets of links that were left");
+        // Somebody else may have a port by now.
+        let left: Vec<_> = sockets.iter().filter(|(address, own)| own.is_some() && socket(*address) == *own).collect();
+        assert!(left.is_empty(), "sockets of links that were left: {left:?}");
     }
 }
 
@@ -159,10 +164,10 @@ fn a_mesh_behind_links_shows_each_fault_and_is_whole_again() {
         }
     });
     has_rate(&mesh, "n1", "n2", false);
-    // The binomial 99.9 % band of 30 % of 1,000, and exactly every fourth.
+    // 30 % of 1,000 within five standard deviations, and exactly every fourth.
     mesh.row("share", |mesh| {
         let lost = lost(mesh);
-        assert!((252..=348).contains(&lost), "{lost}");
+        assert!((228..=372).contains(&lost), "{lost}");
         // What `n1` carries arrives in the end, all of it.
         let mut pinger = Pinger::new(gossip(&mesh.all["n1"]), &["n2".to_owned()]).unwrap().carried();
         assert_eq!(pinger.many(200, Duration::from_secs(10)).unwrap(), 200);
@@ -221,7 +226,7 @@ const STALLED: usize = MESSAGES / EVERY;
 /// evidence is the gap between arrivals. Datagrams are lost, and what `n1` carries is sent again by `n1` itself: its span `retransmit`
 /// is the evidence there.
 fn stalls(mesh: &Mesh<'_>) -> usize {
-    let mut teller = Teller::new(told(mesh.place, &mesh.all["n2"]), Duration::from_secs(30)).unwrap();
+    let mut teller = Teller::new(told(mesh.place, &mesh.all["n2"]), Duration::from_mins(2)).unwrap();
     let (arrived, gaps) = teller.gaps(MESSAGES).unwrap();
     assert_eq!((arrived, gaps.len()), (MESSAGES as u64, MESSAGES - 1), "a stream loses nothing");
     println!("the longest gaps between arrivals: {:?}", &gaps[..=STALLED]);

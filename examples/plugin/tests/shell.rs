@@ -18,7 +18,7 @@ impl Worker {
     }
 
     fn wait_until_stopped_is(&self, stopped: bool) {
-        let end = Instant::now() + Duration::from_mins(1);
+        let end = Instant::now() + Duration::from_mins(2);
         while self.is_stopped() != stopped {
             assert!(Instant::now() < end, "the worker is still in the other state");
             std::thread::park_timeout(Duration::from_millis(10));
@@ -68,7 +68,7 @@ fn a_fault_that_is_refused_runs_no_command() {
 #[test]
 fn a_script_that_is_killed_leaves_no_fault_in_force() {
     let (state, worker) = (tempfile::tempdir().unwrap(), Worker::start());
-    let mut running = script(worker.0.id(), state.path(), &["sleep", "2"]);
+    let mut running = script(worker.0.id(), state.path(), &["sleep", "10"]);
     let mut running = running.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     worker.wait_until_stopped_is(true);
     running.kill().unwrap();

@@ -1,11 +1,27 @@
 //! A crate outside the core gets every surface from a binary of three lines.
 
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroU16;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use chaos_core::FAULTS;
 use serde_json::Value;
 
 use chaos_plugin_example::HoldPort;
+
+/// Connections that keep their server's port from everybody but a new server, for as long as the tests run.
+static KEPT: Mutex<Vec<[TcpStream; 2]>> = Mutex::new(Vec::new());
+
+/// A port on which nobody listens, and that the kernel gives to nobody else.
+fn kept_port() -> io::Result<NonZeroU16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let address = listener.local_addr()?;
+    let (client, (server, _)) = (TcpStream::connect(address)?, listener.accept()?);
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).push([client, server]);
+    Ok(NonZeroU16::new(address.port()).expect("a bound port is not 0"))
+}
 
 fn run(arguments: &[&str], state: &std::path::Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaos-plugin-example"));
@@ -40,9 +56,7 @@ fn its_plug_ins_stand_beside_the_others_in_every_surface() {
 #[test]
 fn its_fault_runs_and_is_undone_like_any_other() {
     let state = tempfile::tempdir().expect("a temporary folder");
-    let port =
-        std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
-    let port = format!("port={port}");
+    let port = format!("port={}", kept_port().expect("a free port"));
     let output = run(&["inject", "hold_port", &port, "--for", "200ms", "--format", "json"], state.path());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).expect("one object");
@@ -50,10 +64,7 @@ fn its_fault_runs_and_is_undone_like_any_other() {
     assert_eq!((&entry["success"], &entry["verdict"]), (&true.into(), &"unchecked".into()), "{report}");
 }
 
-chaos_test::contract_subject!(HoldPort, |_subjects| {
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-    Ok(HoldPort { port: std::num::NonZeroU16::new(port).expect("a bound port is not 0") })
-});
+chaos_test::contract_subject!(HoldPort, |_subjects| { Ok(HoldPort { port: kept_port()? }) });
 
 #[test]
 fn its_fault_keeps_the_contract() {

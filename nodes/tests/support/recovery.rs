@@ -6,7 +6,7 @@ use std::time::Duration;
 use chaos_core::{RealClock, UndoContext, UndoLog};
 
 /// A bound against a hang, no more.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 /// What a step is undone with.
 pub(crate) fn recovery() -> UndoContext {

@@ -74,13 +74,16 @@ pub(crate) fn inside(test: &str) -> bool {
 /// Counts whoever connects to an address that nothing has any business with.
 pub(crate) struct OtherServices {
     counts: Vec<(IpAddr, Arc<AtomicUsize>)>,
+    port: u16,
 }
 
 impl OtherServices {
-    /// Listens on this port of each address.
+    /// Listens on this port of each address, or with 0 on one that is free.
     pub(crate) fn listen(addresses: &[IpAddr], port: u16) -> Self {
+        let mut last = port;
         let counts = addresses.iter().map(|address| {
             let listener = TcpListener::bind(SocketAddr::new(*address, port)).unwrap();
+            last = listener.local_addr().unwrap().port();
             let count = Arc::new(AtomicUsize::new(0));
             let counted = Arc::clone(&count);
             thread::spawn(move || {
@@ -90,7 +93,13 @@ impl OtherServices {
             });
             (*address, count)
         });
-        Self { counts: counts.collect() }
+        let counts = counts.collect();
+        Self { counts, port: last }
+    }
+
+    /// Where they listen.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The addresses that somebody connected to.

@@ -4,7 +4,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// A bound against a hang, no more.
-const HANGS: Duration = Duration::from_mins(1);
+const HANGS: Duration = Duration::from_mins(2);
 
 /// Looks at something again and again until it is so.
 pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {

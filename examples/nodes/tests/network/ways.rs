@@ -14,7 +14,7 @@ use crate::held::{self, Process, members, status};
 use crate::place::Place;
 
 /// A hang is an error; an answer on this machine takes milliseconds.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_mins(2);
 
 /// Pings on each way.
 pub(crate) const PINGS: u64 = 10;
@@ -122,11 +122,18 @@ pub(crate) fn just_cut(place: &Place, ways: &Ways, is_cut: impl Fn(&str, &str) -
     delivered.keys().filter(|(from, to)| !is_cut(from, to)).count()
 }
 
-/// Whether a socket of UDP has that port, as the kernel lists them.
-pub(crate) fn is_bound(address: SocketAddr) -> bool {
+/// The inode of the socket of UDP that has that port, as the kernel lists them (`proc_pid_net(5)`).
+pub(crate) fn socket(address: SocketAddr) -> Option<String> {
     let port = format!(":{:04X}", address.port());
     let table = fs::read_to_string("/proc/net/udp").unwrap();
-    table.lines().any(|line| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&port)))
+    let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = rows.find(|row| row.get(1).is_some_and(|local| local.ends_with(&port)))?;
+    row.get(9).map(|inode| (*inode).to_owned())
+}
+
+/// Whether a socket of UDP has that port.
+pub(crate) fn is_bound(address: SocketAddr) -> bool {
+    socket(address).is_some()
 }
 
 /// What the process of a link says that it has passed on and dropped from the client's side, in bytes.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::place::Place;
 
 /// A hang is an error; nothing here takes nearly as long.
-const HANG: Duration = Duration::from_mins(1);
+const HANG: Duration = Duration::from_mins(2);
 
 /// Waits for something that comes.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -150,6 +150,6 @@ pub(crate) fn status(process: &Process) -> Option<Value> {
 /// What it answers on a path; `None` when it does not.
 pub(crate) fn asked(process: &Process, path: &str) -> Option<Value> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let asked = runtime.block_on(get(&format!("{}{path}", process.url), Duration::from_secs(2)));
+    let asked = runtime.block_on(get(&format!("{}{path}", process.url), Duration::from_secs(10)));
     asked.ok().map(|reply| reply.body)
 }
