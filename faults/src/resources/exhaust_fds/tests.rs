@@ -29,7 +29,13 @@ impl Drop for Sleeper {
 
 impl Sleeper {
     fn start() -> Self {
-        Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap())
+        let child = Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap());
+        // A program has begun a moment before the kernel shows its name.
+        let name = format!("/proc/{}/comm", child.0.id());
+        while std::fs::read_to_string(&name).unwrap() != "sleep\n" {
+            std::thread::yield_now();
+        }
+        child
     }
 
     fn held(&self) -> PidFd {
