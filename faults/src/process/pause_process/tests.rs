@@ -21,9 +21,9 @@ struct Sleeper(Child);
 impl Sleeper {
     fn start() -> Self {
         let child = Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap());
-        // A program has begun a moment before the kernel shows its name.
-        let name = format!("/proc/{}/comm", child.0.id());
-        while std::fs::read_to_string(&name).unwrap() != "sleep\n" {
+        // Its loader is done, and it needs no more files, once it sleeps under its own name.
+        let sleeps = |stat: &ProcessStat| stat.name == "sleep" && stat.state == 'S';
+        while !sleeps(&ProcessStat::of(child.0.id()).unwrap().unwrap()) {
             std::thread::yield_now();
         }
         child

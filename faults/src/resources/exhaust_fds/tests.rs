@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use chaos_core::{Journal, Presence, Reverted, UndoLog, Undone, Verdict};
-use chaos_host::{PidFd, ProcessLimit};
+use chaos_host::{PidFd, ProcessLimit, ProcessStat};
 use chaos_test::run_context;
 use serde_json::json;
 
@@ -30,9 +30,9 @@ impl Drop for Sleeper {
 impl Sleeper {
     fn start() -> Self {
         let child = Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap());
-        // A program has begun a moment before the kernel shows its name.
-        let name = format!("/proc/{}/comm", child.0.id());
-        while std::fs::read_to_string(&name).unwrap() != "sleep\n" {
+        // Its loader is done, and it needs no more files, once it sleeps under its own name.
+        let sleeps = |stat: &ProcessStat| stat.name == "sleep" && stat.state == 'S';
+        while !sleeps(&ProcessStat::of(child.0.id()).unwrap().unwrap()) {
             std::thread::yield_now();
         }
         child
