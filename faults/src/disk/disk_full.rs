@@ -486,8 +486,8 @@ mod tests {
         assert!(error.contains("`--max-bytes 1048576` would allow it"), "{error}");
     }
 
-    /// Runs the fault on a node that writes more and more and says how it went, until it says that it failed where it `fails`;
-    /// gives the report and what it said.
+    /// Runs the fault on a node that writes more and more and says how it went; where it `fails`, until it says so.
+    /// Gives the report and what it said.
     fn run_on_node(node: &serde_json::Value, sham: bool, fails: bool) -> (chaos_runner::Report, String) {
         let bench = chaos_test::Bench::new().unwrap();
         let action = json!({"type": "disk_full", "target": {"node": "n1"}});

@@ -184,8 +184,8 @@ async fn a_process_that_is_started_again_goes_on_counting() {
     place.until(counts).await;
     victim.hit();
     place.until(|site| site.hits() == Some(1)).await;
-    // The trigger asks for the same count: the second question from now on begins behind it, and the third one behind that
-    // answer.
+    // The trigger asks for the same count: the second question from now on begins behind it, and the third one behind
+    // that answer.
     let enough = asked.load(Ordering::SeqCst) + 3;
     while asked.load(Ordering::SeqCst) < enough {
         tokio::time::sleep(Duration::from_millis(5)).await;
