@@ -106,12 +106,12 @@ fn leased() -> bool {
 #[test]
 fn a_lease_that_is_not_renewed_expires() {
     let (_server, address) = server();
-    let (first, short) = ("failpoint-lease: 2\r\n", "failpoint-lease: 0.05\r\n");
+    let (first, short) = ("failpoint-lease: 5\r\n", "failpoint-lease: 0.05\r\n");
     assert_eq!(ask(address, "PUT", "control.leased", first, "return").0, 204);
     let (status, _) = ask(address, "PUT", "control.leased/lease", "failpoint-lease: 3600\r\n", "");
     assert_eq!(status, 204);
     // The old lease has passed by now; the renewal counts.
-    std::thread::park_timeout(Duration::from_millis(2100));
+    std::thread::park_timeout(Duration::from_millis(5100));
     assert!(leased());
     assert_eq!(ask(address, "PUT", "control.leased/lease", short, "").0, 204);
     while ask(address, "GET", "control.leased", "", "").0 == 200 {

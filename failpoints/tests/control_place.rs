@@ -177,9 +177,11 @@ fn another_user_is_not_heard_even_where_the_mode_lets_it_connect() {
     }
     let test = "another_user_is_not_heard_even_where_the_mode_lets_it_connect";
     fs::set_permissions(&folder.0, Permissions::from_mode(0o755)).unwrap();
-    // Where another user can start it.
+    // Where another user can start it. Another program copies it: what other tests start meanwhile would hold a file
+    // that we write, and then it can't be started.
     let program = folder.0.join("client");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut copy = Command::new("cp");
+    assert!(copy.arg("-p").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap().success());
     let path = folder.0.join("a.sock");
     let _server = ControlServer::unix(&path).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();

@@ -99,7 +99,12 @@ mod tests {
 
     fn sleeper(mark: &TreeMark, outer: Option<&str>) -> Child {
         let mut command = Command::new("sleep");
-        command.arg("600").env(TreeMark::VARIABLE, mark.value(outer)).stdin(Stdio::null()).spawn().unwrap()
+        let child = command.arg("600").env(TreeMark::VARIABLE, mark.value(outer)).stdin(Stdio::null()).spawn().unwrap();
+        // A program has begun a moment before the kernel shows its environment.
+        while !mark.is_on(child.id()) {
+            std::thread::yield_now();
+        }
+        child
     }
 
     #[test]

@@ -22,19 +22,29 @@ pub(crate) fn read_text(path: impl AsRef<Path>) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
     fn it_reads_what_the_library_reads() {
-        // Longer than one page, on every machine that has more than a few mounts, and short ones.
-        for file in
-            ["/proc/self/mountinfo", "/proc/self/status", "/proc/self/cgroup", "/proc/sys/kernel/random/boot_id"]
-        {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"on\n").unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said, "on\n");
+        // Longer than one page, and of a program that only waits by now, so that it stays as it is; and short ones.
+        let long = format!("/proc/{}/smaps", child.id());
+        assert!(std::fs::read(&long).unwrap().len() > 4096);
+        for file in [&*long, "/proc/self/status", "/proc/self/cgroup", "/proc/sys/kernel/random/boot_id"] {
             assert_eq!(
                 read_text(file).unwrap().lines().count(),
                 std::fs::read_to_string(file).unwrap().lines().count()
             );
         }
+        child.kill().unwrap();
+        child.wait().unwrap();
         assert_eq!(read("/proc/self/nothing").unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

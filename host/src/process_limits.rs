@@ -186,13 +186,19 @@ pub fn memory_available() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
 
     use super::*;
 
     #[test]
     fn only_the_soft_limit_is_lowered_and_it_is_raised_again() {
-        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // Once it answers it opens no more files, so a limit does not end it.
+        child.stdin.as_mut().unwrap().write_all(b"on\n").unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said, "on\n");
         let held = PidFd::open(child.id().try_into().unwrap()).unwrap().unwrap();
         let before = held.limit(ProcessLimit::Fds).unwrap().unwrap();
         assert!(held.set_soft_limit(ProcessLimit::Fds, Some(3)).unwrap());

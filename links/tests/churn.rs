@@ -20,7 +20,7 @@ mod dice;
 use dice::{Dice, number_of, seed};
 
 /// Longer than this without a byte, and a connection hangs.
-const HANGS: Duration = Duration::from_mins(1);
+const HANGS: Duration = Duration::from_mins(2);
 
 /// How many connections are open at a time.
 const CLIENTS: u64 = 16;
@@ -236,6 +236,8 @@ fn held() -> (usize, usize, u64) {
 fn connections_that_come_and_go_under_changing_toxics_leave_nothing_and_lose_nothing() {
     let connections = number_of("LINKS_CHURN_CONNECTIONS").unwrap_or(2000);
     drop(Links::start(1).unwrap());
+    // A thread that has been joined may be in the list for a moment; the test has two, one of them waits for the other.
+    until("the threads of the links end", || held().1 <= 2);
     let (before, threads, _) = held();
     let (upstream, server_ends, server) = server();
     let links = Arc::new(Links::start(seed()).unwrap());

@@ -14,7 +14,7 @@ use chaos_links::{ApiServer, LinkSpec, Links};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 /// Longer than this, and a call hangs.
-const HANGS: Duration = Duration::from_secs(5);
+const HANGS: Duration = Duration::from_mins(1);
 
 struct Control {
     api: SocketAddr,

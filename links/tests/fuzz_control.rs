@@ -23,7 +23,7 @@ use dice::{Dice, number_of, seed};
 use requests::{Made, Maker};
 
 /// Longer than this, and a call hangs.
-const HANGS: Duration = Duration::from_secs(20);
+const HANGS: Duration = Duration::from_mins(1);
 
 /// How many connections go through links at a time.
 const CONNECTIONS: usize = 16;

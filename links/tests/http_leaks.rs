@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chaos_links::{Direction, HttpToxic, LinkSpec, Links, Protocol, ToxicKind, ToxicSpec};
@@ -17,15 +18,19 @@ fn descriptors() -> usize {
 /// Waits until so many descriptors are open.
 fn until(expected: usize) -> usize {
     let patience = Instant::now();
-    while descriptors() != expected && patience.elapsed() < Duration::from_secs(30) {
+    while descriptors() != expected && patience.elapsed() < Duration::from_mins(2) {
         std::thread::yield_now();
     }
     descriptors()
 }
 
+/// How many connections the server has.
+static SERVED: AtomicUsize = AtomicUsize::new(0);
+
 /// Answers one request on each connection with a body that has no end, until the other side leaves.
 fn endless(server: &TcpListener) {
     for mut stream in server.incoming().flatten() {
+        SERVED.fetch_add(1, Ordering::SeqCst);
         std::thread::spawn(move || {
             let _ = stream.read(&mut [0; 1024]);
             let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -34,6 +39,8 @@ fn endless(server: &TcpListener) {
                 written = stream.write_all(b"9\r\ndata: 1\n\n\r\n");
                 std::thread::park_timeout(Duration::from_millis(1));
             }
+            drop(stream);
+            SERVED.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }
@@ -75,6 +82,10 @@ fn no_descriptor_is_left_of_requests_that_rules_have_met() {
     // Each worker has a timer once it has had a connection.
     for _ in 0..8 {
         thrown(&link.listen);
+    }
+    let counts = || links.get("link").unwrap().counts;
+    while counts().accepted < 8 || counts().open > 0 || SERVED.load(Ordering::SeqCst) > 0 {
+        std::thread::yield_now();
     }
     let idle = settled();
     let effects = [

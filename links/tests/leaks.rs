@@ -8,6 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use chaos_links::Direction;
 use chaos_links::{LatencyToxic, LinkSpec, Links, ToxicKind, ToxicSpec};
 
+/// How long something is waited for that must come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
+
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
@@ -24,7 +27,7 @@ fn no_descriptor_is_left_of_links_and_connections_that_have_ended() {
     // The runtime keeps what a process has once, such as its pipe for signals.
     drop(Links::start(1).unwrap());
     let patience = std::time::Instant::now();
-    while threads() > 2 && patience.elapsed() < std::time::Duration::from_secs(30) {
+    while threads() > 2 && patience.elapsed() < PATIENCE {
         std::thread::yield_now();
     }
     let before = descriptors();
@@ -53,7 +56,7 @@ fn no_descriptor_is_left_of_links_and_connections_that_have_ended() {
     drop(links);
     // The threads of the links end behind it.
     let patience = std::time::Instant::now();
-    while descriptors() != before && patience.elapsed() < std::time::Duration::from_secs(30) {
+    while descriptors() != before && patience.elapsed() < PATIENCE {
         std::thread::yield_now();
     }
     assert_eq!(descriptors(), before);

@@ -47,7 +47,7 @@ fn lines<T: for<'a> Deserialize<'a>>(name: &str) -> Vec<T> {
 
 fn ask(server: SocketAddr, step: &Step, body: &str) -> Answer {
     let mut stream = TcpStream::connect(server).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let agent = step.agent.as_deref().unwrap_or("test");
     let head = format!("{} {} HTTP/1.1\r\nHost: links\r\nUser-Agent: {agent}\r\n", step.method, step.path);
     write!(stream, "{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
@@ -81,19 +81,46 @@ fn joined(mut chunks: &str) -> String {
     all
 }
 
+/// The addresses that the script names.
+const NAMED: [&str; 3] = ["127.0.0.1:18997", "127.0.0.1:18998", "127.0.0.1:18999"];
+
+/// An address that stands for a named one, whose port another program may have; it is held until a step asks for it.
+struct Stand {
+    named: &'static str,
+    real: String,
+    held: Option<TcpListener>,
+}
+
+impl Stand {
+    fn of(named: &'static str) -> Self {
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self { named, real: held.local_addr().unwrap().to_string(), held: Some(held) }
+    }
+}
+
 /// Runs the script. Ports that a server has chosen become `PORT`, and fill `{{NAME}}` in later steps.
 fn run(server: SocketAddr, script: &[Step]) -> Vec<Answer> {
     let mut listens: BTreeMap<String, String> = BTreeMap::new();
+    let mut stands = NAMED.map(Stand::of);
     let mut answers = Vec::new();
     for step in script {
         let mut body = step.body.clone().unwrap_or_default();
         for (name, listen) in &listens {
             body = body.replace(&format!("{{{{{name}}}}}"), listen);
         }
+        for stand in &mut stands {
+            if body.contains(stand.named) {
+                body = body.replace(stand.named, &stand.real);
+                drop(stand.held.take());
+            }
+        }
         let mut answer = ask(server, step, &body);
-        note(&answer.body, &mut listens);
         let mut text = answer.body.to_string();
-        for listen in listens.values().filter(|listen| !listen.contains(":189")) {
+        for stand in &stands {
+            text = text.replace(&stand.real, stand.named);
+        }
+        note(&serde_json::from_str(&text).unwrap(), &mut listens);
+        for listen in listens.values().filter(|listen| !NAMED.contains(&listen.as_str())) {
             text = text.replace(listen.as_str(), "127.0.0.1:PORT");
         }
         answer.body = normal(serde_json::from_str(&text).unwrap());
@@ -164,12 +191,20 @@ fn real() -> Option<(Real, SocketAddr)> {
     let found =
         || std::env::split_paths(&path).map(|folder| folder.join("toxiproxy-server")).find(|file| file.is_file());
     let program = named.or_else(found)?;
+    // It ends where another program has taken the port meanwhile.
+    (0..10).find_map(|_| started(&program))
+}
+
+fn started(program: &Path) -> Option<(Real, SocketAddr)> {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let port = address.port().to_string();
     let child =
         Command::new(program).args(["-host", "127.0.0.1", "-port", &port]).stdout(Stdio::null()).spawn().unwrap();
-    let real = Real(child);
+    let mut real = Real(child);
     while TcpStream::connect(address).is_err() {
+        if real.0.try_wait().unwrap().is_some() {
+            return None;
+        }
         std::thread::yield_now();
     }
     Some((real, address))

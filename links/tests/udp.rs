@@ -15,9 +15,18 @@ struct Rig {
     client: UdpSocket,
 }
 
+/// Longer than this without a datagram that must come, and something hangs.
+const HANGS: Duration = Duration::from_mins(1);
+
+/// How long something is waited for that need not come.
+const SILENT: Duration = Duration::from_millis(300);
+
+/// The number of datagrams that only show whether any pass.
+const PROBE: u16 = u16::MAX;
+
 fn socket() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    socket.set_read_timeout(Some(HANGS)).unwrap();
     socket
 }
 
@@ -34,20 +43,29 @@ impl Rig {
     fn send(&self, number: u16) -> Vec<u16> {
         let mut arrived = Vec::new();
         for first in (0..number).step_by(50) {
-            for n in first..number.min(first + 50) {
+            let some = first..number.min(first + 50);
+            let before = self.links.get("link").unwrap().counts;
+            for n in some.clone() {
                 self.client.send(&n.to_be_bytes()).unwrap();
             }
-            while let Some((datagram, _)) = self.receive() {
+            // Each has gone through the toxics; only a second copy may still be on its way.
+            let bytes = 2 * some.len() as u64;
+            self.counted(|counts| through(counts) >= through(before) + bytes);
+            while let Some((datagram, _)) = self.received(SILENT) {
                 arrived.push(u16::from_be_bytes([datagram[0], datagram[1]]));
             }
         }
+        arrived.retain(|n| *n != PROBE);
         arrived
     }
 
     /// Waits until a change is in force that lets datagrams pass.
     fn passes(&self) {
-        let arrives = || !self.send(1).is_empty();
-        assert!((0..100).any(|_| arrives()), "nothing passes");
+        let arrives = || {
+            self.client.send(&PROBE.to_be_bytes()).unwrap();
+            self.received(SILENT).is_some()
+        };
+        assert!((0..200).any(|_| arrives()), "nothing passes");
     }
 
     /// Waits until the link has counted so.
@@ -55,12 +73,17 @@ impl Rig {
         let counts = || self.links.get("link").unwrap().counts;
         let began = Instant::now();
         while !so(counts()) {
-            assert!(began.elapsed() < Duration::from_secs(30), "{:?}", counts());
+            assert!(began.elapsed() < HANGS, "{:?}", counts());
             std::thread::yield_now();
         }
     }
 
     fn receive(&self) -> Option<(Vec<u8>, SocketAddr)> {
+        self.received(HANGS)
+    }
+
+    fn received(&self, within: Duration) -> Option<(Vec<u8>, SocketAddr)> {
+        self.server.set_read_timeout(Some(within)).unwrap();
         let mut buffer = [0; 2048];
         match self.server.recv_from(&mut buffer) {
             Ok((len, from)) => Some((buffer[..len].to_vec(), from)),
@@ -68,6 +91,11 @@ impl Rig {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Bytes of clients that a link has passed on or dropped.
+fn through(counts: Counts) -> u64 {
+    counts.sent_bytes[0] + counts.dropped_bytes[0]
 }
 
 fn up(kind: ToxicKind) -> Vec<ToxicSpec> {

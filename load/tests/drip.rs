@@ -54,14 +54,14 @@ fn every_call_ends_at_its_deadline_and_is_counted() {
             load.rate = Rate::Max;
             load.stop = Stop::Count(4);
             load.connections = NonZeroUsize::MIN.saturating_add(1);
-            load.timeout = Duration::from_millis(150);
+            // Our own framing gives up on a size that no number can hold; hyper reads on.
+            let early = name == "the size of a chunk" && !standard;
+            load.timeout = if early { Duration::from_mins(1) } else { Duration::from_millis(150) };
             load.transport.standard = standard;
             let result = start(load).unwrap().wait_blocking();
             let counts = result.counts;
             assert_eq!((counts.completed, counts.errors, counts.answered), (4, 4, 0), "{name}, standard: {standard}");
             let kinds: Vec<FailureKind> = result.failures.iter().map(|failure| failure.kind).collect();
-            // Our own framing gives up on a size that no number can hold; hyper reads on.
-            let early = name == "the size of a chunk" && !standard;
             let kind = if early { FailureKind::BadAnswer } else { FailureKind::Timeout };
             assert_eq!(kinds, [kind], "{name}, standard: {standard}");
         }

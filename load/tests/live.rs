@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by it, in its helpers too")]
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use chaos_load::target::{Behaviour, Target, serve};
-use chaos_load::{FailureKind, LatencyKind, LoadError, LoadModel, LoadPlan, LoadResult, Rate, Stop, Warmup, start};
+use chaos_load::{
+    FailureKind, LatencyKind, LoadError, LoadModel, LoadPlan, LoadResult, Rate, Snapshot, Stop, Warmup, start,
+};
 
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
@@ -17,12 +19,17 @@ fn target(behaviour: Behaviour) -> Target {
 
 fn run(url: &str, change: impl FnOnce(&mut LoadPlan)) -> LoadResult {
     let mut load = LoadPlan::to(url).unwrap();
+    // No answer of a busy machine is given up.
+    load.timeout = Duration::from_mins(1);
     change(&mut load);
     start(load).unwrap().wait_blocking()
 }
 
-fn closed_port() -> SocketAddr {
-    TcpListener::bind(SocketAddr::from(LOOPBACK)).unwrap().local_addr().unwrap()
+/// A port where nobody listens: that of a client, which nobody else gets while the connection is held.
+fn closed_port() -> (SocketAddr, (TcpListener, TcpStream)) {
+    let listener = TcpListener::bind(SocketAddr::from(LOOPBACK)).unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (client.local_addr().unwrap(), (listener, client))
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
@@ -65,7 +72,7 @@ fn a_stalled_server_shows_in_the_response_time_and_not_in_the_service_time() {
 
 #[test]
 fn a_closed_port_is_named_in_words() {
-    let address = closed_port();
+    let (address, _held) = closed_port();
     let result = run(&format!("http://{address}/"), |load| {
         load.rate = Rate::Max;
         load.stop = Stop::Count(4);
@@ -85,7 +92,7 @@ fn a_call_without_an_answer_in_time_is_a_timeout_and_is_not_sent_again() {
         load.rate = Rate::Max;
         load.stop = Stop::Count(2);
         load.connections = NonZeroUsize::MIN;
-        load.timeout = Duration::from_millis(100);
+        load.timeout = Duration::from_secs(2);
     });
     assert_eq!(result.main_failure().as_deref(), Some("timeout"));
     assert_eq!((result.counts.errors, server.requests()), (2, 2));
@@ -153,7 +160,8 @@ fn cancelling_gives_a_partial_result_marked_interrupted() {
 
 #[test]
 fn first_answer_ends_when_the_run_ends_without_one() {
-    let mut load = LoadPlan::to(&format!("http://{}/", closed_port())).unwrap();
+    let (address, _held) = closed_port();
+    let mut load = LoadPlan::to(&format!("http://{address}/")).unwrap();
     load.rate = Rate::Max;
     load.stop = Stop::Count(2);
     let running = start(load).unwrap();
@@ -212,18 +220,25 @@ fn marks_cut_the_latencies_by_phase() {
     let server = target(Behaviour::new());
     let mut load = LoadPlan::to(&server.url()).unwrap();
     load.rate = Rate::Qps(200.0);
-    load.stop = Stop::Count(100);
+    load.stop = Stop::Never;
+    load.timeout = Duration::from_mins(1);
     let running = start(load).unwrap();
     let result = block_on(async {
         running.first_answer().await;
-        running.mark("during", std::time::Instant::now() + Duration::from_millis(100));
-        running.mark("after", std::time::Instant::now() + Duration::from_millis(300));
+        let mut snapshots = running.snapshots();
+        for name in ["during", "after"] {
+            let phase = running.mark(name, std::time::Instant::now());
+            let has_begun = |snapshot: &Snapshot| snapshot.phases.get(phase).is_some_and(|phase| phase.ok > 0);
+            snapshots.wait_for(has_begun).await.unwrap();
+        }
+        running.cancel();
         running.wait().await
     });
     let names: Vec<_> = result.phases.iter().map(|phase| phase.name.as_str()).collect();
     assert_eq!(names, ["before", "during", "after"]);
     assert!(result.phases.iter().all(|phase| phase.ok > 0));
-    assert_eq!(result.phases.iter().map(|phase| phase.ok).sum::<u64>(), 100);
+    let sum: u64 = result.phases.iter().map(|phase| phase.ok).sum();
+    assert_eq!((sum, result.counts.errors), (server.requests(), 0));
 }
 
 #[test]
@@ -239,7 +254,7 @@ fn calls_that_never_found_a_connection_are_missed() {
         load.rate = Rate::Qps(100.0);
         load.stop = Stop::After(Duration::from_millis(500));
         load.connections = NonZeroUsize::MIN;
-        load.timeout = Duration::from_millis(300);
+        load.timeout = Duration::from_millis(800);
     });
     // One connection makes ten calls a second; the queue is given up one timeout after the end.
     let counts = result.counts;
@@ -250,9 +265,9 @@ fn calls_that_never_found_a_connection_are_missed() {
 
 #[test]
 fn connections_grow_only_as_far_as_calls_overlap() {
-    let server = target(Behaviour::new().delay(Duration::from_millis(50)));
+    let server = target(Behaviour::new().delay(Duration::from_millis(250)));
     let result = run(&server.url(), |load| {
-        load.rate = Rate::Qps(100.0);
+        load.rate = Rate::Qps(20.0);
         load.stop = Stop::Count(40);
         load.connections = NonZeroUsize::MIN.saturating_add(63);
     });
@@ -262,18 +277,19 @@ fn connections_grow_only_as_far_as_calls_overlap() {
 }
 
 #[test]
-fn saturated_is_set_on_overload_and_not_at_three_hundred_a_second() {
-    // Slow by design: 100 ms an answer, so that only a queue moves the response time away from the service time.
-    let server = target(Behaviour::new().delay(Duration::from_millis(100)));
+fn saturated_is_set_on_overload_and_not_where_connections_suffice() {
+    // Slow by design: 1 s an answer, so that only a queue moves the response time away from the service time.
+    let server = target(Behaviour::new().delay(Duration::from_secs(1)));
     let at = |connections: usize| {
         run(&server.url(), |load| {
-            load.rate = Rate::Qps(300.0);
-            load.stop = Stop::After(Duration::from_secs(2));
+            load.rate = Rate::Qps(30.0);
+            load.stop = Stop::After(Duration::from_secs(4));
             load.connections = NonZeroUsize::new(connections).unwrap();
+            load.timeout = Duration::from_secs(8);
         })
     };
     // Thirty are busy at a time: two can't carry them, sixty-four can.
     let (overload, enough) = (at(2), at(64));
     assert!(overload.saturated, "{overload}");
-    assert!(!enough.saturated && enough.counts.completed == 600, "{enough}");
+    assert!(!enough.saturated && enough.counts.completed == 120, "{enough}");
 }

@@ -31,6 +31,7 @@ fn received(change: impl FnOnce(&mut LoadPlan)) -> (String, Vec<String>, String)
         Reply { pieces: vec![b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()], close: false }
     });
     let mut plan = once(&format!("{}path?q=1", server.url()));
+    plan.timeout = Duration::from_mins(1);
     change(&mut plan);
     let result = start(plan).unwrap().wait_blocking();
     assert_eq!((result.counts.ok, server.requests()), (1, 1), "{result}");
@@ -83,10 +84,10 @@ fn credentials_of_a_url_are_sent_decoded() {
 
 #[test]
 fn a_service_slower_than_the_usual_timeout_is_loaded_with_a_longer_one() {
-    let delay = Duration::from_millis(3200);
+    let delay = Duration::from_secs(5);
     let server = serve(([127, 0, 0, 1], 0).into(), Behaviour::new().delay(delay)).unwrap();
     let mut patient = once(&server.url());
-    patient.timeout = Duration::from_secs(10);
+    patient.timeout = Duration::from_mins(1);
     let (patient, hasty) = (start(patient).unwrap(), start(once(&server.url())).unwrap());
     let (patient, hasty) = (patient.wait_blocking(), hasty.wait_blocking());
     assert_eq!((patient.counts.ok, hasty.counts.ok), (1, 0), "{patient}\n{hasty}");

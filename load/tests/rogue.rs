@@ -22,7 +22,7 @@ fn run(url: &str, change: impl FnOnce(&mut LoadPlan)) -> LoadResult {
     load.rate = Rate::Max;
     load.stop = Stop::Count(CALLS);
     load.connections = NonZeroUsize::MIN;
-    load.timeout = Duration::from_millis(300);
+    load.timeout = Duration::from_mins(1);
     change(&mut load);
     start(load).unwrap().wait_blocking()
 }
@@ -68,7 +68,11 @@ fn every_misbehaviour_has_its_name() {
     ];
     for (name, bytes, close, kind) in cases {
         let server = answering(bytes.to_vec(), close);
-        let result = run(&server.url(), |_| {});
+        let result = run(&server.url(), |load| {
+            if kind == FailureKind::Timeout {
+                load.timeout = Duration::from_millis(300);
+            }
+        });
         let counts = result.counts;
         assert_eq!((counts.completed, counts.errors, counts.answered), (CALLS, CALLS, 0), "{name}");
         assert_eq!(result.failures.iter().map(|failure| failure.kind).collect::<Vec<_>>(), [kind], "{name}");
@@ -125,6 +129,7 @@ fn a_timeout_on_a_kept_connection_is_not_sent_twice() {
     let result = run(&server.url(), |load| {
         load.body = b"pay".to_vec();
         load.stop = Stop::Count(2);
+        load.timeout = Duration::from_secs(2);
     });
     assert_eq!((result.counts.ok, result.main_failure().as_deref()), (1, Some("timeout")));
     assert_eq!((server.requests(), result.counts.retries), (2, 0));

@@ -87,6 +87,7 @@ fn run(url: &str, change: impl FnOnce(&mut LoadPlan)) -> LoadResult {
     load.rate = Rate::Max;
     load.stop = Stop::Count(6);
     load.connections = NonZeroUsize::MIN.saturating_add(1);
+    load.timeout = Duration::from_mins(1);
     change(&mut load);
     start(load).unwrap().wait_blocking()
 }
@@ -205,7 +206,7 @@ fn what_ended_a_connection_is_told_and_not_that_it_ended() {
     let server = Canned::start(|_, _| reply("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
     let result = standard(&server.url(), |load| {
         load.transport.h2 = true;
-        load.timeout = Duration::from_secs(2);
+        load.timeout = Duration::from_secs(10);
     });
     assert_eq!(result.counts.errors, 6);
     for failure in &result.failures {
@@ -273,11 +274,11 @@ fn a_compressed_answer_is_measured_as_it_was_before() {
 #[test]
 fn a_silent_server_times_out_and_is_asked_once() {
     let server = Canned::start(|_, _| {
-        thread::park_timeout(Duration::from_secs(5));
+        thread::park_timeout(Duration::from_mins(1));
         reply("")
     });
     let result = standard(&server.url(), |load| {
-        load.timeout = Duration::from_millis(50);
+        load.timeout = Duration::from_secs(2);
         load.stop = Stop::Count(2);
     });
     assert_eq!((result.main_failure().as_deref(), server.requests()), (Some("timeout"), 2));

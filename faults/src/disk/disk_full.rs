@@ -486,8 +486,9 @@ mod tests {
         assert!(error.contains("`--max-bytes 1048576` would allow it"), "{error}");
     }
 
-    /// Runs the fault on a node that writes more and more and says how it went; gives the report and what it said.
-    fn run_on_node(node: &serde_json::Value, sham: bool) -> (chaos_runner::Report, String) {
+    /// Runs the fault on a node that writes more and more and says how it went; where it `fails`, until it says so.
+    /// Gives the report and what it said.
+    fn run_on_node(node: &serde_json::Value, sham: bool, fails: bool) -> (chaos_runner::Report, String) {
         let bench = chaos_test::Bench::new().unwrap();
         let action = json!({"type": "disk_full", "target": {"node": "n1"}});
         let entry = json!({"trigger": {"type": "test_now"}, "action": action, "duration_seconds": 0.4});
@@ -503,8 +504,22 @@ mod tests {
         task.nodes.insert("n1".to_owned(), chaos_core::parse(&keys).unwrap());
         let policy = Policy { allow_commands: vec!["sh".into()], ..Policy::default() };
         let runner = chaos_runner::Runner::builder().state_dir(bench.state()).workspace(bench.folder()).policy(policy);
-        let report = runner.sham(sham).build().unwrap().run(task).unwrap();
+        let runner = runner.sham(sham).hold_until_released(fails).build().unwrap();
+        let run = runner.start(task).unwrap();
+        if fails {
+            let waiting = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            waiting.block_on(run.entry(0).unwrap().active()).unwrap();
+            let began = std::time::Instant::now();
+            while !fs::read_to_string(&told).unwrap().contains("failed") {
+                assert!(began.elapsed() < std::time::Duration::from_mins(2), "the node can still write");
+                std::thread::yield_now();
+            }
+            run.release();
+        }
+        let report = run.wait_blocking().unwrap();
         assert_eq!(bench.journals_left(), 0);
+        let here = format!(" {}/", bench.folder().canonicalize().unwrap().display());
+        assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(&here), "a mount is left");
         (report, fs::read_to_string(told).unwrap_or_default())
     }
 
@@ -523,9 +538,7 @@ mod tests {
         if !may_mount() {
             return;
         }
-        let mounts = || fs::read_to_string("/proc/self/mountinfo").unwrap().matches(" - tmpfs squall:").count();
-        let before = mounts();
-        let (report, said) = run_on_node(&json!({"tmpfs_bytes": 8 * MIB}), false);
+        let (report, said) = run_on_node(&json!({"tmpfs_bytes": 8 * MIB}), false, true);
         let result = &report.entries[0];
         assert_eq!(
             (report.verdict, result.reverted),
@@ -536,16 +549,15 @@ mod tests {
         assert_eq!(seen.data[0]["total_bytes"], 8 * MIB, "{seen:?}");
         let words: Vec<&str> = said.lines().filter(|line| matches!(*line, "ok" | "failed")).collect();
         assert_eq!((words.first(), words.contains(&"failed")), (Some(&"ok"), true), "{said}");
-        assert_eq!(mounts(), before, "a mount is left");
         // With nothing filled nothing passes.
-        let (report, said) = run_on_node(&json!({"tmpfs_bytes": 8 * MIB}), true);
+        let (report, said) = run_on_node(&json!({"tmpfs_bytes": 8 * MIB}), true, false);
         assert_eq!(report.verdict, Verdict::Inconclusive, "{report:?}");
         assert!(!said.contains("failed"), "{said}");
     }
 
     #[test]
     fn a_node_that_shares_its_file_system_is_refused_by_name() {
-        let (report, _) = run_on_node(&json!({}), false);
+        let (report, _) = run_on_node(&json!({}), false, false);
         let error = report.entries.first().and_then(|entry| entry.error.clone()).unwrap_or_default();
         assert!(error.contains("node `n1` has no files facet") && error.contains("`tmpfs_bytes`"), "{report:?}");
     }

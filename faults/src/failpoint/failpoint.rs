@@ -535,10 +535,10 @@ mod tests {
     #[tokio::test]
     async fn the_guard_renews_the_lease_and_without_it_the_site_lapses() {
         let (server, cx) = (server(), context("run-3"));
-        let fault = fault(&server, "faults.leased", json!({"lease_seconds": 3}));
+        let fault = fault(&server, "faults.leased", json!({"lease_seconds": 6}));
         let (injection, _) = inject(&fault, &cx).await.unwrap();
         // Real time: the lease is one of real seconds.
-        tokio::time::sleep(Duration::from_millis(3500)).await;
+        tokio::time::sleep(Duration::from_secs(7)).await;
         assert!(leased(), "renewed");
         drop(injection);
         while fault.witness(&cx).await.presence == Presence::Present {

@@ -177,6 +177,6 @@ const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 /// Runs a test, which may take long only where it hangs.
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_mins(2), test).await.unwrap() });
+    runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_mins(5), test).await.unwrap() });
     runtime.shutdown_background();
 }

@@ -153,8 +153,10 @@ fn the_server_gets_what_the_client_sent() {
 #[test]
 fn a_server_that_is_not_there_closes_the_connection() {
     run(async {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let rig = Rig::to(Server::start(), free, LinkTls::default());
+        let server = Server::start();
+        // The port of a client: nobody listens there, and nobody else gets it.
+        let other = std::net::TcpStream::connect(server.address).unwrap();
+        let rig = Rig::to(server, other.local_addr().unwrap(), LinkTls::default());
         let stream = tokio::net::TcpStream::connect(rig.address).await.unwrap();
         let closed = match Client::over(stream, Version::HTTP_11).await {
             Ok(mut client) => client.get("/").await.is_err(),

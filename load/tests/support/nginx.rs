@@ -32,6 +32,13 @@ impl Nginx {
             println!("skipped: needs nginx (system package nginx-light)");
             return None;
         };
+        // It ends where another program has taken a port meanwhile.
+        let started = (0..10).find_map(|_| Self::of(&binary));
+        Some(started.expect("nginx does not listen"))
+    }
+
+    /// Starts one; gives none where it can't listen.
+    fn of(binary: &Path) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let [open, mutual] = free_ports();
         let place = folder.path().display();
@@ -54,17 +61,16 @@ impl Nginx {
         fs::write(&config, text).unwrap();
         let mut command = Command::new(binary);
         command.arg("-p").arg(folder.path()).arg("-c").arg(&config).args(["-e", "stderr"]);
-        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
-        // It listens some time after its start: ask again for a while.
-        let ready = (0..1000).any(|_| {
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        let mut nginx = Self { child, open, mutual, _folder: folder };
+        // It listens some time after its start.
+        while ![open, mutual].iter().all(|address| TcpStream::connect(address).is_ok()) {
+            if nginx.child.try_wait().unwrap().is_some() {
+                return None;
+            }
             thread::park_timeout(Duration::from_millis(10));
-            [open, mutual].iter().all(|address| TcpStream::connect(address).is_ok())
-        });
-        if !ready {
-            let _ = child.kill();
-            panic!("nginx does not listen: {:?}", child.wait());
         }
-        Some(Self { child, open, mutual, _folder: folder })
+        Some(nginx)
     }
 
     /// The URL for everybody.

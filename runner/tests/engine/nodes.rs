@@ -65,11 +65,14 @@ fn with_a_node_that_does_not_come_up_nothing_is_injected_and_the_others_are_stop
 #[test]
 fn a_node_counts_as_up_once_its_own_probe_says_so_and_not_later_than_asked() {
     let bench = Bench::new().unwrap();
-    let ready = |answer: bool| json!({"ready": {"type": "test_answer", "answer": answer, "within_seconds": 0.1}});
-    assert_eq!(run(&bench, task(&bench, &[("a", ready(true))])).verdict, Verdict::Unchecked);
-    let report = run(&bench, task(&bench, &[("a", ready(false))]));
+    let ready = |answer: bool, within: u64| {
+        let probe = json!({"type": "test_answer", "answer": answer, "within_seconds": within});
+        json!({"ready": probe})
+    };
+    assert_eq!(run(&bench, task(&bench, &[("a", ready(true, 30))])).verdict, Verdict::Unchecked);
+    let report = run(&bench, task(&bench, &[("a", ready(false, 1))]));
     let error = report.entries[0].error.clone().unwrap();
-    let want = "skipped: node `a` is not up: node `a` was not ready within 0.1 s (`test_answer`: as told)";
+    let want = "skipped: node `a` is not up: node `a` was not ready within 1 s (`test_answer`: as told)";
     assert_eq!(error, want);
     assert!(!is_up(&bench, "a"));
 }

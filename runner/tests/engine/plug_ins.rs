@@ -243,15 +243,15 @@ impl Probe for BlockingProbe {
         if !self.path.exists() {
             return Observation::yes("the file is gone");
         }
-        Observation::yes("the file stayed for 20 s")
+        Observation::yes("the file stayed for 2 min")
     }
 }
 
 register_probe!(BlockingProbe, "engine_blocking");
 
-/// Blocks its thread, as badly written plug-ins do; 20 s is a bound, for the case that nobody ever removes the file.
+/// Blocks its thread, as badly written plug-ins do; 2 min are a bound, for the case that nobody ever removes the file.
 fn block_while(path: &std::path::Path) {
-    for _ in 0..2000 {
+    for _ in 0..12_000 {
         if !path.exists() {
             return;
         }

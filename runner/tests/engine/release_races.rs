@@ -28,11 +28,26 @@ enum Other {
 
 const OTHERS: [Other; 5] = [Other::Cancel, Other::CancelRun, Other::Deadline, Other::Abort, Other::Nothing];
 
-/// When the other end comes, in milliseconds after the start.
+/// When the other end comes, in milliseconds.
 const AT: u64 = 500;
 
-/// Releases `release` ms after the start, and ends the hold otherwise at [`AT`] ms.
-fn race(runner: RunnerBuilder, bench: &Bench, other: Other, release: u64, release_first: bool) -> ChaosResult {
+/// Where the moments of a race are counted from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Since {
+    Start,
+    /// The fault is in force.
+    Hold,
+}
+
+/// Releases `release` ms after that, and ends the hold otherwise at [`AT`] ms.
+fn race(
+    runner: RunnerBuilder,
+    bench: &Bench,
+    other: Other,
+    since: Since,
+    release: u64,
+    release_first: bool,
+) -> ChaosResult {
     let flag = bench.path("abort");
     let _ = std::fs::remove_file(&flag);
     let entry = match other {
@@ -41,7 +56,10 @@ fn race(runner: RunnerBuilder, bench: &Bench, other: Other, release: u64, releas
         _ => held(bench, &json!({})),
     };
     let work = move |session: Session| async move {
-        let handle = session.start(entry);
+        let mut handle = session.start(entry);
+        if since == Since::Hold {
+            handle.active().await.unwrap();
+        }
         let (control, run) = (handle.control(), session.control());
         let clock = session.cx().shared_clock();
         let ending = async {
@@ -91,7 +109,7 @@ fn under_virtual_time_the_order_decides_and_at_one_moment_the_stricter_end_does(
         for release in [100, AT - 1, AT, AT + 1, AT + 700] {
             for release_first in [true, false] {
                 let bench = Bench::new().unwrap();
-                let result = race(bench.runner(), &bench, other, release, release_first);
+                let result = race(bench.runner(), &bench, other, Since::Start, release, release_first);
                 let context = format!("{other:?}, released at {release}, first {release_first}");
                 sound(&result, &bench, &context);
                 let want = match other {
@@ -109,7 +127,7 @@ fn under_virtual_time_the_order_decides_and_at_one_moment_the_stricter_end_does(
 
 #[test]
 fn under_real_time_nothing_is_left_whatever_comes_first() {
-    // The hold begins a few milliseconds after the start, so these moments are before, at and after its ends.
+    // Counted from the beginning of the hold, these moments are before, at and after its ends.
     for round in 0..3 {
         for other in OTHERS {
             let threads: Vec<_> = (0..8)
@@ -118,7 +136,7 @@ fn under_real_time_nothing_is_left_whatever_comes_first() {
                         let bench = Bench::new().unwrap();
                         let release = AT - 4 + thread;
                         let runner = bench.runner().time(TimeSource::default());
-                        let result = race(runner, &bench, other, release, thread % 2 == 0);
+                        let result = race(runner, &bench, other, Since::Hold, release, thread % 2 == 0);
                         sound(&result, &bench, &format!("round {round}, {other:?}, released at {release}"));
                     })
                 })

@@ -43,7 +43,7 @@ fn dead(state: &StateDir, steps: u64) -> PathBuf {
 /// Takes it. A program that another test is just starting holds its lock, too, until that program runs.
 #[expect(clippy::disallowed_methods, reason = "there is no run, so there is no clock")]
 fn take(path: &Path) -> PastJournal {
-    for _ in 0..1000 {
+    for _ in 0..6000 {
         if let Some(taken) = PastJournal::take(path).unwrap() {
             return taken;
         }

@@ -1,7 +1,10 @@
 use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chaos_core::{Fault, Injection, Journal, Policy, TriggerNode, UndoLog, parse};
@@ -145,22 +148,56 @@ async fn it_fires_with_the_nth_hit_of_another_process_and_leaves_nothing() {
     assert_eq!(place.site().await.hits(), None, "it is disarmed");
 }
 
+/// Passes on what comes at one socket to another one, and counts the exchanges that have ended.
+fn passed_on(from: &Path, to: PathBuf) -> Arc<AtomicU64> {
+    let (listener, ended) = (UnixListener::bind(from).unwrap(), Arc::new(AtomicU64::new(0)));
+    let count = Arc::clone(&ended);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            // The process may be gone, or go meanwhile.
+            let _ = exchange(&client.unwrap(), &to);
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    ended
+}
+
+/// One request and its answer, whose end is that of the connection.
+fn exchange(client: &UnixStream, to: &Path) -> std::io::Result<()> {
+    let server = UnixStream::connect(to)?;
+    let (mut requests, mut requested) = (client.try_clone()?, server.try_clone()?);
+    let request = std::thread::spawn(move || std::io::copy(&mut requests, &mut requested));
+    std::io::copy(&mut &server, &mut &*client)?;
+    client.shutdown(Shutdown::Both)?;
+    let _ = request.join();
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_started_again_goes_on_counting() {
     let place = place();
-    let waiting = place.waiting(json!({"hits": 2}));
+    let front = place.socket.with_extension("front");
+    let url = format!("unix:{}", front.display());
+    let waiting = place.waiting(json!({"hits": 2, "url": url}));
     let mut victim = Victim::start(&place.socket);
+    let asked = passed_on(&front, place.socket.clone());
     place.until(counts).await;
     victim.hit();
-    // The trigger asks the same counter, so wait until a later question has surely seen it.
     place.until(|site| site.hits() == Some(1)).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // The trigger asks for the same count: the second question from now on begins behind it, and the third one behind
+    // that answer.
+    let enough = asked.load(Ordering::SeqCst) + 3;
+    while asked.load(Ordering::SeqCst) < enough {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    std::fs::remove_file(&front).unwrap();
     drop(victim);
     std::fs::remove_file(&place.socket).unwrap();
     let mut again = Victim::start(&place.socket);
+    passed_on(&front, place.socket.clone());
     place.until(counts).await;
     again.hit();
-    assert_eq!(waiting.await.unwrap().unwrap().0, place.said(2));
+    assert_eq!(waiting.await.unwrap().unwrap().0, format!("fail point `faults.hits` at {url} was hit 2 times"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,8 +241,8 @@ async fn a_site_that_is_not_hit_never_fires_and_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_not_there_is_waited_for_and_a_site_that_it_does_not_have_is_told() {
     let place = place();
-    let never = place.waiting(json!({"timeout_seconds": 0.2})).await.unwrap().unwrap_err().to_string();
-    assert!(never.ends_with(&format!("within 0.2 s; nothing listens at {}", place.url())), "{never}");
+    let never = place.waiting(json!({"timeout_seconds": 2})).await.unwrap().unwrap_err().to_string();
+    assert!(never.ends_with(&format!("within 2 s; nothing listens at {}", place.url())), "{never}");
     let _victim = Victim::start(&place.socket);
     let unknown = place.waiting(json!({"site": "faults.hitz"})).await.unwrap().unwrap_err().to_string();
     assert!(unknown.contains("status 404") && unknown.contains("faults.hitz"), "{unknown}");

@@ -54,7 +54,7 @@ pub(super) async fn drive(
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use chaos_agent::{AgentError, BoxFuture, ModelRequest, ModelTurn};
     use chaos_core::{Policy, Presence};
@@ -223,8 +223,10 @@ mod tests {
 
     #[tokio::test]
     async fn load_that_nobody_answers_did_not_reach_the_workload() {
-        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let url = format!("http://{closed}/");
+        // The port of a client: nobody listens there, and nobody else gets it while the connection is held.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let url = format!("http://{}/", client.local_addr().unwrap());
         let script = vec![asks(&[("load", json!({"service_url": url}))]), says("50 requests were answered")];
         let (outcome, _) = run(&url, script).await;
         assert_eq!(outcome.error.as_deref(), Some("load did not reach the workload: connection refused"));

@@ -23,12 +23,13 @@ async fn datagrams_to_the_node_are_lost_and_its_own_arrive() {
     let seen = rig
         .inject(&fault::<FirewallInbound>(json!({"node": "b"})), || {
             for (link, _, to) in RING {
-                assert_eq!(datagrams(rig.port(link), 4), if to == "b" { 0 } else { 4 }, "{link}");
+                let expected = if to == "b" { 0 } else { 4 };
+                assert_eq!(datagrams(rig.port(link), 4, expected), expected, "{link}");
             }
         })
         .await;
     assert!(seen.contains("link `ba` lets a message of `b` through"), "{seen}");
-    assert!(RING.iter().all(|(link, ..)| datagrams(rig.port(link), 4) == 4), "not all is whole again");
+    assert!(RING.iter().all(|(link, ..)| datagrams(rig.port(link), 4, 4) == 4), "not all is whole again");
     rig.end().await;
 }
 

@@ -1,10 +1,10 @@
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::*;
-use crate::network::test_links::{Rig, contract_link, fault};
+use crate::network::test_links::{HANG, Rig, contract_link, fault};
 
 chaos_test::contract_subject!(FlapLink, |subjects| {
     contract_link(subjects);
@@ -21,7 +21,7 @@ async fn a_client_sees_it_go_down_and_up_and_it_stays_up_afterwards() {
         .inject(&fault, || {
             let (began, mut before) = (Instant::now(), connects());
             // Nothing is judged by the clock: it is only given as long as it may take.
-            while (downs, ups) != (5, 5) && began.elapsed() < Duration::from_secs(20) {
+            while (downs, ups) != (5, 5) && began.elapsed() < HANG {
                 let now = connects();
                 downs += i32::from(before && !now);
                 ups += i32::from(!before && now);
@@ -31,7 +31,7 @@ async fn a_client_sees_it_go_down_and_up_and_it_stays_up_afterwards() {
             assert_eq!((downs, ups), (5, 5));
         })
         .await;
-    assert!(seen.contains("taken down 1 times so far"), "{seen}");
+    assert!(seen.contains("taken down ") && seen.contains(" times so far"), "{seen}");
     assert!((0..200).all(|_| connects()), "it goes down again");
     rig.end().await;
 }

@@ -22,7 +22,7 @@ async fn bulk_takes_as_long_as_the_rate_says() {
         stream.write_all(&vec![7; 100_000]).unwrap();
         stream.read_exact(&mut vec![0; 100_000]).unwrap();
         let took = began.elapsed().as_millis();
-        assert!((400..5000).contains(&took), "{took} ms");
+        assert!((400..60_000).contains(&took), "{took} ms");
     })
     .await;
     rig.end().await;

