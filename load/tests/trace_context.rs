@@ -44,14 +44,19 @@ fn of_head(request: &[u8]) -> Option<(String, String)> {
     parsed(value)
 }
 
+/// The ids of each request, in the order in which they were kept.
 type Seen = Arc<Mutex<Vec<Option<(String, String)>>>>;
 
-/// A server that keeps the ids of each request, and refuses request 3.
+/// A server that keeps the ids of each request, and refuses the fourth of those kept.
 fn server() -> (Canned, Seen) {
     let seen = Seen::default();
     let kept = Arc::clone(&seen);
-    let server = Canned::start(move |number, request| {
-        kept.lock().unwrap().push(of_head(request));
+    let server = Canned::start(move |_, request| {
+        let number = {
+            let mut kept = kept.lock().unwrap();
+            kept.push(of_head(request));
+            kept.len() - 1
+        };
         let text = if number == 3 { "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n" } else { OK };
         Reply { pieces: vec![text.as_bytes().to_vec()], close: number == 3 }
     });

@@ -5,17 +5,20 @@
 
 use std::fs;
 use std::os::unix::net::UnixListener;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What it says in an empty folder, with these variables, and its exit code.
-fn doctor(place: &TempDir, format: &str, docker: Option<&str>) -> (String, Option<i32>) {
+/// What it says in an empty folder, with these variables, its exit code and its pid.
+fn doctor(place: &TempDir, format: &str, docker: Option<&str>) -> (String, Option<i32>, u32) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
     command.args(["doctor", "--format", format]).current_dir(place).envs(docker.map(|host| ("DOCKER_HOST", host)));
-    let output = command.output().unwrap();
-    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let output = child.wait_with_output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code(), pid)
 }
 
 fn machine(told: &str, ability: &str) -> Value {
@@ -23,18 +26,44 @@ fn machine(told: &str, ability: &str) -> Value {
     told["machine"].as_array().unwrap().iter().find(|fact| fact["ability"] == ability).unwrap().clone()
 }
 
-/// What could be left behind: mounts, groups, files of the place.
-fn seen(place: &TempDir) -> (String, String, usize) {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    (read("/proc/self/mounts"), read("/proc/cgroups"), fs::read_dir(place).unwrap().count())
+/// Prints the mounts of a namespace that nobody else changes, runs what follows, and prints them again.
+const BETWEEN_MOUNTS: &str = "cat /proc/self/mounts && echo before && \"$@\" && echo after && cat /proc/self/mounts";
+
+/// The mounts before and after it, where the system lets us make a namespace for them.
+fn mounts_around(place: &TempDir) -> Option<(String, String)> {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", BETWEEN_MOUNTS, "sh"]);
+    command.args([env!("CARGO_BIN_EXE_squall"), "doctor"]).current_dir(place);
+    let told = String::from_utf8(command.output().ok()?.stdout).unwrap();
+    let (before, rest) = told.split_once("\nbefore\n")?;
+    let (_, after) = rest.rsplit_once("\nafter\n")?;
+    Some((before.to_owned(), after.trim_end().to_owned()))
+}
+
+/// Adds the groups of that program below a folder: those of a run hold the pid of its program in their names.
+fn add_groups_of(pid: u32, folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            found.extend((name.starts_with("squall-") && name.contains(&format!("-{pid}-"))).then(|| entry.path()));
+            add_groups_of(pid, &entry.path(), found);
+        }
+    }
 }
 
 #[test]
 fn it_tells_what_the_machine_can_do_and_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
-    let before = seen(&place);
-    let (told, code) = doctor(&place, "json", None);
-    assert_eq!((code, seen(&place)), (Some(0), before));
+    let (told, code, pid) = doctor(&place, "json", None);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+    let mut groups = Vec::new();
+    add_groups_of(pid, Path::new("/sys/fs/cgroup"), &mut groups);
+    assert_eq!(groups, Vec::<PathBuf>::new());
+    match mounts_around(&place) {
+        Some((before, after)) => assert_eq!(before, after),
+        None => eprintln!("skipped: needs unshare --user --map-root-user --mount (mounts before and after)"),
+    }
     let of = |name: &str| machine(&told, name);
     for name in ["root", "user_namespaces", "cgroup_memory", "fuse", "nftables", "netem", "preload", "containers"] {
         let fact = of(name);
@@ -52,7 +81,7 @@ fn a_container_engine_is_found_by_its_socket() {
     let place = tempfile::tempdir().unwrap();
     let socket = place.path().join("docker.sock");
     let _listener = UnixListener::bind(&socket).unwrap();
-    let (told, _) = doctor(&place, "json", Some(&format!("unix://{}", socket.display())));
+    let (told, ..) = doctor(&place, "json", Some(&format!("unix://{}", socket.display())));
     let fact = machine(&told, "containers");
     assert!(fact["has"] == true && fact["detail"].as_str().unwrap().contains("docker.sock"), "{fact}");
 }
