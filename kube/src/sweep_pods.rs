@@ -1,13 +1,14 @@
 //! The undo step of the pods of a run: all that this process made for it, at once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chaos_core::{PluginError, UndoContext, UndoStep, Undone, register_undo_step};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Preconditions};
-use kube::core::PartialObjectMeta;
+use kube::core::{PartialObjectMeta, Request};
+use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
@@ -30,6 +31,8 @@ const LATE: Duration = Duration::from_millis(750);
 const MARGIN: Duration = Duration::from_millis(500);
 /// How many pods are deleted at the same time.
 const AT_ONCE: usize = 16;
+/// The status of what the user has no right to.
+const FORBIDDEN: u16 = 403;
 
 /// Deletes the pods of a run that one process made, and waits until they are gone. Pods that another process or another
 /// person made are left alone.
@@ -49,17 +52,18 @@ impl SweepPods {
     async fn sweep(&self, limit: Duration) -> Result<Undone, SweepError> {
         let cluster = Cluster::connect(&self.access).await.map_err(|error| SweepError::Cluster(error.to_string()))?;
         let (api, until) = (cluster.pods(&self.namespace), Instant::now() + limit.saturating_sub(MARGIN));
-        let mut found = self.list(&api, until).await?;
-        if found.is_empty() {
+        let mut left = self.list(&api, until).await?;
+        if left.is_empty() {
             sleep(LATE).await;
-            found = self.list(&api, until).await?;
+            left = self.list(&api, until).await?;
         }
-        let count = found.len();
-        let names: Vec<_> = found.iter().map(|pod| (pod.name_any(), pod.uid())).collect();
-        let deleting = names.into_iter().map(|(name, uid)| delete(api.clone(), name, uid, until));
-        let () = stream::iter(deleting).buffer_unordered(AT_ONCE).try_collect().await?;
-        let mut left = found;
+        let mut found = BTreeSet::new();
         while !left.is_empty() {
+            found.extend(left.iter().map(|pod| pod.uid()));
+            // One that came late is told to go as the others were.
+            if left.iter().any(|pod| pod.metadata.deletion_timestamp.is_none()) {
+                self.delete(&cluster, &api, &left, until).await?;
+            }
             left = self.list(&api, until).await?;
             if !left.is_empty() && Instant::now() + LOOK >= until {
                 return Err(SweepError::Left { count: left.len(), first: left[0].name_any() });
@@ -68,11 +72,37 @@ impl SweepPods {
                 sleep(LOOK).await;
             }
         }
+        let count = found.len();
         Ok(match count {
             0 => Undone::NothingToDo("no pod was left".to_owned()),
             1 => Undone::Reverted("1 pod was deleted".to_owned()),
             more => Undone::Reverted(format!("{more} pods were deleted")),
         })
+    }
+
+    /// Tells all pods of the run to go: by one request, or by one each where the user may delete pods and no collections of them.
+    async fn delete(
+        &self,
+        cluster: &Cluster,
+        api: &Api<Pod>,
+        pods: &[PartialObjectMeta<Pod>],
+        until: Instant,
+    ) -> Result<(), CallError> {
+        let patience = Patience(until.saturating_duration_since(Instant::now()));
+        let (client, which) = (cluster.client(), of_run(&self.run, &self.by).list());
+        let path = Pod::url_path(&(), Some(&self.namespace));
+        let all = patiently("delete the pods", patience, || async {
+            let request = Request::new(path.clone()).delete_collection(&gently(), &which);
+            // The answer holds all of them as they were, and nothing that is needed.
+            client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
+        });
+        match all.await {
+            Err(error) if error.code() == Some(FORBIDDEN) => {
+                let each = pods.iter().map(|pod| delete(api.clone(), pod.name_any(), pod.uid(), until));
+                stream::iter(each).buffer_unordered(AT_ONCE).try_collect().await
+            }
+            all => all.map(drop),
+        }
     }
 
     async fn list(&self, api: &Api<Pod>, until: Instant) -> Result<Vec<PartialObjectMeta<Pod>>, CallError> {
@@ -87,13 +117,14 @@ fn of_run(run: &str, by: &str) -> Selection {
     Selection { labels: Some(format!("{RUN_LABEL}={run},{BY_LABEL}={by}")), fields: None }
 }
 
+/// How a pod is told to go.
+fn gently() -> DeleteParams {
+    DeleteParams { grace_period_seconds: Some(GRACE_SECONDS), ..DeleteParams::default() }
+}
+
 async fn delete(api: Api<Pod>, name: String, uid: Option<String>, until: Instant) -> Result<(), CallError> {
     let patience = Patience(until.saturating_duration_since(Instant::now()));
-    let how = DeleteParams {
-        grace_period_seconds: Some(GRACE_SECONDS),
-        preconditions: Some(Preconditions { uid, resource_version: None }),
-        ..DeleteParams::default()
-    };
+    let how = DeleteParams { preconditions: Some(Preconditions { uid, resource_version: None }), ..gently() };
     let done = patiently("delete a pod", patience, || async { api.delete(&name, &how).await.map(drop) }).await;
     match done {
         // It went, and perhaps another one came: that is not ours.

@@ -188,6 +188,6 @@ async fn what_chaos_would_reach_is_refused_before_anything_is_applied() {
     let report = stage.run(options_as(stage.options("r3"), access)).await;
     let why = &report.first_failure.as_ref().unwrap().detail;
     assert!(why.contains("list podchaos") && why.contains("watch podchaos"), "{why}");
-    let writes = |verb: &str| ["create", "update", "patch", "delete"].contains(&verb);
+    let writes = |verb: &str| ["create", "update", "patch", "delete", "deletecollection"].contains(&verb);
     assert!(!stage.asked().iter().any(|one| writes(&one.verb) && one.resource == "workflows"));
 }

@@ -135,7 +135,7 @@ async fn a_strict_sequence_begins_nothing_after_a_step_that_said_fail_and_exits_
 
 /// What the reads cost: none where the scenario does not name the variables, and one more request for each step where it does.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_strict_step_costs_three_requests_and_one_more_where_the_scenario_names_the_variables() {
+async fn a_strict_step_costs_two_requests_and_one_more_where_the_scenario_names_the_variables() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let steps = names.map(|name| (name, Some(0)));
     for (names_variables, each) in [(false, 0), (true, 1)] {
@@ -148,6 +148,6 @@ async fn a_strict_step_costs_three_requests_and_one_more_where_the_scenario_name
         // The first of the watch, and one at the end.
         assert_eq!(reads, 2 + each * steps.len());
         let pods = asked.iter().filter(|one| one.resource.starts_with("pods")).count();
-        assert!(pods <= 3 * steps.len() + AROUND, "{pods}");
+        assert!(pods <= 2 * steps.len() + AROUND, "{pods}");
     }
 }

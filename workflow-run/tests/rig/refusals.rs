@@ -11,7 +11,7 @@ fn refused(stage: &Stage, report: &ScenarioReport, why: &str) {
     let first = report.first_failure.clone().unwrap();
     assert!(first.detail.contains(why), "{}", first.detail);
     assert_eq!((report.exit_code, report.applied), (2, false), "{}", report.text());
-    let writes = ["create", "patch", "update", "delete"];
+    let writes = ["create", "patch", "update", "delete", "deletecollection"];
     let wrote: Vec<_> = stage.asked().into_iter().filter(|one| writes.contains(&one.verb.as_str())).collect();
     assert!(wrote.is_empty(), "{wrote:#?}");
 }

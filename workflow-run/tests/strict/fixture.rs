@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chaos_core::{BoxFuture, NamePattern, Policy, StateDir, Task, WorkflowStep};
-use chaos_kube::Cluster;
+use chaos_kube::{Cluster, ClusterAccess};
 use chaos_rig::{AuditedRequest, Rig};
 use chaos_runner::{Driven, Guardian, Runner, Session};
 use chaos_workflow::{NewRun, WorkflowEnd, WorkflowReport, WorkflowSource, drive};
@@ -21,6 +21,8 @@ pub(crate) struct Place {
     pub(crate) namespace: String,
     pub(crate) folder: TempDir,
     pub(crate) policy: Policy,
+    /// The cluster, and who the run is there.
+    pub(crate) access: ClusterAccess,
     /// The run that pods belong to.
     pub(crate) run: String,
 }
@@ -65,7 +67,8 @@ impl Place {
         policy.clusters.namespaces.clone_from(&any);
         policy.clusters.kinds = any;
         let (namespace, folder) = (rig.namespace().await, tempfile::tempdir().unwrap());
-        Self { rig, namespace, folder, policy, run: "7".into() }
+        let access = rig.access();
+        Self { rig, namespace, folder, policy, access, run: "7".into() }
     }
 
     pub(crate) fn tree(&self, spec: &Value, finally: &[&str]) -> Arc<WorkflowStep> {
@@ -74,7 +77,7 @@ impl Place {
             run_id: self.run.clone(),
             workflow: "release-7".into(),
             finally: finally.iter().map(|name| (*name).to_owned()).collect(),
-            access: self.rig.access(),
+            access: self.access.clone(),
         };
         Arc::new(strict_workflow(&serde_json::from_value(spec.clone()).unwrap(), &options).unwrap())
     }

@@ -1,10 +1,12 @@
 //! Many steps: what each costs the API server, and what all of them cost us.
 
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
 use crate::fixture::{Place, exits};
 
-/// What a run costs beside its steps: a list and a watch at its beginning, lists at its end, a watch that is renewed.
+/// What a run costs beside its steps: a list and a watch at its beginning, the deletion and lists at its end, a watch that is
+/// renewed.
 const AROUND: usize = 12;
 
 /// So many steps, `width` at a time.
@@ -40,18 +42,37 @@ async fn asked(place: &Place, count: usize, width: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_costs_three_requests_its_deletion_included() {
+async fn a_step_costs_two_requests_and_one_deletes_all_pods() {
     let Some(place) = Place::new().await else { return };
     let requests = asked(&place, 40, 10).await;
-    assert!(requests <= 3 * 40 + AROUND, "{requests}");
+    assert!(requests <= 2 * 40 + AROUND, "{requests}");
+}
+
+/// Whoever may delete pods and no collections of them asks for each.
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_are_deleted_one_by_one_where_that_is_the_right_there_is() {
+    let Some(mut place) = Place::new().await else { return };
+    let rule = |resource: &str, verbs: &[&str]| PolicyRule {
+        api_groups: Some(vec![String::new()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(ToString::to_string).collect(),
+        ..PolicyRule::default()
+    };
+    let rules = vec![rule("pods", &["get", "list", "watch", "create", "delete"]), rule("pods/log", &["get"])];
+    place.access = place.rig.restricted_to(&place.namespace, rules).await;
+    assert_eq!(place.run(&steps(6, 3), &[]).await.exit_code, 0);
+    let asked = place.asked();
+    let codes = |verb: &str| asked.iter().filter(|one| one.verb == verb).map(|one| one.code).collect::<Vec<_>>();
+    assert_eq!((codes("deletecollection"), codes("delete")), (vec![403], vec![200; 6]));
+    assert_eq!(place.left().await, Vec::<String>::new());
 }
 
 /// `cargo test -p chaos-workflow-run --test strict -- --ignored --nocapture a_thousand_steps`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes some minutes of a rig"]
-async fn a_thousand_steps_need_less_than_a_hundred_mebibytes_and_three_requests_each() {
+async fn a_thousand_steps_need_less_than_a_hundred_mebibytes_and_two_requests_each() {
     let Some(place) = Place::new().await else { return };
     let requests = asked(&place, 1000, 50).await;
-    assert!(requests <= 3 * 1000 + AROUND, "{requests}");
+    assert!(requests <= 2 * 1000 + AROUND, "{requests}");
     assert!(peak() <= 100, "{} MiB", peak());
 }

@@ -21,7 +21,7 @@ async fn log_and_status_are_kept_before_anything_is_deleted() {
     let verbs: Vec<String> =
         place.asked().iter().map(|request| format!("{} {}", request.verb, request.resource)).collect();
     let first = |verb: &str| verbs.iter().position(|asked| asked == verb).unwrap();
-    assert!(first("get pods/log") < first("delete pods"), "{verbs:?}");
+    assert!(first("get pods/log") < first("deletecollection pods"), "{verbs:?}");
     let step = report.steps.iter().find(|step| step.name == "one").unwrap();
     assert_eq!(step.outputs, ["exit_code", "pod"]);
 }
