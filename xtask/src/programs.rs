@@ -1,4 +1,4 @@
-//! The programs that hold the tests: built by cargo and run side by side, since most of them wait most of the time.
+//! The programs that hold the tests: built by cargo and run, most of them side by side, since they wait most of the time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};

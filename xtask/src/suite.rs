@@ -43,18 +43,17 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
         let programs = programs::build(&mut cargo(&[]))?;
         // Cargo refuses to look for them where there is no library.
         has_documentation &= programs.iter().any(Program::is_of_a_library);
-        outcome = programs::run(
-            &programs,
-            cores,
-            |mut command| {
-                command.args(&shown);
-                if env::var_os(THREADS).is_none() {
-                    command.env(THREADS, cores.to_string());
-                }
-                process::heeding_signals(with_tools(command, &tools))
-            },
-            &mut out,
-        );
+        let alone = workspace::alone(&workspace::packages()?)?;
+        let (alone, together): (Vec<_>, Vec<_>) = programs.into_iter().partition(|one| alone.contains(&one.name));
+        let prepared = |mut command: Command| {
+            command.args(&shown);
+            if env::var_os(THREADS).is_none() {
+                command.env(THREADS, cores.to_string());
+            }
+            process::heeding_signals(with_tools(command, &tools))
+        };
+        outcome = programs::run(&together, cores, prepared, &mut out);
+        outcome.add(programs::run(&alone, 1, prepared, &mut out));
     }
     if has_documentation {
         let documentation = [&["--doc", "--no-fail-fast", "--"], shown.as_slice()].concat();
