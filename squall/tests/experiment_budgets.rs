@@ -134,9 +134,9 @@ fn a_load_that_the_wall_cuts_off_is_on_the_record() {
     let load = json!({"target": {"service_url": service.url(), "qps": 20, "duration": "500ms"}}).to_string();
     let conversation = Conversation::default().asks(None, &[("load", &load)]).says("one word too many");
     let Some(server) = Aimock::start(&conversation) else { return };
-    let asked = experiment(&place, &service.url(), &["--budget", "wall_seconds=8", "--format", "json"]);
+    let asked = experiment(&place, &service.url(), &["--budget", "wall_seconds=5", "--format", "json"]);
     let output = planned_by(&server.base_url(), asked).output().unwrap();
-    let report = ran_out(&place, &service, "wall_seconds=8", &output);
+    let report = ran_out(&place, &service, "wall_seconds=5", &output);
     assert_eq!(report["steps"].as_array().unwrap().len(), 1, "{report:#}");
 }
 
