@@ -5,6 +5,7 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -145,6 +146,14 @@ impl Rig {
     /// The program `kuberig`, which is also kubectl.
     pub fn kuberig(&self) -> &Path {
         self.plane("a program").kuberig()
+    }
+
+    /// kubectl. What it keeps of servers is kept with the rig, and not in the home of whoever runs the tests, where a later rig of the same port would
+    /// find it.
+    pub fn kubectl(&self) -> Command {
+        let mut kubectl = Command::new(self.kuberig());
+        kubectl.arg("kubectl").env("KUBECACHEDIR", self.files().join("kubectl"));
+        kubectl
     }
 
     /// What was asked of the API server until now, in the order of its arrival, by all but the rig's own parts. In a shared rig other tests

@@ -197,7 +197,7 @@ impl Stage {
             "AWSChaos",
         ]);
         command.env("SQUALL_GUARDIAN", if self.guarded { "own" } else { "none" });
-        command.env("CAMPAIGN_KUBERIG", self.rig.kuberig());
+        command.env("CAMPAIGN_KUBERIG", self.rig.kuberig()).env("KUBECACHEDIR", round.place.path().join("kubectl"));
         command
     }
 

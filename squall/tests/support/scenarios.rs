@@ -124,8 +124,8 @@ impl Scene {
     /// The pods that run now.
     pub(crate) fn running(&self) -> Vec<String> {
         let shown = r#"jsonpath={range .items[?(@.status.phase=="Running")]}{.metadata.name} {end}"#;
-        let mut kubectl = Command::new(self.rig.kuberig());
-        kubectl.args(["kubectl", "get", "pods", "--namespace", &self.namespace, "--output", shown, "--kubeconfig"]);
+        let mut kubectl = self.rig.kubectl();
+        kubectl.args(["get", "pods", "--namespace", &self.namespace, "--output", shown, "--kubeconfig"]);
         let done = kubectl.arg(kubeconfig(&self.rig)).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap().split_whitespace().map(str::to_owned).collect()

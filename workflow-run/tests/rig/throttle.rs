@@ -104,8 +104,8 @@ fn schemas(stage: &Stage) -> Api<FlowSchema> {
 
 /// A way to the API server as that user, without TLS, and its port.
 async fn proxy(stage: &Stage, kubeconfig: &Path) -> (Child, u16) {
-    let mut kubectl = Command::new(stage.rig.kuberig());
-    kubectl.args(["kubectl", "proxy", "--port=0", "--kubeconfig"]).arg(kubeconfig).kill_on_drop(true);
+    let mut kubectl = Command::from(stage.rig.kubectl());
+    kubectl.args(["proxy", "--port=0", "--kubeconfig"]).arg(kubeconfig).kill_on_drop(true);
     let mut proxy = kubectl.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut said = String::new();
     BufReader::new(proxy.stdout.take().unwrap()).read_line(&mut said).await.unwrap();
