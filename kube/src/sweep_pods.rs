@@ -98,7 +98,8 @@ impl SweepPods {
         });
         match all.await {
             Err(error) if error.code() == Some(FORBIDDEN) => {
-                let each = pods.iter().map(|pod| delete(api.clone(), pod.name_any(), pod.uid(), until));
+                let names: Vec<_> = pods.iter().map(|pod| (pod.name_any(), pod.uid())).collect();
+                let each = names.into_iter().map(|(name, uid)| delete(api.clone(), name, uid, until));
                 stream::iter(each).buffer_unordered(AT_ONCE).try_collect().await
             }
             all => all.map(drop),
