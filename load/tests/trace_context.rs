@@ -21,6 +21,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
+/// It says that it closes: a request that is sent meanwhile would be lost.
+const REFUSED: &str = "HTTP/1.1 503 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 /// Trace id and span id of a header value, by the grammar of Trace Context, section 3.2.2; `None` where it is invalid.
@@ -57,7 +59,7 @@ fn server() -> (Canned, Seen) {
             kept.push(of_head(request));
             kept.len() - 1
         };
-        let text = if number == 3 { "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n" } else { OK };
+        let text = if number == 3 { REFUSED } else { OK };
         Reply { pieces: vec![text.as_bytes().to_vec()], close: number == 3 }
     });
     (server, seen)

@@ -66,7 +66,7 @@ fn the_objective_is_met_before_and_after_a_pause_and_not_during_it() {
     let (place, server) = (place(), Server::start());
     // No request is given up: what is asked at the beginning of the pause is answered behind it.
     let target =
-        json!({"service_url": server.url, "qps": 100, "duration": "8s", "concurrency": 4, "timeout_seconds": 60});
+        json!({"service_url": server.url, "qps": 100, "duration": "8s", "concurrency": 4, "timeout_seconds": 20});
     let task = json!({
         "chaos_spec": [
             {
