@@ -193,7 +193,7 @@ impl Drop for Held<'_> {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(120);
+    const LONG: Duration = Duration::from_mins(2);
 
     #[test]
     fn a_release_before_the_arrival_is_not_lost() {

@@ -271,7 +271,7 @@ fn both_hold_a_caller_at_a_pause_until_something_else_is_armed() {
         let inside = scope.clone();
         let ours = std::thread::spawn(move || inside.run(ours));
         let theirs = std::thread::spawn(theirs);
-        assert!(guard.barrier().wait_for(1, Duration::from_secs(120)), "{text}");
+        assert!(guard.barrier().wait_for(1, Duration::from_mins(2)), "{text}");
         assert!(!ours.is_finished() && !theirs.is_finished(), "{text}");
         drop(guard);
         // `fail` forgets who came between the look and the wait, so it is told until its thread has ended.

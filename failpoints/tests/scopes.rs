@@ -187,7 +187,7 @@ fn a_pause_holds_until_the_guard_is_dropped() {
     let guard = scope.arm("scopes.paused", Rule::pause()).unwrap();
     let inside = scope.clone();
     let thread = std::thread::spawn(move || inside.run(paused));
-    assert!(guard.barrier().wait_for(1, Duration::from_secs(120)));
+    assert!(guard.barrier().wait_for(1, Duration::from_mins(2)));
     drop(guard);
     thread.join().unwrap();
 }
@@ -208,7 +208,7 @@ fn a_barrier_holds_two_sites_and_lets_them_go_one_by_one() {
         let scope = scope.clone();
         std::thread::spawn(move || scope.run(site))
     });
-    assert!(barrier.wait_for(2, Duration::from_secs(120)));
+    assert!(barrier.wait_for(2, Duration::from_mins(2)));
     barrier.release(2);
     for thread in threads {
         thread.join().unwrap();

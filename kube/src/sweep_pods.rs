@@ -59,7 +59,7 @@ impl SweepPods {
         }
         let mut found = BTreeSet::new();
         while !left.is_empty() {
-            found.extend(left.iter().map(|pod| pod.uid()));
+            found.extend(left.iter().map(ResourceExt::uid));
             // One that came late is told to go as the others were.
             if left.iter().any(|pod| pod.metadata.deletion_timestamp.is_none()) {
                 self.delete(&cluster, &api, &left, until).await?;
@@ -93,8 +93,8 @@ impl SweepPods {
         let path = Pod::url_path(&(), Some(&self.namespace));
         let all = patiently("delete the pods", patience, || async {
             let request = Request::new(path.clone()).delete_collection(&gently(), &which);
-            // The answer holds all of them as they were, and nothing that is needed.
-            client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
+            // The answer comes when all have been told, and holds them as they were: nobody reads that.
+            client.request_stream(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
         });
         match all.await {
             Err(error) if error.code() == Some(FORBIDDEN) => {

@@ -62,7 +62,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode, TaskError> {
     println!();
     for Failed { name, why } in &outcome.failed {
         println!("why {name} failed:");
-        why.iter().for_each(|line| println!("    {line}"));
+        for line in why {
+            println!("    {line}");
+        }
     }
     for Failed { name, .. } in &outcome.failed {
         println!("failed: cargo test {name}");
