@@ -46,7 +46,7 @@ pub(crate) fn alone(packages: &[Value]) -> Result<Vec<String>, TaskError> {
             let is_test = |target: &Value| target["kind"][0] == "test" && target["name"] == *test;
             if !package["targets"].as_array().is_some_and(|targets| targets.iter().any(is_test)) {
                 return Err(TaskError::Refused(format!(
-                    "`tests-alone` of `{name}` names {test}, which is no test of it"
+                    "`tests-alone` of `{name}` names {test}, which is not a test of it"
                 )));
             }
             alone.push(format!("-p {name} --test {}", test.as_str().unwrap_or_default()));
@@ -74,6 +74,6 @@ mod tests {
         };
         assert_eq!(alone(&[package("mesh"), json!({ "name": "q", "metadata": null })]).unwrap(), ["-p p --test mesh"]);
         let error = alone(&[package("mash")]).unwrap_err().to_string();
-        assert_eq!(error, "`tests-alone` of `p` names \"mash\", which is no test of it");
+        assert_eq!(error, "`tests-alone` of `p` names \"mash\", which is not a test of it");
     }
 }
