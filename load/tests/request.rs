@@ -91,6 +91,7 @@ fn a_service_slower_than_the_usual_timeout_is_loaded_with_a_longer_one() {
     let (patient, hasty) = (start(patient).unwrap(), start(once(&server.url())).unwrap());
     let (patient, hasty) = (patient.wait_blocking(), hasty.wait_blocking());
     assert_eq!((patient.counts.ok, hasty.counts.ok), (1, 0), "{patient}\n{hasty}");
-    assert!(patient.service.min().unwrap() >= delay, "{patient}");
+    // The longest of one, since the shortest is told as the lower end of what the histogram can't tell apart.
+    assert!(patient.service.max().unwrap() >= delay, "{patient}");
     assert_eq!(hasty.failures[0].kind, FailureKind::Timeout);
 }

@@ -84,7 +84,8 @@ fn the_objective_is_met_before_and_after_a_pause_and_not_during_it() {
             },
         ],
         "probes": {
-            "unnoticed": slo("during", "response_p99_below"),
+            // Asked as soon as the server goes on, when few of what had to wait is answered: a p99 would need a hundred.
+            "unnoticed": slo("during", "response_p90_below"),
             "only_then": {"type": "all", "checks": [
                 slo("before", "response_p99_below"),
                 {"type": "none", "checks": [slo("during", "response_p99_below")]},

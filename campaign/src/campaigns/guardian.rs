@@ -19,12 +19,11 @@ use crate::processes::{guardians_of, kill_pid};
 use crate::round::Round;
 use crate::traced::{self, Deaths, Point, Since};
 
-/// After what time nothing may be in force any more, where a run was killed and its guardian was not: many times what it takes, since
-/// a busy machine gives a guardian the processor late. The report tells how long it took.
-const AT_THE_LATEST: Duration = Duration::from_secs(20);
+/// After what time nothing may be in force any more, where a run was killed and its guardian was not.
+const AT_THE_LATEST: Duration = Duration::from_secs(2);
 
 /// The same where the run was stopped: the lease, and what an undo takes.
-const AFTER_A_STOP: Duration = Duration::from_secs(30);
+const AFTER_A_STOP: Duration = Duration::from_secs(8);
 
 /// Most of a run's life before its first step is of no interest here.
 const MOMENTS: [KillMoment; 7] = [
