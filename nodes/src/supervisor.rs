@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::argv::NodeArgv;
 use crate::group::{NodeGroup, has_joined};
 use crate::held::{hold, is_of, node_state, not_ended, number};
-use crate::held_port::{HeldPort, alone_in_starting};
+use crate::held_port::HeldPort;
 use crate::log_files::{log_file, private_folder};
 use crate::program_file::file_of;
 use crate::resume_process::SETTLE_SECONDS;
@@ -169,13 +169,9 @@ impl Supervisor {
         let _there = runtime.enter();
         // Before the start: an end can be told at any moment after it.
         let mut life = self.life();
-        let alone = alone_in_starting();
-        self.ports.iter().for_each(HeldPort::let_go);
-        // It comes back once the program is executed.
-        let child = command.spawn();
-        drop(alone);
+        HeldPort::let_go(&self.ports);
         let mut child =
-            child.map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
+            command.spawn().map_err(|error| PluginError::io(&format!("start `{program}` as node `{name}`"), &error))?;
         // It is not collected yet, so the number is its own.
         let held = child.id().and_then(std::num::NonZeroU32::new).map(hold).transpose()?.flatten();
         let Some(held) = held else {
