@@ -135,6 +135,24 @@ impl Host {
     }
 }
 
+impl Drop for Place {
+    /// What nodes said last tells why a test failed, and goes with the folder.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        below(self.folder.path(), 5, &mut |path| {
+            if path.to_string_lossy().ends_with(".stderr.log") {
+                let said = fs::read(path).unwrap_or_default();
+                let said = String::from_utf8_lossy(&said[said.len().saturating_sub(1000)..]).into_owned();
+                if !said.is_empty() {
+                    eprintln!("{}: {said}", path.display());
+                }
+            }
+        });
+    }
+}
+
 fn below(folder: &Path, depth: usize, found: &mut dyn FnMut(&Path)) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
