@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::process::{Child, Command, Stdio};
 
+use crate::child::wait_until;
+
 /// A process that sleeps; gone when dropped.
 #[derive(Debug)]
 pub struct Sleeper(Child);
@@ -12,7 +14,11 @@ impl Sleeper {
     /// Starts one.
     pub fn start() -> io::Result<Self> {
         let mut command = Command::new("sleep");
-        command.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(Self)
+        command.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let sleeper = command.spawn().map(Self)?;
+        let asleep = || state_of(sleeper.pid()) == Some('S');
+        wait_until("a sleeper sleeps", asleep).map_err(|flaw| io::Error::other(format!("{flaw:?}")))?;
+        Ok(sleeper)
     }
 
     /// Its pid.

@@ -228,8 +228,14 @@ impl Drop for Bounded {
 fn on_a_machine_without_processes_the_guardian_undoes_all_of_it() {
     let Some(group) = Bounded::make() else { return };
     let place = place();
+    // It needs descriptors until it sleeps.
+    let starts = "echo $$ > pid; exec sleep 600";
+    let sleeps = "grep -q '(sleep) S' /proc/$(cat {{node.n1.dir}}/pid)/stat";
     let task = json!({
-        "nodes": {"n1": {"type": "process", "argv": ["sleep", "600"]}},
+        "nodes": {"n1": {
+            "type": "process", "argv": ["sh", "-c", starts],
+            "ready": {"type": "command", "argv": ["sh", "-c", sleeps], "within_seconds": 60},
+        }},
         "chaos_spec": [{
             "trigger": {"type": "immediate"}, "action": {"type": "exhaust_fds", "target": {"node": "n1"}},
             "duration_seconds": 60,
@@ -238,7 +244,7 @@ fn on_a_machine_without_processes_the_guardian_undoes_all_of_it() {
     fs::write(place.path().join("task.json"), task.to_string()).unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\""]).arg(&group.0).arg(SQUALL);
-    command.args(["run", "task.json", "--allow-command", "sleep", "--events", "events.jsonl"]);
+    command.args(["run", "task.json", "--allow-command", "sh", "--events", "events.jsonl"]);
     place.settle_in(&mut command);
     place.quiet(&mut command).unwrap();
     let mut run = command.spawn().unwrap();

@@ -26,8 +26,13 @@ impl Place {
     }
 
     fn file(&self, action: &Value) -> String {
+        // It needs descriptors, memory and the processor until it sleeps.
+        let sleeps = "grep -q '(sleep) S' /proc/$(cat {{node.n1.dir}}/pid)/stat";
         let task = json!({
-            "nodes": {"n1": {"type": "process", "argv": ["sh", "-c", "exec sleep 600"], "group": true}},
+            "nodes": {"n1": {
+                "type": "process", "argv": ["sh", "-c", "echo $$ > pid; exec sleep 600"], "group": true,
+                "ready": {"type": "command", "argv": ["sh", "-c", sleeps], "within_seconds": 60},
+            }},
             "chaos_spec": [{"trigger": {"type": "immediate"}, "action": action, "duration_seconds": 60.0}],
         });
         let file = self.path("task.json");
