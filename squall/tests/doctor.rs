@@ -5,11 +5,16 @@
 
 use std::fs;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+#[path = "support/groups.rs"]
+mod groups;
+
+use groups::groups_of;
 
 /// What it says in an empty folder, with these variables, its exit code and its pid.
 fn doctor(place: &TempDir, format: &str, docker: Option<&str>) -> (String, Option<i32>, u32) {
@@ -40,26 +45,13 @@ fn mounts_around(place: &TempDir) -> Option<(String, String)> {
     Some((before.to_owned(), after.trim_end().to_owned()))
 }
 
-/// Adds the groups of that program below a folder: those of a run hold the pid of its program in their names.
-fn add_groups_of(pid: u32, folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            found.extend((name.starts_with("squall-") && name.contains(&format!("-{pid}-"))).then(|| entry.path()));
-            add_groups_of(pid, &entry.path(), found);
-        }
-    }
-}
-
 #[test]
 fn it_tells_what_the_machine_can_do_and_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
     let (told, code, pid) = doctor(&place, "json", None);
     assert_eq!(code, Some(0), "{told}");
     assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
-    let mut groups = Vec::new();
-    add_groups_of(pid, Path::new("/sys/fs/cgroup"), &mut groups);
-    assert_eq!(groups, Vec::<PathBuf>::new());
+    assert_eq!(groups_of(pid), Vec::<PathBuf>::new());
     match mounts_around(&place) {
         Some((before, after)) => assert_eq!(before, after),
         None => eprintln!("skipped: needs unshare --user --map-root-user --mount (mounts before and after)"),

@@ -2,11 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't be set up should stop at once")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+#[path = "support/groups.rs"]
+mod groups;
+
+use groups::groups_of;
 
 /// A hang is an error; nothing here takes nearly as long.
 const HANG: Duration = Duration::from_mins(2);
@@ -51,26 +56,6 @@ fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(began.elapsed() < HANG, "{what}");
         std::thread::yield_now();
     }
-}
-
-/// The groups of runs of that program, by its pid in their names: a run's id ends in it and a number.
-fn groups_of(pid: u32) -> Vec<PathBuf> {
-    fn below(folder: &Path, part: &str, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("squall-") && name.contains(part) {
-                found.push(entry.path());
-            } else {
-                below(&entry.path(), part, found);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    below(Path::new("/sys/fs/cgroup"), &format!("-{pid}-"), &mut found);
-    found
 }
 
 /// The processes in these groups, and in those below them.

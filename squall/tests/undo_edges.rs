@@ -15,6 +15,11 @@ use chaos_failpoints::{ControlServer, fail_check};
 use serde_json::{Value, json};
 use squall::chaos_core::FAULTS;
 
+#[path = "support/groups.rs"]
+mod groups;
+
+use groups::groups_of;
+
 /// Faults that end by themselves, so that a killed run leaves none of them in force. What they start for that time has undo
 /// steps (`stop_fortio`, `start_node`, `mend_link`) with tests of their own.
 const ENDED: [&str; 5] = ["generate_load", "load", "nat_shift", "reset_connections", "restart_process"];
@@ -264,24 +269,6 @@ impl Drop for Killed {
             let _ = Command::new("umount").arg("-l").arg(self.path("state")).status();
         }
     }
-}
-
-/// The groups of runs of that program, by its pid in their names.
-fn groups_of(run: u32) -> Vec<PathBuf> {
-    fn below(folder: &Path, part: &str, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            } else if name.starts_with("squall-") && name.contains(part) {
-                found.push(entry.path());
-            } else {
-                below(&entry.path(), part, found);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    below(Path::new("/sys/fs/cgroup"), &format!("-{run}-"), &mut found);
-    found
 }
 
 /// A group in which nothing can be started, for the recovery alone; `None` where there can be none.
